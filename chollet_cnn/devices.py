@@ -1,0 +1,97 @@
+"""Which accelerator a run uses, and its name."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from chollet_cnn.errors import UserError
+
+CHOICES = ("auto", "cpu", "gpu")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a run computes: ``kind`` is ``cpu`` or ``gpu``, ``name`` is what its maker calls it."""
+
+    kind: str
+    name: str
+
+    def scope(self) -> AbstractContextManager:
+        """Return a context in which Keras makes its variables and computes on this device."""
+        import keras
+
+        return keras.device(f"{self.kind}:0")
+
+
+def start_keras() -> None:
+    """Import Keras and its backend, without the notes that TensorFlow writes for its developers.
+
+    TensorFlow writes them past Python, straight to the terminal, before it can be told not to; so
+    standard error is held back while it is imported, and shown only if the import fails.
+    """
+    if "keras" in sys.modules:
+        return
+    with tempfile.TemporaryFile() as held:
+        terminal = os.dup(2)
+        sys.stderr.flush()
+        os.dup2(held.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        except BaseException:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def choose(wanted: str = "auto") -> Device:
+    """Return the device to use: a GPU if the backend sees one, unless the CPU is asked for.
+
+    Args:
+        wanted: ``auto``, ``cpu`` or ``gpu``.
+
+    Raises:
+        UserError: if a GPU is asked for and the backend sees none.
+    """
+    gpu = None if wanted == "cpu" else _first_gpu()
+    if gpu:
+        return Device("gpu", gpu)
+    if wanted == "gpu":
+        import keras
+
+        backend = keras.backend.backend()
+        raise UserError(
+            f"the {backend} backend sees no GPU on this machine; install its GPU build and driver "
+            "(see the README), or leave --device away to train on the CPU"
+        )
+    return Device("cpu", "CPU")
+
+
+def _first_gpu() -> str | None:
+    """Return the name of the backend's first GPU, or None."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        if not gpus:
+            return None
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    if backend == "jax":
+        import jax
+
+        gpus = [device for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
+        return gpus[0].device_kind if gpus else None
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return None

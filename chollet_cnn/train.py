@@ -1,0 +1,481 @@
+"""Train one of the book's networks: recipe -> data -> network -> epochs -> run directory.
+
+From the shell ``python -m chollet_cnn.train``, from Python :func:`train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chollet_cnn import claims, devices, recipes, runs
+from chollet_cnn.errors import UserError, run_door
+from chollet_cnn.recipes import LOWEST_VALIDATION_LOSS, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import keras
+
+    from chollet_cnn.data import Dataset, Split
+    from chollet_cnn.fitting import Score
+
+EVALUATION_BATCH = 100
+
+
+def train(
+    recipe: str = recipes.DEFAULT,
+    *,
+    dataset: str | None = None,
+    data_dir: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    out: str | Path = "runs",
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+    quiet: bool = True,
+) -> runs.Run:
+    """Train the network of a recipe and return the finished run.
+
+    Args:
+        recipe: a name from :data:`chollet_cnn.recipes.RECIPES`.
+        dataset: ``mnist``, ``digits`` or ``cats-vs-dogs``. Left out, it is the recipe's; and where that
+            is MNIST and MNIST cannot be had, it is the embedded ``digits``, which the run then says.
+        data_dir: where the data are looked for first.
+        epochs: other than the recipe's; this, ``batch_size`` and ``learning_rate`` make it a changed
+            recipe, which is not compared with the book.
+        batch_size: pictures in a training batch, other than the recipe's.
+        learning_rate: other than the recipe's.
+        seed: decides the starting weights, the order of the pictures, dropout and augmentation.
+        out: the run lies in ``out/<recipe>/seed-<seed>/``.
+        device: ``auto``, ``cpu`` or ``gpu``.
+        resume: go on from the last finished epoch of an interrupted run. A run that was never begun
+            begins; a finished one is returned as it is.
+        overwrite: replace the run that is there.
+        tensorboard: write curves for TensorBoard into the run directory too.
+        quiet: print nothing.
+
+    Raises:
+        UserError: for anything that the caller can put right; nothing is left half-written.
+    """
+    asked = recipes.get(recipe)
+    plan = _changed(asked, epochs, batch_size, learning_rate)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(f"--seed is a whole number from 0 to 4294967295, not {seed}")
+    say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+
+    path = runs.directory(out, plan.name, seed)
+    if resume and runs.is_finished(path):
+        say(f"{path} is finished already.")
+        return runs.read(path)
+    if runs.is_begun(path) and not (resume or overwrite):
+        state = "a finished" if runs.is_finished(path) else "an unfinished"
+        way = "" if runs.is_finished(path) else "--resume goes on with it, "
+        raise UserError(
+            f"{path} holds {state} run; {way}--overwrite replaces it, --out puts this one elsewhere"
+        )
+
+    from chollet_cnn import determinism
+
+    devices.start_keras()
+    chosen = devices.choose(device)
+    determinism.use_deterministic_operations()
+    data = _load_data(plan, dataset, data_dir, say)
+    config = runs.as_json(
+        {
+            "recipe": plan.name,
+            "title": plan.title,
+            "seed": seed,
+            "dataset": data.title,
+            "classes": list(data.classes),
+            "changed": _differences(asked, plan, data),
+            "watched": "validation set" if data.validation else "test set",
+            "settings": dataclasses.asdict(plan),
+        }
+    )
+    begun = resume and runs.is_begun(path)
+    if begun and runs.read_json(path / "config.json") != config:
+        raise UserError(
+            f"the run in {path} was begun with other settings or data (see its config.json); resume it with "
+            "the options it was begun with, or use --overwrite"
+        )
+    if not begun:
+        runs.begin(path, config)
+    environment = determinism.environment()
+    environment |= {"device": chosen.kind, "device_name": chosen.name, "data": data.fingerprint}
+    runs.write_json(path / "environment.json", environment)
+    say(_opening(plan, config, data, environment, path))
+
+    with chosen.scope():
+        return _fit(plan, data, seed, path, config, tensorboard, quiet)
+
+
+def _fit(
+    plan: Recipe,
+    data: Dataset,
+    seed: int,
+    path: Path,
+    config: dict,
+    tensorboard: bool,
+    quiet: bool,
+) -> runs.Run:
+    """Run the epochs that are still to run, keep a checkpoint after each, and write what came out."""
+    from chollet_cnn import determinism, fitting
+
+    model = build(plan)
+    determinism.set_starting_weights(model, seed)
+    determinism.seed_random_layers(model, seed)
+    optimizer = _optimizer(plan)
+    steps = fitting.compile_steps(model, optimizer)
+    state = [*model.variables, *optimizer.variables]
+    watched = data.validation or data.test
+
+    checkpoint = runs.read_checkpoint(path) or runs.Checkpoint([], [], [])
+    rows, best_weights = checkpoint.rows, checkpoint.best_weights
+    for variable, array in zip(state, checkpoint.variables, strict=bool(checkpoint.variables)):
+        variable.assign(array)
+
+    for epoch in range(len(rows), plan.epochs):
+        began = time.perf_counter()
+        batches = determinism.batches(
+            seed, epoch, len(data.train), plan.batch_size, plan.steps_per_epoch
+        )
+        pictures = sum(map(len, batches)) + len(watched)
+        with _progress(f"epoch {epoch + 1}/{plan.epochs}", pictures, quiet) as on_progress:
+            score = fitting.run_epoch(
+                steps.train, data.train.images, data.train.labels, batches, on_progress
+            )
+            watch = _evaluate(steps.evaluate, watched, on_progress)
+        row = {
+            "epoch": epoch + 1,
+            "loss": score.loss,
+            "accuracy": score.accuracy,
+            "val_loss": watch.loss,
+            "val_accuracy": watch.accuracy,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        if plan.judged_by == LOWEST_VALIDATION_LOSS and watch.loss < _lowest_loss(rows):
+            best_weights = model.get_weights()
+        rows.append(row)
+        arrays = [_as_array(variable) for variable in state]
+        runs.write_checkpoint(path, runs.Checkpoint(rows, arrays, best_weights))
+        runs.write_history(path, rows)
+        if tensorboard:
+            _write_tensorboard(path, row)
+        if not quiet:
+            print(_epoch_line(row, plan, config), flush=True)
+
+    if best_weights:
+        model.set_weights(best_weights)
+    judged = rows[-1]
+    if plan.judged_by == LOWEST_VALIDATION_LOSS:
+        judged = min(rows, key=lambda row: row["val_loss"])
+    test = _evaluate(steps.evaluate, data.test)
+    claim = None if config["changed"] else claims.published(plan.name)
+    metrics = {
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "val_accuracy": judged["val_accuracy"] if data.validation else None,
+        "val_loss": judged["val_loss"] if data.validation else None,
+        "parameters": model.count_params(),
+        "epochs": len(rows),
+        "judged_epoch": judged["epoch"],
+        "best_epoch": min(rows, key=lambda row: row["val_loss"])["epoch"]
+        if data.validation
+        else None,
+        "train_seconds": round(sum(row["seconds"] for row in rows), 3),
+        "published": dataclasses.asdict(claim) if claim else None,
+        "dataset": data.title,
+        "test_pictures": len(data.test),
+        "weights_sha256": determinism.sha256_of_weights(model),
+    }
+    run = runs.finish(path, model, metrics)
+    if not quiet:
+        print("\n" + summary(run))
+    return run
+
+
+def build(recipe: Recipe) -> keras.Model:
+    """Return the untrained network of a recipe."""
+    from chollet_cnn import networks
+
+    return getattr(networks, recipe.network)(**recipe.network_options)
+
+
+def _optimizer(recipe: Recipe) -> keras.Optimizer:
+    import keras
+
+    kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
+    return kinds[recipe.optimizer](learning_rate=recipe.learning_rate)
+
+
+def _evaluate(
+    steps: Callable, split: Split, on_progress: Callable[[int], None] = lambda samples: None
+) -> Score:
+    """Return the loss and accuracy over a split, in the order of its pictures."""
+    import numpy as np
+
+    from chollet_cnn import fitting
+
+    batches = np.split(np.arange(len(split)), range(EVALUATION_BATCH, len(split), EVALUATION_BATCH))
+    return fitting.run_epoch(steps, split.images, split.labels, batches, on_progress)
+
+
+def _as_array(variable: keras.Variable) -> object:
+    from keras import ops
+
+    return ops.convert_to_numpy(variable.value)
+
+
+def _lowest_loss(rows: list[dict[str, float]]) -> float:
+    return min((row["val_loss"] for row in rows), default=math.inf)
+
+
+def _changed(
+    recipe: Recipe, epochs: int | None, batch_size: int | None, learning_rate: float | None
+) -> Recipe:
+    """Return the recipe with what the reader asked to have different."""
+    for option, number in (("--epochs", epochs), ("--batch-size", batch_size)):
+        if number is not None and number < 1:
+            raise UserError(f"{option} is a whole number of at least 1, not {number}")
+    if learning_rate is not None and not 0 < learning_rate < math.inf:
+        raise UserError(f"--learning-rate is a number above 0, not {learning_rate}")
+    asked = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    return dataclasses.replace(recipe, **{k: v for k, v in asked.items() if v is not None})
+
+
+def _differences(book: Recipe, plan: Recipe, data: Dataset) -> dict[str, dict[str, object]]:
+    """Return what of a run is not as the recipe has it, ``{what: {"recipe": ..., "run": ...}}``."""
+    changed = {
+        name: {"recipe": getattr(book, name), "run": getattr(plan, name)}
+        for name in ("epochs", "batch_size", "learning_rate")
+        if getattr(book, name) != getattr(plan, name)
+    }
+    if data.name != book.dataset:
+        changed["dataset"] = {"recipe": book.dataset, "run": data.name}
+    return changed
+
+
+def _load_data(
+    recipe: Recipe, dataset: str | None, data_dir: str | Path | None, say: Callable[[str], None]
+) -> Dataset:
+    """Load what a recipe trains on; embedded digits stand in for an MNIST that nobody named."""
+    from chollet_cnn import data
+    from chollet_cnn.data.sources import NotFound
+
+    fitting_ones = ("cats-vs-dogs",) if recipe.dataset == "cats-vs-dogs" else ("mnist", "digits")
+    if dataset is not None and dataset not in fitting_ones:
+        raise UserError(
+            f"the recipe {recipe.name} cannot train on {dataset!r}; its --dataset is "
+            f"{' or '.join(fitting_ones)}"
+        )
+    wanted = dataset or recipe.dataset
+    try:
+        options = recipe.data_options if wanted == recipe.dataset else {}
+        return data.load(wanted, data_dir, **options)
+    except NotFound:
+        if dataset or wanted != "mnist":
+            raise
+        say(
+            "MNIST is neither on this machine nor within reach, so this run uses scikit-learn's 1,797 "
+            "small digits instead: digits (embedded)."
+        )
+        return data.load("digits")
+
+
+@contextmanager
+def _progress(title: str, samples: int, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar while samples go through the network, where there is a terminal to show it in."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=samples)
+        yield lambda done: bar.advance(task, done)
+
+
+def _write_tensorboard(path: Path, row: dict[str, float]) -> None:
+    """Write an epoch's figures as Keras's own callback names them."""
+    try:
+        from tensorboard.summary import Writer
+    except ImportError as problem:
+        raise UserError("--tensorboard needs TensorBoard: pip install tensorboard") from problem
+    for folder, prefix in (("train", ""), ("validation", "val_")):
+        writer = Writer(str(path / "tensorboard" / folder))
+        for name in ("loss", "accuracy"):
+            writer.add_scalar(f"epoch_{name}", row[prefix + name], step=row["epoch"])
+        writer.close()
+
+
+def _watched(config: dict) -> str:
+    return "test" if config["watched"] == "test set" else "validation"
+
+
+def _opening(plan: Recipe, config: dict, data: Dataset, environment: dict, path: Path) -> str:
+    """Say in a few lines what is about to run."""
+    lines = [
+        f"{plan.title}: {plan.parameters:,} parameters, {_counts(data.fingerprint)}",
+        f"on {_device(environment)}, seed {config['seed']}, into {path}",
+    ]
+    left_out = data.fingerprint.get("left_out")
+    if left_out:
+        lines.append(f"{len(left_out)} pictures were left out; environment.json names them.")
+    if config["changed"]:
+        lines.append(f"Changed from the recipe: {_changes(config)}.")
+    if config["watched"] == "test set":
+        lines.append(
+            "The recipe has no validation set; the test set is watched and chooses nothing."
+        )
+    return "\n".join(lines)
+
+
+def _epoch_line(row: dict[str, float], plan: Recipe, config: dict) -> str:
+    width = len(str(plan.epochs))
+    return (
+        f"epoch {row['epoch']:>{width}}/{plan.epochs}   loss {row['loss']:.4f}   "
+        f"accuracy {row['accuracy']:.4f}   {_watched(config)} loss {row['val_loss']:.4f}   "
+        f"{_watched(config)} accuracy {row['val_accuracy']:.4f}   {row['seconds']:.1f} s"
+    )
+
+
+def summary(run: runs.Run) -> str:
+    """Return the table that ends a run: what was trained on what, and how it compares with the book."""
+    config, metrics = run.config, run.metrics
+    wrong = round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
+    lines = {
+        "network": f"{config['settings']['network']}, {metrics['parameters']:,} parameters",
+        "data": _counts(run.environment["data"]),
+        "device": _device(run.environment),
+        "epochs": f"{metrics['epochs']}, judged by the {config['settings']['judged_by']}"
+        + (f", {metrics['judged_epoch']}" if metrics["judged_epoch"] != metrics["epochs"] else ""),
+        "time": _duration(metrics["train_seconds"]),
+        "test accuracy": f"{metrics['test_accuracy']:.2%} "
+        f"({wrong:,} of {metrics['test_pictures']:,} wrong)",
+    }
+    if metrics["val_accuracy"] is not None:
+        lines["validation accuracy"] = f"{metrics['val_accuracy']:.2%}"
+    claim = metrics["published"]
+    if claim:
+        what = "test" if claim["quantity"] == "test_accuracy" else "validation"
+        difference = 100 * (metrics[claim["quantity"]] - claim["value"])
+        lines["the book"] = f"{claim['value']:.2%} {what} accuracy ({claim['source']})"
+        lines["difference"] = f"{difference:+.2f} percentage points"
+    elif config["changed"]:
+        lines["the book"] = f"not compared, the recipe was changed: {_changes(config)}"
+    elif config["recipe"] == recipes.DEFAULT:
+        lines["the book"] = (
+            "has two poolings, not three; its own network is the recipe mnist-first-edition"
+        )
+    else:
+        lines["the book"] = "gives no figure that we know of"
+    lines["run"] = str(run.path)
+    width = max(map(len, lines))
+    return "\n".join([config["title"], *(f"  {k:<{width}}  {v}" for k, v in lines.items())])
+
+
+def _counts(fingerprint: dict) -> str:
+    """Say which pictures and how many, from the fingerprint of a dataset."""
+    uses = {"train": "to train on", "validation": "to validate on", "test": "to test on"}
+    counts = ", ".join(f"{n:,} {uses[name]}" for name, n in fingerprint["pictures"].items())
+    return f"{fingerprint['dataset']}: {counts}"
+
+
+def _device(environment: dict) -> str:
+    names = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+    backend = environment["backend"]
+    where = environment["device_name"]
+    if environment["device"] == "cpu":
+        where = f"the CPU ({environment['processor']}, {environment['cores']} cores)"
+    return f"{where}, {names[backend]} {environment['versions'].get(backend, '')}".rstrip()
+
+
+def _changes(config: dict) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {change['run']} instead of {change['recipe']}"
+        for name, change in config["changed"].items()
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def table_of_recipes() -> str:
+    """Return every recipe with its network's size, its training and the book's figure, a line each."""
+    header = ("recipe", "parameters", "epochs", "batch", "optimizer", "the book")
+    rows = [header]
+    for recipe in recipes.RECIPES.values():
+        claim = claims.published(recipe.name)
+        kind = {"test_accuracy": "test", "val_accuracy": "validation"}
+        rows.append(
+            (
+                recipe.name,
+                f"{recipe.parameters:,}",
+                str(recipe.epochs),
+                str(recipe.batch_size),
+                f"{recipe.optimizer} {recipe.learning_rate:g}",
+                f"{claim.value:.2%} {kind[claim.quantity]}" if claim else "",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chollet_cnn.train",
+        description="Train one of the networks of Chollet's Deep Learning with Python, as the book does.",
+    )
+    add = parser.add_argument
+    add("recipe", nargs="?", default=recipes.DEFAULT, help="which recipe (default: %(default)s)")
+    add("--list", action="store_true", help="list the recipes and end")
+    add("--dataset", help="mnist, digits or cats-vs-dogs (default: the recipe's)")
+    add("--data-dir", metavar="DIR", help="where to look for the data first")
+    add("--epochs", type=int, metavar="N", help="train for N epochs instead of the recipe's")
+    add("--batch-size", type=int, metavar="N", help="N pictures in a training batch")
+    add("--learning-rate", type=float, metavar="X", help="step size of the optimizer")
+    add("--seed", type=int, default=0, metavar="N", help="decides all that is random (default: 0)")
+    add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
+    add("--device", choices=devices.CHOICES, default="auto", help="default: a GPU if there is one")
+    add("--resume", action="store_true", help="go on with an interrupted run")
+    add("--overwrite", action="store_true", help="replace the run that is there")
+    add("--tensorboard", action="store_true", help="write curves for TensorBoard too")
+    add("--quiet", action="store_true", help="print nothing")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    options = vars(_parser().parse_args(argv))
+    if options.pop("list"):
+        print(table_of_recipes())
+        return 0
+    train(**options)
+    return 0
+
+
+if __name__ == "__main__":
+    run_door(main)
