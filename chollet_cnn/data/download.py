@@ -1,0 +1,142 @@
+"""Download a file so that it is either there and right, or not there at all."""
+
+import http.client
+import os
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from chollet_cnn.data.progress import progress_bar
+from chollet_cnn.data.sources import is_whole
+from chollet_cnn.errors import UserError
+
+PATIENCE = 10  # seconds without an answer after which a server counts as out of reach
+CHUNK = 1 << 20  # bytes read at a time
+
+
+class Unreachable(UserError):  # noqa: N818
+    """The file could not be had over the network this time; trying again may do."""
+
+
+class _Answer(NamedTuple):
+    body: http.client.HTTPResponse
+    start: int  # the place in the file of the first byte that the server sends
+    total: int | None  # the length of the whole file, where the server tells
+
+
+def download(url: str, destination: Path, size: int, sha256: str, progress: bool = True) -> Path:
+    """Download a file, and go on where an earlier try broke off.
+
+    Bytes are collected in ``<destination>.part``; only when size and checksum are right does the
+    file get its own name. An existing ``destination`` is replaced.
+
+    Args:
+        url: where the file is.
+        destination: where it goes; missing folders are made.
+        size: how many bytes the file has.
+        sha256: its checksum, in hexadecimal.
+        progress: show a progress bar, if standard error is a terminal.
+
+    Returns:
+        ``destination``.
+
+    Raises:
+        Unreachable: the network or the server failed; what came through is kept for the next try.
+        UserError: the destination cannot be written, or what came is not the file that was wanted.
+    """
+    part = destination.with_name(destination.name + ".part")
+    collected = part.stat().st_size if part.is_file() else 0
+    if collected != size:
+        _collect(url, part, collected if collected < size else 0, size, progress)
+    if not is_whole(part, size, sha256):
+        part.unlink()
+        raise UserError(
+            f"what came from {url} is not the expected file (its size or SHA-256 is wrong) and was "
+            "deleted: run the same command again, and if it happens twice get the file elsewhere"
+        )
+    os.replace(part, destination)
+    return destination
+
+
+def _collect(url: str, part: Path, collected: int, size: int, progress: bool) -> None:
+    """Fetch what is missing from ``part`` and leave it on the disk."""
+    try:
+        answer = _ask(url, collected)
+    except (OSError, http.client.HTTPException) as problem:
+        raise Unreachable(
+            f"cannot download {url} ({_reason(problem)}): "
+            "check the network and run the same command again"
+        ) from problem
+    with answer.body:
+        if answer.total not in (None, size):
+            part.unlink(missing_ok=True)
+            raise UserError(
+                f"{url} is now a file of {answer.total:,} bytes, not the expected {size:,}: "
+                "get the file elsewhere"
+            )
+        _write(answer, part, size, progress)
+    reached = part.stat().st_size
+    if reached < size:
+        raise Unreachable(
+            f"the download of {url} broke off at {reached:,} of {size:,} bytes: "
+            "run the same command again and it goes on from there"
+        )
+
+
+def _ask(url: str, start: int) -> _Answer:
+    """Ask for a file from byte ``start`` on; the server may choose to begin at 0 instead."""
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    try:
+        body = urlopen(Request(url, headers=headers), timeout=PATIENCE)
+    except HTTPError as refusal:
+        if refusal.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+            return _ask(url, 0)
+        raise
+    if body.status == http.client.PARTIAL_CONTENT:
+        span, _, total = body.headers.get("Content-Range", "").partition("/")
+        if span.startswith(f"bytes {start}-"):
+            return _Answer(body, start, int(total) if total.isdigit() else None)
+        body.close()
+        return _ask(url, 0)
+    length = body.headers.get("Content-Length")
+    return _Answer(body, 0, int(length) if length else None)
+
+
+def _write(answer: _Answer, part: Path, size: int, progress: bool) -> None:
+    """Add the server's bytes to ``part`` until they end, break off, or are more than wanted."""
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("r+b" if answer.start else "wb") as file:
+            file.seek(answer.start)
+            with progress_bar(
+                part.stem, size, answer.start, in_bytes=True, shown=progress
+            ) as advance:
+                while (chunk := _next_chunk(answer.body)) and file.tell() <= size:
+                    file.write(chunk)
+                    advance(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as problem:
+        raise UserError(
+            f"cannot write {part} ({_reason(problem)}): name another folder with --data-dir, "
+            "or set CHOLLET_CNN_DATA to one"
+        ) from problem
+
+
+def _next_chunk(body: http.client.HTTPResponse) -> bytes:
+    """Read on; a connection that breaks looks like one that ends, and the length tells which."""
+    try:
+        return body.read(CHUNK)
+    except http.client.IncompleteRead as broken:
+        return broken.partial
+    except (OSError, http.client.HTTPException):
+        return b""
+
+
+def _reason(problem: Exception) -> str:
+    """Say in a few words what went wrong."""
+    if isinstance(problem, HTTPError):
+        return f"the server answered {problem.code} {problem.reason}"
+    reason = getattr(problem, "reason", problem)
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

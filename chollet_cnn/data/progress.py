@@ -1,0 +1,43 @@
+"""A progress bar for work that takes a while, drawn only where somebody can watch it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar(
+    title: str, total: int, done: int = 0, *, in_bytes: bool = False, shown: bool = True
+) -> Iterator[Callable[[int], None]]:
+    """Show on standard error how far a piece of work has come, if standard error is a terminal.
+
+    Args:
+        title: what is being done.
+        total: how many steps there are.
+        done: how many of them were done before.
+        in_bytes: steps are bytes, shown as MB with their speed.
+        shown: ``False`` draws nothing, terminal or not.
+
+    Yields:
+        A function to call with the number of steps that were just done.
+    """
+    if not (shown and sys.stderr.isatty()):
+        yield lambda _steps: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    amount = (
+        (progress.DownloadColumn(), progress.TransferSpeedColumn())
+        if in_bytes
+        else (progress.MofNCompleteColumn(),)
+    )
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        *amount,
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, completed=done)
+        yield lambda steps: bar.advance(task, steps)

@@ -1,0 +1,363 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from itertools import product
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chollet_cnn.data import archives, cats_vs_dogs, decoded, load, scaling, sources
+from chollet_cnn.errors import UserError
+
+SPLITS = {"train": (0, 4), "validation": (4, 6), "test": (6, 8)}
+COUNT = 8
+SIZE = (6, 5)
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path, monkeypatch):
+    """Every test has a cache of its own, and finds no data but what it makes."""
+    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.fixture
+def nothing_else(monkeypatch):
+    monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
+
+
+@pytest.fixture
+def place(tmp_path):
+    folder = tmp_path / "place"
+    folder.mkdir()
+    return folder
+
+
+def jpeg(kind, number, size=(16, 12)):
+    """Make a grey JPEG that tells which one it is: cats are dark, dogs are light."""
+    level = (20 if kind == "cat" else 140) + 10 * (number % COUNT)
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (level,) * 3).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def pictures(pattern, count=COUNT):
+    """Make cats and dogs whose paths follow a pattern such as ``{kind}.{number}.jpg``."""
+    return {
+        pattern.format(
+            kind=kind, Kind=kind.capitalize(), number=number, letter=chr(ord("a") + number)
+        ): jpeg(kind, number)
+        for kind, number in product(("cat", "dog"), range(count))
+    }
+
+
+def put_folder(folder, files):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def put_zip(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def small(where, **options):
+    return cats_vs_dogs.load(where, **{"image_size": SIZE, "splits": SPLITS, **options})
+
+
+def levels(split):
+    return np.rint(split.images.mean(axis=(1, 2, 3)) / 10).astype(int).tolist()
+
+
+def assert_is_whole(dataset):
+    """Check the pictures by their grey levels, which only the right file has."""
+    assert levels(dataset.train) == [2, 14, 3, 15, 4, 16, 5, 17]
+    assert levels(dataset.validation) == [6, 18, 7, 19]
+    assert levels(dataset.test) == [8, 20, 9, 21]
+    assert dataset.test.labels.tolist() == [0, 1, 0, 1]
+
+
+LAYOUTS = {
+    "kaggle": "train/{kind}.{number}.jpg",
+    "flat": "{kind}.{number}.jpg",
+    "microsoft": "PetImages/{Kind}/{number}.jpg",
+    "class-folders": "{kind}s/photo_{number}.jpeg",
+    "unnumbered": "{kind}/{letter}.jpg",
+}
+
+
+def layout(name):
+    return pictures(LAYOUTS[name])
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_is_read_from_a_zip_file(place, name):
+    put_zip(place / "my-cats-and-dogs.zip", layout(name))
+    assert_is_whole(small(place))
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_is_read_from_a_folder(place, name):
+    assert_is_whole(small(put_folder(place, layout(name))))
+
+
+@pytest.mark.parametrize("file", ["train.zip", "kagglecatsanddogs_5340.zip"])
+def test_the_zip_file_itself_can_be_named(place, file):
+    archive = put_zip(place / file, layout("kaggle"))
+    dataset = small(archive)
+    assert_is_whole(dataset)
+    assert dataset.fingerprint["source"] == file
+
+
+def test_the_petimages_folder_itself_can_be_named(place):
+    put_folder(place, layout("microsoft"))
+    dataset = small(place / "PetImages")
+    assert_is_whole(dataset)
+    assert dataset.test.names == ("Cat/6.jpg", "Dog/6.jpg", "Cat/7.jpg", "Dog/7.jpg")
+
+
+def test_the_books_own_small_copy_is_read(place):
+    for name, (start, stop) in SPLITS.items():
+        files = {
+            f"{name}/{kind}s/{kind}.{number}.jpg": jpeg(kind, number)
+            for kind in ("cat", "dog")
+            for number in range(start, stop)
+        }
+        put_folder(place, files)
+    assert_is_whole(small(place))
+
+
+def test_the_environment_variable_and_keras_cache_are_searched(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(place))
+    (tmp_path / "keras" / "datasets").mkdir(parents=True)
+    put_zip(tmp_path / "keras" / "datasets" / "dogs.zip", layout("flat"))
+    assert small(None).fingerprint["source"] == "dogs.zip"
+    put_zip(place / "train.zip", layout("flat"))
+    assert small(None).fingerprint["source"] == "train.zip"
+
+
+def test_files_that_are_no_pictures_are_passed_over(place):
+    notes = {
+        "PetImages/Cat/Thumbs.db": b"x",
+        "PetImages/Dog/._7.jpg": b"x",
+        "readme[1].txt": b"x",
+        "test1/1.jpg": jpeg("cat", 1),
+    }
+    assert_is_whole(small(put_zip(place / "cats.zip", layout("microsoft") | notes)))
+
+
+def test_the_books_splits_are_by_file_number(place):
+    numbers = range(2500)
+    index = archives.index("a", [(f"{k}.{n}.jpg", (0, 0)) for k in ("cat", "dog") for n in numbers])
+    wanted, missing = cats_vs_dogs.select(index, cats_vs_dogs.FIRST_EDITION_SPLITS)
+    names = [picture.file for picture in wanted]
+    assert missing == []
+    assert len(names) == 2000 + 1000 + 1000
+    assert names[:3] == ["cat.0.jpg", "dog.0.jpg", "cat.1.jpg"]
+    assert names[1998:2001] == ["cat.999.jpg", "dog.999.jpg", "cat.1000.jpg"]
+    assert names[2999:3001] == ["dog.1499.jpg", "cat.1500.jpg"]
+    assert names[-1] == "dog.1999.jpg"
+
+
+def test_two_files_that_claim_one_number_are_both_named(place):
+    put_folder(place, layout("kaggle") | {"train/cats/photo3.jpg": jpeg("cat", 3)})
+    with pytest.raises(UserError, match=r"cat\.3\.jpg and .*cats/photo3\.jpg .*cat number 3"):
+        small(place)
+
+
+def test_a_name_without_a_number_among_numbered_ones_is_an_error(place):
+    put_folder(place, layout("microsoft") | {"PetImages/Dog/rex.jpg": jpeg("dog", 1)})
+    with pytest.raises(UserError, match=r"Dog/rex\.jpg in PetImages has no number"):
+        small(place)
+
+
+def test_no_pictures_at_all_names_the_places_and_the_ways(place, nothing_else):
+    put_zip(place / "catalogue.zip", {"page.txt": b"x"})
+    with pytest.raises(sources.NotFound) as problem:
+        small(place)
+    for hint in (str(place), "train.zip", "fetch cats-vs-dogs", "--data-dir"):
+        assert hint in str(problem.value)
+
+
+def test_kaggles_outer_zip_is_to_be_unzipped_once(place, nothing_else):
+    put_zip(place / "dogs-vs-cats.zip", {"train.zip": b"PK", "test1.zip": b"PK"})
+    with pytest.raises(UserError, match=r"unzip dogs-vs-cats\.zip once"):
+        small(place)
+    put_zip(place / "train.zip", layout("kaggle"))
+    assert_is_whole(small(place))
+
+
+def test_a_cut_zip_file_is_named(place):
+    archive = put_zip(place / "train.zip", layout("kaggle"))
+    archive.write_bytes(archive.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"train\.zip cannot be opened as a zip file"):
+        small(place)
+    assert not (place.parent / "cache").exists()
+
+
+def test_the_second_load_decodes_nothing(place, monkeypatch):
+    put_zip(place / "train.zip", layout("kaggle"))
+    first = small(place)
+    monkeypatch.setattr(decoded, "_decode_all", None)
+    monkeypatch.setattr(Image, "open", None)
+    second = small(place)
+    assert_is_whole(second)
+    assert second.fingerprint == first.fingerprint
+    with pytest.raises(TypeError):  # another size has to be decoded
+        small(place, image_size=(7, 7))
+
+
+def test_pictures_are_mapped_into_memory_and_read_only(place):
+    dataset = small(put_folder(place, layout("kaggle")))
+    assert isinstance(dataset.train.images, np.memmap)
+    assert dataset.train.images.dtype == np.uint8
+    assert dataset.train.images.shape == (8, *SIZE, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        dataset.train.images[0] = 0
+
+
+def test_a_changed_picture_is_decoded_again(place):
+    put_folder(place, layout("flat"))
+    before = small(place)
+    (place / "cat.6.jpg").write_bytes(jpeg("dog", 7, size=(30, 30)))
+    after = small(place)
+    assert levels(after.test)[0] == 21
+    assert after.fingerprint["sha256"] != before.fingerprint["sha256"]
+
+
+@pytest.mark.parametrize("name", ["pictures.uint8", "index.json"])
+def test_a_damaged_cache_is_made_anew(place, name):
+    put_folder(place, layout("flat"))
+    small(place)
+    [file] = (place.parent / "cache").rglob(name)
+    file.write_bytes(file.read_bytes()[:-1])
+    assert_is_whole(small(place))
+    assert len(list((place.parent / "cache" / "cats-vs-dogs").iterdir())) == 1
+
+
+def test_two_processes_can_decode_at_once(place):
+    put_zip(place / "train.zip", pictures("{kind}.{number}.jpg", 100))
+    code = (
+        "from chollet_cnn.data import load;"
+        f"load('cats-vs-dogs', {str(place)!r}, splits={{'train': (0, 50), 'test': (50, 100)}})"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code], env=os.environ) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(list((place.parent / "cache" / "cats-vs-dogs").iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_names_the_variable(place, monkeypatch):
+    put_folder(place, layout("flat"))
+    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(place / "cat.0.jpg"))
+    with pytest.raises(UserError, match="set CHOLLET_CNN_CACHE to another folder"):
+        small(place)
+
+
+def two_hundred(place, broken):
+    """Put 100 cats and 100 dogs into a zip file, the first ``broken`` cats cut in half."""
+    files = pictures("train/{kind}.{number}.jpg", 100)
+    for number in range(broken):
+        name = f"train/cat.{number}.jpg"
+        files[name] = files[name][: len(files[name]) // 2]
+    put_zip(place / "train.zip", files)
+    return {"splits": {"train": (0, 60), "test": (60, 100)}}
+
+
+def test_one_broken_picture_in_two_hundred_is_left_out_and_named(place, capsys):
+    options = two_hundred(place, broken=1)
+    for _ in range(2):  # decoded, and from the cache
+        dataset = small(place, **options)
+        [left_out] = dataset.fingerprint["left_out"]
+        assert left_out["file"] == "cat.0.jpg"
+        assert left_out["why"].startswith("cannot be decoded")
+        assert dataset.fingerprint["pictures"] == {"train": 119, "test": 80}
+        assert dataset.train.names[:2] == ("dog.0.jpg", "cat.1.jpg")
+        assert dataset.train.labels[:2].tolist() == [1, 0]
+        assert "left out 1 of 200 pictures in train.zip: cat.0.jpg" in capsys.readouterr().err
+
+
+def test_four_broken_pictures_in_two_hundred_are_an_error(place):
+    options = two_hundred(place, broken=4)
+    with pytest.raises(UserError, match=r"more than 1% .* cat\.0\.jpg"):
+        small(place, **options)
+    assert list((place.parent / "cache" / "cats-vs-dogs").iterdir()) == []
+
+
+def test_missing_and_broken_pictures_count_together(place):
+    options = two_hundred(place, broken=2)
+    options["splits"]["test"] = (60, 101)  # two more are not there: 4 of 202
+    with pytest.raises(UserError, match="is incomplete"):
+        small(place, **options)
+
+
+def test_a_missing_number_is_left_out_and_named(place):
+    files = pictures("{kind}.{number}.jpg", 100)
+    del files["dog.99.jpg"]
+    dataset = small(put_folder(place, files), splits={"train": (0, 60), "test": (60, 100)})
+    assert dataset.fingerprint["left_out"] == [
+        {"file": "dog number 99", "why": "there is no such file"}
+    ]
+    assert dataset.test.names[-1] == "cat.99.jpg"
+
+
+def test_only_the_pictures_of_the_splits_are_decoded(place):
+    files = layout("flat") | {"cat.8.jpg": b"not a picture at all"}
+    assert_is_whole(small(put_folder(place, files)))
+
+
+def test_bilinear_pictures_are_kept_pixel_for_pixel(place):
+    noise = np.random.default_rng(4).integers(0, 256, (9, 13, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(place / "cat.0.png")
+    put_folder(place, {"dog.0.jpg": jpeg("dog", 0), **pictures("{kind}.1{number}.jpg")})
+    splits = {"train": (0, 1), "test": (10, 14)}
+    dataset = small(place, resize="bilinear", splits=splits)
+    assert np.array_equal(dataset.train.images[0], scaling.bilinear(noise, SIZE))
+
+
+def test_the_fingerprint_is_that_of_the_pictures_and_not_of_their_container(place):
+    one = small(put_zip(place / "train.zip", layout("kaggle"))).fingerprint
+    other = small(put_folder(place / "copy", layout("microsoft"))).fingerprint
+    assert one["sha256"] == other["sha256"]
+    assert (one["source"], other["source"]) == ("train.zip", "PetImages")
+    assert json.loads(json.dumps(one)) == one
+
+
+def test_the_fingerprint_says_when_all_pictures_are_copies_of_one_size(place):
+    put_folder(place, layout("flat"))
+    assert small(place).fingerprint["note"] == "source pictures are all 16x12"
+    (place / "dog.7.jpg").write_bytes(jpeg("dog", 7, size=(20, 20)))
+    assert small(place).fingerprint["source_size"] == "various"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"resize": "cubic"}, "nearest, bilinear"),
+        ({"image_size": (0, 10)}, "two numbers from 1 up"),
+        ({"splits": {"train": (0, 4)}}, "must be train, test"),
+        ({"splits": {"train": (0, 4), "test": (4, 4)}}, "first file number"),
+        ({"splits": {"train": (0, 4), "test": (3, 6)}}, "two splits share pictures"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(place, options, why):
+    with pytest.raises(UserError, match=why):
+        small(put_folder(place, layout("flat")), **options)
+
+
+def test_real_cats_and_dogs_fill_the_first_editions_splits(real_cats_dir):
+    dataset = load("cats-vs-dogs", real_cats_dir, image_size=(30, 30))
+    assert dataset.fingerprint["pictures"] == {"train": 2000, "validation": 1000, "test": 1000}
+    assert np.bincount(dataset.test.labels).tolist() == [500, 500]
+    archive, found = archives.find(real_cats_dir)
+    [picture] = [one for one in found if (one.kind, one.number) == ("dog", 1999)]
+    with archives.reader(archive) as read, Image.open(io.BytesIO(read(picture.file))) as image:
+        by_pillow = image.convert("RGB").resize((30, 30), Image.Resampling.NEAREST)
+    assert np.array_equal(dataset.test.images[-1], np.asarray(by_pillow))

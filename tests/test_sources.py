@@ -1,0 +1,231 @@
+import hashlib
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chollet_cnn.data import __main__ as door
+from chollet_cnn.data import cats_vs_dogs, load, mnist, sources
+from chollet_cnn.data.download import Unreachable, download
+from chollet_cnn.errors import UserError
+
+CONTENT = bytes(range(256)) * 4096  # one megabyte
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@contextmanager
+def serving(content=CONTENT, ranges=True, break_after=None, status=None):
+    """Serve bytes on this machine; gives the address and the list of ranges asked for."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers.get("Range"))
+            if status:
+                self.send_error(status)
+                return
+            start = int(asked[-1][len("bytes=") : -1]) if ranges and asked[-1] else 0
+            if start >= len(content):
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            if start:
+                span = f"bytes {start}-{len(content) - 1}/{len(content)}"
+                self.send_header("Content-Range", span)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            self.wfile.write(content[start:break_after])
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/file.bin", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def refusing():
+    """An address where nobody answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return f"http://127.0.0.1:{port}/file.bin"
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "folder" / "file.bin"
+
+
+def part_of(file):
+    return file.with_name("file.bin.part")
+
+
+def test_a_download_ends_with_the_file_and_nothing_else(file):
+    with serving() as (url, asked):
+        download(url, file, len(CONTENT), SHA256)
+    assert file.read_bytes() == CONTENT
+    assert [path.name for path in file.parent.iterdir()] == ["file.bin"]
+    assert asked == [None]
+
+
+def test_a_broken_download_is_kept_apart_and_resumed_where_it_broke_off(file):
+    with serving(break_after=300_000) as (url, _), pytest.raises(Unreachable, match="300,000 of"):
+        download(url, file, len(CONTENT), SHA256)
+    assert not file.exists()
+    assert part_of(file).stat().st_size == 300_000
+    with serving() as (url, asked):
+        download(url, file, len(CONTENT), SHA256)
+    assert asked == ["bytes=300000-"]
+    assert file.read_bytes() == CONTENT
+    assert not part_of(file).exists()
+
+
+def test_a_server_that_knows_no_ranges_starts_the_file_again(file):
+    file.parent.mkdir()
+    part_of(file).write_bytes(b"x" * 1000)
+    with serving(ranges=False) as (url, asked):
+        download(url, file, len(CONTENT), SHA256)
+    assert asked == ["bytes=1000-"]
+    assert file.read_bytes() == CONTENT
+
+
+def test_a_range_that_the_server_refuses_starts_the_file_again(file):
+    file.parent.mkdir()
+    part_of(file).write_bytes(CONTENT[:-1])
+    short = CONTENT[:1000]
+    with serving(short) as (url, asked), pytest.raises(UserError, match="1,000 bytes"):
+        download(url, file, len(CONTENT), SHA256)
+    assert asked == [f"bytes={len(CONTENT) - 1}-", None]
+    assert not file.exists()
+
+
+def test_a_download_that_was_whole_but_not_renamed_asks_for_nothing(file, refusing):
+    file.parent.mkdir()
+    part_of(file).write_bytes(CONTENT)
+    download(refusing, file, len(CONTENT), SHA256)
+    assert file.read_bytes() == CONTENT
+
+
+def test_a_wrong_checksum_leaves_nothing_behind(file):
+    changed = b"?" + CONTENT[1:]
+    with serving(changed) as (url, _), pytest.raises(UserError, match="not the expected file"):
+        download(url, file, len(CONTENT), SHA256)
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_file_of_another_size_is_refused_before_it_is_fetched(file):
+    with serving(CONTENT + b"more") as (url, _), pytest.raises(UserError, match="not the expected"):
+        download(url, file, len(CONTENT), SHA256)
+    assert not file.parent.exists()
+
+
+def test_a_missing_page_is_named_with_its_status(file):
+    with serving(status=404) as (url, _), pytest.raises(Unreachable, match="answered 404"):
+        download(url, file, len(CONTENT), SHA256)
+    assert not file.parent.exists()
+
+
+def test_a_refused_connection_keeps_what_was_there(file, refusing):
+    file.parent.mkdir()
+    part_of(file).write_bytes(CONTENT[:1000])
+    with pytest.raises(Unreachable, match="check the network"):
+        download(refusing, file, len(CONTENT), SHA256)
+    assert part_of(file).read_bytes() == CONTENT[:1000]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "folder").write_text("a file where the folder should be")
+    target = tmp_path / "folder" / "inner" / "file.bin"
+    with serving() as (url, _), pytest.raises(UserError, match="cannot write"):
+        download(url, target, len(CONTENT), SHA256)
+
+
+def test_the_named_folder_is_searched_first_then_the_variable_then_keras(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path / "ours"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    expected = [tmp_path, tmp_path / "ours", tmp_path / "keras" / "datasets"]
+    assert sources.search_path(tmp_path) == expected
+    assert sources.download_folder() == tmp_path / "ours"
+    monkeypatch.delenv("CHOLLET_CNN_DATA")
+    monkeypatch.delenv("KERAS_HOME")
+    assert sources.search_path() == [Path.home() / ".keras" / "datasets"]
+
+
+def test_a_named_folder_that_does_not_exist_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        sources.search_path(tmp_path / "nowhere")
+
+
+def test_decoded_pictures_are_kept_where_the_variables_say(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("CHOLLET_CNN_CACHE")
+    assert sources.cache_folder() == Path("/home/ada/.cache/chollet_cnn")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert sources.cache_folder() == Path("/xdg/chollet_cnn")
+    monkeypatch.setenv("CHOLLET_CNN_CACHE", "/scratch")
+    assert sources.cache_folder() == Path("/scratch")
+
+
+def test_the_hash_of_arrays_is_that_of_their_bytes_in_c_order():
+    # SHA-256 of "abc", from FIPS 180-2; the array lies in memory as "acb".
+    array = np.frombuffer(b"acb\0", dtype=np.uint8).reshape(2, 2).T
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sources.sha256_of_arrays(array.ravel()[:3]) == expected
+    assert sources.sha256_of_arrays(array) == hashlib.sha256(b"abc\0").hexdigest()
+
+
+def test_an_unknown_data_set_names_the_known_ones():
+    with pytest.raises(UserError, match="mnist, cats-vs-dogs, digits"):
+        load("imagenet")
+
+
+def test_fetch_downloads_once_and_then_says_that_all_is_there(tmp_path, monkeypatch, capsys):
+    with serving() as (url, asked):
+        monkeypatch.setattr(cats_vs_dogs, "URL", url)
+        monkeypatch.setattr(cats_vs_dogs, "FILE_SIZE", len(CONTENT))
+        monkeypatch.setattr(cats_vs_dogs, "FILE_SHA256", SHA256)
+        arguments = ["fetch", "cats-vs-dogs", "--data-dir", str(tmp_path / "new")]
+        assert door.main(arguments) == 0
+        first = capsys.readouterr().out
+        assert door.main(arguments) == 0
+        second = capsys.readouterr().out
+    assert len(asked) == 1
+    assert f"now lies in {tmp_path}/new/kagglecatsanddogs_5340.zip" in first
+    assert "already there, and whole" in second
+    assert f"train cats-vs-dogs-first-edition --data-dir {tmp_path}/new" in second
+
+
+def test_fetch_replaces_a_damaged_mnist(tmp_path, monkeypatch):
+    (tmp_path / "mnist.npz").write_bytes(CONTENT[:99])
+    with serving() as (url, _):
+        monkeypatch.setattr(mnist, "URL", url)
+        monkeypatch.setattr(mnist, "FILE_SIZE", len(CONTENT))
+        monkeypatch.setattr(mnist, "FILE_SHA256", SHA256)
+        door.main(["fetch", "mnist", "--data-dir", str(tmp_path)])
+    assert (tmp_path / "mnist.npz").read_bytes() == CONTENT
+
+
+def test_where_downloads_nothing_and_names_every_data_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
+    assert door.main(["where", "--data-dir", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split(maxsplit=1) == ["mnist", "not found"]
+    assert lines[1].split(maxsplit=1) == ["cats-vs-dogs", "not found"]
+    assert lines[2].split(maxsplit=1) == ["digits", "part of scikit-learn"]
+    assert lines[4].strip() == str(tmp_path)
