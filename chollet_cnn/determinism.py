@@ -1,7 +1,8 @@
-"""The same from the same seed: starting weights, the order of samples, and what else decides the bits.
+"""The same from the same seed: starting weights, order of samples, and what else decides the bits.
 
-Weights and order are drawn here, from the raw 64-bit output of NumPy's PCG64, whose stream NumPy keeps
-fixed from release to release. So they are bit-identical on every backend and on every machine.
+Weights and order are drawn here, from the raw 64-bit output of NumPy's PCG64, whose stream NumPy
+keeps fixed from release to release. So they are bit-identical on every backend and on every
+machine.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from chollet_cnn import __version__
 if TYPE_CHECKING:
     import keras
 
-# Each purpose draws from a stream of its own, so that one more draw for one leaves the others alone.
+# Each purpose draws from a stream of its own, so that one more draw for one leaves the others
+# alone.
 _WEIGHTS, _ORDER, _LAYERS = 0, 1, 2
 
 
@@ -37,8 +39,8 @@ def glorot_uniform(shape: tuple[int, ...], seed: int, index: int = 0) -> np.ndar
     is made from, or that one input goes into.
 
     Args:
-        shape: ``(inputs, units)`` of a dense layer or ``(height, width, channels_in, channels_out)``
-            of a convolution.
+        shape: ``(inputs, units)`` of a dense layer or ``(height, width, channels_in,
+            channels_out)`` of a convolution.
         seed: the run's seed.
         index: which kernel of the network this is, counted from 0.
 
@@ -67,7 +69,7 @@ def set_starting_weights(model: keras.Model, seed: int) -> None:
 
 
 def seed_random_layers(model: keras.Model, seed: int) -> None:
-    """Seed the dropout and augmentation layers, so that what they draw follows from the run's seed."""
+    """Seed the dropout and augmentation layers, so that what they draw follows from the seed."""
     for index, variable in enumerate(random_states(model)):
         word = _random_bits(seed, _LAYERS, index, 1) >> 33  # 31 bits: fits any backend's dtype
         variable.assign(np.array([word[0], 0], dtype=str(variable.dtype)))
@@ -83,9 +85,9 @@ def batches(
 ) -> list[np.ndarray]:
     """Return which samples each batch of an epoch holds.
 
-    Every sample is seen once in a pass, in an order that follows from ``(seed, pass)`` alone; the last
-    batch of a pass holds what is left over. Without ``steps`` an epoch is one pass. With them it is
-    that many batches, and passes run on from one epoch into the next.
+    Every sample is seen once in a pass, in an order that follows from ``(seed, pass)`` alone; the
+    last batch of a pass holds what is left over. Without ``steps`` an epoch is one pass. With them
+    it is that many batches, and passes run on from one epoch into the next.
 
     Args:
         seed: the run's seed.
@@ -118,10 +120,14 @@ def sha256_of_weights(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def use_deterministic_operations() -> None:
-    """Ask the backend for operations that give the same bits every time, where it has a choice.
+def use_deterministic_gpu_operations() -> None:
+    """Ask a GPU, if there is one, for operations that give the same bits every time.
 
-    Call it before anything is computed. On the CPU JAX and torch have nothing to choose here.
+    Call it before the backend is asked anything.
+
+    On a CPU there is nothing to ask for: with the same number of threads the operations of these
+    networks give the same bits anyway (a test trains in two processes and compares), and
+    TensorFlow's deterministic mode would only make them slower.
     """
     import keras
 
@@ -129,13 +135,17 @@ def use_deterministic_operations() -> None:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
-        tf.random.set_seed(0)  # op determinism refuses unseeded random operations
+        if tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.enable_op_determinism()
+            tf.random.set_seed(0)  # the mode refuses random operations without a seed
+    elif backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     elif backend == "torch":
         import torch
 
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(torch.cuda.is_available(), warn_only=True)
 
 
 def environment() -> dict[str, object]:
@@ -149,10 +159,8 @@ def environment() -> dict[str, object]:
         | {name: found for name in packages if (found := _version(name))},
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "float": keras.config.dtype_policy().name,
+        "cores": _cores(),
+        "threads": _threads(),
     }
 
 
@@ -161,6 +169,30 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _threads() -> int:
+    """Return how many threads share one operation: with another number the last bits differ."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        chosen = tf.config.threading.get_intra_op_parallelism_threads()
+        return chosen or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or _cores()
+    if backend == "torch":
+        import torch
+
+        return torch.get_num_threads()
+    return _cores()
 
 
 def _processor() -> str:

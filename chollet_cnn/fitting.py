@@ -3,8 +3,8 @@
 What is computed is what ``model.fit`` computes: the mean loss of a batch, its gradient, one step of
 the Keras optimizer. It is only asked for in longer pieces. Python gathers the pictures of many
 batches (as uint8, from an array or a memory-mapped file), hands them over once, and a compiled loop
-takes the steps; so the time goes into arithmetic and not between the steps. Each backend has its own
-loop below, over the same Keras layers, losses and optimizers.
+takes the steps; so the time goes into arithmetic and not between the steps. Each backend has its
+own loop below, over the same Keras layers, losses and optimizers.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-# Steps in one compiled run, at most, and bytes of pictures handed over for them. Enough that the hand-over
-# costs nothing, few enough that a progress bar moves and that memory does not grow with the data.
+# Steps in one compiled run, at most, and bytes of pictures handed over for them. Enough that the
+# hand-over costs nothing, few enough that a progress bar moves and that memory does not grow with
+# the data.
 STEPS_IN_ONE_RUN = 128
 BYTES_IN_ONE_RUN = 32 * 2**20
 
@@ -37,9 +38,10 @@ class Score(NamedTuple):
 class Steps:
     """A network's compiled loops.
 
-    Both take pictures ``(n, height, width, channels)`` uint8, labels ``(n,)`` int32 and which of them each
-    batch holds, ``(steps, batch)`` int32; both return the mean loss of each batch and how many answers
-    were right, two arrays ``(steps,)``. ``train`` changes the network's weights, ``evaluate`` does not.
+    Both take pictures ``(n, height, width, channels)`` uint8, labels ``(n,)`` int32 and which of
+    them each batch holds, ``(steps, batch)`` int32; both return the mean loss of each batch and how
+    many answers were right, two arrays ``(steps,)``. ``train`` changes the network's weights,
+    ``evaluate`` does not.
     """
 
     train: Callable[..., tuple[np.ndarray, np.ndarray]]
@@ -101,14 +103,14 @@ def _pieces(batches: list[np.ndarray], bytes_per_sample: int) -> Iterator[list[n
 
 
 def _forget_pages(images: np.ndarray) -> None:
-    """Let go of a memory-mapped file's pages, which would otherwise count as this process's memory."""
+    """Let go of a memory-mapped file's pages, which would else count as this process's memory."""
     mapped = getattr(images, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _mean_loss(labels, scores):  # noqa: ANN001, ANN202 - tensors of any backend
-    """Return the mean crossentropy of a batch, for one sigmoid unit or for a softmax over classes."""
+    """Return the mean crossentropy of a batch, for one sigmoid unit or a softmax over classes."""
     from keras import losses, ops
 
     if scores.shape[-1] == 1:
@@ -218,9 +220,8 @@ def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
 
         return run_piece
 
-    # XLA's CPU convolutions use one thread, and a slow one, inside a compiled loop.
     device = next(iter(model.trainable_variables[0].value.devices()))
-    loop = one_by_one if device.platform == "cpu" else many
+    loop = many if _jax_loops_are_fast(device.platform) else one_by_one
 
     def on_variables(run_piece: Callable, changes: bool) -> Callable:
         groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
@@ -240,6 +241,11 @@ def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
         on_variables(loop(train_step), changes=True),
         on_variables(loop(evaluate_step), changes=False),
     )
+
+
+def _jax_loops_are_fast(platform: str) -> bool:
+    """Return whether many steps go into one loop: on a CPU, XLA's convolutions crawl in it."""
+    return platform != "cpu"
 
 
 def _padded(

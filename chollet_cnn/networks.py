@@ -1,8 +1,9 @@
 """The book's networks, one builder function each.
 
-Every builder returns a :class:`keras.Model` that is not compiled. Its first layer divides the pixels by
-255, so the network takes pictures as they come, 0..255, and so does a saved copy of it. All
-convolutions are 3x3 with stride 1, no padding, a bias and ReLU; all pooling takes the largest of 2x2.
+Every builder returns a :class:`keras.Model` that is not compiled. Its first layer divides the
+pixels by 255, so the network takes pictures as they come, 0..255, and so does a saved copy of it.
+All convolutions are 3x3 with stride 1, no padding, a bias and ReLU; all pooling takes the largest
+of 2x2.
 
 Source: François Chollet, *Deep Learning with Python*: first edition, chapter 5; second and third
 editions, chapter 8. The parameter counts beside the builders are the ones that the book's summaries
@@ -113,8 +114,8 @@ def cats_vs_dogs_first_edition(augmentation: bool = False, dropout: float = 0.0)
     """Say how likely a picture shows a dog, first edition, listing 5.5 (3,453,121 parameters).
 
     Four convolutions and four poolings on 150x150 colour pictures. ``augmentation`` turns, shifts,
-    shears, zooms and mirrors each training picture at random (listing 5.11); ``dropout`` is the share of
-    values set to zero before the dense layer of 512 while training (listing 5.13).
+    shears, zooms and mirrors each training picture at random (listing 5.11); ``dropout`` is the
+    share of values set to zero before the dense layer of 512 while training (listing 5.13).
     """
     from keras import layers
 
@@ -140,9 +141,9 @@ def cats_vs_dogs_first_edition(augmentation: bool = False, dropout: float = 0.0)
 def cats_vs_dogs_second_edition(augmentation: bool = False, dropout: float = 0.0) -> keras.Model:
     """Say how likely a picture shows a dog, second edition, listing 8.7 (991,041 parameters).
 
-    Five convolutions and four poolings on 180x180 colour pictures. ``augmentation`` mirrors, turns and
-    zooms each training picture at random (listing 8.14); ``dropout`` is the share of values set to zero
-    before the last layer while training (listing 8.16).
+    Five convolutions and four poolings on 180x180 colour pictures. ``augmentation`` mirrors, turns
+    and zooms each training picture at random (listing 8.14); ``dropout`` is the share of values set
+    to zero before the last layer while training (listing 8.16).
     """
     from keras import layers
 
@@ -210,8 +211,8 @@ def _augmentation_first_edition() -> list[keras.Layer]:
     """Return the layers that do what ``ImageDataGenerator`` did in listing 5.11.
 
     The old generator composed one matrix and resampled each picture once; here each layer resamples
-    what the one before it made, so pictures come out a little softer. Its shear was given in degrees:
-    0.2 of them move a pixel at the border by a quarter of a pixel.
+    what the one before it made, so pictures come out a little softer. Its shear was given in
+    degrees: 0.2 of them move a pixel at the border by a quarter of a pixel.
     """
     from math import radians, tan
 

@@ -1,8 +1,8 @@
 """How the book trains each of its networks: one frozen record a recipe, and the table of them.
 
-Source: François Chollet, *Deep Learning with Python*, first edition notebooks 5.1 and 5.2, second and
-third editions chapter 8. Keras's defaults hold where the book gives nothing, so the learning rate of
-RMSprop and of Adam is 0.001.
+Source: François Chollet, *Deep Learning with Python*, first edition notebooks 5.1 and 5.2, second
+and third editions chapter 8. Keras's defaults hold where the book gives nothing, so the learning
+rate of RMSprop and of Adam is 0.001.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Recipe:
     batch_size: int
     epochs: int
     judged_by: str
-    """Which epoch's weights are tested: the last one's, or those with the lowest validation loss."""
+    """The epoch whose weights are tested: the last, or that of the lowest validation loss."""
     network_options: dict[str, bool | float] = field(default_factory=dict)
     steps_per_epoch: int | None = None
     """Batches an epoch where the book sets them; otherwise an epoch sees every picture once."""
@@ -106,7 +106,7 @@ _RECIPES = (
         notes=(
             "The book's ImageDataGenerator turned, shifted, sheared and zoomed a picture in one "
             "step; Keras 3's layers do it one after the other, which softens it a little.",
-            "The validation pictures are each looked at once an epoch; the notebook's 50 batches of 32 "
+            "Each validation picture is looked at once an epoch; the notebook's 50 batches of 32 "
             "looked at 600 of the 1,000 twice.",
         ),
     ),

@@ -25,12 +25,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from chollet_cnn.errors import UserError
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
     import pandas as pd
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -51,7 +50,16 @@ class Run:
         """The learning curve, a row an epoch; the columns are :data:`COLUMNS`."""
         import pandas as pd
 
-        return pd.read_csv(self.path / "history.csv", float_precision="round_trip")
+        try:
+            with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
+                # Python's own float, so that every bit reads back as it was written.
+                rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        except (OSError, ValueError, TypeError) as problem:
+            raise UserError(
+                f"{self.path / 'history.csv'} cannot be read ({_first_line(problem)}); "
+                "train the run again with --overwrite"
+            ) from problem
+        return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": int})
 
     def load_model(self) -> keras.Model:
         """Return the trained network; it takes raw pixels, 0..255."""
@@ -91,7 +99,8 @@ def read(path: str | Path) -> Run:
     if not is_finished(path):
         if is_begun(path):
             raise UserError(
-                f"the run in {path} is unfinished; end it with the command that began it and --resume"
+                f"the run in {path} is unfinished; end it with the command that began it "
+                "and --resume"
             )
         raise UserError(
             f"{path} is no run directory (it has no metrics.json); name one that "
@@ -117,7 +126,8 @@ def begin(path: Path, config: dict[str, Any]) -> None:
     """Make a run directory with nothing in it but its configuration."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        # What marks a run as finished goes first: a half removed run must not look like a whole one.
+        # What marks a run as finished goes first: a half removed run must not look like a whole
+        # one.
         for name in (
             "metrics.json",
             "config.json",
@@ -180,7 +190,9 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Keep the state of an unfinished run, in one file, so that it is never half old and half new."""
+    """Keep the state of an unfinished run in one file, so that it is never half old, half new."""
+    import numpy as np
+
     arrays = {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
     arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.best_weights)}
     rows = np.frombuffer(json.dumps(checkpoint.rows).encode(), np.uint8)
@@ -189,6 +201,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
     """Return the state of an unfinished run, or None where no epoch was finished yet."""
+    import numpy as np
+
     if not (path / _CHECKPOINT).is_file():
         return None
     with np.load(path / _CHECKPOINT, allow_pickle=False) as file:

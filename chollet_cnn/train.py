@@ -11,6 +11,7 @@ import math
 import sys
 import time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,12 @@ def train(
 
     Args:
         recipe: a name from :data:`chollet_cnn.recipes.RECIPES`.
-        dataset: ``mnist``, ``digits`` or ``cats-vs-dogs``. Left out, it is the recipe's; and where that
-            is MNIST and MNIST cannot be had, it is the embedded ``digits``, which the run then says.
+        dataset: ``mnist``, ``digits`` or ``cats-vs-dogs``. Left out, it is the recipe's; and where
+            that is MNIST and MNIST cannot be had, it is the embedded ``digits``, which the run then
+            says.
         data_dir: where the data are looked for first.
-        epochs: other than the recipe's; this, ``batch_size`` and ``learning_rate`` make it a changed
-            recipe, which is not compared with the book.
+        epochs: other than the recipe's; this, ``batch_size`` and ``learning_rate`` make it a
+            changed recipe, which is not compared with the book.
         batch_size: pictures in a training batch, other than the recipe's.
         learning_rate: other than the recipe's.
         seed: decides the starting weights, the order of the pictures, dropout and augmentation.
@@ -72,6 +74,8 @@ def train(
     plan = _changed(asked, epochs, batch_size, learning_rate)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise UserError(f"--seed is a whole number from 0 to 4294967295, not {seed}")
+    if tensorboard and not find_spec("tensorboard"):
+        raise UserError("--tensorboard needs TensorBoard; install it: pip install tensorboard")
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
 
     path = runs.directory(out, plan.name, seed)
@@ -88,8 +92,8 @@ def train(
     from chollet_cnn import determinism
 
     devices.start_keras()
+    determinism.use_deterministic_gpu_operations()
     chosen = devices.choose(device)
-    determinism.use_deterministic_operations()
     data = _load_data(plan, dataset, data_dir, say)
     config = runs.as_json(
         {
@@ -103,16 +107,12 @@ def train(
             "settings": dataclasses.asdict(plan),
         }
     )
-    begun = resume and runs.is_begun(path)
-    if begun and runs.read_json(path / "config.json") != config:
-        raise UserError(
-            f"the run in {path} was begun with other settings or data (see its config.json); resume it with "
-            "the options it was begun with, or use --overwrite"
-        )
-    if not begun:
-        runs.begin(path, config)
     environment = determinism.environment()
     environment |= {"device": chosen.kind, "device_name": chosen.name, "data": data.fingerprint}
+    if resume and runs.is_begun(path):
+        _refuse_another_run(path, config, environment)
+    else:
+        runs.begin(path, config)
     runs.write_json(path / "environment.json", environment)
     say(_opening(plan, config, data, environment, path))
 
@@ -129,7 +129,7 @@ def _fit(
     tensorboard: bool,
     quiet: bool,
 ) -> runs.Run:
-    """Run the epochs that are still to run, keep a checkpoint after each, and write what came out."""
+    """Run the epochs still to run, keep a checkpoint after each, and write what came out."""
     from chollet_cnn import determinism, fitting
 
     model = build(plan)
@@ -203,6 +203,23 @@ def _fit(
     if not quiet:
         print("\n" + summary(run))
     return run
+
+
+def _refuse_another_run(path: Path, config: dict, environment: dict) -> None:
+    """Raise if an unfinished run was begun with other settings, data, backend or device."""
+    then = {"config": runs.read_json(path / "config.json")}
+    now = {"config": config}
+    if (path / "environment.json").is_file():
+        before = runs.read_json(path / "environment.json")
+        for what in ("backend", "device"):
+            then[what], now[what] = before[what], environment[what]
+        then["data"], now["data"] = before["data"]["sha256"], environment["data"]["sha256"]
+    other = [what for what in then if then[what] != now[what]]
+    if other:
+        raise UserError(
+            f"the run in {path} was begun with another {' and '.join(other)}; resume it with what "
+            "it was begun with (config.json and environment.json there say), or use --overwrite"
+        )
 
 
 def build(recipe: Recipe) -> keras.Model:
@@ -287,8 +304,8 @@ def _load_data(
         if dataset or wanted != "mnist":
             raise
         say(
-            "MNIST is neither on this machine nor within reach, so this run uses scikit-learn's 1,797 "
-            "small digits instead: digits (embedded)."
+            "MNIST is neither on this machine nor within reach, so this run uses scikit-learn's "
+            "1,797 small digits instead: digits (embedded)."
         )
         return data.load("digits")
 
@@ -315,10 +332,8 @@ def _progress(title: str, samples: int, quiet: bool) -> Iterator[Callable[[int],
 
 def _write_tensorboard(path: Path, row: dict[str, float]) -> None:
     """Write an epoch's figures as Keras's own callback names them."""
-    try:
-        from tensorboard.summary import Writer
-    except ImportError as problem:
-        raise UserError("--tensorboard needs TensorBoard: pip install tensorboard") from problem
+    from tensorboard.summary import Writer
+
     for folder, prefix in (("train", ""), ("validation", "val_")):
         writer = Writer(str(path / "tensorboard" / folder))
         for name in ("loss", "accuracy"):
@@ -358,7 +373,7 @@ def _epoch_line(row: dict[str, float], plan: Recipe, config: dict) -> str:
 
 
 def summary(run: runs.Run) -> str:
-    """Return the table that ends a run: what was trained on what, and how it compares with the book."""
+    """Return the table that ends a run: what was trained, on what, and how the book compares."""
     config, metrics = run.config, run.metrics
     wrong = round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
     lines = {
@@ -421,7 +436,7 @@ def _duration(seconds: float) -> str:
 
 
 def table_of_recipes() -> str:
-    """Return every recipe with its network's size, its training and the book's figure, a line each."""
+    """Return a line for every recipe: the network's size, the training, the book's figure."""
     header = ("recipe", "parameters", "epochs", "batch", "optimizer", "the book")
     rows = [header]
     for recipe in recipes.RECIPES.values():
@@ -447,7 +462,7 @@ def table_of_recipes() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chollet_cnn.train",
-        description="Train one of the networks of Chollet's Deep Learning with Python, as the book does.",
+        description="Train a network of Chollet's Deep Learning with Python, as the book does.",
     )
     add = parser.add_argument
     add("recipe", nargs="?", default=recipes.DEFAULT, help="which recipe (default: %(default)s)")

@@ -1,0 +1,175 @@
+"""Ask a trained network about your own pictures.
+
+From the shell ``python -m chollet_cnn.predict RUN PICTURE...``, from Python :func:`predict`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chollet_cnn import devices, runs
+from chollet_cnn.errors import UserError, run_door
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from matplotlib.figure import Figure
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of one picture."""
+
+    picture: str
+    """The picture's file."""
+    probabilities: dict[str, float]
+    """Each class and how likely the network holds it to be, the likeliest first."""
+    seen: np.ndarray
+    """``(height, width, channels)`` uint8, the picture as the network saw it."""
+
+
+def predict(run: runs.Run | str | Path, pictures: list[str | Path]) -> list[Answer]:
+    """Let a run's network say what is in each picture.
+
+    A photographed or scanned digit is first brought to MNIST's look (light on dark, 28x28,
+    centred); other pictures are scaled as the pictures that the network was trained on.
+
+    Args:
+        run: a finished run, or its directory.
+        pictures: files of any format and size that Pillow reads.
+
+    Raises:
+        UserError: if the run or one of the pictures cannot be read.
+    """
+    run = run if isinstance(run, runs.Run) else runs.read(run)
+    seen = [_prepare(run, picture) for picture in pictures]
+    devices.start_keras()
+    model = run.load_model()
+    answers = []
+    for start in range(0, len(seen), BATCH):
+        batch = seen[start : start + BATCH]
+        for picture, image, row in zip(
+            pictures[start:], batch, _probabilities(model, batch), strict=False
+        ):
+            ranked = sorted(
+                zip(run.config["classes"], row.tolist(), strict=True), key=lambda pair: -pair[1]
+            )
+            answers.append(Answer(str(picture), dict(ranked), image))
+    return answers
+
+
+def _prepare(run: runs.Run, picture: str | Path) -> np.ndarray:
+    """Read a picture and bring it to the size and look that the run's network was trained on."""
+    from chollet_cnn.data import pictures
+
+    image = pictures.read(picture)
+    options = run.config["settings"]["data_options"]
+    if options:
+        return pictures.scale(image, tuple(options["image_size"]), options["resize"])
+    try:
+        return pictures.as_digit(image)
+    except UserError as problem:
+        raise UserError(f"{picture}: {problem}") from problem
+
+
+def _probabilities(model: keras.Model, images: list[np.ndarray]) -> np.ndarray:
+    """Return a row of probabilities for each picture, a column for each class."""
+    import numpy as np
+    from keras import ops
+
+    scores = ops.convert_to_numpy(model(np.stack(images), training=False)).astype(np.float64)
+    if scores.shape[1] == 1:  # one sigmoid unit: the probability of the second class
+        return np.concatenate([1 - scores, scores], axis=1)
+    return scores
+
+
+def plot_answer(answer: Answer, top: int = 5) -> Figure:
+    """Draw the picture as the network saw it beside its likeliest classes."""
+    from matplotlib.figure import Figure
+
+    likeliest = list(answer.probabilities.items())[:top]
+    names = [name for name, _ in likeliest]
+    shares = [share for _, share in likeliest]
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.imshow(answer.seen.squeeze(), cmap="gray", vmin=0, vmax=255)
+    height, width = answer.seen.shape[:2]
+    left.set_title(f"what the network saw, {width} x {height}", fontsize=10)
+    left.set_axis_off()
+    bars = right.barh(names, shares, color="#0072b2")
+    right.bar_label(bars, [f"{share:.1%}" for share in shares], padding=4)
+    right.set_xlim(0, 1.25)
+    right.invert_yaxis()
+    right.spines[:].set_visible(False)
+    right.tick_params(length=0, labelbottom=False)
+    right.set_title(f"its answer for {Path(answer.picture).name}", fontsize=10)
+    return figure
+
+
+def _save_figures(answers: list[Answer], out: Path, top: int) -> list[Path]:
+    files = []
+    for answer in answers:
+        file = out / f"{Path(answer.picture).stem}-seen.png"
+        while file in files:  # two pictures of one name, from two folders
+            file = file.with_stem(f"{file.stem}-{len(files) + 1}")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            plot_answer(answer, top).savefig(file, dpi=150)
+        except OSError as problem:
+            reason = problem.strerror or problem
+            raise UserError(
+                f"cannot write {file} ({reason}); name another folder with --out"
+            ) from problem
+        files.append(file)
+    return files
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chollet_cnn.predict",
+        description="Ask a trained network what is in your own pictures.",
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run directory, such as runs/mnist-three-block/seed-0")
+    add("pictures", metavar="PICTURE", nargs="+", help="picture files")
+    add("--top", type=int, default=3, metavar="N", help="the N likeliest classes (default: 3)")
+    add("--json", action="store_true", help="print the answers as JSON")
+    add("--show", action="store_true", help="write what the network saw, beside its answer, as PNG")
+    add("--out", default=".", metavar="DIR", help="where --show writes (default: here)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    options = _parser().parse_args(argv)
+    if options.top < 1:
+        raise UserError(f"--top is a whole number of at least 1, not {options.top}")
+    answers = predict(options.run, options.pictures)
+    files = _save_figures(answers, Path(options.out), options.top) if options.show else []
+    if options.json:
+        print(json.dumps([_as_json(answer, options.top) for answer in answers], indent=2))
+        return 0
+    for answer in answers:
+        likeliest = list(answer.probabilities.items())[: options.top]
+        print(f"{answer.picture}: " + ", ".join(f"{name} {share:.1%}" for name, share in likeliest))
+    for file in files:
+        print(f"written: {file}")
+    return 0
+
+
+def _as_json(answer: Answer, top: int) -> dict[str, object]:
+    likeliest = list(answer.probabilities.items())[:top]
+    return {
+        "picture": answer.picture,
+        "answers": [{"class": name, "probability": share} for name, share in likeliest],
+    }
+
+
+if __name__ == "__main__":
+    run_door(main)

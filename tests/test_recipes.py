@@ -1,0 +1,78 @@
+"""The recipes are the book's."""
+
+import pytest
+
+from chollet_cnn import recipes, train
+from chollet_cnn.errors import UserError
+from chollet_cnn.recipes import RECIPES
+
+# optimizer, learning rate, batch, epochs, dropout, what is judged: the table in the book's order.
+TABLE = {
+    "mnist-three-block": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-first-edition": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-second-edition": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-third-edition": ("adam", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-without-pooling": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "cats-vs-dogs-first-edition": ("rmsprop", 1e-4, 20, 30, 0, "last epoch"),
+    "cats-vs-dogs-first-edition-augmented": ("rmsprop", 1e-4, 32, 100, 0.5, "last epoch"),
+    "cats-vs-dogs-second-edition": ("rmsprop", 0.001, 32, 30, 0, "lowest validation loss"),
+    "cats-vs-dogs-second-edition-augmented": (
+        "rmsprop",
+        0.001,
+        32,
+        100,
+        0.5,
+        "lowest validation loss",
+    ),
+    "cats-vs-dogs-third-edition": ("adam", 0.001, 64, 50, 0, "lowest validation loss"),
+    "cats-vs-dogs-third-edition-augmented": (
+        "adam",
+        0.001,
+        64,
+        100,
+        0.25,
+        "lowest validation loss",
+    ),
+}
+
+
+def test_every_recipe_of_the_book_is_there():
+    assert set(RECIPES) == set(TABLE)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_recipe_is_as_the_book_has_it(name):
+    recipe = RECIPES[name]
+    assert (
+        recipe.optimizer,
+        recipe.learning_rate,
+        recipe.batch_size,
+        recipe.epochs,
+        recipe.network_options.get("dropout", 0),
+        recipe.judged_by,
+    ) == TABLE[name]
+    assert recipe.network_options.get("augmentation", False) == name.endswith("augmented")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_table_of_recipes_gives_the_number_of_parameters_that_keras_counts(name):
+    assert train.build(RECIPES[name]).count_params() == RECIPES[name].parameters
+
+
+def test_the_first_edition_tests_on_500_of_each_class_and_the_later_ones_on_1000():
+    tests = {
+        name: recipe.data_options["splits"]["test"]
+        for name, recipe in RECIPES.items()
+        if recipe.dataset == "cats-vs-dogs"
+    }
+    for name, (first, last) in tests.items():
+        assert (first, last) == ((1500, 2000) if "first" in name else (1500, 2500))
+
+
+def test_the_augmented_first_edition_takes_100_steps_an_epoch():
+    assert RECIPES["cats-vs-dogs-first-edition-augmented"].steps_per_epoch == 100
+
+
+def test_an_unknown_recipe_is_answered_with_the_closest_names():
+    with pytest.raises(UserError, match="mnist-second-edition"):
+        recipes.get("mnist-second-editon")

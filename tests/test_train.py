@@ -1,0 +1,330 @@
+"""Training does what it says, ends with the same bits every time, and survives being killed."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from chollet_cnn import recipes, runs, train
+from chollet_cnn.errors import UserError
+
+DIGITS = {"dataset": "digits", "epochs": 2}
+FILES = {"config.json", "environment.json", "history.csv", "metrics.json", "model.keras"}
+
+
+def command(*arguments, environment=None, module="chollet_cnn.train"):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | (environment or {}),
+        timeout=300,
+        check=False,
+    )
+
+
+def curve(run):
+    return run.history.drop(columns="seconds").to_dict("records")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return train.train(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
+
+
+def test_a_run_directory_holds_these_files_and_figures(run):
+    assert {file.name for file in run.path.iterdir()} == FILES
+    assert run.path.parts[-2:] == ("mnist-three-block", "seed-4")
+    assert set(run.metrics) >= {
+        "test_accuracy",
+        "test_loss",
+        "parameters",
+        "epochs",
+        "best_epoch",
+        "train_seconds",
+        "published",
+        "dataset",
+        "weights_sha256",
+    }
+    assert (run.metrics["parameters"], run.metrics["epochs"]) == (60_554, 2)
+    assert run.history["epoch"].tolist() == [1, 2]
+
+
+def test_the_saved_network_has_the_recorded_accuracy_and_weights(run):
+    from chollet_cnn import determinism
+    from chollet_cnn.data import digits
+
+    model = run.load_model()
+    test = digits.load().test
+    answers = np.asarray(model(test.images)).argmax(axis=1)
+    assert np.mean(answers == test.labels) == pytest.approx(run.metrics["test_accuracy"])
+    assert determinism.sha256_of_weights(model) == run.metrics["weights_sha256"]
+
+
+def test_a_run_on_the_embedded_digits_says_so_and_never_mnist(run):
+    assert run.metrics["dataset"] == run.config["dataset"] == "digits (embedded)"
+    assert run.environment["data"]["dataset"] == "digits (embedded)"
+    assert "digits (embedded)" in train.summary(run)
+
+
+def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
+    run = train.train("mnist-first-edition", out=tmp_path, **(DIGITS | {"epochs": 1}))
+    assert run.config["changed"]["epochs"] == {"recipe": 5, "run": 1}
+    assert run.config["changed"]["dataset"] == {"recipe": "mnist", "run": "digits"}
+    assert run.metrics["published"] is None
+    assert "not compared" in train.summary(run)
+    assert "percentage points" not in train.summary(run)
+
+
+def test_an_unchanged_recipe_is_compared_with_the_book(run):
+    claim = {"quantity": "test_accuracy", "value": 0.9913, "source": "1st ed., notebook 5.1"}
+    metrics = run.metrics | {"published": claim, "test_accuracy": 0.9893, "test_pictures": 10_000}
+    table = train.summary(runs.Run(run.path, run.config, run.environment, metrics))
+    assert "99.13%" in table
+    assert "-0.20 percentage points" in table
+    assert "107 of 10,000 wrong" in table
+
+
+def test_the_test_set_is_watched_but_chooses_nothing(run):
+    assert run.config["watched"] == "test set"
+    assert run.metrics["best_epoch"] is None
+    assert run.metrics["val_accuracy"] is None
+    assert run.metrics["test_accuracy"] == run.history["val_accuracy"].iloc[-1]
+
+
+def test_two_processes_with_one_seed_end_with_the_same_bits(tmp_path, run):
+    for name in ("a", "b"):
+        done = command("--dataset", "digits", "--epochs", 2, "--seed", 4, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    first, second = (runs.read(tmp_path / n / "mnist-three-block" / "seed-4") for n in ("a", "b"))
+    assert first.metrics["weights_sha256"] == second.metrics["weights_sha256"]
+    assert curve(first) == curve(second)
+    # And so does the process that runs the tests, which has computed other things before.
+    assert first.metrics["weights_sha256"] == run.metrics["weights_sha256"]
+
+
+def test_another_seed_ends_with_other_weights(tmp_path, run):
+    other = train.train(out=tmp_path, seed=5, **DIGITS)
+    assert other.metrics["weights_sha256"] != run.metrics["weights_sha256"]
+
+
+TINY = """
+import dataclasses, sys
+from chollet_cnn import recipes, train
+
+book = recipes.RECIPES["cats-vs-dogs-second-edition-augmented"]
+splits = {"train": (0, 12), "validation": (12, 16), "test": (16, 20)}
+recipes.RECIPES["tiny"] = dataclasses.replace(
+    book, name="tiny", epochs=5, batch_size=8, data_options=book.data_options | {"splits": splits}
+)
+if __name__ == "__main__":
+    folder, out, *options = sys.argv[1:]
+    train.train("tiny", data_dir=folder, out=out, resume="--resume" in options, quiet=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A script that trains an augmented network with dropout, and 40 small pictures to train on."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("tiny")
+    script = folder / "tiny.py"
+    script.write_text(textwrap.dedent(TINY))
+    random = np.random.default_rng(0)
+    for number in range(20):
+        for name, level in (("cat", 90), ("dog", 160)):
+            pixels = random.normal(level, 40, (60, 60, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}.{number}.jpg")
+    return script
+
+
+def start(script, out, *arguments):
+    return subprocess.Popen(
+        [sys.executable, script, script.parent, out, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_killed_run_resumes_to_the_same_bits_dropout_and_augmentation_included(tiny, tmp_path):
+    whole = start(tiny, tmp_path / "whole")
+    output, errors = whole.communicate(timeout=300)
+    assert whole.returncode == 0, errors
+    assert "epoch 5/5" in output
+
+    killed = 0
+    for stop_after in ("seed 0, into", "epoch 1/5", "epoch 3/5"):
+        process = start(tiny, tmp_path / "cut", "--resume")
+        for line in process.stdout:
+            if stop_after in line:
+                time.sleep(0.15 * (killed + 1))  # somewhere inside the next epoch
+                process.kill()
+                break
+        killed += process.wait(timeout=300) == -9
+        process.communicate()
+    assert killed == 3
+    cut = tmp_path / "cut" / "tiny" / "seed-0"
+    assert not runs.is_finished(cut)
+    assert len(runs.read_checkpoint(cut).rows) >= 3
+
+    process = start(tiny, tmp_path / "cut", "--resume")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    expected, resumed = runs.read(tmp_path / "whole" / "tiny" / "seed-0"), runs.read(cut)
+    assert resumed.metrics["weights_sha256"] == expected.metrics["weights_sha256"]
+    assert curve(resumed) == curve(expected)
+    assert resumed.metrics["judged_epoch"] == expected.metrics["judged_epoch"]
+
+
+def test_the_weights_with_the_lowest_validation_loss_are_judged(tiny, tmp_path):
+    process = start(tiny, tmp_path)
+    process.communicate(timeout=300)
+    run = runs.read(tmp_path / "tiny" / "seed-0")
+    history = run.history.set_index("epoch")
+    assert run.metrics["judged_epoch"] == history["val_loss"].idxmin() == run.metrics["best_epoch"]
+    model = run.load_model()
+    from chollet_cnn.data import cats_vs_dogs
+
+    data = cats_vs_dogs.load(
+        tiny.parent,
+        **(
+            recipes.RECIPES["cats-vs-dogs-second-edition"].data_options
+            | {"splits": {"train": (0, 12), "validation": (12, 16), "test": (16, 20)}}
+        ),
+    )
+    scores = np.asarray(model(np.asarray(data.validation.images), training=False))[:, 0]
+    loss = -np.log(np.where(data.validation.labels == 1, scores, 1 - scores)).mean()
+    assert loss == pytest.approx(history["val_loss"].min(), rel=1e-3)
+
+
+def test_a_finished_run_is_kept_unless_it_is_to_be_overwritten(run):
+    before = (run.path / "metrics.json").read_bytes()
+    with pytest.raises(UserError, match="--overwrite"):
+        train.train(out=run.path.parents[1], seed=4, **DIGITS)
+    assert (run.path / "metrics.json").read_bytes() == before
+
+
+def test_resuming_with_other_settings_is_refused(tmp_path):
+    path = runs.directory(tmp_path, "mnist-three-block", 0)
+    runs.begin(path, {"recipe": "mnist-three-block", "seed": 0, "settings": {"epochs": 7}})
+    with pytest.raises(UserError, match="another config"):
+        train.train(out=tmp_path, resume=True, **DIGITS)
+
+
+def test_mnist_by_name_never_falls_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("chollet_cnn.data.mnist.URL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
+    with pytest.raises(UserError, match=r"MNIST"):
+        train.train(dataset="mnist", out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mnist_that_nobody_named_falls_back_to_the_digits_and_says_so(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("chollet_cnn.data.mnist.URL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
+    run = train.train(out=tmp_path, epochs=1, quiet=False)
+    assert run.metrics["dataset"] == "digits (embedded)"
+    assert capsys.readouterr().out.splitlines()[0].endswith("digits (embedded).")
+
+
+def test_a_damaged_mnist_does_not_fall_back(tmp_path):
+    (tmp_path / "mnist.npz").write_bytes(b"PK but no archive")
+    with pytest.raises(UserError, match=r"mnist\.npz"):
+        train.train(data_dir=tmp_path, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["mnist-4th-edition"], "no recipe"),
+        (["--epochs", "0"], "--epochs"),
+        (["--batch-size", "-1"], "--batch-size"),
+        (["--learning-rate", "nan"], "--learning-rate"),
+        (["--seed", "-1"], "--seed"),
+        (["--epochs", "many"], "--epochs"),
+        (["--dataset", "cifar"], "mnist or digits"),
+        (["cats-vs-dogs-first-edition", "--dataset", "mnist"], "cats-vs-dogs"),
+        (["--data-dir", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["--dataset", "digits", "--out", "/proc/nowhere"], "/proc/nowhere"),
+    ],
+)
+def test_a_mistake_is_one_sentence_on_standard_error_and_status_2(arguments, says, tmp_path):
+    done = command("--out", tmp_path / "runs", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()[-1]) > 20
+    assert done.stdout == ""
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("argument", ["--help", "--list"])
+def test_help_and_list_answer_at_once_and_import_nothing_heavy(argument):
+    heavy = "('keras', 'tensorflow', 'jax', 'torch', 'numpy', 'pandas', 'matplotlib')"
+    script = (
+        "import sys, contextlib\n"
+        "from chollet_cnn import train\n"
+        "with contextlib.suppress(SystemExit):\n"
+        f"    train.main(['{argument}'])\n"
+        f"sys.exit(any(name in sys.modules for name in {heavy}))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    began = time.perf_counter()
+    done = command(argument)
+    assert done.returncode == 0
+    assert "recipe" in done.stdout
+    assert time.perf_counter() - began < 0.5
+
+
+def test_asking_for_a_gpu_that_is_not_there_is_an_error(tmp_path):
+    done = command(
+        "--device", "gpu", "--out", tmp_path / "runs", environment={"CUDA_VISIBLE_DEVICES": ""}
+    )
+    assert done.returncode == 2
+    assert "sees no GPU" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_curves_are_written_for_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train.train(out=tmp_path, tensorboard=True, **DIGITS)
+    events = EventAccumulator(str(run.path / "tensorboard" / "validation"))
+    events.Reload()
+    scalars = events.Tensors("epoch_accuracy")
+    values = [
+        float(np.frombuffer(s.tensor_proto.tensor_content, "<f4")[0])
+        if s.tensor_proto.tensor_content
+        else s.tensor_proto.float_val[0]
+        for s in scalars
+    ]
+    assert values == pytest.approx(run.history["val_accuracy"].tolist())
+
+
+def test_the_environment_names_what_the_bits_depend_on(run):
+    environment = run.environment
+    assert environment["versions"]["keras"].startswith("3.")
+    assert environment["device"] == "cpu"
+    assert environment["cores"] >= 1
+    assert len(environment["data"]["sha256"]) == 64
+    assert json.loads(json.dumps(environment)) == environment
+
+
+def test_on_real_mnist_the_three_block_network_passes_97_percent_after_one_epoch(
+    real_mnist_dir, tmp_path
+):
+    run = train.train(dataset="mnist", data_dir=real_mnist_dir, epochs=1, out=tmp_path)
+    assert run.metrics["dataset"] == "MNIST"
+    assert run.metrics["test_pictures"] == 10_000
+    assert run.metrics["test_accuracy"] >= 0.97
