@@ -41,6 +41,13 @@ def start_keras() -> None:
         os.dup2(held.fileno(), 2)
         try:
             import keras  # noqa: F401
+        except ModuleNotFoundError as problem:
+            raise UserError(
+                f"Keras cannot start, {problem.name} is not installed; pip install it, or choose "
+                "another backend with KERAS_BACKEND=tensorflow, jax or torch"
+            ) from problem
+        except ValueError as problem:  # what Keras raises for a backend that it does not know
+            raise UserError(f"Keras cannot start: {problem}") from problem
         except BaseException:
             held.seek(0)
             os.write(terminal, held.read())

@@ -20,6 +20,7 @@ import io
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ class Run:
 
         try:
             return keras.models.load_model(self.path / "model.keras", compile=False)
-        except (ValueError, OSError, KeyError) as problem:
+        except Exception as problem:  # Keras raises whatever the damage leads it into
             raise UserError(
                 f"the network in {self.path / 'model.keras'} cannot be loaded "
                 f"({_first_line(problem)}); train the run again with --overwrite"
@@ -205,13 +206,19 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
 
     if not (path / _CHECKPOINT).is_file():
         return None
-    with np.load(path / _CHECKPOINT, allow_pickle=False) as file:
-        names = file.files
-        return Checkpoint(
-            rows=json.loads(file["rows"].tobytes()),
-            variables=[file[f"variable_{i}"] for i in range(_count(names, "variable_"))],
-            best_weights=[file[f"best_{i}"] for i in range(_count(names, "best_"))],
-        )
+    try:
+        with np.load(path / _CHECKPOINT, allow_pickle=False) as file:
+            names = file.files
+            return Checkpoint(
+                rows=json.loads(file["rows"].tobytes()),
+                variables=[file[f"variable_{i}"] for i in range(_count(names, "variable_"))],
+                best_weights=[file[f"best_{i}"] for i in range(_count(names, "best_"))],
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+        raise UserError(
+            f"{path / _CHECKPOINT} is damaged ({_first_line(problem)}); begin the run again with "
+            "--overwrite"
+        ) from problem
 
 
 def _count(names: list[str], prefix: str) -> int:

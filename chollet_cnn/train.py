@@ -488,7 +488,14 @@ def main(argv: list[str] | None = None) -> int:
     if options.pop("list"):
         print(table_of_recipes())
         return 0
-    train(**options)
+    try:
+        train(**options)
+    except KeyboardInterrupt:
+        print(
+            "interrupted; the same command with --resume goes on from the last finished epoch",
+            file=sys.stderr,
+        )
+        return 130
     return 0
 
 

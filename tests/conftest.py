@@ -34,6 +34,15 @@ def real_mnist_dir(data_folder):
 
 
 @pytest.fixture(scope="session")
+def real_mnist_run(real_mnist_dir, tmp_path_factory):
+    """The three-block network after one epoch on real MNIST."""
+    from chollet_cnn import train
+
+    out = tmp_path_factory.mktemp("real-runs")
+    return train.train(dataset="mnist", data_dir=real_mnist_dir, epochs=1, out=out)
+
+
+@pytest.fixture(scope="session")
 def real_cats_dir(data_folder, own_caches):
     try:
         archives.find(data_folder)

@@ -89,6 +89,13 @@ def test_a_new_checkpoint_that_breaks_off_leaves_the_old_one(tmp_path, monkeypat
     assert [file.name for file in (path / "checkpoint").iterdir()] == ["state.npz"]
 
 
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "state.npz").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(UserError, match=r"state\.npz is damaged"):
+        runs.read_checkpoint(tmp_path)
+
+
 def test_a_folder_that_is_no_run_is_named(tmp_path):
     with pytest.raises(UserError, match=r"is no run directory"):
         runs.read(tmp_path)

@@ -1,0 +1,1 @@
+"""What a network learned, computed and drawn; for any Keras model."""

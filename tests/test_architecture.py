@@ -1,0 +1,86 @@
+"""The house stands as the README draws it: who may import whom, and what is imported when."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chollet_cnn
+
+PACKAGE = Path(chollet_cnn.__file__).parent
+ROOT = PACKAGE.parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+GROUND = {"data", "recipes", "networks", "determinism", "devices", "analysis", "fitting", "errors"}
+MAY_IMPORT = {name: {"errors"} for name in GROUND} | {
+    "runs": {"errors", "recipes"},
+    "claims": {"errors", "recipes"},
+    "train": {*GROUND, "runs", "claims"},
+    "predict": {*GROUND, "runs", "claims"},
+}
+
+
+def imports(module):
+    """Yield every module that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "chollet_cnn":
+                yield from (f"chollet_cnn.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_the_house_allows(module):
+    place = module.relative_to(PACKAGE).with_suffix("").parts[0]
+    rooms = {name.split(".")[1] for name in imports(module) if name.startswith("chollet_cnn.")}
+    rooms -= {place, "__version__", "__init__"}
+    if place not in ("__init__",):
+        # A type hint may name what the code beside it never imports.
+        assert rooms - {"runs"} <= MAY_IMPORT[place] | {"runs"}, f"{place} imports {rooms}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_no_module_imports_a_backend_at_import_time(module):
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+            assert not {n.split(".")[0] for n in names if n} & {
+                "tensorflow",
+                "jax",
+                "torch",
+                "keras",
+            }
+
+
+def test_importing_the_whole_package_imports_no_backend():
+    names = [
+        ".".join(module.relative_to(ROOT).with_suffix("").parts)
+        for module in MODULES
+        if module.name not in ("__init__.py", "__main__.py")
+    ]
+    script = (
+        f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\n"
+        "sys.exit(any(b in sys.modules for b in ('keras', 'tensorflow', 'jax', 'torch')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_no_file_is_longer_than_one_can_read_in_a_sitting(module):
+    assert len(module.read_text().splitlines()) <= 500
+
+
+def test_every_file_that_the_readme_draws_is_there():
+    drawing = re.search(r"```\n(chollet_cnn/\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for name in re.findall(r"\b[\w/]+(?:\.py|/)", drawing[1]):
+        assert (PACKAGE / name).exists() or (ROOT / name).exists(), name
+
+
+def test_the_constraints_are_names_and_versions_only():
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        assert re.fullmatch(r"#.*|[\w.-]+==[\w.+]+", line), line
