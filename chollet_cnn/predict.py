@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn import devices, runs
+from chollet_cnn import devices, runs, style
 from chollet_cnn.errors import UserError, run_door
 
 if TYPE_CHECKING:
@@ -91,18 +91,16 @@ def _probabilities(model: keras.Model, images: list[np.ndarray]) -> np.ndarray:
 
 def plot_answer(answer: Answer, top: int = 5) -> Figure:
     """Draw the picture as the network saw it beside its likeliest classes."""
-    from matplotlib.figure import Figure
-
     likeliest = list(answer.probabilities.items())[:top]
     names = [name for name, _ in likeliest]
     shares = [share for _, share in likeliest]
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    figure = style.new_figure(6.4, 3.2)
     left, right = figure.subplots(1, 2)
-    left.imshow(answer.seen.squeeze(), cmap="gray", vmin=0, vmax=255)
+    left.imshow(answer.seen.squeeze(), cmap=style.MAP, vmin=0, vmax=255)
     height, width = answer.seen.shape[:2]
     left.set_title(f"what the network saw, {width} x {height}", fontsize=10)
     left.set_axis_off()
-    bars = right.barh(names, shares, color="#0072b2")
+    bars = right.barh(names, shares, color=style.DATA)
     right.bar_label(bars, [f"{share:.1%}" for share in shares], padding=4)
     right.set_xlim(0, 1.25)
     right.invert_yaxis()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import claims, runs
+from chollet_cnn import claims, runs, style
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.errors import UserError, run_door
 
@@ -57,9 +57,7 @@ def write_table() -> None:
 
 def draw_figure() -> None:
     """Draw the README's figure: two learning curves beside what the book says of them."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.7), layout="constrained", facecolor="white")
+    figure = style.new_figure(10, 3.7)
     left, right = figure.subplots(1, 2)
     digits = pd.read_csv(RESULTS / "histories" / "mnist-first-edition-seed-0-tensorflow-cpu.csv")
     plot_learning_curve(

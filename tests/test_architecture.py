@@ -14,8 +14,18 @@ PACKAGE = Path(chollet_cnn.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"data", "recipes", "networks", "determinism", "devices", "analysis", "fitting", "errors"}
-MAY_IMPORT = {name: {"errors"} for name in GROUND} | {
+GROUND = {
+    "data",
+    "recipes",
+    "networks",
+    "determinism",
+    "devices",
+    "analysis",
+    "fitting",
+    "errors",
+    "style",
+}
+MAY_IMPORT = {name: {"errors", "style"} for name in GROUND} | {
     "runs": {"errors", "recipes"},
     "claims": {"errors", "recipes"},
     "train": {*GROUND, "runs", "claims"},

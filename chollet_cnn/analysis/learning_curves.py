@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from chollet_cnn import style
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-DATA, BOOK, OTHER = "#0072b2", "#d55e00", "#009e73"
 
 
 def plot_learning_curve(
@@ -37,20 +37,21 @@ def plot_learning_curve(
         The figure.
     """
     if axes is None:
-        from matplotlib.figure import Figure
-
-        axes = Figure(figsize=(5.2, 3.4), layout="constrained").subplots()
+        axes = style.new_figure(5.2, 3.4).subplots()
     epochs = history["epoch"]
-    curves = [("training", history[quantity], DATA, "-")]
+    curves = [("training", history[quantity], style.DATA, "-")]
     if watched:
-        curves.append((watched, history[f"val_{quantity}"], OTHER, "-"))
+        curves.append((watched, history[f"val_{quantity}"], style.THIRD, "-"))
     if isinstance(book, Sequence):
-        curves.append(("the book", list(book), BOOK, "--"))
-    for name, values, color, style in curves:
-        axes.plot(epochs, values, style, color=color, marker="o", markersize=3.5, label=name)
+        curves.append(("the book", list(book), style.POINTED_AT, "--"))
+    for name, values, color, line in curves:
+        axes.plot(epochs, values, line, color=color, marker="o", markersize=3.5, label=name)
     if isinstance(book, float):
         axes.axhline(
-            book, color=BOOK, linestyle="--", label=f"the book, {_written(book, quantity)}"
+            book,
+            color=style.POINTED_AT,
+            linestyle="--",
+            label=f"the book, {_written(book, quantity)}",
         )
     axes.set_title(title, fontsize=11, loc="left")
     axes.set_xlabel("epoch")
@@ -58,8 +59,7 @@ def plot_learning_curve(
     if quantity == "accuracy":
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="0.9")
+    style.plain_axes(axes)
     axes.legend(frameon=False, fontsize=9)
     return axes.figure
 

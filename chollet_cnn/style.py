@@ -1,0 +1,37 @@
+"""One look for every figure: colours that stay apart for colour-blind readers and in print.
+
+The same thing has the same colour everywhere: data are blue, the book or the thing pointed at is
+vermilion, a third series is green, everything else is grey. The three are from the palette of Okabe
+and Ito, "Color Universal Design", 2008.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DATA = "#0072b2"
+POINTED_AT = "#d55e00"
+THIRD = "#009e73"
+GREY = "#6b6f76"
+PALE = "#d9dbdf"
+MAP = "gray"
+"""The colour map of feature maps and pictures with one channel."""
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of that many inches, outside pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def plain_axes(axes: Axes) -> Axes:
+    """Leave of an axes what carries data: no top and right line, a faint grid behind."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="0.92")
+    axes.set_axisbelow(True)
+    return axes
