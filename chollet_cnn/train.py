@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn import claims, devices, recipes, runs
+from chollet_cnn import claims, devices, recipes, runs, summary
 from chollet_cnn.errors import UserError, run_door
 from chollet_cnn.recipes import LOWEST_VALIDATION_LOSS, Recipe
 
@@ -114,7 +114,7 @@ def train(
     else:
         runs.begin(path, config)
     runs.write_json(path / "environment.json", environment)
-    say(_opening(plan, config, data, environment, path))
+    say(summary.opening(plan, config, environment, path))
 
     with chosen.scope():
         return _fit(plan, data, seed, path, config, tensorboard, quiet)
@@ -173,7 +173,7 @@ def _fit(
         if tensorboard:
             _write_tensorboard(path, row)
         if not quiet:
-            print(_epoch_line(row, plan, config), flush=True)
+            print(summary.epoch_line(row, plan, config), flush=True)
 
     if best_weights:
         model.set_weights(best_weights)
@@ -201,7 +201,7 @@ def _fit(
     }
     run = runs.finish(path, model, metrics)
     if not quiet:
-        print("\n" + summary(run))
+        print("\n" + summary.table(run))
     return run
 
 
@@ -341,124 +341,6 @@ def _write_tensorboard(path: Path, row: dict[str, float]) -> None:
         writer.close()
 
 
-def _watched(config: dict) -> str:
-    return "test" if config["watched"] == "test set" else "validation"
-
-
-def _opening(plan: Recipe, config: dict, data: Dataset, environment: dict, path: Path) -> str:
-    """Say in a few lines what is about to run."""
-    lines = [
-        f"{plan.title}: {plan.parameters:,} parameters, {_counts(data.fingerprint)}",
-        f"on {_device(environment)}, seed {config['seed']}, into {path}",
-    ]
-    left_out = data.fingerprint.get("left_out")
-    if left_out:
-        lines.append(f"{len(left_out)} pictures were left out; environment.json names them.")
-    if config["changed"]:
-        lines.append(f"Changed from the recipe: {_changes(config)}.")
-    if config["watched"] == "test set":
-        lines.append(
-            "The recipe has no validation set; the test set is watched and chooses nothing."
-        )
-    return "\n".join(lines)
-
-
-def _epoch_line(row: dict[str, float], plan: Recipe, config: dict) -> str:
-    width = len(str(plan.epochs))
-    return (
-        f"epoch {row['epoch']:>{width}}/{plan.epochs}   loss {row['loss']:.4f}   "
-        f"accuracy {row['accuracy']:.4f}   {_watched(config)} loss {row['val_loss']:.4f}   "
-        f"{_watched(config)} accuracy {row['val_accuracy']:.4f}   {row['seconds']:.1f} s"
-    )
-
-
-def summary(run: runs.Run) -> str:
-    """Return the table that ends a run: what was trained, on what, and how the book compares."""
-    config, metrics = run.config, run.metrics
-    wrong = round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
-    lines = {
-        "network": f"{config['settings']['network']}, {metrics['parameters']:,} parameters",
-        "data": _counts(run.environment["data"]),
-        "device": _device(run.environment),
-        "epochs": f"{metrics['epochs']}, judged by the {config['settings']['judged_by']}"
-        + (f", {metrics['judged_epoch']}" if metrics["judged_epoch"] != metrics["epochs"] else ""),
-        "time": _duration(metrics["train_seconds"]),
-        "test accuracy": f"{metrics['test_accuracy']:.2%} "
-        f"({wrong:,} of {metrics['test_pictures']:,} wrong)",
-    }
-    if metrics["val_accuracy"] is not None:
-        lines["validation accuracy"] = f"{metrics['val_accuracy']:.2%}"
-    claim = metrics["published"]
-    if claim:
-        what = "test" if claim["quantity"] == "test_accuracy" else "validation"
-        difference = 100 * (metrics[claim["quantity"]] - claim["value"])
-        lines["the book"] = f"{claim['value']:.2%} {what} accuracy ({claim['source']})"
-        lines["difference"] = f"{difference:+.2f} percentage points"
-    elif config["changed"]:
-        lines["the book"] = f"not compared, the recipe was changed: {_changes(config)}"
-    elif config["recipe"] == recipes.DEFAULT:
-        lines["the book"] = (
-            "has two poolings, not three; its own network is the recipe mnist-first-edition"
-        )
-    else:
-        lines["the book"] = "gives no figure that we know of"
-    lines["run"] = str(run.path)
-    width = max(map(len, lines))
-    return "\n".join([config["title"], *(f"  {k:<{width}}  {v}" for k, v in lines.items())])
-
-
-def _counts(fingerprint: dict) -> str:
-    """Say which pictures and how many, from the fingerprint of a dataset."""
-    uses = {"train": "to train on", "validation": "to validate on", "test": "to test on"}
-    counts = ", ".join(f"{n:,} {uses[name]}" for name, n in fingerprint["pictures"].items())
-    return f"{fingerprint['dataset']}: {counts}"
-
-
-def _device(environment: dict) -> str:
-    names = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-    backend = environment["backend"]
-    where = environment["device_name"]
-    if environment["device"] == "cpu":
-        where = f"the CPU ({environment['processor']}, {environment['cores']} cores)"
-    return f"{where}, {names[backend]} {environment['versions'].get(backend, '')}".rstrip()
-
-
-def _changes(config: dict) -> str:
-    return ", ".join(
-        f"{name.replace('_', ' ')} {change['run']} instead of {change['recipe']}"
-        for name, change in config["changed"].items()
-    )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
-
-
-def table_of_recipes() -> str:
-    """Return a line for every recipe: the network's size, the training, the book's figure."""
-    header = ("recipe", "parameters", "epochs", "batch", "optimizer", "the book")
-    rows = [header]
-    for recipe in recipes.RECIPES.values():
-        claim = claims.published(recipe.name)
-        kind = {"test_accuracy": "test", "val_accuracy": "validation"}
-        rows.append(
-            (
-                recipe.name,
-                f"{recipe.parameters:,}",
-                str(recipe.epochs),
-                str(recipe.batch_size),
-                f"{recipe.optimizer} {recipe.learning_rate:g}",
-                f"{claim.value:.2%} {kind[claim.quantity]}" if claim else "",
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chollet_cnn.train",
@@ -486,7 +368,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     options = vars(_parser().parse_args(argv))
     if options.pop("list"):
-        print(table_of_recipes())
+        print(summary.table_of_recipes())
         return 0
     try:
         train(**options)

@@ -28,7 +28,8 @@ GROUND = {
 MAY_IMPORT = {name: {"errors", "style"} for name in GROUND} | {
     "runs": {"errors", "recipes"},
     "claims": {"errors", "recipes"},
-    "train": {*GROUND, "runs", "claims"},
+    "summary": {"recipes", "claims"},
+    "train": {*GROUND, "runs", "claims", "summary"},
     "predict": {*GROUND, "runs", "claims"},
 }
 

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from chollet_cnn import recipes, runs, train
+from chollet_cnn import recipes, runs, summary, train
 from chollet_cnn.errors import UserError
 
 DIGITS = {"dataset": "digits", "epochs": 2}
@@ -69,7 +69,7 @@ def test_the_saved_network_has_the_recorded_accuracy_and_weights(run):
 def test_a_run_on_the_embedded_digits_says_so_and_never_mnist(run):
     assert run.metrics["dataset"] == run.config["dataset"] == "digits (embedded)"
     assert run.environment["data"]["dataset"] == "digits (embedded)"
-    assert "digits (embedded)" in train.summary(run)
+    assert "digits (embedded)" in summary.table(run)
 
 
 def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
@@ -77,14 +77,14 @@ def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
     assert run.config["changed"]["epochs"] == {"recipe": 5, "run": 1}
     assert run.config["changed"]["dataset"] == {"recipe": "mnist", "run": "digits"}
     assert run.metrics["published"] is None
-    assert "not compared" in train.summary(run)
-    assert "percentage points" not in train.summary(run)
+    assert "not compared" in summary.table(run)
+    assert "percentage points" not in summary.table(run)
 
 
 def test_an_unchanged_recipe_is_compared_with_the_book(run):
     claim = {"quantity": "test_accuracy", "value": 0.9913, "source": "1st ed., notebook 5.1"}
     metrics = run.metrics | {"published": claim, "test_accuracy": 0.9893, "test_pictures": 10_000}
-    table = train.summary(runs.Run(run.path, run.config, run.environment, metrics))
+    table = summary.table(runs.Run(run.path, run.config, run.environment, metrics))
     assert "99.13%" in table
     assert "-0.20 percentage points" in table
     assert "107 of 10,000 wrong" in table
