@@ -88,8 +88,9 @@ def markdown_table(rows: pd.DataFrame) -> str:
         rows: ``results/runs.csv``, the columns that :func:`row` gives.
     """
     lines = [
-        "| recipe | seed | test accuracy | validation accuracy | the book | difference | time |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| recipe | seed | test accuracy | validation accuracy | the book | difference | time "
+        "| machine |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     order = {name: place for place, name in enumerate(recipes.RECIPES)}
     for run in rows.sort_values(
@@ -105,7 +106,7 @@ def markdown_table(rows: pd.DataFrame) -> str:
         lines.append(
             f"| {run['recipe']} | {run['seed']} | {run['test_accuracy']:.2%} | "
             f"{format(run['val_accuracy'], '.2%') if validated else ''} | {book} | {difference} | "
-            f"{_minutes(run['seconds'])} |"
+            f"{_minutes(run['seconds'])} | {run['machine']}, {run['backend']} |"
         )
     return "\n".join(lines)
 

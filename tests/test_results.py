@@ -42,11 +42,13 @@ def test_a_table_line_shows_the_difference_from_the_book_in_percentage_points():
         "test_accuracy": 0.7195,
         "val_accuracy": 0.704,
         "seconds": 602,
+        "machine": "a processor, 2 threads",
+        "backend": "jax",
     }
     line = claims.markdown_table(pd.DataFrame([run])).splitlines()[-1]
     assert line == (
         "| cats-vs-dogs-first-edition | 2 | 71.95% | 70.40% "
-        "| 71.00% validation | -0.60 | 10.0 min |"
+        "| 71.00% validation | -0.60 | 10.0 min | a processor, 2 threads, jax |"
     )
 
 
