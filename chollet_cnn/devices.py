@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from chollet_cnn.errors import UserError
 
 CHOICES = ("auto", "cpu", "gpu")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ def choose(wanted: str = "auto") -> Device:
             "(see the README), or leave --device away to train on the CPU"
         )
     return Device("cpu", "CPU")
+
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Make Keras build layers that compute in a precision; their weights stay float32.
+
+    Args:
+        name: ``float32`` or ``bfloat16``.
+    """
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if name == "float32" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _first_gpu() -> str | None:

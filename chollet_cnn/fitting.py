@@ -13,7 +13,7 @@ import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # the data.
 STEPS_IN_ONE_RUN = 128
 BYTES_IN_ONE_RUN = 32 * 2**20
+BYTES_HELD_ON_A_GPU = 2 * 2**30
+
+# Given an epoch's batches: pictures, labels, and which of them each batch holds, piece by piece.
+Feed = Callable[[list[np.ndarray]], Iterator[tuple[Any, Any, np.ndarray]]]
 
 
 class Score(NamedTuple):
@@ -62,8 +66,7 @@ def compile_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
 
 def run_epoch(
     steps: Callable[..., tuple[np.ndarray, np.ndarray]],
-    images: np.ndarray,
-    labels: np.ndarray,
+    feed: Feed,
     batches: list[np.ndarray],
     on_progress: Callable[[int], None] = lambda samples: None,
 ) -> Score:
@@ -71,25 +74,60 @@ def run_epoch(
 
     Args:
         steps: ``Steps.train`` or ``Steps.evaluate``.
-        images: ``(n, height, width, channels)`` uint8, in memory or memory-mapped.
-        labels: ``(n,)`` whole numbers.
+        feed: the pictures, from :func:`feed_from`.
         batches: the sample numbers of each batch, in order.
         on_progress: is told how many samples each finished piece held.
     """
     total_loss = total_right = samples = 0
-    for piece in _pieces(batches, images[0].nbytes):
-        chosen = np.concatenate(piece)
-        places = np.arange(len(chosen), dtype=np.int32).reshape(len(piece), -1)
-        pixels = images[chosen]
-        _forget_pages(images)
-        loss, right = steps(pixels, labels[chosen].astype(np.int32), places)
+    for pixels, labels, places in feed(batches):
+        loss, right = steps(pixels, labels, places)
         # Sums in 64 bits: an epoch's mean must not depend on how it was cut into pieces.
-        size = places.shape[1]
-        total_loss += size * loss.astype(np.float64).sum()
+        total_loss += places.shape[1] * loss.astype(np.float64).sum()
         total_right += int(right.sum())
-        samples += len(chosen)
-        on_progress(len(chosen))
+        samples += places.size
+        on_progress(places.size)
     return Score(float(total_loss / samples), float(total_right / samples))
+
+
+def feed_from(images: np.ndarray, labels: np.ndarray, device: str = "cpu") -> Feed:
+    """Return how an epoch's pictures reach the compiled loops.
+
+    A GPU is given all of them once, if they fit, and afterwards only told which to take; otherwise
+    they are handed over piece by piece, so that memory does not grow with their number.
+
+    Args:
+        images: ``(n, height, width, channels)`` uint8, in memory or memory-mapped.
+        labels: ``(n,)`` whole numbers.
+        device: ``cpu`` or ``gpu``.
+    """
+    labels = labels.astype(np.int32)
+    if device == "gpu" and images.nbytes <= BYTES_HELD_ON_A_GPU:
+        return _held(images, labels)
+    return _handed_over(images, labels)
+
+
+def _held(images: np.ndarray, labels: np.ndarray) -> Feed:
+    from keras import ops
+
+    pixels, answers = ops.convert_to_tensor(np.asarray(images)), ops.convert_to_tensor(labels)
+
+    def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
+        for _, alike in groupby(batches, key=len):
+            yield pixels, answers, np.stack(list(alike)).astype(np.int32)
+
+    return pieces
+
+
+def _handed_over(images: np.ndarray, labels: np.ndarray) -> Feed:
+    def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
+        for piece in _pieces(batches, images[0].nbytes):
+            chosen = np.concatenate(piece)
+            pixels = np.asarray(images[chosen])
+            _forget_pages(images)
+            places = np.arange(len(chosen), dtype=np.int32).reshape(len(piece), -1)
+            yield pixels, labels[chosen], places
+
+    return pieces
 
 
 def _pieces(batches: list[np.ndarray], bytes_per_sample: int) -> Iterator[list[np.ndarray]]:
@@ -113,6 +151,7 @@ def _mean_loss(labels, scores):  # noqa: ANN001, ANN202 - tensors of any backend
     """Return the mean crossentropy of a batch, for one sigmoid unit or a softmax over classes."""
     from keras import losses, ops
 
+    scores = ops.cast(scores, "float32")  # under mixed precision they come in 16 bits
     if scores.shape[-1] == 1:
         return ops.mean(losses.binary_crossentropy(ops.expand_dims(labels, -1), scores))
     return ops.mean(losses.sparse_categorical_crossentropy(labels, scores))
@@ -248,18 +287,17 @@ def _jax_loops_are_fast(platform: str) -> bool:
     return platform != "cpu"
 
 
-def _padded(
-    pixels: np.ndarray, labels: np.ndarray, batches: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fill a short piece up to the next power of two of steps: one shape, one compilation."""
+def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: ANN401
+    """Fill a short piece up to the next power of two of steps: one shape, one compilation.
+
+    Pictures that the device holds already keep their shape anyway.
+    """
     steps, size = batches.shape
     more = (1 << (steps - 1).bit_length()) - steps
-    fill = ((0, more * size),)
-    return (
-        np.pad(pixels, fill + ((0, 0),) * (pixels.ndim - 1)),
-        np.pad(labels, fill),
-        np.pad(batches, ((0, more), (0, 0))),
-    )
+    if isinstance(pixels, np.ndarray):
+        pixels = np.pad(pixels, ((0, more * size),) + ((0, 0),) * (pixels.ndim - 1))
+        labels = np.pad(labels, (0, more * size))
+    return pixels, labels, np.pad(batches, ((0, more), (0, 0)))
 
 
 def _torch_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:

@@ -41,6 +41,7 @@ def train(
     seed: int = 0,
     out: str | Path = "runs",
     device: str = "auto",
+    precision: str = "float32",
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
@@ -61,6 +62,8 @@ def train(
         seed: decides the starting weights, the order of the pictures, dropout and augmentation.
         out: the run lies in ``out/<recipe>/seed-<seed>/``.
         device: ``auto``, ``cpu`` or ``gpu``.
+        precision: ``float32``, or ``bfloat16`` to compute with 16 bits and keep the weights in 32;
+            that changes the recipe.
         resume: go on from the last finished epoch of an interrupted run. A run that was never begun
             begins; a finished one is returned as it is.
         overwrite: replace the run that is there.
@@ -102,7 +105,8 @@ def train(
             "seed": seed,
             "dataset": data.title,
             "classes": list(data.classes),
-            "changed": _differences(asked, plan, data),
+            "changed": _differences(asked, plan, data, precision),
+            "precision": precision,
             "watched": "validation set" if data.validation else "test set",
             "settings": dataclasses.asdict(plan),
         }
@@ -116,14 +120,15 @@ def train(
     runs.write_json(path / "environment.json", environment)
     say(summary.opening(plan, config, environment, path))
 
-    with chosen.scope():
-        return _fit(plan, data, seed, path, config, tensorboard, quiet)
+    with chosen.scope(), devices.precision(precision):
+        return _fit(plan, data, seed, chosen.kind, path, config, tensorboard, quiet)
 
 
 def _fit(
     plan: Recipe,
     data: Dataset,
     seed: int,
+    device: str,
     path: Path,
     config: dict,
     tensorboard: bool,
@@ -135,10 +140,12 @@ def _fit(
     model = build(plan)
     determinism.set_starting_weights(model, seed)
     determinism.seed_random_layers(model, seed)
-    optimizer = _optimizer(plan)
+    optimizer = make_optimizer(plan)
     steps = fitting.compile_steps(model, optimizer)
     state = [*model.variables, *optimizer.variables]
+    feed = fitting.feed_from(data.train.images, data.train.labels, device)
     watched = data.validation or data.test
+    evaluate = evaluation(steps.evaluate, watched, device)
 
     checkpoint = runs.read_checkpoint(path) or runs.Checkpoint([], [], [])
     rows, best_weights = checkpoint.rows, checkpoint.best_weights
@@ -152,10 +159,8 @@ def _fit(
         )
         pictures = sum(map(len, batches)) + len(watched)
         with _progress(f"epoch {epoch + 1}/{plan.epochs}", pictures, quiet) as on_progress:
-            score = fitting.run_epoch(
-                steps.train, data.train.images, data.train.labels, batches, on_progress
-            )
-            watch = _evaluate(steps.evaluate, watched, on_progress)
+            score = fitting.run_epoch(steps.train, feed, batches, on_progress)
+            watch = evaluate(on_progress)
         row = {
             "epoch": epoch + 1,
             "loss": score.loss,
@@ -177,32 +182,38 @@ def _fit(
 
     if best_weights:
         model.set_weights(best_weights)
-    judged = rows[-1]
-    if plan.judged_by == LOWEST_VALIDATION_LOSS:
-        judged = min(rows, key=lambda row: row["val_loss"])
-    test = _evaluate(steps.evaluate, data.test)
+    test = evaluation(steps.evaluate, data.test, device)()
+    run = runs.finish(path, model, _metrics(plan, data, config, rows, test, model))
+    if not quiet:
+        print("\n" + summary.table(run))
+    return run
+
+
+def _metrics(
+    plan: Recipe, data: Dataset, config: dict, rows: list[dict], test: Score, model: keras.Model
+) -> dict[str, object]:
+    """Return what came out of a run, as ``metrics.json`` has it."""
+    from chollet_cnn import determinism
+
+    best = min(rows, key=lambda row: row["val_loss"])
+    judged = best if plan.judged_by == LOWEST_VALIDATION_LOSS else rows[-1]
     claim = None if config["changed"] else claims.published(plan.name)
-    metrics = {
+    validated = data.validation is not None
+    return {
         "test_accuracy": test.accuracy,
         "test_loss": test.loss,
-        "val_accuracy": judged["val_accuracy"] if data.validation else None,
-        "val_loss": judged["val_loss"] if data.validation else None,
+        "val_accuracy": judged["val_accuracy"] if validated else None,
+        "val_loss": judged["val_loss"] if validated else None,
         "parameters": model.count_params(),
         "epochs": len(rows),
         "judged_epoch": judged["epoch"],
-        "best_epoch": min(rows, key=lambda row: row["val_loss"])["epoch"]
-        if data.validation
-        else None,
+        "best_epoch": best["epoch"] if validated else None,
         "train_seconds": round(sum(row["seconds"] for row in rows), 3),
         "published": dataclasses.asdict(claim) if claim else None,
         "dataset": data.title,
         "test_pictures": len(data.test),
         "weights_sha256": determinism.sha256_of_weights(model),
     }
-    run = runs.finish(path, model, metrics)
-    if not quiet:
-        print("\n" + summary.table(run))
-    return run
 
 
 def _refuse_another_run(path: Path, config: dict, environment: dict) -> None:
@@ -229,23 +240,25 @@ def build(recipe: Recipe) -> keras.Model:
     return getattr(networks, recipe.network)(**recipe.network_options)
 
 
-def _optimizer(recipe: Recipe) -> keras.Optimizer:
+def make_optimizer(recipe: Recipe) -> keras.Optimizer:
+    """Return a new optimizer of the recipe's kind and learning rate."""
     import keras
 
     kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
     return kinds[recipe.optimizer](learning_rate=recipe.learning_rate)
 
 
-def _evaluate(
-    steps: Callable, split: Split, on_progress: Callable[[int], None] = lambda samples: None
-) -> Score:
-    """Return the loss and accuracy over a split, in the order of its pictures."""
+def evaluation(steps: Callable, split: Split, device: str = "cpu") -> Callable[..., Score]:
+    """Return a function that gives the loss and accuracy over a split, in its pictures' order."""
     import numpy as np
 
     from chollet_cnn import fitting
 
+    feed = fitting.feed_from(split.images, split.labels, device)
     batches = np.split(np.arange(len(split)), range(EVALUATION_BATCH, len(split), EVALUATION_BATCH))
-    return fitting.run_epoch(steps, split.images, split.labels, batches, on_progress)
+    return lambda on_progress=lambda samples: None: fitting.run_epoch(
+        steps, feed, batches, on_progress
+    )
 
 
 def _as_array(variable: keras.Variable) -> object:
@@ -271,7 +284,9 @@ def _changed(
     return dataclasses.replace(recipe, **{k: v for k, v in asked.items() if v is not None})
 
 
-def _differences(book: Recipe, plan: Recipe, data: Dataset) -> dict[str, dict[str, object]]:
+def _differences(
+    book: Recipe, plan: Recipe, data: Dataset, precision: str
+) -> dict[str, dict[str, object]]:
     """Return what of a run is not as the recipe has it, ``{what: {"recipe": ..., "run": ...}}``."""
     changed = {
         name: {"recipe": getattr(book, name), "run": getattr(plan, name)}
@@ -280,6 +295,8 @@ def _differences(book: Recipe, plan: Recipe, data: Dataset) -> dict[str, dict[st
     }
     if data.name != book.dataset:
         changed["dataset"] = {"recipe": book.dataset, "run": data.name}
+    if precision != "float32":
+        changed["precision"] = {"recipe": "float32", "run": precision}
     return changed
 
 
@@ -357,6 +374,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, metavar="N", help="decides all that is random (default: 0)")
     add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
     add("--device", choices=devices.CHOICES, default="auto", help="default: a GPU if there is one")
+    add("--precision", choices=devices.PRECISIONS, default="float32", help="default: float32")
     add("--resume", action="store_true", help="go on with an interrupted run")
     add("--overwrite", action="store_true", help="replace the run that is there")
     add("--tensorboard", action="store_true", help="write curves for TensorBoard too")

@@ -108,6 +108,18 @@ def test_augmentation_and_dropout_add_layers_but_no_parameters(name):
     assert augmented.count_params() == PUBLISHED[name][0]
 
 
+@pytest.mark.parametrize("name", CATS)
+def test_a_saved_network_loads_and_answers_as_before_augmentation_included(name, tmp_path):
+    model = getattr(networks, name)(augmentation=True, dropout=0.5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    picture = np.random.default_rng(0).integers(0, 256, (1, *model.input_shape[1:]), np.uint8)
+    before, after = (
+        keras.ops.convert_to_numpy(network(picture, training=False)) for network in (model, loaded)
+    )
+    np.testing.assert_array_equal(before, after)
+
+
 def test_augmentation_changes_pictures_in_training_only():
     model = networks.cats_vs_dogs_second_edition(augmentation=True)
     random = keras.Sequential([layer for layer in model.layers if "random" in layer.name])
