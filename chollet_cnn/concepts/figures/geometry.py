@@ -1,0 +1,156 @@
+"""Where windows can stand, how many fit, and how much of the picture one unit sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from chollet_cnn import style
+from chollet_cnn.concepts.figures import grids, photographs
+from chollet_cnn.concepts.geometry import output_size, receptive_field
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+THREE_BLOCK = (
+    ("conv2d", 3, 1),
+    ("max_pooling2d", 2, 2),
+    ("conv2d_1", 3, 1),
+    ("max_pooling2d_1", 2, 2),
+    ("conv2d_2", 3, 1),
+    ("max_pooling2d_2", 2, 2),
+)
+"""Name, window and stride of the layers of the three-block MNIST network."""
+
+
+def plot_padding_and_stride(
+    size: int = 7,
+    kernel_size: int = 3,
+    cases: Sequence[tuple[int, int]] = ((1, 0), (1, 1), (2, 0), (2, 1)),
+) -> Figure:
+    """Draw on a grid where the middle of every window comes to stand, and count the places.
+
+    Args:
+        size: rows and columns of the picture.
+        kernel_size: rows and columns of the window.
+        cases: ``(stride, padding)`` of each panel.
+
+    Raises:
+        ImpossibleGeometry: if the windows of a case do not come out whole.
+    """
+    widest = size + 2 * max(padding for _, padding in cases)
+    gap = 0.35
+    cell = (grids.WIDTH - 2 * grids.EDGE - gap) / (2 * widest)
+    panel = widest * cell
+    row_height = panel + 0.75
+    rows = -(-len(cases) // 2)
+    figure = grids.sheet(
+        0.7 + rows * row_height,
+        "Padding keeps the border, a larger stride leaves places out",
+        "numbered: the middle of each window; framed: the first two windows; hatched: zeros added",
+    )
+    for index, (stride, padding) in enumerate(cases):
+        left = grids.EDGE + (index % 2) * (panel + gap)
+        top = 0.75 + (index // 2) * row_height
+        places = output_size(size, kernel_size, stride, padding)
+        head = f"stride {stride}, padding {padding}: {size} becomes {places}"
+        grids.write(figure, left, top + 0.15, head, fontweight="bold")
+        formula = f"({size} − {kernel_size} + 2·{padding}) / {stride} + 1 = {places}"
+        grids.write(figure, left, top + 0.36, formula, color=style.GREY)
+        inset = (widest - size - 2 * padding) / 2 * cell
+        side = (size + 2 * padding) * cell
+        axes = grids.place(figure, left + inset, top + 0.47 + inset, side, side, head)
+        _draw_places(axes, size, kernel_size, stride, padding, places, 27 * cell)
+    return figure
+
+
+def _draw_places(
+    axes: Axes,
+    size: int,
+    kernel_size: int,
+    stride: int,
+    padding: int,
+    places: int,
+    fontsize: float,
+) -> None:
+    """Draw the padded picture, number the middles of the windows and frame the first two."""
+    padded = size + 2 * padding
+    first = (kernel_size - 1) // 2
+    steps = [first + stride * place for place in range(places)]
+    fills = np.ones((padded, padded, 3))
+    fills[padding : padded - padding, padding : padded - padding] = 0.9
+    texts = [[""] * padded for _ in range(padded)]
+    for count, (row, column) in enumerate((r, c) for r in steps for c in steps):
+        fills[row, column] = to_rgb(style.DATA)
+        texts[row][column] = str(count + 1)
+    grids.draw_grid(axes, np.zeros((padded, padded)), texts, fills=fills, fontsize=fontsize)
+    added = np.ones((padded, padded), bool)
+    added[padding : padded - padding, padding : padded - padding] = False
+    for row, column in np.argwhere(added):
+        axes.patches[row * padded + column].set(hatch="////", edgecolor="0.7")
+    grids.mark(axes, (0, 0), (kernel_size, kernel_size), width=2.5)
+    if places > 1:
+        grids.mark(axes, (0, stride), (kernel_size, kernel_size), line="--", width=1.8)
+
+
+def plot_receptive_fields(
+    layers: Iterable[tuple[str, int, int]] | None = None, image: np.ndarray | None = None
+) -> Figure:
+    """Draw how much of the picture one unit sees, layer by layer, and what its neighbour sees.
+
+    Args:
+        layers: name, window and stride of each convolution and pooling, as
+            :func:`~chollet_cnn.concepts.figures.networks.sliding_layers` reads them from a model;
+            the three-block MNIST network by default.
+        image: the picture, ``(height, width)`` or ``(height, width, 3)``, of the size that the
+            network takes; a digit of 28x28 by default.
+    """
+    layers = list(THREE_BLOCK if layers is None else layers)
+    image = photographs.digit(28) if image is None else np.asarray(image)
+    size = min(image.shape[:2])
+    fields = receptive_field([(window, stride) for _, window, stride in layers])
+    columns = 3
+    side, gap = (grids.WIDTH - 2 * grids.EDGE - 2 * 0.3) / columns, 0.3
+    row_height = side * image.shape[0] / image.shape[1] + 0.75
+    figure = grids.sheet(
+        0.7 + -(-len(layers) // columns) * row_height,
+        f"One unit of the last layer sees {min(fields[-1].size, size)} of {size} pixels across",
+        "solid frame: what one unit of the layer sees; dashed: what the next one sees",
+    )
+    for index, ((name, _, _), field) in enumerate(zip(layers, fields, strict=True)):
+        left = grids.EDGE + (index % columns) * (side + gap)
+        top = 0.75 + (index // columns) * row_height
+        text = f"{field.size} × {field.size}"
+        grids.write(figure, left, top + 0.14, name, fontsize=grids.SMALL, color=style.GREY)
+        grids.write(figure, left, top + 0.36, text, fontweight="bold", color=style.POINTED_AT)
+        alone = field.size + field.jump > image.shape[1]
+        jump = "the only one" if alone else f"next {field.jump} px on"
+        options = {"ha": "right", "fontsize": grids.SMALL, "color": style.GREY}
+        grids.write(figure, left + side, top + 0.36, jump, **options)
+        height = side * image.shape[0] / image.shape[1]
+        axes = grids.place(figure, left, top + 0.45, side, height, name)
+        axes.imshow(image, cmap=style.MAP)
+        _draw_field(axes, image.shape[:2], field.size, field.jump)
+    return figure
+
+
+def _draw_field(axes: Axes, shape: tuple[int, ...], size: int, jump: int) -> None:
+    """Frame what a unit near the middle and its neighbour see, and veil the rest."""
+    height, width = shape
+    row, column = (max(0, (n - size) // 2 // jump) * jump for n in shape)
+    veil = np.ones((height, width, 4))
+    veil[..., 3] = 0.55
+    veil[row : row + size, column : column + size, 3] = 0
+    axes.imshow(veil)
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    if column + jump + size <= width:
+        grids.mark(axes, (row, column + jump), (size, size), line=(0, (2, 1.5)), width=1.4)
+    grids.mark(axes, (row, column), (size, size), width=2.4)
+    axes.add_patch(
+        Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=style.PALE, lw=0.8, zorder=1)
+    )

@@ -1,0 +1,95 @@
+"""What each kernel answers to, seen on two photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chollet_cnn import style
+from chollet_cnn.concepts import kernels as by_hand
+from chollet_cnn.concepts.convolution import cross_correlate2d
+from chollet_cnn.concepts.figures import grids, photographs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GALLERY = {
+    "identity": by_hand.IDENTITY,
+    "mean": by_hand.mean_kernel(5),
+    "Gaussian": by_hand.gaussian_kernel(5, 1.0),
+    "sharpen": by_hand.SHARPEN,
+    "edge": by_hand.EDGE,
+    "Laplace": by_hand.LAPLACE,
+    "Sobel horizontal": by_hand.SOBEL_HORIZONTAL,
+    "Sobel vertical": by_hand.SOBEL_VERTICAL,
+}
+"""Every kernel of the tutorial; a kernel whose numbers add up to 0 is blind to flat surfaces."""
+SIZE = 120
+"""Pixels: small enough that what a kernel of five pixels does can be seen."""
+
+
+def plot_kernel_gallery(
+    photos: Mapping[str, np.ndarray] | None = None, kernels: Mapping[str, np.ndarray] | None = None
+) -> Figure:
+    """Draw what each kernel makes of two photographs, beside the kernel's own numbers.
+
+    Args:
+        photos: grey pictures ``(height, width)``, 0 to 255, by name; Grace Hopper and a cat by
+            default.
+        kernels: square kernels by name; every kernel of the tutorial by default.
+    """
+    if photos is None:
+        photos = {
+            "Grace Hopper": photographs.grey(photographs.grace_hopper(SIZE)),
+            "a cat": photographs.grey(photographs.cat(SIZE)),
+        }
+    kernels = GALLERY if kernels is None else kernels
+    left, gap = 1.6, 0.1
+    side = (grids.WIDTH - left - grids.EDGE - gap * len(photos)) / len(photos)
+    row_height = side + 0.2
+    top = 0.75
+    figure = grids.sheet(
+        top + len(kernels) * row_height,
+        "Numbers that add up to 0 see only change; the others keep the picture",
+        "where the sum is 0, middle grey is 0, black is below and white above it",
+    )
+    for index, (name, kernel) in enumerate(kernels.items()):
+        at = top + index * row_height
+        kernel = np.asarray(kernel)
+        _draw_kernel(figure, at, name, kernel)
+        for place, (who, photo) in enumerate(photos.items()):
+            x = left + place * (side + gap) + gap
+            axes = grids.place(figure, x, at, side, side, f"{name}, {who}")
+            _draw_response(axes, photo, kernel)
+    return figure
+
+
+def _draw_kernel(figure: Figure, top: float, name: str, kernel: np.ndarray) -> None:
+    """Write a kernel's name and numbers, in hundredths where they are not whole."""
+    grids.write(figure, grids.EDGE, top + 0.14, name, fontweight="bold")
+    whole = np.allclose(kernel, np.rint(kernel))
+    numbers = np.rint(kernel if whole else 100 * kernel)
+    side = 1.45
+    axes = grids.place(figure, grids.EDGE, top + 0.25, side, side, name)
+    cells = [[grids.number(value + 0.0) for value in row] for row in numbers]
+    grids.draw_grid(axes, kernel, cells, fills=np.ones((*kernel.shape, 3)))
+    remark = f"sum {grids.number(round(float(kernel.sum()), 3) + 0.0)}"
+    if not whole:
+        remark += ", in hundredths"
+    options = {"fontsize": grids.SMALL, "color": style.GREY}
+    grids.write(figure, grids.EDGE, top + side + 0.43, remark, **options)
+
+
+def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:
+    """Draw a response on the picture's own scale, or around 0 if the kernel's sum is 0."""
+    response = cross_correlate2d(photo, kernel)
+    if np.isclose(kernel.sum(), 0):
+        # The strongest hundredth of the pixels may be cut, so that the others can be seen.
+        reach = max(float(np.quantile(np.abs(response), 0.99)), 1.0)
+        limits = (-reach, reach)
+    else:
+        limits = (0, 255)
+    axes.imshow(response, cmap=style.MAP, vmin=limits[0], vmax=limits[1])

@@ -1,0 +1,148 @@
+"""Neurons: a convolution as a layer with shared weights, activations, scores and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from chollet_cnn import style
+from chollet_cnn.concepts import neurons
+from chollet_cnn.concepts.figures import grids
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WEIGHT_COLORS = (style.DATA, style.POINTED_AT, style.THIRD, style.GREY)
+
+
+def plot_shared_weights(
+    kernel: np.ndarray | None = None, input_shape: int | tuple[int, int] | None = None
+) -> Figure:
+    """Draw the weight matrix of a convolution: one colour for each weight, blank where it is 0.
+
+    Args:
+        kernel: 1-D or 2-D; by default 2x2 with the numbers 1 to 4.
+        input_shape: the length of the signal, or rows and columns of the picture; by default 4x4,
+            or 7 for a 1-D kernel.
+    """
+    kernel = np.array([[1, 2], [3, 4]]) if kernel is None else np.asarray(kernel)
+    if input_shape is None:
+        input_shape = 7 if kernel.ndim == 1 else (4, 4)
+    matrix = neurons.convolution_matrix(kernel, input_shape)
+    which = np.arange(1, kernel.size + 1).reshape(kernel.shape)
+    owner = np.rint(neurons.convolution_matrix(which, input_shape)).astype(int)
+    rows, columns = matrix.shape
+    sheet_of_kernel = np.atleast_2d(kernel)
+    cell = min(0.45, (grids.WIDTH - 2 * grids.EDGE) / columns)
+    top = 0.9
+    below = top + (sheet_of_kernel.shape[0] * cell + 0.45)
+    figure = grids.sheet(
+        below + rows * cell + grids.EDGE,
+        f"{matrix.size} places in the weight matrix, only {kernel.size} different weights",
+        "one row for each output, one column for each input; a blank place is 0: no connection",
+    )
+    size = min(grids.BODY, 30 * cell)
+    grids.write(figure, grids.EDGE, top - 0.08, "the kernel", color=style.GREY)
+    width, height = sheet_of_kernel.shape[1] * cell, sheet_of_kernel.shape[0] * cell
+    axes = grids.place(figure, grids.EDGE, top, width, height, "kernel")
+    owners = np.atleast_2d(which)
+    grids.draw_grid(axes, sheet_of_kernel, fills=_fills(owners), fontsize=size)
+    name = f"its matrix, {rows} × {columns}"
+    grids.write(figure, grids.EDGE, below - 0.08, name, color=style.GREY)
+    axes = grids.place(figure, grids.EDGE, below, columns * cell, rows * cell, "matrix")
+    shown = np.where(owner > 0, matrix, np.nan)
+    grids.draw_grid(axes, shown, fills=_fills(owner), fontsize=size)
+    return figure
+
+
+def _fills(owner: np.ndarray) -> np.ndarray:
+    """Return the colour of each weight; weights after the fourth take paler colours again."""
+    fills = np.ones((*owner.shape, 3))
+    for place in np.argwhere(owner):
+        lap, index = divmod(owner[tuple(place)] - 1, len(WEIGHT_COLORS))
+        color = np.array(to_rgb(WEIGHT_COLORS[index]))
+        fills[tuple(place)] = 1 - (1 - color) * 0.55**lap
+    return fills
+
+
+def plot_activations(limit: float = 4.0) -> Figure:
+    """Draw ReLU, sigmoid and tanh, each with its slope.
+
+    Args:
+        limit: the curves are drawn from minus this number to this number.
+    """
+    x = np.linspace(-limit, limit, 401)
+    named = (
+        ("ReLU", neurons.relu, neurons.relu_derivative, "its slope is 0 or 1, never in between"),
+        ("sigmoid", neurons.sigmoid, neurons.sigmoid_derivative, "its slope is 1/4 at most"),
+        ("tanh", neurons.tanh, neurons.tanh_derivative, "its slope is 1 at most, and only at 0"),
+    )
+    figure = style.new_figure(grids.WIDTH, 7.4)
+    grids.headline(
+        figure,
+        "Where a curve is flat, its slope is 0 and nothing is learned",
+        "solid: the activation; dashed: its slope (the derivative)",
+    )
+    for axes, (name, function, slope, remark) in zip(figure.subplots(3), named, strict=True):
+        style.plain_axes(axes)
+        axes.plot(x, function(x), color=style.DATA, lw=2.2, label=name)
+        dashed = np.where(x == 0, np.nan, slope(x)) if name == "ReLU" else slope(x)
+        axes.plot(x, dashed, "--", color=style.POINTED_AT, lw=2.2, label=f"slope of {name}")
+        axes.set_title(f"{name}: {remark}", fontsize=grids.BODY, loc="left", color=grids.INK)
+        axes.tick_params(labelsize=grids.SMALL)
+        axes.set_xlim(-limit, limit)
+        _label_end(axes, x[-1], function(x)[-1], name, style.DATA)
+        _label_end(axes, x[-1], slope(x)[-1], "slope", style.POINTED_AT)
+    return figure
+
+
+def _label_end(axes: Axes, x: float, y: float, text: str, color: str) -> None:
+    axes.annotate(
+        text,
+        (x, y),
+        (6, 0),
+        textcoords="offset points",
+        color=color,
+        fontsize=grids.BODY,
+        va="center",
+        annotation_clip=False,
+    )
+
+
+def plot_softmax_beside_sigmoids(
+    scores: Sequence[float] = (2.0, 1.0, 0.5, -1.0),
+    classes: Sequence[str] = ("cat", "dog", "fox", "car"),
+) -> Figure:
+    """Draw what softmax and what sigmoids make of the same scores.
+
+    Args:
+        scores: one number for each class.
+        classes: the classes' names.
+    """
+    figure = style.new_figure(grids.WIDTH, 1.6 + 0.42 * len(scores))
+    grids.headline(
+        figure,
+        "Softmax shares out 100%, sigmoids answer class by class",
+    )
+    names = [
+        f"{name}, score {grids.number(score)}" for name, score in zip(classes, scores, strict=True)
+    ]
+    panels = (
+        ("softmax", neurons.softmax(scores), style.DATA),
+        ("a sigmoid each", neurons.sigmoid(scores), style.THIRD),
+    )
+    for axes, (name, shares, color) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
+        bars = axes.barh(names, shares, color=color, height=0.7)
+        axes.bar_label(bars, [f"{share:.1%}" for share in shares], padding=4, fontsize=grids.BODY)
+        axes.set_title(
+            f"{name}: sum {shares.sum():.0%}", fontsize=grids.BODY, loc="left", fontweight="bold"
+        )
+        axes.set_xlim(0, 1.3)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, labelbottom=False, labelsize=grids.BODY)
+    figure.axes[0].invert_yaxis()
+    return figure

@@ -1,0 +1,157 @@
+"""What pooling keeps: the largest or the mean of each block, and calm when a digit moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chollet_cnn import style
+from chollet_cnn.concepts.convolution import cross_correlate2d
+from chollet_cnn.concepts.figures import grids, photographs
+from chollet_cnn.concepts.figures.images import PADLOCK
+from chollet_cnn.concepts.kernels import EDGE, SHARPEN
+from chollet_cnn.concepts.neurons import relu
+from chollet_cnn.concepts.pooling import average_pool2d, max_pool2d
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+POOLINGS = (0, 1, 2, 3)
+"""How many times the responses are pooled, 2x2 each time, where a shifted digit is compared."""
+
+
+def plot_max_beside_average(
+    values: np.ndarray | None = None, block: tuple[int, int] = (0, 0)
+) -> Figure:
+    """Draw a small map, and what max and average pooling make of every 2x2 block of it.
+
+    Args:
+        values: ``(height, width)``, even numbers up to about 8; by default a part of the
+            sharpened padlock.
+        block: the cell ``(row, column)`` of the pooled maps whose four numbers are marked.
+    """
+    if values is None:
+        values = cross_correlate2d(PADLOCK, SHARPEN)[2:6, 4:8]
+    values = np.asarray(values)
+    results = (("the largest", max_pool2d(values)), ("the mean", average_pool2d(values)))
+    rows, columns = values.shape
+    cell = min(0.85, 3.4 / columns)
+    gap = 0.8
+    top = 0.9
+    small_height = rows // 2 * cell
+    height = max(rows * cell, 2 * small_height + 0.4)
+    figure = grids.sheet(
+        top + height + 0.15,
+        "Four numbers become one: the strongest answer, or the mean of all",
+        "each block of 2 × 2 gives one cell on the right",
+    )
+    limits = (values.min(), values.max())
+    axes = grids.place(figure, grids.EDGE, top, columns * cell, rows * cell, "before")
+    grids.draw_grid(axes, values, limits=limits, fontsize=min(13, 20 * cell))
+    _draw_block_lines(axes, rows, columns)
+    row, column = block
+    grids.mark(axes, (2 * row, 2 * column), (2, 2), width=3)
+    left = grids.EDGE + columns * cell + gap
+    for index, (name, pooled) in enumerate(results):
+        down = top + index * (height - small_height)
+        grids.write(figure, left, down - 0.08, name, fontweight="bold")
+        axes = grids.place(figure, left, down, columns // 2 * cell, small_height, name)
+        grids.draw_grid(axes, pooled, limits=limits, fontsize=min(13, 16 * cell))
+        grids.mark(axes, block, (1, 1), width=3)
+    return figure
+
+
+def _draw_block_lines(axes: Axes, rows: int, columns: int) -> None:
+    for row in range(2, rows, 2):
+        axes.axhline(row - 0.5, color=grids.WHITE, lw=5)
+    for column in range(2, columns, 2):
+        axes.axvline(column - 0.5, color=grids.WHITE, lw=5)
+
+
+def shift_right(image: np.ndarray, pixels: int) -> np.ndarray:
+    """Move a picture to the right; what leaves on one side is not seen again, dark comes in.
+
+    >>> shift_right(np.array([[1, 2, 3]]), 1)
+    array([[0, 1, 2]])
+    """
+    moved = np.zeros_like(image)
+    moved[:, pixels:] = image[:, : image.shape[1] - pixels]
+    return moved
+
+
+def responses(image: np.ndarray, kernel: np.ndarray, poolings: int) -> np.ndarray:
+    """Return ReLU of a kernel's answers ("same" size), max-pooled that many times by 2x2."""
+    maps = relu(cross_correlate2d(image, kernel, padding="same"))
+    for _ in range(poolings):
+        maps = max_pool2d(maps)
+    return maps
+
+
+def moved_share(before: np.ndarray, after: np.ndarray) -> float:
+    """Return how much of a map changed: 0 the same, 1 when no cell that answered still does.
+
+    It is the sum of all differences, divided by the sum of both maps.
+    """
+    return float(np.abs(after - before).sum() / (before.sum() + after.sum()))
+
+
+def plot_shifted_digit(
+    digit: np.ndarray | None = None,
+    kernel: np.ndarray | None = None,
+    shifts: Sequence[int] = (0, 1, 2, 3, 4),
+) -> Figure:
+    """Draw a digit moved by a few pixels, and measure how far the responses to it move.
+
+    Args:
+        digit: ``(height, width)``, light on dark with a dark margin, best a multiple of 8 pixels
+            so that pooling leaves no pixels over; 32x32 from scikit-learn by default.
+        kernel: a square kernel with an odd side; the edge kernel by default.
+        shifts: pixels to the right.
+    """
+    digit = np.asarray(photographs.digit(32) if digit is None else digit, dtype=float)
+    kernel = EDGE if kernel is None else np.asarray(kernel)
+    figure = style.new_figure(grids.WIDTH, 7.0)
+    grids.headline(
+        figure,
+        "Pooled answers move less than the digit does",
+        "changed: all differences between two maps added up, divided by the sum of both maps",
+    )
+    above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    panels = above.subplots(3, len(shifts))
+    for column, shift in enumerate(shifts):
+        moved = shift_right(digit, shift)
+        shown = (moved, responses(moved, kernel, 0), responses(moved, kernel, 2))
+        for axes, values in zip(panels[:, column], shown, strict=True):
+            axes.imshow(values, cmap=style.MAP, vmin=0)
+            axes.set(xticks=[], yticks=[])
+        panels[0, column].set_title(f"by {shift} px" if shift else "not moved", fontsize=grids.BODY)
+    for axes, name in zip(panels[:, 0], ("the digit", "answers", "pooled twice"), strict=True):
+        axes.set_ylabel(name, fontsize=grids.BODY)
+    axes = style.plain_axes(below.subplots())
+    colors = (style.DATA, style.GREY, style.THIRD, style.POINTED_AT)
+    for times, color, line in zip(POOLINGS, colors, ("-", ":", "--", "-."), strict=True):
+        still = responses(digit, kernel, times)
+        moves = [
+            moved_share(still, responses(shift_right(digit, shift), kernel, times))
+            for shift in shifts
+        ]
+        name = ("no pooling", "pooled once", "pooled twice", "three times")[times]
+        axes.plot(shifts, moves, line, marker="o", color=color, lw=2, label=name)
+        axes.annotate(
+            f"{name}, {moves[-1]:.0%}",
+            (shifts[-1], moves[-1]),
+            (8, 0),
+            textcoords="offset points",
+            fontsize=grids.BODY,
+            color=color,
+            va="center",
+        )
+    axes.set_xlabel("the digit is moved by (pixels)", fontsize=grids.BODY)
+    axes.set_ylabel("answers that changed", fontsize=grids.BODY)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.set_xticks(shifts)
+    axes.set_ylim(0)
+    return figure

@@ -1,0 +1,271 @@
+"""Geometry: how large a result is, how many weights it takes, and how far one unit sees.
+
+The sizes are computed in :mod:`~chollet_cnn.concepts.sizes` and can be had from here too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from chollet_cnn.concepts.checks import PerAxis, per_axis, whole_number
+from chollet_cnn.concepts.sizes import (
+    ImpossibleGeometry,
+    keras_output_size,
+    output_size,
+    padding_amounts,
+)
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+__all__ = [
+    "ImpossibleGeometry",
+    "ReceptiveField",
+    "conv_parameters",
+    "dense_parameters",
+    "keras_output_size",
+    "layer_table",
+    "output_size",
+    "padding_amounts",
+    "receptive_field",
+]
+
+
+def conv_parameters(
+    kernel_size: PerAxis, channels_in: int, channels_out: int, bias: bool = True
+) -> int:
+    """Count what a convolutional layer learns: (K * K * channels_in + 1) * channels_out.
+
+    The picture's size is not in it: the same weights are used everywhere.
+
+    Args:
+        kernel_size: a number for a square kernel, or (rows, columns).
+        channels_in: the depth of the volume that goes in.
+        channels_out: how many kernels there are.
+        bias: whether each kernel has a bias, the 1 in the formula.
+
+    Returns:
+        The number of parameters.
+
+    Raises:
+        ValueError: if a number is not whole or below 1.
+
+    >>> conv_parameters(3, 1, 32)
+    320
+    """
+    rows, columns = per_axis(kernel_size, "kernel size")
+    channels_in = whole_number(channels_in, "number of channels in")
+    channels_out = whole_number(channels_out, "number of channels out")
+    return (rows * columns * channels_in + bool(bias)) * channels_out
+
+
+def dense_parameters(inputs: int, units: int, bias: bool = True) -> int:
+    """Count what a dense layer learns: units * (inputs + 1), the 1 for each unit's bias.
+
+    Raises:
+        ValueError: if a number is not whole or below 1.
+
+    >>> dense_parameters(512, 1024)
+    525312
+    """
+    inputs, units = whole_number(inputs, "number of inputs"), whole_number(units, "number of units")
+    return units * (inputs + bool(bias))
+
+
+class ReceptiveField(NamedTuple):
+    """How much of the picture one unit sees along one axis."""
+
+    size: int
+    """Pixels that can change the unit."""
+
+    jump: int
+    """Pixels from what one unit sees to what the next one sees."""
+
+
+def receptive_field(layers: Iterable[tuple[int, int]]) -> list[ReceptiveField]:
+    """Follow how much of the picture one unit sees, layer by layer.
+
+    A window of K units sees what one unit sees, and for each of the other K - 1 one jump more. A
+    stride makes the jump larger for all layers that follow; that is how pooling extends their
+    reach.
+
+    Args:
+        layers: ``(kernel_size, stride)`` of each convolution or pooling, the first one first.
+
+    Returns:
+        Size and jump after each layer, in pixels. Padding and the end of the picture are not
+        thought of: near a border a part of the field lies outside.
+
+    Raises:
+        ValueError: if a number is not whole or below 1.
+
+    Source: A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural
+    networks", Distill, 2019.
+
+    >>> [field.size for field in receptive_field([(3, 1), (3, 1), (3, 1)])]
+    [3, 5, 7]
+    >>> receptive_field([(3, 1), (2, 2), (3, 1)])[-1]  # 3, then 3 + 1, then 4 + 2 * 2
+    ReceptiveField(size=8, jump=2)
+    """
+    size, jump, fields = 1, 1, []
+    for kernel_size, stride in layers:
+        size += (whole_number(kernel_size, "kernel size") - 1) * jump
+        jump *= whole_number(stride, "stride")
+        fields.append(ReceptiveField(size, jump))
+    return fields
+
+
+def layer_table(model: keras.Model) -> pd.DataFrame:
+    """List every layer of a network: its result, what it learns, how far it sees, what it costs.
+
+    The layers must follow each other in one line, as they do in a Sequential model and in many
+    functional ones; a model inside the model is listed layer by layer. Its input must be a picture
+    of known size. What random layers do in training, turning and shifting, is not counted.
+
+    Args:
+        model: a Keras model, fresh or loaded, compiled or not.
+
+    Returns:
+        One row for each layer but the input, in order, with the columns
+
+        - ``layer``: its name
+        - ``kind``: its class, such as ``"Conv2D"``
+        - ``output_shape``: without the batch
+        - ``parameters``: how many numbers it holds, learned or not
+        - ``receptive_field``: pixels that one unit sees along each axis, at most the picture's
+          size. After Flatten or global pooling it is all that the units before it saw together,
+          which can be less than the picture: pooling drops rows that are left over
+        - ``jump``: pixels between what one unit sees and what its neighbour sees; 0 once there are
+          no neighbours
+        - ``multiply_accumulates``: multiplications, each with its addition, for one picture. Every
+          weight of a kernel is used once at every place; layers without a kernel count as 0
+
+        Receptive field and jump are one number where rows and columns agree, and otherwise the
+        pair (rows, columns).
+
+    Raises:
+        ValueError: if the model branches, its input is no picture of known size with channels
+            last, or it has a kind of layer that is not known here.
+
+    >>> import keras
+    >>> model = keras.Sequential([
+    ...     keras.Input((6, 6, 1)),
+    ...     keras.layers.Conv2D(2, 3),
+    ...     keras.layers.MaxPooling2D(2),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(3),
+    ... ])
+    >>> table = layer_table(model).set_index("kind").rename_axis(None)
+    >>> columns = ["output_shape", "parameters", "receptive_field", "multiply_accumulates"]
+    >>> print(table[columns].to_string())
+                 output_shape  parameters  receptive_field  multiply_accumulates
+    Conv2D          (4, 4, 2)          20                3                   288
+    MaxPooling2D    (2, 2, 2)           0                4                     0
+    Flatten              (8,)           0                6                     0
+    Dense                (3,)          27                6                    24
+    """
+    import pandas as pd
+
+    shape = _picture_shape(model)
+    picture = shape[1:3]
+    passed: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    rows = []
+    for layer in _in_one_line(model):
+        passed.append(_window(layer, shape))
+        shape = layer.compute_output_shape(shape)
+        fields = [
+            receptive_field((size[axis], stride[axis]) for size, stride in passed)[-1]
+            for axis in (0, 1)
+        ]
+        seen = [min(field.size, pixels) for field, pixels in zip(fields, picture, strict=True)]
+        jumps = [field.jump if len(shape) == 4 else 0 for field in fields]
+        rows.append(
+            {
+                "layer": layer.name,
+                "kind": type(layer).__name__,
+                "output_shape": tuple(shape[1:]),
+                "parameters": layer.count_params(),
+                "receptive_field": _one_if_equal(seen),
+                "jump": _one_if_equal(jumps),
+                "multiply_accumulates": _multiply_accumulates(layer, shape),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+# How a layer's class says what it does to the receptive field: where the size of its window is
+# kept; that it takes the whole map at once; or that each unit sees what the one before it saw.
+_WINDOW_SIZE = {
+    "Conv2D": "kernel_size",
+    "DepthwiseConv2D": "kernel_size",
+    "MaxPooling2D": "pool_size",
+    "AveragePooling2D": "pool_size",
+}
+_WHOLE_MAP = {"Flatten", "GlobalMaxPooling2D", "GlobalAveragePooling2D"}
+_CELL_BY_CELL = {
+    *("Rescaling", "Normalization", "BatchNormalization", "ZeroPadding2D", "Dense"),
+    *("Activation", "ReLU", "LeakyReLU", "Softmax", "Dropout", "SpatialDropout2D", "GaussianNoise"),
+    *("RandomFlip", "RandomRotation", "RandomTranslation", "RandomShear", "RandomZoom"),
+    *("RandomBrightness", "RandomContrast"),
+}
+_HAVE_A_KERNEL = {"Conv2D", "DepthwiseConv2D", "Dense"}
+
+
+def _window(
+    layer: keras.Layer, input_shape: tuple[int, ...]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the window that a layer slides over its input, and its stride, as (rows, columns)."""
+    kind = type(layer).__name__
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        raise ValueError(
+            f"the layer {layer.name} keeps channels first; layer_table wants them last"
+        )
+    if kind in _WINDOW_SIZE:
+        size = getattr(layer, _WINDOW_SIZE[kind])
+        holes = getattr(layer, "dilation_rate", (1, 1))
+        rows, columns = (hole * (k - 1) + 1 for hole, k in zip(holes, size, strict=True))
+        return (rows, columns), tuple(layer.strides)
+    if kind in _WHOLE_MAP and len(input_shape) == 4:
+        return input_shape[1:3], input_shape[1:3]
+    if kind in _WHOLE_MAP | _CELL_BY_CELL:
+        return (1, 1), (1, 1)
+    raise ValueError(f"layer_table does not know what a {kind} layer ({layer.name}) sees")
+
+
+def _multiply_accumulates(layer: keras.Layer, output_shape: tuple[int, ...]) -> int:
+    if type(layer).__name__ not in _HAVE_A_KERNEL:
+        return 0
+    places = math.prod(output_shape[1:-1])
+    return places * math.prod(layer.kernel.shape)
+
+
+def _in_one_line(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yield the layers in order, those of a model inside the model too."""
+    read = set()
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _in_one_line(layer)
+            continue
+        if type(layer).__name__ == "InputLayer":
+            continue
+        if isinstance(layer.input, list) or id(layer.input) in read:
+            raise ValueError(f"the model branches at {layer.name}; layer_table wants one line")
+        read.add(id(layer.input))
+        yield layer
+
+
+def _picture_shape(model: keras.Model) -> tuple[int | None, ...]:
+    """Return the shape of the model's input, batch first, if it is a picture of known size."""
+    if not model.built:
+        raise ValueError(f"the model {model.name} does not know its input yet; give it an Input")
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
+        raise ValueError(f"the model's input must be (rows, columns, channels), not {shape}")
+    return shape
+
+
+def _one_if_equal(pair: list[int]) -> int | tuple[int, int]:
+    return pair[0] if pair[0] == pair[1] else (pair[0], pair[1])

@@ -1,0 +1,140 @@
+"""Kernels made by hand: what each answers to, and what it ignores.
+
+A network learns its kernels; these are older than that. Each is written for cross-correlation, as
+a Conv2D layer uses it: what you see here is what lies on the picture. The constants cannot be
+changed.
+
+>>> from chollet_cnn.concepts.convolution import cross_correlate2d
+>>> flat = np.full((3, 3), 100)
+>>> int(cross_correlate2d(flat, EDGE)[0, 0]), int(cross_correlate2d(flat, SHARPEN)[0, 0])
+(0, 100)
+>>> bright_to_the_right = [[0, 0, 9],
+...                        [0, 0, 9],
+...                        [0, 0, 9]]
+>>> int(cross_correlate2d(bright_to_the_right, SOBEL_VERTICAL)[0, 0])  # 9 + 2*9 + 9
+36
+>>> int(cross_correlate2d(bright_to_the_right, SOBEL_HORIZONTAL)[0, 0])  # -9 + 9
+0
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chollet_cnn.concepts.checks import whole_number
+
+
+def _constant(cells: ArrayLike) -> np.ndarray:
+    kernel = np.array(cells)
+    kernel.setflags(write=False)
+    return kernel
+
+
+IDENTITY = _constant([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
+"""Gives back each cell and ignores its neighbours: nothing changes."""
+
+SHARPEN = _constant([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
+"""Adds to each cell how much it differs from its four neighbours; even areas stay as they are.
+
+The cells sum to 1. It is :data:`IDENTITY` minus :data:`LAPLACE`.
+"""
+
+EDGE = _constant([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
+"""Answers to a cell that differs from its eight neighbours, in any direction; ignores even areas.
+
+The cells sum to 0, so an even area gives 0, however bright it is.
+"""
+
+SOBEL_HORIZONTAL = _constant([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
+"""Answers to horizontal edges: positive where the picture gets brighter downwards.
+
+It ignores vertical edges, along which above and below are the same. The middle counts double, so a
+little noise to the left and right is averaged away.
+
+Source: I. Sobel and G. Feldman, "A 3x3 isotropic gradient operator for image processing", 1968.
+"""
+
+SOBEL_VERTICAL = _constant([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+"""Answers to vertical edges: positive where the picture gets brighter to the right.
+
+It ignores horizontal edges. Many call it Sobel-x, after the direction in which it compares.
+"""
+
+LAPLACE = _constant([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+"""Answers to a cell that is darker (positive) or brighter (negative) than its four neighbours.
+
+It ignores even areas and also even slopes: it is a second derivative. On either side of an edge
+its answer has the other sign.
+"""
+
+
+def mean_kernel(size: int) -> np.ndarray:
+    """Make a kernel that replaces each cell by the mean of its neighbourhood: a plain blur.
+
+    It answers to the brightness of an area and ignores what is smaller than itself, noise above
+    all. An even area stays as it is, since the cells sum to 1.
+
+    Args:
+        size: rows and columns, at least 1.
+
+    Returns:
+        ``(size, size)``, every cell 1 / size**2.
+
+    Raises:
+        ValueError: if the size is not a whole number of at least 1.
+
+    >>> mean_kernel(2)
+    array([[0.25, 0.25],
+           [0.25, 0.25]])
+    """
+    size = whole_number(size, "size of the kernel")
+    return np.full((size, size), 1 / size**2)
+
+
+def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
+    """Make a kernel that blurs softly: near cells count more than far ones.
+
+    It answers to the brightness of an area, as :func:`mean_kernel` does, but leaves no square
+    blocks around bright points. The cells sum to 1.
+
+    Args:
+        size: rows and columns, at least 1; six sigma and one more leave hardly anything out.
+        sigma: the standard deviation of the bell, in cells; larger blurs more.
+
+    Returns:
+        ``(size, size)``, proportional to exp(-distance**2 / (2 * sigma**2)).
+
+    Raises:
+        ValueError: if the size is not a whole number of at least 1, or sigma is not above 0.
+
+    With this sigma a step to the side halves a cell's weight, and a step across halves it twice:
+
+    >>> from math import log, sqrt
+    >>> kernel = gaussian_kernel(3, sigma=sqrt(1 / (2 * log(2))))
+    >>> (kernel / kernel[1, 1]).round(6)
+    array([[0.25, 0.5 , 0.25],
+           [0.5 , 1.  , 0.5 ],
+           [0.25, 0.5 , 0.25]])
+    """
+    size = whole_number(size, "size of the kernel")
+    if not 0 < sigma < np.inf:
+        raise ValueError(f"sigma is a distance in cells and must be above 0, not {sigma}")
+    from_the_middle = np.arange(size) - (size - 1) / 2
+    # Measured against the nearest cell, so that a tiny sigma leaves that cell and not 0 / 0.
+    squares = from_the_middle**2 - np.min(from_the_middle**2)
+    bell = np.exp(-squares / (2 * sigma**2))
+    return np.outer(bell, bell) / bell.sum() ** 2
+
+
+GALLERY: dict[str, np.ndarray] = {
+    "identity": IDENTITY,
+    "sharpen": SHARPEN,
+    "edge": EDGE,
+    "mean blur": _constant(mean_kernel(3)),
+    "Gaussian blur": _constant(gaussian_kernel(5, sigma=1.0)),
+    "Sobel, horizontal edges": SOBEL_HORIZONTAL,
+    "Sobel, vertical edges": SOBEL_VERTICAL,
+    "Laplace": LAPLACE,
+}
+"""Every kernel of this module under the name to show it by; 3x3, and 5x5 for the Gaussian."""

@@ -1,0 +1,154 @@
+"""Neurons compute what Keras's do, and a convolution is a dense layer with shared weights."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chollet_cnn.concepts import neurons
+from chollet_cnn.concepts.convolution import cross_correlate1d, cross_correlate2d
+from chollet_cnn.concepts.images import unroll
+from chollet_cnn.concepts.neurons import convolution_matrix, dense, sigmoid, softmax
+
+some = settings(max_examples=40, deadline=None, derandomize=True)
+sizes = st.integers(1, 6)
+steps = st.integers(1, 3)
+borders = st.one_of(st.integers(0, 2), st.sampled_from(["valid", "same"]))
+SCORES = np.concatenate([np.linspace(-6, 6, 49), [-1000, -100, 100, 1000]])
+
+
+def normal(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def test_a_dense_layer_is_kerass():
+    x, weights, bias = normal(0, 5, 12), normal(1, 12, 7), normal(2, 7)
+    layer = keras.layers.Dense(7)
+    layer.build((None, 12))
+    layer.set_weights([weights, bias])
+    theirs = keras.ops.convert_to_numpy(layer(x.astype(np.float32)))
+    np.testing.assert_allclose(dense(x, weights, bias), theirs, atol=1e-5)
+    np.testing.assert_allclose(dense(x[0], weights, bias), theirs[0], atol=1e-5)
+
+
+def test_512_inputs_and_1024_units_have_the_articles_525312_weights():
+    weights, bias = np.zeros((512, 1024)), np.zeros(1024)
+    assert dense(np.zeros(512), weights, bias).shape == (1024,)
+    assert weights.size + bias.size == 525_312
+
+
+def test_a_dense_layer_says_which_shapes_do_not_match():
+    with pytest.raises(ValueError, match=r"\(3, 2\) are made for 3 inputs, but the input \(4,\)"):
+        dense(np.ones(4), np.ones((3, 2)))
+    with pytest.raises(ValueError, match="2 units need as many biases, not 3"):
+        dense(np.ones(3), np.ones((3, 2)), np.ones(3))
+    with pytest.raises(ValueError, match=r"line of inputs of shape.*NaN"):
+        dense([np.nan, 1, 1], np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh"])
+def test_an_activation_is_kerass(name):
+    theirs = getattr(keras.activations, name)(SCORES.astype(np.float32))
+    np.testing.assert_allclose(
+        getattr(neurons, name)(SCORES), keras.ops.convert_to_numpy(theirs), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh"])
+def test_a_derivative_is_the_slope_of_its_activation(name):
+    function, derivative = getattr(neurons, name), getattr(neurons, f"{name}_derivative")
+    x, h = np.linspace(-5, 5, 40), 1e-6  # an even number of places, so 0, relu's corner, is not one
+    slope = (function(x + h) - function(x - h)) / (2 * h)
+    np.testing.assert_allclose(derivative(x), slope, atol=1e-8)
+
+
+def test_the_slope_of_relu_at_its_corner_is_zero_as_in_frameworks():
+    assert neurons.relu_derivative(0.0) == 0
+
+
+def test_nothing_overflows_at_a_thousand():
+    with np.errstate(all="raise", under="ignore"):
+        np.testing.assert_array_equal(sigmoid([-1000, 1000]), [0, 1])
+        np.testing.assert_array_equal(neurons.sigmoid_derivative([-1000, 1000]), [0, 0])
+        np.testing.assert_array_equal(neurons.tanh_derivative([-1000, 1000]), [0, 0])
+        np.testing.assert_array_equal(softmax([-1000, 0, 1000]), [0, 0, 1])
+
+
+def test_sigmoid_keeps_its_digits_where_it_is_nearly_zero():
+    np.testing.assert_allclose(sigmoid(-700.0), np.exp(-700.0), rtol=1e-12)
+    np.testing.assert_allclose(neurons.sigmoid_derivative(50.0), np.exp(-50.0), rtol=1e-12)
+    np.testing.assert_allclose(sigmoid(SCORES), scipy.special.expit(SCORES), rtol=1e-12)
+
+
+def test_softmax_is_kerass_and_sums_to_one_where_sigmoids_do_not():
+    scores = 5 * normal(0, 4, 10)
+    theirs = keras.ops.convert_to_numpy(keras.activations.softmax(scores.astype(np.float32)))
+    np.testing.assert_allclose(softmax(scores), theirs, atol=1e-5)
+    np.testing.assert_allclose(softmax(scores).sum(axis=1), 1)
+    np.testing.assert_allclose(softmax(scores, axis=0).sum(axis=0), 1)
+    assert abs(sigmoid(scores).sum(axis=1) - 1).min() > 0.1
+
+
+@some
+@given(st.floats(-1000, 1000), st.floats(-1000, 1000))
+def test_softmax_of_two_scores_is_the_sigmoid_of_their_difference(one, other):
+    np.testing.assert_allclose(softmax([one, other])[0], sigmoid(one - other), rtol=1e-9)
+
+
+def test_softmax_needs_scores():
+    with pytest.raises(ValueError, match="list of scores is empty"):
+        softmax([])
+    with pytest.raises(ValueError, match="holds NaN"):
+        softmax([1.0, np.nan])
+
+
+@some
+@given(sizes, sizes, st.integers(1, 3), st.integers(1, 3), steps, steps, borders, borders)
+def test_the_matrix_times_a_picture_is_the_convolution(h, w, kh, kw, down, right, above, beside):
+    image, kernel = normal(0, h + 2, w + 2), normal(1, kh, kw)
+    how = {"stride": (down, right), "padding": (above, beside)}
+    matrix = convolution_matrix(kernel, image.shape, **how)
+    expected = unroll(cross_correlate2d(image, kernel, **how))
+    np.testing.assert_allclose(matrix @ unroll(image), expected, atol=1e-12)
+
+
+@some
+@given(sizes, st.integers(1, 3))
+def test_the_matrix_times_a_signal_is_the_convolution(n, k):
+    signal, kernel = normal(0, n + 2), normal(1, k)
+    for mode, padding in [("valid", 0), ("full", k - 1)]:
+        matrix = convolution_matrix(kernel, len(signal), padding=padding)
+        expected = cross_correlate1d(signal, kernel, mode)
+        np.testing.assert_allclose(matrix @ signal, expected, atol=1e-12)
+    every_other = convolution_matrix(kernel, (len(signal),), stride=2)
+    expected = cross_correlate1d(signal, kernel, "valid")[::2]
+    np.testing.assert_allclose(every_other @ signal, expected, atol=1e-12)
+
+
+def test_the_matrix_of_a_signal_is_scipys_toeplitz_matrix():
+    expected = scipy.linalg.toeplitz([1, 0, 0, 0], [1, 2, 3, 0, 0, 0])
+    np.testing.assert_array_equal(convolution_matrix([1, 2, 3], 6), expected)
+
+
+def test_sharing_leaves_9_weights_of_50176():
+    # The articles' 16x16 picture and a 3x3 window: 14 * 14 outputs, 16 * 16 inputs.
+    kernel = np.arange(1, 10).reshape(3, 3)
+    matrix = convolution_matrix(kernel, (16, 16))
+    assert matrix.shape == (196, 256)
+    assert matrix.size == 50_176
+    assert set(np.unique(matrix)) == {0, *range(1, 10)}
+    assert (np.count_nonzero(matrix, axis=1) == 9).all()
+
+
+def test_a_kernel_that_does_not_match_the_input_is_refused_in_words():
+    with pytest.raises(ValueError, match=r"kernel of shape \(2,\) cannot slide over.*\(4, 4\)"):
+        convolution_matrix([1, 2], (4, 4))
+    with pytest.raises(ValueError, match="does not fit into a picture of 1x2"):
+        convolution_matrix([1, 2, 3], 2)
+    with pytest.raises(ValueError, match="a signal has one axis and needs one stride"):
+        convolution_matrix([1, 2], 4, stride=(1, 2))
+    with pytest.raises(ValueError, match="stride must be a whole number"):
+        convolution_matrix([1, 2], 4, stride=0)
