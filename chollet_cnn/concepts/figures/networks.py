@@ -128,7 +128,9 @@ def plot_network(model: keras.Model) -> Figure:
     figure = grids.sheet(
         top + sum(heights) + grids.EDGE,
         f"{_by(first)} numbers become {_by(last)}: smaller and deeper, step by step",
-        f"faces to one scale; in depth {_scale(pixel / channel)}" + "; // is cut short" * cut,
+        f"faces to one scale; in depth {_scale(pixel / channel)}"
+        + "; // is cut short" * cut
+        + "\nframed on a face: what the next layer's window covers",
     )
     width, height = figure.get_size_inches()
     axes = grids.place(figure, 0, 0, width, height, "volumes")
