@@ -26,7 +26,9 @@ class Device:
         """Return a context in which Keras makes its variables and computes on this device."""
         import keras
 
-        return keras.device(f"{self.kind}:0")
+        # To torch "cpu:0" is another device than "cpu", and weights moved there get no gradients.
+        number = "" if keras.backend.backend() == "torch" else ":0"
+        return keras.device(f"{self.kind}{number}")
 
 
 def start_keras() -> None:
