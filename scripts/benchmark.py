@@ -1,0 +1,172 @@
+"""Time the runner against what a reader would use instead, side by side in one go.
+
+python scripts/benchmark.py                     the second edition's MNIST network
+python scripts/benchmark.py cats-vs-dogs-first-edition cats-vs-dogs-second-edition
+
+The contenders see the same pictures in the same number of steps of the same network:
+
+keras    the book's way: model.fit with Keras's default compile options, from arrays (MNIST) or from
+         image_dataset_from_directory (cats and dogs: decoding and validation included)
+runner   this package (cats and dogs: validation included; the decoded pictures are cached)
+torch    a plain PyTorch loop with the same layers and optimizer settings, where torch is installed
+floor    forward and backward passes alone, on one batch that stays in memory
+
+Every measurement is a process of its own, and the contenders take turns, so that a machine that
+slows down slows them all. Each repeat goes to results/benchmark.csv; medians, ranges and ratios to
+results/benchmark.md and to the screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chollet_cnn import recipes
+from chollet_cnn.errors import UserError, run_door
+
+HERE = Path(__file__).parent
+CONTENDERS = ("keras", "runner", "torch", "floor")
+
+
+def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, folders: Path) -> dict:
+    """Run one contender in a process of its own and return what it measured."""
+    command = [sys.executable, HERE / "contenders.py", contender, recipe, "--epochs", str(epochs)]
+    if data_dir:
+        command += ["--data-dir", data_dir]
+    environment = os.environ | {
+        "BENCHMARK_STARTED": str(time.time()),
+        "BENCHMARK_FOLDERS": str(folders),
+    }
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=HERE.parent, check=False
+    )
+    if done.returncode:
+        raise UserError(f"{contender} did not run: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -> None:
+    """Lay the JPEG files out as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
+    from chollet_cnn.data import archives
+
+    archive, pictures = archives.find(data_dir)
+    with archives.reader(archive) as read:
+        for picture in pictures:
+            for use, (first, last) in recipe.data_options["splits"].items():
+                if first <= picture.number < last:
+                    folder = place / use / picture.kind
+                    folder.mkdir(parents=True, exist_ok=True)
+                    (folder / f"{picture.kind}.{picture.number}.jpg").write_bytes(
+                        read(picture.file)
+                    )
+
+
+def multiply_accumulates(recipe: recipes.Recipe) -> int:
+    """Count the products that one picture's way forward through a network takes."""
+    from chollet_cnn import train
+    from chollet_cnn.concepts.geometry import layer_table
+
+    return int(layer_table(train.build(recipe))["multiply_accumulates"].sum())
+
+
+def table(rows: pd.DataFrame, macs: dict[str, int]) -> str:
+    """Return medians and ranges as a Markdown table, a line for each contender of each recipe."""
+    lines = [
+        "| recipe | contender | seconds an epoch | against keras | against torch | "
+        "pictures a second | share of matrix rate | first epoch | first step | peak memory |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for (recipe, contender), runs in rows.groupby(["recipe", "contender"], sort=False):
+        of_recipe = rows[rows["recipe"] == recipe]
+        seconds = runs["epoch_seconds"]
+        rate = runs["pictures"].iloc[0] / seconds.median()
+        # A step is a forward pass and a backward pass that takes about twice the products.
+        flops = 2 * 3 * macs[recipe] * rate / 1e9
+        share = flops / of_recipe["matrix_product_gflops"].median()
+        lines.append(
+            f"| {recipe} | {contender} | {seconds.median():.1f} ({seconds.min():.1f} to "
+            f"{seconds.max():.1f}) | {_ratio(of_recipe, contender, 'keras')} | "
+            f"{_ratio(of_recipe, contender, 'torch')} | {rate:,.0f} | "
+            f"{'' if np.isnan(share) else f'{share:.0%}'} | {runs['first_epoch'].median():.1f} s | "
+            f"{runs['first_step'].median():.1f} s | {runs['peak_mib'].median():,.0f} MiB |"
+        )
+    return "\n".join(lines)
+
+
+def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
+    """Return the median ratio of two contenders' seconds, repeat by repeat, with its range."""
+    seconds = rows.pivot_table(index="repeat", columns="contender", values="epoch_seconds")
+    if other not in seconds or contender == other:
+        return ""
+    ratio = seconds[contender] / seconds[other]
+    return f"{ratio.median():.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("recipes", nargs="*", default=["mnist-second-edition"], metavar="RECIPE")
+    add("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    add("--repeats", type=int, default=3, help="processes for each contender (default: 3)")
+    add("--epochs", type=int, default=2, help="epochs timed after a first one (default: 2)")
+    add("--data-dir", help="where the data lie")
+    add("--out", type=Path, default=HERE.parent / "results" / "benchmark.csv")
+    options = parser.parse_args(argv)
+    contenders = list(options.contenders)
+    if "torch" in contenders and not find_spec("torch"):
+        print("torch is left out: it is not installed (pip install torch)", file=sys.stderr)
+        contenders.remove("torch")
+    rows, macs = [], {}
+    for name in options.recipes:
+        recipe = recipes.get(name)
+        macs[name] = multiply_accumulates(recipe)
+        with tempfile.TemporaryDirectory() as scratch:
+            if recipe.dataset != "mnist":
+                lay_out_folders(recipe, options.data_dir, Path(scratch))
+            for repeat in range(options.repeats):
+                for contender in contenders:
+                    result = measure(
+                        contender, name, options.epochs, options.data_dir, Path(scratch)
+                    )
+                    rows.append(
+                        {
+                            "recipe": name,
+                            "contender": contender,
+                            "repeat": repeat,
+                            "pictures": 60_000 if recipe.dataset == "mnist" else 2_000,
+                            "epoch_seconds": float(np.median(result["epochs"][1:])),
+                            "first_epoch": result["epochs"][0],
+                            "first_step": result["first_step"],
+                            "first_step_after_import": result["first_step_after_import"],
+                            "peak_mib": result["peak_mib"],
+                            "matrix_product_gflops": result["matrix_product_gflops"],
+                        }
+                    )
+                    print(
+                        f"{name}, {contender}, repeat {repeat + 1}: "
+                        f"{rows[-1]['epoch_seconds']:.1f} s an epoch",
+                        file=sys.stderr,
+                    )
+    measured = pd.DataFrame(rows)
+    measured.to_csv(options.out, index=False)
+    text = table(measured, macs)
+    options.out.with_suffix(".md").write_text(text + "\n")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    run_door(main)

@@ -1,0 +1,266 @@
+"""What scripts/benchmark.py times: each way of training one network, measured in its own process.
+
+python scripts/contenders.py runner mnist-second-edition --epochs 2
+
+prints one line of JSON: seconds for each epoch, the first with compilation; seconds from the start
+of the process to the end of its first step, and from the end of Keras's import; peak memory in MiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chollet_cnn import data, determinism, devices, recipes, train
+from chollet_cnn.recipes import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from chollet_cnn.data import Dataset
+
+STARTED = float(os.environ.get("BENCHMARK_STARTED", time.time()))
+
+
+class Clock:
+    """Notes when the first step ended and how long each epoch took."""
+
+    def __init__(self) -> None:
+        """Start with nothing noted."""
+        self.imported = self.first_step = 0.0
+        self.epochs: list[float] = []
+
+    def step_done(self) -> None:
+        """Note the end of the first step; later calls change nothing."""
+        self.first_step = self.first_step or time.time()
+
+    def epoch(self, run: Callable[[], None]) -> None:
+        """Run and time one epoch."""
+        began = time.perf_counter()
+        run()
+        self.epochs.append(time.perf_counter() - began)
+
+
+def keras_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
+    """Train as the book does: compile with the defaults, then ``model.fit``."""
+    import keras
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+            clock.step_done()
+
+    model = train.build(recipe)
+    one_unit = model.output_shape[-1] == 1
+    model.compile(
+        train.make_optimizer(recipe),
+        "binary_crossentropy" if one_unit else "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    if recipe.dataset == "mnist":
+        pictures = dataset()
+        arguments = {"x": pictures.train.images, "y": pictures.train.labels}
+        arguments["batch_size"] = recipe.batch_size
+    else:
+        folders, size = _folders(), tuple(recipe.data_options["image_size"])
+        arguments = {}
+        for use, name in (("x", "train"), ("validation_data", "validation")):
+            arguments[use] = keras.utils.image_dataset_from_directory(
+                folders / name, image_size=size, batch_size=recipe.batch_size, verbose=False
+            )
+    clock.epoch(lambda: model.fit(**arguments, epochs=1, verbose=0, callbacks=[Note()]))
+    for _ in range(epochs):
+        clock.epoch(lambda: model.fit(**arguments, epochs=1, verbose=0))
+
+
+def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
+    """Train as this package does; cats and dogs are validated in each epoch, as the book does."""
+    from chollet_cnn import fitting
+
+    pictures = dataset()
+    device = devices.choose()
+    model = train.build(recipe)
+    determinism.set_starting_weights(model, seed=0)
+    determinism.seed_random_layers(model, seed=0)
+    steps = fitting.compile_steps(model, train.make_optimizer(recipe))
+    feed = fitting.feed_from(pictures.train.images, pictures.train.labels, device.kind)
+    evaluate = pictures.validation and train.evaluation(
+        steps.evaluate, pictures.validation, device.kind
+    )
+
+    def one(epoch: int) -> None:
+        batches = determinism.batches(0, epoch, len(pictures.train), recipe.batch_size)
+        if epoch == 0:  # a first piece of a single step, to know when the first step ended
+            fitting.run_epoch(steps.train, feed, batches[:1])
+            clock.step_done()
+            batches = batches[1:]
+        fitting.run_epoch(steps.train, feed, batches)
+        if evaluate:
+            evaluate()
+
+    for epoch in range(1 + epochs):
+        clock.epoch(lambda epoch=epoch: one(epoch))
+
+
+def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
+    """Train with plain PyTorch: the same layers, RMSprop or Adam with Keras's settings."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+    pictures = dataset()
+    network = _torch_network(train.build(recipe))
+    kinds = {
+        "rmsprop": lambda w: torch.optim.RMSprop(w, recipe.learning_rate, alpha=0.9, eps=1e-7),
+        "adam": lambda w: torch.optim.Adam(w, recipe.learning_rate, eps=1e-7),
+    }
+    optimizer = kinds[recipe.optimizer](network.parameters())
+    one_unit = len(pictures.classes) == 2
+
+    def loader(split: data.Split, shuffle: bool) -> torch.utils.data.DataLoader:
+        images = torch.from_numpy(np.array(split.images)).permute(0, 3, 1, 2)
+        both = torch.utils.data.TensorDataset(images, torch.from_numpy(split.labels))
+        return torch.utils.data.DataLoader(both, recipe.batch_size, shuffle=shuffle)
+
+    def loss_of(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        scores = network(images.float() / 255)
+        if one_unit:
+            return binary_cross_entropy_with_logits(scores[:, 0], labels.float())
+        return cross_entropy(scores, labels)
+
+    training = loader(pictures.train, shuffle=True)
+    watched = loader(pictures.validation, shuffle=False) if pictures.validation else ()
+
+    def one() -> None:
+        for images, labels in training:
+            optimizer.zero_grad()
+            loss_of(images, labels).backward()
+            optimizer.step()
+            clock.step_done()
+        with torch.no_grad():
+            for images, labels in watched:
+                loss_of(images, labels)
+
+    for _ in range(1 + epochs):
+        clock.epoch(one)
+
+
+def floor(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
+    """Do nothing but forward and backward passes, as many as an epoch has, on one batch."""
+    import tensorflow as tf
+
+    from chollet_cnn.fitting import _mean_loss
+
+    pictures = dataset()
+    model = train.build(recipe)
+    chosen = determinism.batches(0, 0, len(pictures.train), recipe.batch_size)
+    images = tf.constant(pictures.train.images[chosen[0]])
+    labels = tf.constant(pictures.train.labels[chosen[0]].astype(np.int32))
+    looks = 0 if pictures.validation is None else len(pictures.validation) // len(chosen[0])
+
+    @tf.function(jit_compile=False)
+    def passes(count: tf.Tensor, looks: tf.Tensor) -> tf.Tensor:
+        total = 0.0
+        for _ in tf.range(count):
+            with tf.GradientTape() as tape:
+                loss = _mean_loss(labels, model(images, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            # Touch every gradient, so that none is optimised away.
+            total += sum(tf.reshape(gradient, [-1])[0] for gradient in gradients)
+        for _ in tf.range(looks):
+            total += _mean_loss(labels, model(images, training=False))
+        return total
+
+    passes(tf.constant(1), tf.constant(0)).numpy()
+    clock.step_done()
+    for _ in range(1 + epochs):
+        clock.epoch(lambda: passes(tf.constant(len(chosen)), tf.constant(looks)).numpy())
+
+
+def matrix_product_rate() -> float:
+    """Return the processor's rate for a 2,048 x 2,048 float32 matrix product, in GFLOP/s."""
+    import tensorflow as tf
+
+    size = 2048
+    matrix = tf.random.normal((size, size))
+    tf.matmul(matrix, matrix).numpy()
+    rates = []
+    for _ in range(7):
+        began = time.perf_counter()
+        tf.matmul(matrix, matrix).numpy()
+        rates.append(2 * size**3 / (time.perf_counter() - began) / 1e9)
+    return float(np.median(rates))
+
+
+def _folders() -> Path:
+    """Return the JPEG files laid out as the book does; ``benchmark.py`` makes them beforehand."""
+    return Path(os.environ["BENCHMARK_FOLDERS"])
+
+
+def _torch_network(model: keras.Model):  # noqa: ANN202 - torch is not always there
+    """Return the same layers in PyTorch, with starting weights of its own; scores come out."""
+    from torch import nn
+
+    layers, shape = [], model.input_shape[1:]
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind == "Conv2D":
+            layers += [nn.Conv2d(shape[-1], layer.filters, 3), nn.ReLU()]
+        elif kind == "MaxPooling2D":
+            layers.append(nn.MaxPool2d(2))
+        elif kind == "GlobalAveragePooling2D":
+            layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        elif kind == "Flatten":
+            layers.append(nn.Flatten())
+        elif kind == "Dense":
+            layers.append(nn.Linear(shape[-1], layer.units))
+            layers += [nn.ReLU()] if layer is not model.layers[-1] else []
+        elif kind == "Dropout":
+            layers.append(nn.Dropout(layer.rate))
+        shape = layer.output.shape[1:]
+    return nn.Sequential(*layers)
+
+
+CONTENDERS = {"keras": keras_fit, "runner": runner, "torch": torch_loop, "floor": floor}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure one contender and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("contender", choices=CONTENDERS)
+    parser.add_argument("recipe")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--data-dir")
+    options = parser.parse_args(argv)
+    recipe = recipes.get(options.recipe)
+    clock = Clock()
+    devices.start_keras()
+    clock.imported = time.time()
+    rate = matrix_product_rate() if options.contender == "floor" else None
+
+    def dataset() -> Dataset:
+        return data.load(recipe.dataset, options.data_dir, **recipe.data_options)
+
+    CONTENDERS[options.contender](recipe, dataset, options.epochs, clock)
+    # Linux counts in KiB, macOS in bytes.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = {
+        "epochs": clock.epochs,
+        "first_step": clock.first_step - STARTED,
+        "first_step_after_import": clock.first_step - clock.imported,
+        "peak_mib": peak / (2**20 if sys.platform == "darwin" else 2**10),
+        "matrix_product_gflops": rate,
+    }
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

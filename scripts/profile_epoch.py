@@ -1,0 +1,128 @@
+"""Say where a training step's time goes: the same loop with one part more each time.
+
+python scripts/profile_epoch.py mnist-second-edition cats-vs-dogs-first-edition
+
+Compiled loops of TensorFlow, from gathering the pictures to the whole step of the runner, take
+turns; the difference between two neighbours is what the added part costs. The table goes to
+results/profile.csv and to the screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chollet_cnn import data, determinism, devices, fitting, recipes, train
+from chollet_cnn.errors import run_door
+from chollet_cnn.recipes import Recipe
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def loops(recipe: Recipe) -> dict[str, Callable]:
+    """Return a compiled loop for each part of a step; each does the one before it as well."""
+    import tensorflow as tf
+
+    model, optimizer = train.build(recipe), train.make_optimizer(recipe)
+    determinism.set_starting_weights(model, seed=0)
+    determinism.seed_random_layers(model, seed=0)
+    steps = fitting.compile_steps(model, optimizer)
+    weights = model.trainable_variables
+    augmenting = [layer for layer in model.layers if type(layer).__name__.startswith("Random")]
+
+    def gather(pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(tf.cast(pixels[0], tf.float32))
+
+    def augment(pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        pictures = tf.cast(pixels, tf.float32)
+        for layer in augmenting:
+            pictures = layer(pictures, training=True)
+        return tf.reduce_sum(pictures)
+
+    def forward(pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return fitting._mean_loss(labels, model(pixels, training=True))
+
+    def backward(pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = forward(pixels, labels)
+        gradients = tape.gradient(loss, weights)
+        # Touch every gradient, so that none is optimised away.
+        return loss + sum(tf.reshape(gradient, [-1])[0] for gradient in gradients)
+
+    def loop(step: Callable) -> Callable:
+        @tf.function(jit_compile=False, reduce_retracing=True)
+        def run(pixels: tf.Tensor, labels: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+            total = 0.0
+            for number in tf.range(tf.shape(places)[0]):
+                chosen = places[number]
+                total += step(tf.gather(pixels, chosen), tf.gather(labels, chosen))
+            return total
+
+        return lambda *arrays: run(*arrays).numpy()
+
+    parts = {"gather": loop(gather)}
+    if augmenting:
+        parts["augment"] = loop(augment)
+    return parts | {
+        "forward": loop(forward),
+        "backward": loop(backward),
+        "update and metrics": steps.train,
+    }
+
+
+def profile(recipe: Recipe, steps: int, repeats: int, data_dir: str | None) -> pd.DataFrame:
+    """Time each part's loop and return milliseconds a step, and the share of the whole step."""
+    pictures = data.load(recipe.dataset, data_dir, **recipe.data_options).train
+    batches = determinism.batches(0, 0, len(pictures), recipe.batch_size)[:steps]
+    piece = next(iter(fitting.feed_from(pictures.images, pictures.labels)(batches)))
+    parts = loops(recipe)
+    times = {name: [] for name in parts}
+    for run in parts.values():
+        run(*piece)  # compiles
+    for _ in range(repeats):
+        for name, run in parts.items():
+            began = time.perf_counter()
+            run(*piece)
+            times[name].append(1000 * (time.perf_counter() - began) / len(piece[2]))
+    whole = pd.Series({name: float(np.median(values)) for name, values in times.items()})
+    # What is not measured on top of the part before it stands on its own.
+    added = whole.diff().fillna(whole)
+    if "augment" in whole:
+        added["forward"] = whole["forward"] - whole["augment"]
+    return pd.DataFrame(
+        {
+            "recipe": recipe.name,
+            "part": added.index,
+            "milliseconds_a_step": added.round(3).to_numpy(),
+            "share": (added / whole.iloc[-1]).round(3).to_numpy(),
+        }
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("recipes", nargs="*", default=["mnist-second-edition"], metavar="RECIPE")
+    parser.add_argument("--steps", type=int, default=128)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--data-dir", help="where the data lie")
+    options = parser.parse_args(argv)
+    devices.start_keras()
+    table = pd.concat(
+        profile(recipes.get(name), options.steps, options.repeats, options.data_dir)
+        for name in options.recipes
+    )
+    table.to_csv(RESULTS / "profile.csv", index=False)
+    print(table.to_string(index=False))
+    return 0
+
+
+if __name__ == "__main__":
+    run_door(main)

@@ -1,0 +1,66 @@
+"""The benchmark's table says what was measured, and its contenders train the same network."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from chollet_cnn import recipes, train
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    yield importlib.import_module
+    for name in ("benchmark", "contenders"):
+        sys.modules.pop(name, None)
+
+
+def test_ratios_are_taken_repeat_by_repeat(script):
+    # A machine that is half as fast in the second repeat slows both; the ratio stays 0.5.
+    rows = pd.DataFrame(
+        {
+            "contender": ["keras", "runner"] * 3,
+            "repeat": [0, 0, 1, 1, 2, 2],
+            "epoch_seconds": [8.0, 4.0, 16.0, 8.0, 8.0, 5.0],
+        }
+    )
+    assert script("benchmark")._ratio(rows, "runner", "keras") == "0.50 (0.50 to 0.62)"
+    assert script("benchmark")._ratio(rows, "keras", "keras") == ""
+    assert script("benchmark")._ratio(rows, "runner", "torch") == ""
+
+
+def test_the_share_of_the_machine_s_rate_counts_three_passes(script):
+    rows = pd.DataFrame(
+        {
+            "recipe": ["r"],
+            "contender": ["runner"],
+            "repeat": [0],
+            "pictures": [1000],
+            "epoch_seconds": [2.0],
+            "first_epoch": [3.0],
+            "first_step": [1.0],
+            "peak_mib": [100.0],
+            "matrix_product_gflops": [60.0],
+        }
+    )
+    # 500 pictures a second, 10 million products each: 2 x 3 x 5 GFLOP/s of 60.
+    assert "| 500 | 50% |" in script("benchmark").table(rows, {"r": 10_000_000})
+
+
+@pytest.mark.parametrize("name", ["mnist-second-edition", "cats-vs-dogs-third-edition"])
+def test_the_plain_torch_network_has_as_many_weights(script, name):
+    pytest.importorskip("torch")
+    recipe = recipes.get(name)
+    network = script("contenders")._torch_network(train.build(recipe))
+    assert sum(weight.numel() for weight in network.parameters()) == recipe.parameters
+
+
+def test_the_forward_pass_of_the_second_edition_takes_these_many_products(script):
+    # 26*26*32*9 + 11*11*64*9*32 + 3*3*128*9*64 + 1152*10, counted by hand.
+    count = script("benchmark").multiply_accumulates(recipes.get("mnist-second-edition"))
+    assert count == 194_688 + 2_230_272 + 663_552 + 11_520
