@@ -11,6 +11,8 @@ runner   this package (cats and dogs: validation included; the decoded pictures 
 torch    a plain PyTorch loop with the same layers and optimizer settings, where torch is installed
 floor    forward and backward passes alone, on one batch that stays in memory
 
+KERAS_BACKEND=jax or torch measures those backends, on a GPU where the backend sees one.
+
 Every measurement is a process of its own, and the contenders take turns, so that a machine that
 slows down slows them all. Each repeat goes to results/benchmark.csv; medians, ranges and ratios to
 results/benchmark.md and to the screen.
@@ -126,6 +128,9 @@ def main(argv: list[str] | None = None) -> int:
     add("--out", type=Path, default=HERE.parent / "results" / "benchmark.csv")
     options = parser.parse_args(argv)
     contenders = list(options.contenders)
+    if "floor" in contenders and os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        print("the floor is left out: it is measured with TensorFlow only", file=sys.stderr)
+        contenders.remove("floor")
     if "torch" in contenders and not find_spec("torch"):
         print("torch is left out: it is not installed (pip install torch)", file=sys.stderr)
         contenders.remove("torch")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chollet_cnn import data, determinism, devices, recipes, train
+from chollet_cnn.errors import UserError
 from chollet_cnn.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -111,12 +112,18 @@ def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: C
 
 
 def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
-    """Train with plain PyTorch: the same layers, RMSprop or Adam with Keras's settings."""
+    """Train with plain PyTorch: the same layers, RMSprop or Adam with Keras's settings.
+
+    On a GPU the network is compiled and the pictures lie there, as its users would have it.
+    """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
     pictures = dataset()
-    network = _torch_network(train.build(recipe))
+    place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = _torch_network(train.build(recipe)).to(place)
+    if place.type == "cuda":
+        network = torch.compile(network)
     kinds = {
         "rmsprop": lambda w: torch.optim.RMSprop(w, recipe.learning_rate, alpha=0.9, eps=1e-7),
         "adam": lambda w: torch.optim.Adam(w, recipe.learning_rate, eps=1e-7),
@@ -126,7 +133,8 @@ def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, cloc
 
     def loader(split: data.Split, shuffle: bool) -> torch.utils.data.DataLoader:
         images = torch.from_numpy(np.array(split.images)).permute(0, 3, 1, 2)
-        both = torch.utils.data.TensorDataset(images, torch.from_numpy(split.labels))
+        labels = torch.from_numpy(split.labels)
+        both = torch.utils.data.TensorDataset(images.to(place), labels.to(place))
         return torch.utils.data.DataLoader(both, recipe.batch_size, shuffle=shuffle)
 
     def loss_of(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -154,6 +162,10 @@ def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, cloc
 
 def floor(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
     """Do nothing but forward and backward passes, as many as an epoch has, on one batch."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise UserError("the floor is measured with TensorFlow only: KERAS_BACKEND=tensorflow")
     import tensorflow as tf
 
     from chollet_cnn.fitting import _mean_loss
@@ -185,18 +197,20 @@ def floor(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Cl
 
 
 def matrix_product_rate() -> float:
-    """Return the processor's rate for a 2,048 x 2,048 float32 matrix product, in GFLOP/s."""
-    import tensorflow as tf
+    """Return the device's rate for float32 matrix products, in GFLOP/s: median of seven."""
+    from keras import ops, random
 
-    size = 2048
-    matrix = tf.random.normal((size, size))
-    tf.matmul(matrix, matrix).numpy()
+    size, products = (8192, 16) if devices.choose().kind == "gpu" else (2048, 1)
+    matrix = random.normal((size, size), seed=0) / size**0.5
     rates = []
-    for _ in range(7):
+    for _ in range(8):
         began = time.perf_counter()
-        tf.matmul(matrix, matrix).numpy()
-        rates.append(2 * size**3 / (time.perf_counter() - began) / 1e9)
-    return float(np.median(rates))
+        product = matrix
+        for _ in range(products):
+            product = ops.matmul(product, matrix)
+        float(product[0, 0])  # waits until it is computed
+        rates.append(2 * products * size**3 / (time.perf_counter() - began) / 1e9)
+    return float(np.median(rates[1:]))
 
 
 def _folders() -> Path:
@@ -237,16 +251,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("contender", choices=CONTENDERS)
     parser.add_argument("recipe")
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--dataset", help="instead of the recipe's, to try the benchmark itself")
     parser.add_argument("--data-dir")
     options = parser.parse_args(argv)
     recipe = recipes.get(options.recipe)
     clock = Clock()
     devices.start_keras()
     clock.imported = time.time()
-    rate = matrix_product_rate() if options.contender == "floor" else None
+    rate = matrix_product_rate() if options.contender in ("floor", "runner") else None
 
     def dataset() -> Dataset:
-        return data.load(recipe.dataset, options.data_dir, **recipe.data_options)
+        return data.load(options.dataset or recipe.dataset, options.data_dir, **recipe.data_options)
 
     CONTENDERS[options.contender](recipe, dataset, options.epochs, clock)
     # Linux counts in KiB, macOS in bytes.

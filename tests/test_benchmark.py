@@ -1,6 +1,7 @@
 """The benchmark's table says what was measured, and its contenders train the same network."""
 
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -58,6 +59,17 @@ def test_the_plain_torch_network_has_as_many_weights(script, name):
     recipe = recipes.get(name)
     network = script("contenders")._torch_network(train.build(recipe))
     assert sum(weight.numel() for weight in network.parameters()) == recipe.parameters
+
+
+def test_a_contender_tells_each_epoch_s_time_and_when_its_first_step_ended(script, capsys):
+    arguments = ["mnist-second-edition", "--dataset", "digits", "--epochs", "2"]
+    for contender in ("keras", "runner"):
+        script("contenders").main([contender, *arguments])
+        told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert len(told["epochs"]) == 3  # the first, with compilation, and two more
+        assert told["epochs"][0] > max(told["epochs"][1:]) > 0
+        assert 0 < told["first_step_after_import"] < told["first_step"]
+        assert told["peak_mib"] > 100
 
 
 def test_the_forward_pass_of_the_second_edition_takes_these_many_products(script):

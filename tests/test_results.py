@@ -20,7 +20,7 @@ def recorded():
 def test_the_readme_s_table_is_made_from_the_recorded_runs(recorded):
     readme = (ROOT / "README.md").read_text()
     table = re.search(r"<!-- table -->\n(.*?)\n<!-- end of table -->", readme, re.DOTALL)[1]
-    assert table == claims.markdown_table(recorded)
+    assert table == claims.markdown_table(recorded[recorded["seed"] == 0])
 
 
 def test_every_recorded_run_has_a_learning_curve_that_ends_in_its_figures(recorded):
