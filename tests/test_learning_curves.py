@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from chollet_cnn.analysis.learning_curves import plot_learning_curve
+from chollet_cnn.analysis import learning_curves
+from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_learning_curves
 
 HISTORY = pd.DataFrame(
     {
@@ -14,6 +15,11 @@ HISTORY = pd.DataFrame(
         "val_loss": [0.7, 0.6, 0.8],
     }
 )
+SEEDS = [HISTORY.assign(accuracy=[low, 0.7, 0.9 + low / 10]) for low in (0.2, 0.5, 0.4)]
+
+
+def written(axes):
+    return [text.get_text() for text in axes.texts]
 
 
 @pytest.mark.parametrize("quantity", ["accuracy", "loss"])
@@ -36,3 +42,71 @@ def test_the_book_s_level_and_the_book_s_curve_are_drawn_in_vermilion():
 
 def test_what_is_not_watched_is_not_drawn():
     assert len(plot_learning_curve(HISTORY, watched=None).axes[0].lines) == 1
+
+
+def test_each_curve_has_its_name_and_last_value_at_its_end():
+    axes = plot_learning_curve(HISTORY, book=0.71).axes[0]
+    assert {"training 90.0%", "validation 55.0%", "the book 71.0%"} < set(written(axes))
+    assert axes.get_legend() is None
+    assert "training 0.2" in written(plot_learning_curve(HISTORY, "loss").axes[0])
+
+
+def test_a_label_has_the_colour_of_its_curve():
+    axes = plot_learning_curve(HISTORY, book=0.71).axes[0]
+    colours = {text.get_text().split()[0]: text.get_color() for text in axes.texts}
+    training, validation, book = axes.lines
+    assert colours["training"] == training.get_color() == "#0072b2"
+    assert colours["validation"] == validation.get_color() == "#009e73"
+    assert colours["the"] == book.get_color()
+
+
+@pytest.mark.parametrize(("quantity", "epoch"), [("val_loss", 2), ("val_accuracy", 2), ("loss", 3)])
+def test_the_best_epoch_has_the_lowest_loss_or_the_highest_accuracy(quantity, epoch):
+    assert learning_curves.best_epoch(HISTORY, quantity)["epoch"] == epoch
+
+
+def test_the_best_epoch_on_the_watched_pictures_is_ringed():
+    axes = plot_learning_curve(HISTORY).axes[0]
+    assert axes.collections[0].get_offsets().tolist() == [[2, 0.6]]
+    assert "best: epoch 2" in written(axes)
+    assert not plot_learning_curve(HISTORY, watched=None).axes[0].collections
+
+
+def test_several_seeds_are_a_band_from_the_lowest_to_the_highest_with_the_median_in_it():
+    runs = learning_curves.spread(SEEDS)
+    assert runs["epoch"].tolist() == [1, 2, 3]
+    assert runs["low"].tolist() == pytest.approx([0.2, 0.7, 0.92])
+    assert runs["median"].tolist() == pytest.approx([0.4, 0.7, 0.94])
+    assert runs["high"].tolist() == pytest.approx([0.5, 0.7, 0.95])
+    axes = plot_learning_curve(SEEDS, watched=None).axes[0]
+    (median,) = axes.lines
+    assert list(median.get_ydata()) == pytest.approx([0.4, 0.7, 0.94])
+    (band,) = axes.collections
+    corners = band.get_paths()[0].vertices
+    assert {tuple(corner) for corner in corners.round(6)} == {
+        (1, 0.2), (2, 0.7), (3, 0.92), (1, 0.5), (3, 0.95),
+    }  # fmt: skip
+    assert axes.get_title(loc="right").startswith("line: median of 3 seeds")
+
+
+def test_a_seed_that_ended_early_counts_where_it_came_to():
+    runs = learning_curves.spread([HISTORY, HISTORY.head(1).assign(accuracy=0.1)])
+    assert runs["low"].tolist() == [0.1, 0.7, 0.9]
+
+
+def test_without_a_history_there_is_no_spread():
+    with pytest.raises(ValueError, match="no history"):
+        learning_curves.spread([])
+
+
+def test_accuracy_and_loss_stand_side_by_side():
+    figure = plot_learning_curves(HISTORY, title="both", book=0.71)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["accuracy", "loss"]
+    assert [len(axes.lines) for axes in figure.axes] == [3, 2]  # the book's level is an accuracy
+    assert figure.get_suptitle() == "both"
+
+
+def test_labels_that_would_touch_move_apart_and_the_others_stay():
+    places = learning_curves.apart([0.5, 0.9, 0.52], 0.1)
+    assert places == pytest.approx([0.46, 0.9, 0.56])
+    assert learning_curves.apart([0.2, 0.1], 0.05) == [0.2, 0.1]

@@ -1,4 +1,8 @@
-"""Learning curves: how loss and accuracy changed from epoch to epoch."""
+"""Learning curves: how loss and accuracy changed from epoch to epoch.
+
+A history is a DataFrame with a row an epoch and the columns ``epoch``, ``accuracy``,
+``val_accuracy``, ``loss`` and ``val_loss``, as a run's ``history.csv`` holds it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,42 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    Histories = pd.DataFrame | Sequence[pd.DataFrame]
+
+LABEL = 9
+"""Points: what is written at a curve's end."""
+
+
+def spread(histories: Sequence[pd.DataFrame], quantity: str = "accuracy") -> pd.DataFrame:
+    """Return how far runs that differ in their seed lie apart, epoch by epoch.
+
+    Args:
+        histories: one for each seed; an epoch that only some of them reached counts those.
+        quantity: a column of theirs.
+
+    Returns:
+        A row an epoch: ``epoch``, and of the runs' values the smallest ``low``, ``median`` and the
+        largest ``high``.
+
+    Raises:
+        ValueError: there is no history.
+    """
+    import pandas as pd
+
+    if not len(histories):
+        raise ValueError("there is no history; at least one is needed")
+    values = pd.concat(list(histories)).groupby("epoch")[quantity]
+    return values.agg(low="min", median="median", high="max").reset_index()
+
+
+def best_epoch(history: pd.DataFrame, quantity: str = "val_loss") -> pd.Series:
+    """Return the epoch with the lowest loss or the highest accuracy, the first of several."""
+    values = history[quantity]
+    return history.loc[values.idxmin() if quantity.endswith("loss") else values.idxmax()]
+
 
 def plot_learning_curve(
-    history: pd.DataFrame,
+    history: Histories,
     quantity: str = "accuracy",
     *,
     title: str = "",
@@ -24,9 +61,12 @@ def plot_learning_curve(
 ) -> Figure:
     """Draw one quantity over the epochs, while training and on the pictures watched beside it.
 
+    Each curve has its name and last value at its end, and the best epoch on the watched pictures is
+    ringed. Several histories are drawn as a band from the lowest to the highest, with the median in
+    it.
+
     Args:
-        history: a row an epoch, with the columns ``epoch``, ``accuracy``, ``val_accuracy``,
-            ``loss``, ``val_loss``.
+        history: one run's history, or those of several seeds.
         quantity: ``accuracy`` or ``loss``.
         title: stands over the figure.
         watched: what the ``val_`` columns were measured on; None leaves them out.
@@ -38,31 +78,120 @@ def plot_learning_curve(
     """
     if axes is None:
         axes = style.new_figure(5.2, 3.4).subplots()
-    epochs = history["epoch"]
-    curves = [("training", history[quantity], style.DATA, "-")]
+    histories = list(history) if isinstance(history, Sequence) else [history]
+    ends = [_draw_runs(axes, histories, quantity, "training", style.DATA)]
     if watched:
-        curves.append((watched, history[f"val_{quantity}"], style.THIRD, "-"))
+        ends.append(_draw_runs(axes, histories, f"val_{quantity}", watched, style.THIRD))
+        _ring_best_epoch(axes, histories, f"val_{quantity}")
     if isinstance(book, Sequence):
-        curves.append(("the book", list(book), style.POINTED_AT, "--"))
-    for name, values, color, line in curves:
-        axes.plot(epochs, values, line, color=color, marker="o", markersize=3.5, label=name)
-    if isinstance(book, float):
-        axes.axhline(
-            book,
-            color=style.POINTED_AT,
-            linestyle="--",
-            label=f"the book, {_written(book, quantity)}",
-        )
+        epochs = ends[0][0][: len(book)]
+        axes.plot(epochs, list(book), "--", color=style.POINTED_AT, marker="o", markersize=3.5)
+        ends.append((epochs, book[-1], "the book", style.POINTED_AT))
+    elif book is not None:
+        axes.axhline(book, color=style.POINTED_AT, linestyle="--", linewidth=1.2)
+        ends.append((ends[0][0], book, "the book", style.POINTED_AT))
     axes.set_title(title, fontsize=11, loc="left")
     axes.set_xlabel("epoch")
+    if len(histories) > 1:
+        axes.set_title(
+            f"line: median of {len(histories)} seeds, band: lowest to highest",
+            fontsize=LABEL - 1, color=style.GREY, loc="right", y=-0.28,
+        )  # fmt: skip
     axes.set_ylabel(quantity)
     if quantity == "accuracy":
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.xaxis.get_major_locator().set_params(integer=True)
     style.plain_axes(axes)
-    axes.legend(frameon=False, fontsize=9)
+    _label_ends(axes, ends, quantity)
     return axes.figure
 
 
+def plot_learning_curves(
+    history: Histories,
+    *,
+    title: str = "",
+    watched: str | None = "validation",
+    book: Sequence[float] | float | None = None,
+) -> Figure:
+    """Draw accuracy and loss side by side; the arguments are :func:`plot_learning_curve`'s.
+
+    ``book`` is what the book gives of the accuracy.
+    """
+    figure = style.new_figure(7, 3.1)
+    left, right = figure.subplots(1, 2)
+    plot_learning_curve(history, "accuracy", watched=watched, book=book, axes=left)
+    plot_learning_curve(history, "loss", watched=watched, axes=right)
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+End = tuple["Sequence[int]", float, str, str]
+"""A curve's epochs, last value, name and colour."""
+
+
+def _draw_runs(
+    axes: Axes, histories: list[pd.DataFrame], column: str, name: str, color: str
+) -> End:
+    """Draw a column of each history: a line for one, the median in a band for several."""
+    runs = spread(histories, column)
+    if len(histories) > 1:
+        axes.fill_between(runs["epoch"], runs["low"], runs["high"], color=color, alpha=0.2, lw=0)
+    axes.plot(runs["epoch"], runs["median"], "-", color=color, marker="o", markersize=3.5)
+    return list(runs["epoch"]), runs["median"].iloc[-1], name, color
+
+
+def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> None:
+    runs = spread(histories, column).rename(columns={"median": column})
+    best = best_epoch(runs, column)
+    at = (best["epoch"], best[column])
+    axes.scatter(*at, s=80, facecolor="none", edgecolor=style.POINTED_AT, linewidth=1.5, zorder=3)
+    # Losses fall and accuracies rise: there is room for words above the ones, below the others.
+    place, side = (1, "top") if column.endswith("loss") else (0, "bottom")
+    frame = axes.get_xaxis_transform()
+    late = best["epoch"] > runs["epoch"].mean()
+    axes.annotate(
+        f"best: epoch {best['epoch']:.0f}", at, (best["epoch"], place), "data", frame,
+        ha="right" if late else "left", va=side, fontsize=LABEL - 1, color=style.POINTED_AT,
+        arrowprops={"arrowstyle": "-", "color": style.POINTED_AT, "lw": 0.8, "shrinkB": 5,
+                    "relpos": (1 if late else 0, 0.5)},
+    )  # fmt: skip
+
+
+def _label_ends(axes: Axes, ends: list[End], quantity: str) -> None:
+    """Write each curve's name and last value at its end, moved apart where they would touch."""
+    low, high = axes.get_ylim()
+    inches = axes.get_position().height * axes.figure.get_figheight()
+    line = (high - low) * 1.5 * LABEL / 72 / inches
+    places = apart([value for _, value, *_ in ends], line)
+    for (_, value, name, color), place in zip(ends, places, strict=True):
+        axes.annotate(
+            f"{name} {_written(value, quantity)}", (1, place), (4, 0),
+            axes.get_yaxis_transform(), "offset points", va="center", fontsize=LABEL, color=color,
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def apart(values: Sequence[float], gap: float) -> list[float]:
+    """Return places as near to the values as a gap between any two of them allows."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(values)), key=values.__getitem__):
+        groups.append([index])
+        while len(groups) > 1 and _start(groups[-1], values, gap) < (
+            _start(groups[-2], values, gap) + gap * len(groups[-2])
+        ):
+            touching = groups.pop()
+            groups[-1] += touching
+    places = list(values)
+    for group in groups:
+        for number, index in enumerate(group):
+            places[index] = _start(group, values, gap) + gap * number
+    return places
+
+
+def _start(group: list[int], values: Sequence[float], gap: float) -> float:
+    """Return the lowest place of a group that is centred on the mean of its values."""
+    return sum(values[index] for index in group) / len(group) - gap * (len(group) - 1) / 2
+
+
 def _written(value: float, quantity: str) -> str:
-    return f"{value:.0%}" if quantity == "accuracy" else f"{value:.2f}"
+    return f"{value:.1%}" if quantity == "accuracy" else f"{value:.3g}"
