@@ -32,6 +32,8 @@ MAY_IMPORT = {name: {"errors", "style"} for name in GROUND} | {
     "summary": {"recipes", "claims"},
     "train": {*GROUND, "runs", "claims", "summary"},
     "predict": {*GROUND, "runs", "claims"},
+    "chapters": {*GROUND, "runs", "claims", "summary"},
+    "report": {"chapters", "data", "devices", "errors"},
 }
 
 

@@ -1,0 +1,152 @@
+"""Figures that only the page has: a window with depth, what weighs in a network, dots of seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chollet_cnn import style
+from chollet_cnn.concepts.figures import grids
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CHANNELS = ("red", "green", "blue")
+LINE = 0.85
+"""Inches that a recipe takes among the dots of seeds."""
+TINTS = ((0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.0, 0.45, 0.7))
+
+
+def plot_window_with_depth(window: np.ndarray, kernel: np.ndarray) -> Figure:
+    """Draw a window of three channels, a kernel of three sheets, and the one number they give.
+
+    Args:
+        window: ``(3, 3, 3)``, rows, columns, channels.
+        kernel: ``(3, 3, 3)``, the same.
+    """
+    cell, gap, top = 0.5, 0.55, 1.15
+    side = 3 * cell
+    figure = grids.sheet(
+        top + 3 * (side + 0.35) + 0.35,
+        "Three channels, three sheets of the kernel, one number",
+        "each sheet is laid on its own channel; the 27 products are added up together",
+    )
+    sums = [float((window[..., i] * kernel[..., i]).sum()) for i in range(3)]
+    heads = ("window of the picture", "sheet of the kernel", "sum")
+    lefts = (grids.EDGE + 0.65, grids.EDGE + 0.65 + side + gap, 5.0)
+    for left, head in zip(lefts, heads, strict=True):
+        grids.write(figure, left, top - 0.12, head, color=style.GREY)
+    for index, (name, tint) in enumerate(zip(CHANNELS, TINTS, strict=True)):
+        down = top + index * (side + 0.35)
+        middle = down + side / 2
+        grids.write(figure, grids.EDGE, middle, name, fontweight="bold", va="center")
+        fills = 1 - 0.6 * window[..., index, None] / 255 * (1 - np.array(tint))
+        for left, values, colors in (
+            (lefts[0], window[..., index], fills),
+            (lefts[1], kernel[..., index], np.ones((3, 3, 3))),
+        ):
+            axes = grids.place(figure, left, down, side, side, f"{name} {left:.1f}")
+            grids.draw_grid(axes, values, fills=colors)
+        for x, sign in ((lefts[1] - gap / 2, "×"), (lefts[1] + side + gap / 2, "=")):
+            grids.write(
+                figure, x, middle, sign, fontsize=18, color=style.GREY, ha="center", va="center"
+            )
+        grids.write(figure, lefts[2], middle, grids.number(sums[index]), va="center", fontsize=13)
+    total = f"all together: {grids.number(sum(sums))}"
+    options = {"color": style.POINTED_AT, "fontweight": "bold", "fontsize": 13, "ha": "right"}
+    grids.write(figure, 6.2, top + 3 * (side + 0.35) + 0.12, total, **options)
+    return figure
+
+
+def plot_where_weights_are(networks: Mapping[str, Sequence[tuple[str, int]]]) -> Figure:
+    """Draw how many weights each layer of some networks has, as bars to one scale.
+
+    Args:
+        networks: the network's name, and of each layer its name and its weights.
+    """
+    lines = sum(len(layers) + 1 for layers in networks.values())
+    figure = grids.sheet(
+        0.8 + 0.3 * lines + 0.25 * len(networks),
+        "Where nothing is pooled, the dense layer has nearly all the weights",
+        "bars to one scale: weights of each layer, biases included",
+    )
+    largest = max(weights for layers in networks.values() for _, weights in layers)
+    left, longest = 2.0, 3.3
+    down = 0.85
+    for name, layers in networks.items():
+        total = sum(weights for _, weights in layers)
+        grids.write(figure, grids.EDGE, down + 0.12, f"{name}: {total:,}", fontweight="bold")
+        down += 0.3
+        for layer, weights in layers:
+            grids.write(figure, grids.EDGE, down + 0.14, layer, color=style.GREY)
+            width = max(longest * weights / largest, 0.01)
+            axes = grids.place(figure, left, down, width, 0.2, f"{name} {layer}")
+            pointed = weights == largest
+            axes.set_facecolor(style.POINTED_AT if pointed else style.DATA)
+            grids.write(figure, left + width + 0.08, down + 0.15, f"{weights:,}")
+            down += 0.3
+        down += 0.25
+    return figure
+
+
+def plot_seeds(rows: pd.DataFrame) -> Figure:
+    """Draw each recorded run as a dot, a line a recipe, with the book's figure as a stroke.
+
+    Recipes with the same pictures share a scale: a tenth of a point is much on digits and nothing
+    on cats and dogs.
+
+    Args:
+        rows: ``data``, ``title``, ``accuracy`` and ``book``, a row a run.
+    """
+    panels = [panel for _, panel in rows.groupby("data", sort=False)]
+    heights = [LINE * panel["title"].nunique() for panel in panels]
+    figure = grids.sheet(
+        0.3 + sum(heights) + 0.62 * len(panels),
+        "Each dot is a run, each stroke the book's figure",
+    )
+    top = 0.6
+    for panel, height in zip(panels, heights, strict=True):
+        low, high = _round_limits([*panel["accuracy"], *panel["book"]])
+        axes = grids.place(figure, 2.75, top, 3.4, height, str(panel["data"].iloc[0]))
+        axes.set(xlim=(low, high), ylim=(panel["title"].nunique() - 0.5, -0.5))
+        ticks = np.linspace(low, high, 5)
+        axes.set_xticks(ticks, [f"{100 * tick:.4g}%" for tick in ticks], fontsize=grids.SMALL)
+        axes.grid(axis="x", color="0.9")
+        axes.set_axisbelow(True)
+        axes.tick_params(length=0)
+        for line, (title, own) in enumerate(panel.groupby("title", sort=False)):
+            _draw_dots(axes, line, own)
+            middle = top + LINE * (line + 0.5)
+            grids.write(figure, grids.EDGE, middle, title)
+            count = f"{len(own)} run" + "s" * (len(own) > 1)
+            options = {"color": style.GREY, "fontsize": grids.SMALL}
+            grids.write(figure, grids.EDGE, middle + 0.18, count, **options)
+        top += height + 0.62
+    return figure
+
+
+def _draw_dots(axes: Axes, line: int, runs: pd.DataFrame) -> None:
+    """Draw the runs of one recipe as dots, with their mean below and the book's stroke above."""
+    mean, book = runs["accuracy"].mean(), runs["book"].iloc[0]
+    spread = np.linspace(-0.12, 0.12, len(runs)) if len(runs) > 1 else np.zeros(1)
+    axes.plot([book, book], [line - 0.22, line + 0.22], color=style.POINTED_AT, lw=2.2)
+    axes.plot(runs["accuracy"], line + spread, "o", color=style.DATA, ms=8, alpha=0.8)
+    words = "mean " if len(runs) > 1 else ""
+    for text, x, y, align, color in (
+        (f"book {book:.2%}", book, line - 0.26, "bottom", style.POINTED_AT),
+        (f"{words}{mean:.2%}", mean, line + 0.26, "top", style.DATA),
+    ):
+        axes.text(x, y, text, ha="center", va=align, fontsize=grids.SMALL, color=color)
+
+
+def _round_limits(values: list[float]) -> tuple[float, float]:
+    """Return round numbers around some shares, a quarter of their spread or a point away."""
+    room = max(0.25 * (max(values) - min(values)), 0.01 if max(values) < 0.95 else 0.002)
+    step = 0.04 if room > 0.009 else 0.002
+    low = np.floor((min(values) - room) / step) * step
+    high = np.ceil((max(values) + room) / step) * step
+    return float(low), float(high)

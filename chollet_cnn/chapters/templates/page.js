@@ -1,0 +1,97 @@
+"use strict";
+// The page reads well without this. It adds three things: the chapter being read is marked in the
+// list, the window of chapter 3 moves with the arrow keys, and a figure can be enlarged.
+
+document.documentElement.classList.add("scripted");
+
+function markChapterBeingRead() {
+  const links = new Map(
+    [...document.querySelectorAll("nav li a")].map((link) => [link.hash.slice(1), link])
+  );
+  const sections = [...document.querySelectorAll("section")];
+  const list = document.querySelector("nav");
+  const mark = () => {
+    const line = window.innerHeight * 0.35;
+    const read = sections.filter((section) => section.getBoundingClientRect().top < line).pop();
+    for (const [slug, link] of links) {
+      const current = read !== undefined && slug === read.id;
+      if (current === link.hasAttribute("aria-current")) continue;
+      link.toggleAttribute("aria-current", current);
+      if (!current) continue;
+      link.setAttribute("aria-current", "true");
+      const place = link.parentElement;
+      list.scrollTo({
+        left: place.offsetLeft - list.clientWidth / 3,
+        top: place.offsetTop - list.clientHeight / 2,
+      });
+    }
+  };
+  document.addEventListener("scroll", mark, { passive: true });
+  mark();
+}
+
+function slideWindow(slider) {
+  const { picture, kernel, result } = JSON.parse(slider.dataset.sheets);
+  const [window_, cell] = slider.querySelectorAll(".mark");
+  const line = document.getElementById("sum");
+  const write = (value) => String(value).replace("-", "−");
+  let row = Number(slider.dataset.row);
+  let column = Number(slider.dataset.column);
+
+  const move = (down, across) => {
+    row = Math.min(Math.max(down, 0), result.length - 1);
+    column = Math.min(Math.max(across, 0), result[0].length - 1);
+    for (const mark of [window_, cell]) {
+      mark.setAttribute("x", column * 10);
+      mark.setAttribute("y", row * 10);
+    }
+    const terms = kernel.flatMap((weights, i) =>
+      weights.map((weight, j) => `${write(weight)}·${picture[row + i][column + j]}`)
+    );
+    line.querySelector("span").textContent = terms.join(" + ").replaceAll("+ −", "− ");
+    line.querySelector("b").textContent = write(result[row][column]);
+  };
+
+  slider.tabIndex = 0;
+  slider.setAttribute("role", "group");
+  slider.setAttribute("aria-label", "A window on the padlock; the arrow keys move it");
+  slider.setAttribute("aria-describedby", "sum");
+  slider.addEventListener("keydown", (event) => {
+    const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    const step = steps[event.key];
+    if (!step) return;
+    event.preventDefault();
+    move(row + step[0], column + step[1]);
+  });
+  for (const [sheet, reach] of [[slider.querySelector(".picture"), 1], [slider.querySelector(".result"), 0]]) {
+    sheet.addEventListener("pointerdown", (event) => {
+      const box = sheet.getBoundingClientRect();
+      const cells = sheet.viewBox.baseVal.width;
+      const at = (from, to) => Math.floor(((to - from) / box.width) * (cells / 10)) - reach;
+      move(at(box.top, event.clientY), at(box.left, event.clientX));
+    });
+  }
+}
+
+function enlargeFigures() {
+  const dialog = document.querySelector("dialog");
+  for (const image of document.querySelectorAll("figure img")) {
+    const button = document.createElement("button");
+    button.className = "zoom";
+    button.type = "button";
+    button.setAttribute("aria-label", "Enlarge: " + image.alt);
+    image.replaceWith(button);
+    button.append(image);
+    button.addEventListener("click", () => {
+      dialog.querySelector("div").replaceChildren(image.cloneNode());
+      dialog.showModal();
+    });
+  }
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+}
+
+markChapterBeingRead();
+document.querySelectorAll(".slider").forEach(slideWindow);
+enlargeFigures();

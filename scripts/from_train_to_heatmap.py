@@ -1,0 +1,42 @@
+"""The whole way in one sitting: train on the embedded digits, look inside, see where it looked.
+
+    python scripts/from_train_to_heatmap.py FOLDER
+
+The cells are as one would run them in a notebook, where each figure shows itself.
+"""
+
+# %% Where the run and the figures go
+import sys
+from pathlib import Path
+
+from chollet_cnn.analysis import activations, heatmaps, learning_curves
+from chollet_cnn.data import digits
+from chollet_cnn.train import train
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else "from-train-to-heatmap")
+
+# %% Train the three-block network for a few epochs on scikit-learn's small digits
+run = train(dataset="digits", epochs=8, out=folder, overwrite=True, quiet=False)
+model = run.load_model()
+
+# %% How it learned
+curve = learning_curves.plot_learning_curve(run.history, watched="test")
+curve.savefig(folder / "learning-curve.png", dpi=150)
+
+# %% What the first layer makes of a digit
+picture = digits.load().test.images[3]
+maps = activations.activations(model, picture)
+first = next(iter(maps))
+mosaic = activations.plot_activations(maps[first][0], first)
+mosaic.savefig(folder / "feature-maps.png", dpi=150)
+
+# %% Where it looked
+place = heatmaps.place_of(model)
+heats = {
+    "Grad-CAM": place.stretched(heatmaps.grad_cam(model, picture), picture.shape[:2]),
+    "occlusion": heatmaps.occlusion(model, picture),
+}
+answer = run.config["classes"][heatmaps.answer(model, picture)]
+heatmap = heatmaps.plot_heatmaps(picture, heats, title=f"Why it says {answer}")
+heatmap.savefig(folder / "heatmap.png", dpi=150)
+print(f"It says {answer}; the figures are in {folder}")

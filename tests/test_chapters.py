@@ -1,0 +1,203 @@
+"""What the page says follows from the numbers, and the code that it shows gives what it says."""
+
+import ast
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chollet_cnn.chapters import (
+    inside,
+    layers,
+    networks,
+    operations,
+    page,
+    reproduction,
+    shrinking,
+)
+
+MAKERS = [
+    *operations.chapters(),
+    *shrinking.chapters(),
+    *layers.chapters(),
+    *networks.chapters([]),
+    *reproduction.chapters(),
+]
+
+
+@pytest.fixture(scope="module")
+def chapters():
+    return {chapter.slug: chapter for chapter in (make() for make in MAKERS)}
+
+
+def test_the_operations_stand_in_the_order_of_the_articles(chapters):
+    assert [chapter.title for chapter in chapters.values()] == [
+        "Images are arrays",
+        "Convolution in one dimension",
+        "Convolution in two dimensions",
+        "Kernels made by hand",
+        "Padding, stride, output size",
+        "Pooling",
+        "Why pooling helps",
+        "Receptive fields",
+        "A convolution is a layer with shared weights",
+        "Volumes",
+        "Dense layers and parameters",
+        "Activations",
+        "Scores to probabilities",
+        "A network of your own",
+        "Does it reproduce?",
+    ]
+
+
+def test_every_chapter_asks_a_question(chapters):
+    assert all(chapter.question.endswith("?") for chapter in chapters.values())
+
+
+def test_every_chapter_shows_its_picture_before_its_formula(chapters):
+    for chapter in chapters.values():
+        html = page.render_chapter(chapter)
+        if "<math" in html:
+            first_picture = min(at for at in (html.find("<img"), html.find("<svg")) if at >= 0)
+            order = [first_picture, html.find('class="worked"'), html.find("<math")]
+            assert order == sorted(order), chapter.slug
+            assert html.rfind('class="call"') > html.find("<math"), chapter.slug
+
+
+def test_figures_have_speaking_names_of_their_own_and_numbers(chapters):
+    pictures = [picture for chapter in chapters.values() for picture in chapter.pictures]
+    names = [picture.name for picture in pictures]
+    assert len(names) == len(set(names)) >= 17
+    assert all(re.fullmatch(r"[a-z0-9-]{8,}", name) for name in names)
+    assert all(len(picture.numbers) for picture in pictures)
+    assert all(picture.alt.endswith(".") and picture.caption.endswith(".") for picture in pictures)
+
+
+def results(code):
+    """Run code as a reader would; yield what each commented line gives, and its comment."""
+    lines = code.splitlines()
+    names = {}
+    for statement in ast.parse(code).body:
+        source = ast.get_source_segment(code, statement)
+        if not isinstance(statement, ast.Expr):
+            exec(source, names)
+            continue
+        value = eval(source, names)
+        after = lines[statement.end_lineno - 1][statement.end_col_offset :]
+        following = lines[statement.end_lineno : statement.end_lineno + 1]
+        comment = after or (following[0] if following else "")
+        if "#" in comment:
+            yield value, comment.split("#")[1].strip()
+
+
+def flat(value):
+    """Return numbers, however nested, in one line."""
+    parts = value if isinstance(value, tuple | list) else [value]
+    return np.hstack([flat(p) if isinstance(p, tuple | list) else np.ravel(p) for p in parts])
+
+
+def test_the_code_that_is_shown_gives_what_its_comments_say(chapters, capsys):
+    checked = 0
+    for chapter in chapters.values():
+        for call in chapter.calls:
+            for value, comment in results(call.code):
+                try:
+                    promised = ast.literal_eval(comment.removesuffix(", rounded down"))
+                except (SyntaxError, ValueError):
+                    continue
+                assert np.allclose(flat(value), flat(promised), atol=0.005), (call.code, value)
+                checked += 1
+    assert checked >= 15
+
+
+def test_what_the_articles_compute_stands_on_the_page(chapters):
+    image = chapters["images-are-arrays"].content
+    assert (image["grey"], image["colour"]) == (256, 768)
+    line = chapters["convolution-in-one-dimension"].content["result"]
+    article = "3.33 6.33 9.67 9.33 9.67 6.67 7.00 6.67 9.67 9.00"
+    assert line == article.split()
+    sheet = chapters["convolution-in-two-dimensions"].content
+    assert (sheet["windows"], sheet["size"], sheet["first"]) == (196, 14, 255)
+    assert chapters["padding-stride-and-size"].content["losses"] == [
+        (3, 14, 2),
+        (5, 12, 4),
+        (7, 10, 6),
+    ]
+    assert chapters["pooling"].content["deep"] == (50, 50, 16)
+    assert chapters["receptive-fields"].content["stacked"] == [3, 5, 7]
+    assert chapters["dense-layers"].content["example"] == 525_312
+    assert chapters["dense-layers"].content["totals"] == [104_202, 712_202]
+
+
+def test_an_impossible_size_is_refused_with_what_would_work(chapters):
+    html = page.render_chapter(chapters["padding-stride-and-size"])
+    assert "input size W of 9 or 11" in html
+
+
+def test_the_dark_share_is_said_to_rise_only_where_it_does():
+    rising = inside.dark_words({"a": 0.0, "b": 0.1, "c": 0.4})
+    uneven = inside.dark_words({"a": 0.1, "b": 0.0, "c": 0.4})
+    level = inside.dark_words({"a": 0.1, "b": 0.1})
+    falling = inside.dark_words({"a": 0.5, "b": 0.1, "c": 0.2})
+    assert rising.startswith("The deeper the layer, the more channels stay dark: 0% in a")
+    assert "not at every step: 10% in a, 0% in b, 40% in c" in uneven
+    assert level.startswith("In this run the dark share does not rise")
+    assert falling.startswith("In this run the dark share does not rise")
+    assert inside.dark_words({"a": 0.3}).startswith("In this run the dark share does not rise")
+
+
+def test_overfitting_is_said_only_where_the_curves_part():
+    assert "by heart" in networks.gap_words(0.98, 0.71, "validation")
+    assert "27.0 points" in networks.gap_words(0.98, 0.71, "validation")
+    assert "also holds for new ones" in networks.gap_words(0.990, 0.985, "test")
+    assert "The test curve is the higher one" in networks.gap_words(0.97, 0.985, "test")
+
+
+def test_one_seed_is_not_taken_for_an_answer():
+    assert "One run cannot tell luck from rule" in reproduction.seeds_words({"a": 1, "b": 1})
+    assert "take the spread with care" in reproduction.seeds_words({"a": 2, "b": 10})
+    assert "Enough to see" in reproduction.seeds_words({"a": 5, "b": 10})
+
+
+def recorded(folder, accuracies):
+    rows = [
+        {"recipe": "mnist-first-edition", "seed": seed, "data": "MNIST", "data_note": None,
+         "test_accuracy": accuracy, "val_accuracy": None}
+        for seed, accuracy in enumerate(accuracies)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(folder / "runs.csv", index=False)
+    return reproduction.does_it_reproduce(folder / "runs.csv")
+
+
+def test_each_recorded_seed_is_a_dot_and_the_book_a_stroke(tmp_path):
+    chapter = recorded(tmp_path, [0.9902, 0.9915, 0.9921])
+    (picture,) = chapter.pictures
+    stroke, dots = picture.figure.axes[0].lines
+    assert list(dots.get_xdata()) == [0.9902, 0.9915, 0.9921]
+    assert list(stroke.get_xdata()) == [0.9913, 0.9913]
+    assert list(picture.numbers["seed"]) == [0, 1, 2]
+    assert chapter.content["difference"] == "−0.11"
+
+
+def test_without_recorded_runs_the_chapter_says_so(tmp_path):
+    chapter = reproduction.does_it_reproduce(tmp_path / "runs.csv")
+    assert "The recorded runs are not here" in page.render_chapter(chapter)
+
+
+def test_numbers_are_written_with_a_true_minus():
+    assert page.number(-60.0) == "−60"
+    assert page.whole(-1234567) == "−1,234,567"
+    assert page.sum_of_products([0, -1], [255, 116]) == "0·255 − 1·116"
+
+
+def test_what_is_filled_into_a_template_is_never_markup():
+    chapter = page.Chapter("train-one", "<b>", "<i>", "<script>alert(1)</script>?")
+    html = page.render_page(
+        [(chapter, page.render_chapter(chapter))],
+        {"title": "<u>", "lead": "<img>", "runs": [], "closing": "<a>"},
+        ["<img src=x onerror=alert(1)>"],
+    )
+    for markup in ("<b>&", "<u>", "<img", "<script>alert", "<i>"):
+        assert markup not in html, markup
+    assert "&lt;img src=x onerror=alert(1)&gt;" in html

@@ -1,0 +1,224 @@
+"""The page in a real browser: Debian's Chromium, without a screen and without a network.
+
+The tests skip where there is no ``chromium`` with its ``chromedriver``, or no selenium. That of
+accessibility needs axe-core from npm; ``AXE_CORE`` names the folder in which ``axe.min.js`` lies.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from test_report import HOSTILE, digits_run, hostile_run, made  # noqa: F401, fixtures
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+
+WIDE, NARROW = (1280, 900), (390, 844)
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from selenium.webdriver.chrome.service import Service
+
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not program or not driver:
+        pytest.skip("there is no chromium with a chromedriver on this machine")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module")
+def address(made):  # noqa: F811
+    return (made[0] / "index.html").as_uri()
+
+
+def open_page(browser, address, size=WIDE, scheme="light"):
+    width, height = size
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]},
+    )  # fmt: skip
+    browser.get("about:blank")
+    browser.get(address)
+
+
+def test_it_opens_from_disk_without_a_network_or_an_error(browser, address):
+    open_page(browser, "about:blank")
+    browser.get_log("browser"), browser.get_log("performance")  # the browser's own first page
+    open_page(browser, address)
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked_for = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert address in asked_for
+    assert not [url for url in asked_for if not url.startswith(("file:", "data:", "about:"))]
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_every_chapter_and_picture_is_there_and_seen(browser, address, size):
+    open_page(browser, address, size)
+    unseen = browser.execute_script(
+        """
+        const hidden = (e) => { const b = e.getBoundingClientRect();
+          return b.width < 40 || b.height < 12 || getComputedStyle(e).visibility !== "visible"; };
+        const found = [...document.querySelectorAll("section, h2, .question, figure, math")]
+          .filter(hidden).map((e) => e.outerHTML.slice(0, 80));
+        for (const image of document.querySelectorAll("main img"))
+          if (!image.complete || image.naturalWidth === 0 || hidden(image)) found.push(image.alt);
+        return found;
+        """
+    )
+    assert unseen == []
+    assert browser.execute_script("return document.querySelectorAll('section').length") == 19
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(browser, address, scheme):
+    open_page(browser, address, NARROW, scheme)
+    wide = browser.execute_script(
+        """
+        const slides = (e) => e.closest(".table, .formula, pre, nav") !== null;
+        return [...document.body.querySelectorAll("*")].filter((e) => {
+          const box = e.getBoundingClientRect();
+          return !slides(e) && box.width > 0 && (box.right > 390.5 || box.left < -0.5)
+            && !e.matches(".skip");
+        }).map((e) => e.outerHTML.slice(0, 120));
+        """
+    )
+    assert wide == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+
+
+def test_what_slides_in_its_box_can_be_reached_by_keyboard(browser, address):
+    open_page(browser, address, NARROW)
+    out_of_reach = browser.execute_script(
+        """
+        return [...document.querySelectorAll("main .table, main .formula, main pre")]
+          .filter((e) => e.scrollWidth > e.clientWidth && e.tabIndex !== 0)
+          .map((e) => e.outerHTML.slice(0, 80));
+        """
+    )
+    assert out_of_reach == []
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_contents_list_jumps_to_its_chapters_and_marks_the_one_being_read(
+    browser, address, size
+):
+    open_page(browser, address, size)
+    slugs = browser.execute_script(
+        "return [...document.querySelectorAll('nav li a')].map((a) => a.hash.slice(1))"
+    )
+    assert len(slugs) == 19
+    for slug in slugs[:-1]:
+        top, marked = browser.execute_async_script(
+            """
+            const [slug, done] = arguments;
+            document.querySelector(`nav a[href="#${slug}"]`).click();
+            requestAnimationFrame(() => requestAnimationFrame(() => done([
+              document.getElementById(slug).querySelector("h2").getBoundingClientRect().top,
+              [...document.querySelectorAll("nav [aria-current]")].map((a) => a.hash.slice(1)),
+            ])));
+            """,
+            slug,
+        )
+        assert 0 <= top < size[1] / 2, slug
+        assert marked == [slug]
+
+
+def test_no_picture_shifts_the_page_when_it_arrives(browser, address):
+    open_page(browser, address)
+    heights = browser.execute_script(
+        """
+        return [...document.querySelectorAll("main img")].map((image) => Math.abs(
+          image.width / image.height - image.naturalWidth / image.naturalHeight));
+        """
+    )
+    assert max(heights) < 0.02
+
+
+def test_the_window_slides_by_arrow_keys_and_the_sum_follows(browser, address):
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, address)
+    slider = browser.find_element("css selector", ".slider")
+    line = browser.find_element("id", "sum")
+    assert line.text.endswith("= −60")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    assert line.text.endswith("= 110")
+    assert "5·153" in line.text
+    slider.send_keys(Keys.ARROW_UP * 20, Keys.ARROW_LEFT * 20)
+    assert line.text.endswith("= 255")
+
+
+def test_a_figure_is_enlarged_and_closed_by_keyboard(browser, address):
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, address)
+    button = browser.find_element("css selector", "figure button")
+    button.send_keys(Keys.ENTER)
+    is_open = "return document.querySelector('dialog').open"
+    assert browser.execute_script(is_open)
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not browser.execute_script(is_open)
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_text(browser, address):
+    open_page(browser, address)
+    text = browser.execute_script("return document.querySelector('header').innerText")
+    assert HOSTILE in text
+    assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+
+
+def axe_core():
+    """Return axe-core's script, from the folder that AXE_CORE names or one below it."""
+    folder = os.environ.get("AXE_CORE")
+    found = sorted(Path(folder).rglob("axe.min.js")) if folder else []
+    if not found:
+        pytest.skip("AXE_CORE does not name a folder with axe.min.js (npm's package axe-core)")
+    return found[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_axe_finds_no_serious_fault(browser, address, size, scheme):
+    script = axe_core()
+    open_page(browser, address, size, scheme)
+    browser.set_script_timeout(120)
+    browser.execute_script(script)
+    violations = browser.execute_async_script(
+        "const done = arguments[0]; axe.run().then((found) => done(found.violations))"
+    )
+    serious = [
+        (fault["id"], [node["html"][:120] for node in fault["nodes"][:3]])
+        for fault in violations
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
