@@ -161,7 +161,10 @@ def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, cloc
 
 
 def floor(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
-    """Do nothing but forward and backward passes, as many as an epoch has, on one batch."""
+    """Do nothing but forward and backward passes, as many as an epoch has, on one batch.
+
+    One after the other, as training must take them.
+    """
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -180,14 +183,19 @@ def floor(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Cl
     @tf.function(jit_compile=False)
     def passes(count: tf.Tensor, looks: tf.Tensor) -> tf.Tensor:
         total = 0.0
+        # A step of training waits for the one before it, and so must these: TensorFlow would
+        # otherwise run several at once, which no training can do.
         for _ in tf.range(count):
-            with tf.GradientTape() as tape:
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            with tf.control_dependencies([total]), tf.GradientTape() as tape:
                 loss = _mean_loss(labels, model(images, training=True))
             gradients = tape.gradient(loss, model.trainable_variables)
             # Touch every gradient, so that none is optimised away.
             total += sum(tf.reshape(gradient, [-1])[0] for gradient in gradients)
         for _ in tf.range(looks):
-            total += _mean_loss(labels, model(images, training=False))
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            with tf.control_dependencies([total]):
+                total += _mean_loss(labels, model(images, training=False))
         return total
 
     passes(tf.constant(1), tf.constant(0)).numpy()

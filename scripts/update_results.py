@@ -1,8 +1,8 @@
-"""Record finished runs in results/, and bring the README's table and figure up to date.
+"""Record finished runs in results/, and bring every table and figure made from them up to date.
 
     python scripts/update_results.py runs/mnist-first-edition/seed-0 ...
 
-Without a run it only writes the table and the figure again, from what results/ holds. A run whose
+Without a run it only writes the tables and the figures again, from what results/ holds. A run whose
 recipe was changed, or that used the embedded digits, is refused: results/ holds the book's recipes.
 """
 
@@ -16,6 +16,8 @@ from pathlib import Path
 import pandas as pd
 
 from chollet_cnn import claims, runs, style
+from chollet_cnn import recorded as results_folder
+from chollet_cnn.analysis import seeds
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.errors import UserError, run_door
 
@@ -29,55 +31,68 @@ def record(path: str) -> None:
     run = runs.read(path)
     if run.config["changed"]:
         raise UserError(f"{path} changed its recipe; results/ records the book's recipes only")
-    row = claims.row(run)
+    row = results_folder.row(run)
     same = ["recipe", "seed", "backend", "device"]
     rows = pd.DataFrame([row])
     if (RESULTS / "runs.csv").is_file():
         rows = pd.concat([recorded(), rows]).drop_duplicates(same, keep="last")
     rows.sort_values(same).to_csv(RESULTS / "runs.csv", index=False)
-    shutil.copyfile(run.path / "history.csv", RESULTS / "histories" / history_name(row))
+    curve = RESULTS / "histories" / results_folder.history_name(row)
+    shutil.copyfile(run.path / "history.csv", curve)
 
 
 def recorded() -> pd.DataFrame:
     """Return results/runs.csv."""
-    return pd.read_csv(RESULTS / "runs.csv")
-
-
-def history_name(row: dict[str, object]) -> str:
-    """Return the file below results/histories that holds the learning curve of a recorded run."""
-    return f"{row['recipe']}-seed-{row['seed']}-{row['backend']}-{row['device']}.csv"
+    return results_folder.read_runs(RESULTS)
 
 
 def write_table() -> None:
-    """Write the table of runs into the README, between its two marks."""
+    """Write the README's table of runs, results/claims.csv and results/README.md."""
     readme = ROOT / "README.md"
     rows = recorded()
     table = claims.markdown_table(rows[rows["seed"] == 0])
     readme.write_text(TABLE.sub(lambda marks: marks[1] + table + marks[2], readme.read_text()))
+    claims.write(RESULTS)
 
 
 def draw_figure() -> None:
     """Draw the README's figure: two learning curves beside what the book says of them."""
     figure = style.new_figure(10, 3.7)
     left, right = figure.subplots(1, 2)
-    digits = pd.read_csv(RESULTS / "histories" / "mnist-first-edition-seed-0-tensorflow-cpu.csv")
     plot_learning_curve(
-        digits,
+        _curve("mnist-first-edition", 0),
         title="Handwritten digits: the book's printed curve comes back",
         watched=None,
         book=claims.PRINTED_ACCURACY,
         axes=left,
     )
-    pets = pd.read_csv(
-        RESULTS / "histories" / "cats-vs-dogs-first-edition-seed-0-tensorflow-cpu.csv"
-    )
     plot_learning_curve(
-        pets,
+        _curve("cats-vs-dogs-first-edition", 0),
         title="Cats and dogs: it learns its 2,000 pictures by heart",
         book=claims.published("cats-vs-dogs-first-edition").value,
         axes=right,
     )
     figure.savefig(RESULTS / "figures" / "learning-curves.png", dpi=160)
+
+
+def draw_seeds() -> None:
+    """Draw what only several seeds show: how far runs lie apart, beside the book's figures."""
+    rows = recorded()
+    rows = rows[(rows["backend"] == "tensorflow") & (rows["device"] == "cpu")]
+    if rows["recipe"].value_counts().max() < 2:
+        return
+    figure = seeds.plot_seeds(claims.accuracies(rows))
+    figure.savefig(RESULTS / "figures" / "seeds.png", dpi=160)
+    own = rows.loc[rows["recipe"] == "mnist-first-edition", "seed"]
+    if len(own) > 1:
+        histories = [_curve("mnist-first-edition", seed) for seed in own]
+        figure = seeds.plot_printed_curves(histories, claims.PRINTED_ACCURACY, claims.PRINTED_LOSS)
+        figure.savefig(RESULTS / "figures" / "printed-curve.png", dpi=160)
+
+
+def _curve(recipe: str, seed: int) -> pd.DataFrame:
+    row = {"recipe": recipe, "seed": seed, "backend": "tensorflow", "device": "cpu"}
+    return pd.read_csv(RESULTS / "histories" / results_folder.history_name(row))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,6 +101,7 @@ def main(argv: list[str] | None = None) -> int:
         record(path)
     write_table()
     draw_figure()
+    draw_seeds()
     return 0
 
 
