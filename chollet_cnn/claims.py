@@ -1,16 +1,23 @@
-"""What the book says comes out, and how our runs compare with it."""
+"""What the book says comes out, and how our runs compare with it.
+
+``python -m chollet_cnn.claims`` prints a line for each published figure: what the book gives, what
+runs of that recipe gave that differ only in their seed, and a verdict in words. The rule behind the
+verdict stands at the head of :mod:`chollet_cnn.spread`.
+"""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn import recipes
+from chollet_cnn import recipes, recorded
+from chollet_cnn.errors import run_door
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from chollet_cnn.runs import Run
 
 PRINTED = "printed output"
 TEXT = "book text"
@@ -22,28 +29,70 @@ class Claim:
 
     recipe: str
     quantity: str
-    """``test_accuracy`` or ``val_accuracy``, a key of a run's ``metrics.json``."""
+    """A column of ``results/runs.csv``, or with an epoch one of a run's ``history.csv``."""
     value: float
     kind: str
+    """Whether the figure is the output of a program, or a sentence about it."""
     source: str
+    step: float = 0.0001
+    """The last place that is given: 0.01 for 71%, which stands for 70.5% to 71.5%."""
+    epoch: int | None = None
+    """The epoch that it was printed after, or None where it speaks of the whole run."""
 
-
-CLAIMS: tuple[Claim, ...] = (
-    Claim("mnist-first-edition", "test_accuracy", 0.9913, PRINTED, "1st ed., notebook 5.1"),
-    Claim("mnist-second-edition", "test_accuracy", 0.991, TEXT, "2nd ed., chapter 8"),
-    Claim("cats-vs-dogs-first-edition", "val_accuracy", 0.71, TEXT, "1st ed., notebook 5.2"),
-    Claim(
-        "cats-vs-dogs-first-edition-augmented", "val_accuracy", 0.82, TEXT, "1st ed., notebook 5.2"
-    ),
-    Claim("cats-vs-dogs-second-edition", "test_accuracy", 0.695, TEXT, "2nd ed., chapter 8"),
-    Claim(
-        "cats-vs-dogs-second-edition-augmented", "test_accuracy", 0.835, TEXT, "2nd ed., chapter 8"
-    ),
-)
 
 # What notebook 5.1 of the first edition prints for mnist-first-edition while it trains, by epoch.
 PRINTED_ACCURACY = (0.9440, 0.9855, 0.9902, 0.9926, 0.9943)
 PRINTED_LOSS = (0.1766, 0.0462, 0.0322, 0.0241, 0.0187)
+
+_DIGITS = "1st ed., notebook 5.1"
+_PETS = "1st ed., notebook 5.2"
+_LATER = "2nd ed., chapter 8"
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim("mnist-first-edition", "test_accuracy", 0.9913, PRINTED, _DIGITS),
+    Claim("mnist-first-edition", "test_accuracy", 0.993, TEXT, _DIGITS, 0.001),
+    *(
+        Claim("mnist-first-edition", quantity, value, PRINTED, _DIGITS, epoch=epoch)
+        for quantity, values in (("accuracy", PRINTED_ACCURACY), ("loss", PRINTED_LOSS))
+        for epoch, value in enumerate(values, 1)
+    ),
+    Claim("mnist-second-edition", "test_accuracy", 0.991, TEXT, _LATER, 0.001),
+    Claim("cats-vs-dogs-first-edition", "val_accuracy", 0.71, TEXT, _PETS, 0.01),
+    Claim("cats-vs-dogs-first-edition", "best_epoch", 5, TEXT, _PETS, 1),
+    Claim("cats-vs-dogs-first-edition-augmented", "val_accuracy", 0.82, TEXT, _PETS, 0.01),
+    Claim("cats-vs-dogs-second-edition", "test_accuracy", 0.695, TEXT, _LATER, 0.001),
+    Claim("cats-vs-dogs-second-edition-augmented", "test_accuracy", 0.835, TEXT, _LATER, 0.001),
+)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """Something that a text about these networks says and that is not so."""
+
+    where: str
+    says: str
+    fact: str
+
+
+_ARTICLE = 'the article "How do convolutional neural networks work?"'
+SLIPS: tuple[Slip, ...] = (
+    Slip(
+        _ARTICLE,
+        "that the book's network has three convolutions and three poolings",
+        "the book's own has three convolutions and two poolings, the recipe `mnist-first-edition`; "
+        "the article's is `mnist-three-block`",
+    ),
+    Slip(
+        _ARTICLE,
+        "that a digit of MNIST is 26x26 pixels",
+        "it is 28x28; 26x26 is the first feature map, what a 3x3 kernel leaves of it",
+    ),
+    Slip(
+        "notebook 5.1 of the first edition",
+        f"in its text that the test accuracy is {CLAIMS[1].value:.1%}",
+        f"the output printed right above the sentence is {CLAIMS[0].value:.2%}",
+    ),
+)
 
 
 def published(recipe: str) -> Claim | None:
@@ -51,41 +100,11 @@ def published(recipe: str) -> Claim | None:
     return next((claim for claim in CLAIMS if claim.recipe == recipe), None)
 
 
-def row(run: Run) -> dict[str, object]:
-    """Return a finished run as a row of ``results/runs.csv``."""
-    environment, metrics = run.environment, run.metrics
-    versions = environment["versions"]
-    backend = environment["backend"]
-    keep = ("python", "keras", backend, "numpy", "pillow")
-    return {
-        "recipe": run.config["recipe"],
-        "seed": run.config["seed"],
-        "backend": backend,
-        "device": environment["device"],
-        "machine": f"{environment['processor']}, {environment['threads']} threads"
-        if environment["device"] == "cpu"
-        else environment["device_name"],
-        "versions": "; ".join(f"{name} {versions[name]}" for name in keep),
-        "data": environment["data"]["dataset"],
-        "data_note": environment["data"].get("note", ""),
-        "data_sha256": environment["data"]["sha256"],
-        "epochs": metrics["epochs"],
-        "judged_epoch": metrics["judged_epoch"],
-        "best_epoch": metrics["best_epoch"],
-        "test_accuracy": metrics["test_accuracy"],
-        "test_loss": metrics["test_loss"],
-        "val_accuracy": metrics["val_accuracy"],
-        "val_loss": metrics["val_loss"],
-        "seconds": metrics["train_seconds"],
-        "weights_sha256": metrics["weights_sha256"],
-    }
-
-
 def markdown_table(rows: pd.DataFrame) -> str:
     """Return recorded runs as the README's table, one line a run, in the order of the recipes.
 
     Args:
-        rows: ``results/runs.csv``, the columns that :func:`row` gives.
+        rows: ``results/runs.csv``, the columns that :func:`chollet_cnn.recorded.row` gives.
     """
     lines = [
         "| recipe | seed | test accuracy | validation accuracy | the book | difference | time "
@@ -113,3 +132,174 @@ def markdown_table(rows: pd.DataFrame) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def pictures(recipe: str, quantity: str) -> int | None:
+    """Return how many pictures an accuracy of a recipe is measured on; None for another quantity.
+
+    >>> pictures("cats-vs-dogs-second-edition", "test_accuracy")
+    2000
+    """
+    split = {"test_accuracy": "test", "val_accuracy": "validation"}.get(quantity)
+    if split is None:
+        return None
+    splits = recipes.get(recipe).data_options.get("splits")
+    if splits is None:  # MNIST, which has no validation set of its own
+        return 10_000 if split == "test" else None
+    first, last = splits[split]
+    return 2 * (last - first)  # so many cats and so many dogs
+
+
+def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return how every published figure lies among the runs of its recipe.
+
+    Args:
+        rows: ``results/runs.csv``, the columns that :func:`chollet_cnn.recorded.row` gives.
+        curves: what :func:`chollet_cnn.recorded.read_curves` gives; without it the figures of
+            single epochs have no runs to be compared with.
+
+    Returns:
+        A row a claim, and where there are several, for each backend, kind of device and note on the
+        data, since runs of different kinds are never mixed. Columns: ``recipe``, ``title``,
+        ``quantity``, ``epoch``, ``published``, ``step``, ``kind``, ``source``, ``backend``,
+        ``device``, ``data_note``; the fields of :class:`chollet_cnn.spread.Spread`; ``difference``,
+        the mean minus the published value; ``below``, the share of new runs expected below the
+        published value; ``test_set_sd``, the standard deviation that the size of the test set alone
+        explains; and ``verdict``. Accuracies are shares, 0..1. A claim without a run has n = 0.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "recipe": claim.recipe,
+                "title": recipes.get(claim.recipe).title,
+                "quantity": claim.quantity,
+                "epoch": claim.epoch,
+                "published": claim.value,
+                "step": claim.step,
+                "kind": claim.kind,
+                "source": claim.source,
+                **kind_of_run,
+                **_judged(claim, values),
+            }
+            for claim in CLAIMS
+            for kind_of_run, values in _measured(claim, rows, curves)
+        ]
+    ).astype({"epoch": "Int64"})
+
+
+def _measured(
+    claim: Claim, rows: pd.DataFrame, curves: pd.DataFrame | None
+) -> list[tuple[dict[str, str], list[float]]]:
+    """Return what each kind of run gave for a claim, one number a run."""
+    keys = ["backend", "device", "data_note"]
+    found = rows if claim.epoch is None else curves
+    if found is not None:
+        found = found[found["recipe"] == claim.recipe]
+        if claim.epoch is not None:
+            found = found[found["epoch"] == claim.epoch]
+        found = found[found[claim.quantity].notna()]
+        found = found.assign(data_note=found["data_note"].astype(object).fillna(""))
+    if found is None or found.empty:
+        return [(dict.fromkeys(keys, ""), [])]
+    return [
+        (dict(zip(keys, kind, strict=True)), list(group[claim.quantity]))
+        for kind, group in found.groupby(keys)
+    ]
+
+
+def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
+    """Return the spread of some runs and where a claim lies in it."""
+    from chollet_cnn import spread
+
+    runs = spread.of(values)
+    looked_at = pictures(claim.recipe, claim.quantity)
+    return dataclasses.asdict(runs) | {
+        "difference": runs.mean - claim.value,
+        "below": spread.share_below(claim.value, runs),
+        "test_set_sd": spread.expected_sd(runs.mean, looked_at) if looked_at else None,
+        "verdict": spread.verdict(claim.value, claim.step / 2, runs),
+    }
+
+
+def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the accuracy of every run in the quantity that the book gives for its recipe.
+
+    Args:
+        rows: ``results/runs.csv``, runs of one backend and kind of device.
+
+    Returns:
+        A row a run in the order of the recipes: ``recipe``, ``title``, ``data``, ``seed``,
+        ``quantity``, ``accuracy``, ``published`` (NaN where the book gives nothing), and
+        ``run_low`` and ``run_high``, between which one more run is expected (NaN with too few
+        seeds). :func:`chollet_cnn.analysis.seeds.plot_seeds` draws it.
+    """
+    import pandas as pd
+
+    from chollet_cnn import spread
+
+    parts = []
+    for recipe in recipes.RECIPES.values():
+        own, claim = rows[rows["recipe"] == recipe.name], published(recipe.name)
+        quantity = claim.quantity if claim else "test_accuracy"
+        runs = spread.of(own[quantity])
+        enough = runs.n >= spread.FEWEST_TO_MEET
+        part = own[["recipe", "data", "seed"]].sort_values("seed")
+        parts.append(
+            part.assign(
+                title=recipe.title,
+                quantity=quantity,
+                accuracy=own[quantity],
+                published=claim.value if claim else float("nan"),
+                run_low=runs.run_low if enough else float("nan"),
+                run_high=runs.run_high if enough else float("nan"),
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def write(results: Path = recorded.RESULTS) -> None:
+    """Write ``results/claims.csv`` and the measured part of ``results/README.md``."""
+    from chollet_cnn import answers
+
+    rows = recorded.read_runs(results)
+    compared = compare(rows, recorded.read_curves(rows, results))
+    compared.to_csv(results / "claims.csv", index=False)
+    readme = results / "README.md"
+    if readme.is_file():
+        readme.write_text(answers.renewed(readme.read_text(), rows, compared, SLIPS))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chollet_cnn.claims",
+        description="Put every figure that the book publishes beside the runs of its recipe.",
+    )
+    add = parser.add_argument
+    add("--write", action="store_true", help="write claims.csv and README.md in results/ too")
+    add(
+        "--results",
+        type=Path,
+        default=recorded.RESULTS,
+        metavar="DIR",
+        help="the folder with runs.csv and histories/ (default: the checkout's results/)",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    options = _parser().parse_args(argv)
+    rows = recorded.read_runs(options.results)
+
+    from chollet_cnn import answers
+
+    print(answers.plain_table(compare(rows, recorded.read_curves(rows, options.results))))
+    if options.write:
+        write(options.results)
+    return 0
+
+
+if __name__ == "__main__":
+    run_door(main)

@@ -28,11 +28,14 @@ GROUND = {
 }
 MAY_IMPORT = {name: {"errors", "style"} for name in GROUND} | {
     "runs": {"errors", "recipes"},
-    "claims": {"errors", "recipes"},
+    "recorded": {"errors"},
+    "answers": {"errors", "recipes", "spread"},
+    "claims": {"errors", "recipes", "recorded", "spread", "answers"},
     "summary": {"recipes", "claims"},
     "train": {*GROUND, "runs", "claims", "summary"},
     "predict": {*GROUND, "runs", "claims"},
     "chapters": {*GROUND, "runs", "claims", "summary"},
+    "reproduce": {*GROUND, "runs", "claims", "recorded", "spread", "train"},
     "report": {"chapters", "data", "devices", "errors"},
 }
 

@@ -1,8 +1,15 @@
-"""The published figures stand as the book has them."""
+"""The published figures stand as the book has them, and are judged by the rule that is written."""
 
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
 import pytest
 
-from chollet_cnn import claims
+from chollet_cnn import answers, claims, recorded, spread
+from chollet_cnn.errors import UserError
 from chollet_cnn.recipes import RECIPES
 
 
@@ -29,3 +36,277 @@ def test_no_figure_is_made_up_where_the_book_gives_none(recipe):
 
 def test_every_claim_is_about_a_recipe_that_exists():
     assert {claim.recipe for claim in claims.CLAIMS} <= set(RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "printed"),
+    [
+        ("accuracy", {1: 0.9440, 2: 0.9855, 3: 0.9902, 4: 0.9926, 5: 0.9943}),
+        ("loss", {1: 0.1766, 2: 0.0462, 3: 0.0322, 4: 0.0241, 5: 0.0187}),
+    ],
+)
+def test_the_curve_that_the_notebook_prints_is_claimed_epoch_by_epoch(quantity, printed):
+    found = {claim.epoch: claim.value for claim in claims.CLAIMS if claim.quantity == quantity}
+    assert found == printed
+
+
+def test_the_slip_in_the_notebook_is_claimed_beside_what_it_prints():
+    digits = [c for c in claims.CLAIMS if c.recipe == "mnist-first-edition" and not c.epoch]
+    assert [(c.value, c.kind) for c in digits] == [
+        (0.9913, "printed output"),
+        (0.993, "book text"),
+    ]
+    assert any("99.3%" in slip.says and "99.13%" in slip.fact for slip in claims.SLIPS)
+    assert any("three poolings" in slip.says for slip in claims.SLIPS)
+    assert any("26x26" in slip.says and "28x28" in slip.fact for slip in claims.SLIPS)
+
+
+# The statistics.
+
+
+def test_one_to_five_have_the_intervals_that_one_works_out_by_hand():
+    runs = spread.of([1, 2, 3, 4, 5])
+    assert (runs.n, runs.mean, runs.min, runs.max) == (5, 3, 1, 5)
+    assert runs.sd == pytest.approx(math.sqrt(2.5))
+    t = 2.776  # 97.5% of Student's t with four degrees of freedom, from any printed table
+    assert runs.mean_high - 3 == pytest.approx(t * math.sqrt(2.5 / 5), abs=1e-3)
+    assert runs.run_high - 3 == pytest.approx(t * math.sqrt(2.5 * 6 / 5), abs=1e-3)
+    assert (3 - runs.mean_low, 3 - runs.run_low) == pytest.approx(
+        (runs.mean_high - 3, runs.run_high - 3)
+    )
+
+
+def test_the_interval_of_the_mean_is_that_of_nist_s_handbook():
+    # NIST e-Handbook 1.3.5.2, data set ZARR13: n 195, mean 9.261460, sd 0.02278881,
+    # the 95% interval of the mean from 9.258242 to 9.264679.
+    shape = np.linspace(-1, 1, 195)
+    values = 9.261460 + 0.02278881 * shape / shape.std(ddof=1)
+    runs = spread.of(values)
+    assert (runs.mean_low, runs.mean_high) == pytest.approx((9.258242, 9.264679), abs=1e-6)
+
+
+def test_one_run_has_no_width_and_none_has_nothing():
+    one, none = spread.of([0.7]), spread.of([])
+    assert (one.mean, one.n) == (0.7, 1)
+    assert math.isnan(one.sd)
+    assert math.isnan(one.run_low)
+    assert none.n == 0
+    assert math.isnan(none.mean)
+
+
+def test_half_of_new_runs_are_expected_below_the_mean_and_a_fortieth_below_the_interval():
+    runs = spread.of([1, 2, 3, 4, 5])
+    assert spread.share_below(3, runs) == pytest.approx(0.5)
+    assert spread.share_below(runs.run_low, runs) == pytest.approx(0.025)
+
+
+def test_of_new_runs_the_interval_holds_95_in_100():
+    draws = np.random.default_rng(7).normal(0.7, 0.01, (4000, 6))
+    held = [
+        runs.run_low <= new <= runs.run_high for *seeds, new in draws for runs in [spread.of(seeds)]
+    ]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.012)
+
+
+def test_the_size_of_the_test_set_explains_jordan_s_square_root():
+    # 20% wrong of 1,000 pictures of two classes: sqrt(0.2 / 2000) = 1 point.
+    assert spread.expected_sd(0.8, 1000) == pytest.approx(0.01)
+
+
+def test_a_calibrated_jury_of_two_classes_wavers_as_the_formula_says_and_of_ten_no_more():
+    random = np.random.default_rng(1)
+
+    def error_and_variance(shares):  # of one picture, in the mean over many
+        return (1 - (shares**2).sum(1)).mean(), (shares**2 * (1 - shares)).sum(1).mean()
+
+    first = random.random(5000)
+    error, variance = error_and_variance(np.stack([first, 1 - first], axis=1))
+    assert variance == pytest.approx(error / 2)
+    for sharpness in (0.02, 0.2, 1, 10):
+        error, variance = error_and_variance(random.dirichlet([sharpness] * 10, 5000))
+        assert variance < error / 2
+
+
+@pytest.mark.parametrize(
+    ("recipe", "quantity", "count"),
+    [
+        ("mnist-first-edition", "test_accuracy", 10_000),
+        ("cats-vs-dogs-first-edition", "val_accuracy", 1000),
+        ("cats-vs-dogs-first-edition", "test_accuracy", 1000),
+        ("cats-vs-dogs-second-edition", "test_accuracy", 2000),
+        ("cats-vs-dogs-first-edition", "best_epoch", None),
+    ],
+)
+def test_an_accuracy_was_measured_on_so_many_pictures(recipe, quantity, count):
+    assert claims.pictures(recipe, quantity) == count
+
+
+# The rule. Of 1, 2, 3, 4, 5 one more run is expected from -1.81 to 7.81.
+
+
+@pytest.mark.parametrize(
+    ("value", "runs", "words"),
+    [
+        (3, [], "not enough seeds"),
+        (30, [3], "not enough seeds"),
+        (30, [3, 4], "not enough seeds"),
+        (30, [3, 4, 5], "above every run"),  # 4 +- 4.303 x 1.1547 reaches 8.97
+        (8.9, [3, 4, 5], "not enough seeds"),
+        (9.1, [3, 4, 5], "above every run"),
+        (-1.1, [3, 4, 5], "below every run"),
+        (4, [3, 4, 5, 6], "not enough seeds"),
+        (3, [1, 2, 3, 4, 5], "within what one run gives"),
+        (7.8, [1, 2, 3, 4, 5], "within what one run gives"),  # above all five, and yet expected
+        (7.9, [1, 2, 3, 4, 5], "above every run"),
+        (-1.9, [1, 2, 3, 4, 5], "below every run"),
+        # One run far out: the interval ends at 6.6, but what a run has given, a run can give.
+        (9.9, [0] * 19 + [10], "within what one run gives"),
+        (10.1, [0] * 19 + [10], "above every run"),
+        (3, [3, 3, 3, 3, 3], "within what one run gives"),
+        (4, [3, 3, 3, 3, 3], "above every run"),
+    ],
+)
+def test_the_rule_finds_one_of_four_words_for_every_case(value, runs, words):
+    assert spread.verdict(value, 0, spread.of(runs)) == words
+
+
+def test_a_figure_is_as_wide_as_its_rounding():
+    runs = spread.of([1, 2, 3, 4, 5])
+    assert spread.verdict(8, 0.1, runs) == "above every run"
+    assert spread.verdict(8, 0.5, runs) == "within what one run gives"
+
+
+def test_the_rule_that_is_shown_names_the_four_words_and_how_many_are_enough():
+    rule = spread.rule()
+    assert all(words in rule for words in spread.VERDICTS)
+    assert "at least five runs" in rule
+    assert "Three runs are enough" in rule
+    assert "95 times" in rule
+    assert (spread.FEWEST_TO_MISS, spread.FEWEST_TO_MEET, spread.COVERAGE) == (3, 5, 0.95)
+
+
+# The comparison.
+
+
+def runs_of(recipe, accuracies, **other):
+    """Return rows of results/runs.csv with these test accuracies."""
+    row = {"recipe": recipe, "backend": "tensorflow", "device": "cpu", "data_note": None}
+    row |= {"val_accuracy": None, "best_epoch": None} | other
+    return pd.DataFrame(
+        [row | {"seed": seed, "test_accuracy": value} for seed, value in enumerate(accuracies)]
+    )
+
+
+def of(compared, recipe, kind="book text"):
+    return compared[(compared["recipe"] == recipe) & (compared["kind"] == kind)].to_dict("records")
+
+
+def test_a_claim_is_laid_beside_the_runs_of_its_own_recipe():
+    rows = pd.concat(
+        [
+            runs_of("cats-vs-dogs-second-edition", [0.70, 0.71, 0.72, 0.73, 0.74]),
+            runs_of("mnist-second-edition", [0.985, 0.986, 0.987]),
+        ]
+    )
+    (pets,) = of(claims.compare(rows), "cats-vs-dogs-second-edition")
+    assert (pets["n"], pets["mean"]) == (5, pytest.approx(0.72))
+    assert pets["difference"] == pytest.approx(0.025)  # 72% - 69.5%
+    assert pets["test_set_sd"] == pytest.approx(math.sqrt(0.28 / 4000))
+    assert pets["verdict"] == "within what one run gives"
+    (digits,) = of(claims.compare(rows), "mnist-second-edition")
+    assert (digits["n"], digits["verdict"]) == (3, "not enough seeds")
+
+
+def test_there_is_a_line_for_every_claim_even_without_a_run():
+    compared = claims.compare(runs_of("mnist-second-edition", []).reindex(columns=_COLUMNS))
+    assert len(compared) == len(claims.CLAIMS) == 18
+    assert set(compared["n"]) == {0}
+    assert set(compared["verdict"]) == {"not enough seeds"}
+
+
+_COLUMNS = [
+    *("recipe", "seed", "backend", "device", "data_note"),
+    *("test_accuracy", "val_accuracy", "best_epoch"),
+]
+
+
+def test_runs_of_another_backend_device_or_data_are_kept_apart():
+    name = "cats-vs-dogs-second-edition"
+    rows = pd.concat(
+        [
+            runs_of(name, [0.70, 0.72]),
+            runs_of(name, [0.80], device="gpu"),
+            runs_of(name, [0.60], backend="jax"),
+            runs_of(name, [0.50], data_note="copies"),
+        ]
+    )
+    found = of(claims.compare(rows), name)
+    kinds = {(c["backend"], c["device"], c["data_note"]): c["mean"] for c in found}
+    assert kinds == {
+        ("tensorflow", "cpu", ""): pytest.approx(0.71),
+        ("tensorflow", "gpu", ""): 0.80,
+        ("jax", "cpu", ""): 0.60,
+        ("tensorflow", "cpu", "copies"): 0.50,
+    }
+
+
+def test_a_printed_curve_is_laid_beside_the_same_epoch_of_every_run():
+    rows = runs_of("mnist-first-edition", [0.991] * 5)
+    curves = pd.DataFrame(
+        [
+            row | {"epoch": epoch, "accuracy": 0.9 + epoch / 100 + seed / 1000, "loss": 0.1}
+            for seed, row in enumerate(rows.to_dict("records"))
+            for epoch in (1, 2)
+        ]
+    )
+    compared = claims.compare(rows, curves).set_index(["quantity", "epoch"])
+    assert compared.loc[("accuracy", 2), "mean"].item() == pytest.approx(0.922)
+    assert compared.loc[("loss", 1), "verdict"] == "above every run"  # 0.1766 against 0.1
+    assert compared.loc[("accuracy", 5), "n"].item() == 0
+
+
+def test_a_sentence_says_what_the_book_gives_what_came_out_and_how_rare_that_is():
+    rows = runs_of("cats-vs-dogs-second-edition", [0.73, 0.735, 0.74, 0.745, 0.75])
+    (claim,) = of(claims.compare(rows), "cats-vs-dogs-second-edition")
+    assert claim["verdict"] == "below every run"
+    # The figure lies 4.5 / (0.79057 x sqrt(1.2)) = 5.196 steps out; t with 4 degrees: 1 in 307.
+    assert answers.sentence(claim) == (
+        "Cats vs dogs, second edition, test accuracy: the book 69.5% (book text); 5 seeds gave "
+        "74.00% on average, from 73.00% to 75.00%, so the mean lies 4.50 points above the book's "
+        "figure. One more run is expected from 71.60% to 76.40%. By this spread one run in 300 "
+        "would lie as far out as the book's figure."
+    )
+
+
+def test_a_lost_mark_is_named():
+    rows = recorded.read_runs()
+    with pytest.raises(UserError, match="lost its mark"):
+        answers.renewed("# nothing", rows, claims.compare(rows), claims.SLIPS)
+
+
+# The command.
+
+
+def test_help_answers_without_importing_numpy_or_pandas():
+    script = (
+        "import sys\nfrom chollet_cnn import claims\n"
+        "try: claims.main(['--help'])\nexcept SystemExit: pass\n"
+        "sys.exit(bool({'numpy', 'pandas', 'scipy', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "--write" in done.stdout
+
+
+def test_a_folder_without_runs_is_one_sentence_that_says_what_to_do(tmp_path):
+    with pytest.raises(UserError, match="--results"):
+        claims.main(["--results", str(tmp_path)])
+
+
+def test_the_command_prints_every_claim_and_writes_the_table(tmp_path, capsys):
+    rows = recorded.read_runs()
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    assert claims.main(["--results", str(tmp_path), "--write"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("mnist-first-edition") >= 12
+    assert len(pd.read_csv(tmp_path / "claims.csv")) >= len(claims.CLAIMS)

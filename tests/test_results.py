@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from chollet_cnn import claims
+from chollet_cnn import answers, claims
+from chollet_cnn import recorded as results_folder
 from chollet_cnn.recipes import RECIPES
 
 ROOT = Path(__file__).parents[1]
@@ -14,7 +15,12 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def recorded():
-    return pd.read_csv(ROOT / "results" / "runs.csv")
+    return results_folder.read_runs(ROOT / "results")
+
+
+@pytest.fixture(scope="module")
+def compared(recorded):
+    return claims.compare(recorded, results_folder.read_curves(recorded, ROOT / "results"))
 
 
 def test_the_readme_s_table_is_made_from_the_recorded_runs(recorded):
@@ -56,3 +62,37 @@ def test_recorded_cats_and_dogs_say_what_pictures_they_were(recorded):
     pets = recorded[recorded["recipe"].str.startswith("cats")]
     assert len(pets)
     assert pets["data_note"].eq("source pictures are all 200x200").all()
+
+
+def test_what_results_readme_says_of_the_runs_is_what_runs_csv_gives(recorded, compared):
+    text = (ROOT / "results" / "README.md").read_text()
+    assert text == answers.renewed(text, recorded, compared, claims.SLIPS), (
+        "python -m chollet_cnn.claims --write brings it up to date"
+    )
+
+
+def test_claims_csv_is_what_runs_csv_gives(compared):
+    written = pd.read_csv(ROOT / "results" / "claims.csv")
+    assert list(written["verdict"]) == list(compared["verdict"])
+    for column in ("published", "n", "mean", "sd", "run_low", "run_high", "test_set_sd"):
+        ours = pd.to_numeric(compared[column])
+        assert written[column].to_numpy(float) == pytest.approx(
+            ours.to_numpy(float, na_value=float("nan")), rel=1e-9, nan_ok=True
+        )
+
+
+def test_outside_the_marks_results_readme_types_no_measured_figure_by_hand():
+    text = (ROOT / "results" / "README.md").read_text()
+    by_hand = re.sub(r"<!-- ([\w ]+) -->\n.*?<!-- end of \1 -->", "", text, flags=re.DOTALL)
+    assert not re.findall(r"\d+(?:\.\d+)?\s*%|\d\.\d{2,}(?!\d*\))", by_hand)
+
+
+def test_a_changed_run_changes_what_results_readme_says(recorded, compared):
+    text = (ROOT / "results" / "README.md").read_text()
+    other = recorded.assign(test_accuracy=recorded["test_accuracy"] - 0.01)
+    assert text != answers.renewed(text, recorded, claims.compare(other), claims.SLIPS)
+
+
+def test_the_figures_of_many_seeds_are_drawn_where_there_are_many(recorded):
+    drawn = (ROOT / "results" / "figures" / "seeds.png").is_file()
+    assert drawn == (recorded["recipe"].value_counts().max() > 1)

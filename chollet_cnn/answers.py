@@ -1,0 +1,276 @@
+"""The answer to "does the book's number come back?" in words, made from what was measured.
+
+Every sentence with a number in ``results/README.md`` is written here, between the marks
+``<!-- name -->`` and ``<!-- end of name -->`` of that file, so that none can grow old.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from chollet_cnn import recipes, spread
+from chollet_cnn.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chollet_cnn.claims import Slip
+
+QUANTITIES = {
+    "test_accuracy": "test accuracy",
+    "val_accuracy": "validation accuracy",
+    "accuracy": "training accuracy",
+    "loss": "training loss",
+    "best_epoch": "epoch of the lowest validation loss",
+}
+HEADS = {
+    "recipe": "recipe", "figure": "figure", "book": "the book", "on": "trained on", "n": "seeds",
+    "mean": "mean", "sd": "standard deviation", "test_set_sd": "expected from the test set's size",
+    "range": "lowest to highest", "of_mean": "the mean, 95%", "of_run": "one new run, 95%",
+    "below": "new runs below the book", "verdict": "verdict",
+}  # fmt: skip
+GROUPS = {
+    "Came back": [spread.WITHIN],
+    "Did not come back": [spread.ABOVE, spread.BELOW],
+    "Not enough seeds yet": [spread.TOO_FEW],
+}
+
+
+def renewed(text: str, rows: pd.DataFrame, compared: pd.DataFrame, slips: Iterable[Slip]) -> str:
+    """Return ``results/README.md`` with everything that was measured written anew.
+
+    Args:
+        text: the file as it is.
+        rows: ``results/runs.csv``.
+        compared: what :func:`chollet_cnn.claims.compare` made of it.
+        slips: what the texts say and is not so.
+
+    Raises:
+        UserError: if one of the marks is missing.
+    """
+    whole = compared[compared["epoch"].isna()]
+    curve = compared[compared["epoch"].notna()]
+    parts = {
+        "measured": measured(rows),
+        "rule": spread.rule(),
+        "answer": answer(whole),
+        "curve answer": answer(curve),
+        "slips": "\n".join(
+            f"- {slip.where[0].upper()}{slip.where[1:]} says {slip.says}; but {slip.fact}."
+            for slip in slips
+        ),
+        "table": table(whole),
+        "curve table": table(curve),
+        "no figure": without_figure(rows, set(compared["recipe"])),
+    }
+    for name, part in parts.items():
+        marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        if not marks.search(text):
+            raise UserError(f"results/README.md has lost its mark <!-- {name} -->; put it back")
+        text = marks.sub(lambda found, part=part: f"{found[1]}{part}\n{found[2]}", text)
+    return text
+
+
+def measured(rows: pd.DataFrame) -> str:
+    """Say which runs there are, on which machines, and what the pictures were."""
+    lines = [f"{len(rows)} finished runs are recorded:", ""]
+    order = {name: place for place, name in enumerate(recipes.RECIPES)}
+    kinds = rows.groupby(["recipe", "backend", "device"], sort=False)
+    for (name, backend, device), runs in sorted(kinds, key=lambda kind: order[kind[0][0]]):
+        where = f"{_joined(runs['machine'])} ({backend}, {device})"
+        lines.append(f"- {recipes.get(name).title}: {_seeds(runs['seed'])} on {where}")
+    lines += ["", f"With {'; or '.join(sorted(set(rows['versions'])))}."]
+    for note, runs in rows.dropna(subset=["data_note"]).groupby("data_note"):
+        sizes = {recipes.get(name).data_options.get("image_size") for name in set(runs["recipe"])}
+        shrunk = _joined(f"{size[0]}x{size[1]}" for size in sorted(sizes - {None}))
+        if note and shrunk:
+            lines += [
+                "",
+                f"Of {_joined(runs['data'])}, every run notes: *{note}*. Kaggle's originals have "
+                "many sizes; these are copies of them, made smaller and saved as JPEG once more. "
+                f"The recipes recorded so far shrink them further, to {shrunk}.",
+            ]
+    return "\n".join(lines)
+
+
+def answer(compared: pd.DataFrame) -> str:
+    """Say which figures came back, which did not, and of which it cannot be said yet."""
+    several = len(compared.loc[compared["n"] > 0, ["backend", "device"]].drop_duplicates()) > 1
+    lines = []
+    for head, verdicts in GROUPS.items():
+        found = compared[compared["verdict"].isin(verdicts)]
+        lines += [f"**{head}: {len(found) or 'none'}.**", ""]
+        lines += [f"- {sentence(claim, several)}" for claim in found.to_dict("records")]
+        lines += [""] if len(found) else []
+    return "\n".join(lines).rstrip()
+
+
+def sentence(claim: dict[str, object], several: bool = False) -> str:
+    """Say of one figure what the book gives and what the runs gave.
+
+    Args:
+        claim: a row of what :func:`chollet_cnn.claims.compare` gives.
+        several: whether there are runs of several kinds, so that this one's is to be named.
+    """
+    show = _shown(claim["quantity"])
+    book = _book(claim)
+    words = f"{claim['title']}, {_figure(claim)}: the book {book} ({claim['kind']}); "
+    n = claim["n"]
+    if n == 0:
+        return words + "no run yet."
+    kind = f" on {claim['backend']}, {claim['device']}," if several else ""
+    if n == 1:
+        return f"{words}the one run so far{kind} gave {show(claim['mean'])}."
+    apart = _apart(claim)
+    words += (
+        f"{n} seeds{kind} gave {show(claim['mean'])} on average, from {show(claim['min'])} to "
+        f"{show(claim['max'])}, so {apart}."
+    )
+    if n < spread.FEWEST_TO_MISS:
+        return words
+    low, high = show(claim["run_low"]), show(claim["run_high"])
+    words += f" One more run is expected from {low} to {high}."
+    if claim["verdict"] in (spread.ABOVE, spread.BELOW) and 0 < claim["below"] < 1:
+        rare = min(claim["below"], 1 - claim["below"])
+        words += (
+            f" By this spread one run in {_round(1 / rare):,} would lie as far out as the "
+            "book's figure."
+        )
+    return words
+
+
+def table(compared: pd.DataFrame) -> str:
+    """Return the comparison as a Markdown table, a line a claim and kind of run."""
+    lines = [f"| {' | '.join(HEADS.values())} |", "|" + "---|" * len(HEADS)]
+    lines += [f"| {' | '.join(_cells(claim).values())} |" for claim in compared.to_dict("records")]
+    return "\n".join(lines)
+
+
+def plain_table(compared: pd.DataFrame) -> str:
+    """Return the comparison for a terminal: what fits side by side, in columns."""
+    keep = ("recipe", "figure", "book", "on", "n", "mean", "sd", "test_set_sd", "of_run", "verdict")
+    heads = HEADS | {"sd": "sd", "test_set_sd": "by test set"}
+    lines = [[heads[name] for name in keep]]
+    lines += [[_cells(claim)[name] for name in keep] for claim in compared.to_dict("records")]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
+    """Say what the recipes gave of which the book publishes no figure that we know of."""
+    lines = []
+    for name in recipes.RECIPES:
+        runs = rows[rows["recipe"] == name]
+        if name in published or runs.empty:
+            continue
+        for (backend, device), own in runs.groupby(["backend", "device"]):
+            of = spread.of(own["test_accuracy"])
+            seeds = "one run" if of.n == 1 else f"{of.n} seeds"
+            width = f", from {of.min:.2%} to {of.max:.2%}" if of.n > 1 else ""
+            title = recipes.get(name).title
+            lines.append(f"- {title} ({seeds}, {backend}, {device}): {of.mean:.2%}{width}")
+    return "\n".join(lines) or "No such recipe has a run yet."
+
+
+def _cells(claim: dict[str, object]) -> dict[str, str]:
+    """Return a line of the table as text, by the keys of :data:`HEADS`."""
+    show, points = _shown(claim["quantity"]), _points(claim["quantity"])
+    kind = ", ".join(filter(None, (claim["backend"], claim["device"], claim["data_note"])))
+
+    def between(low: str, high: str) -> str:
+        missing = claim[low] != claim[low]
+        return "" if missing else f"{show(claim[low])} to {show(claim[high])}"
+
+    return {
+        "recipe": claim["recipe"],
+        "figure": _figure(claim),
+        "book": f"{_book(claim)}, {claim['kind']}",
+        "on": kind,
+        "n": str(claim["n"]),
+        "mean": show(claim["mean"]),
+        "sd": points(claim["sd"]),
+        "test_set_sd": points(claim["test_set_sd"]),
+        "range": between("min", "max"),
+        "of_mean": between("mean_low", "mean_high"),
+        "of_run": between("run_low", "run_high"),
+        "below": _share(claim["below"]),
+        "verdict": claim["verdict"],
+    }
+
+
+def _figure(claim: dict[str, object]) -> str:
+    epoch = claim["epoch"]
+    after = "" if epoch is None or epoch != epoch else f" after epoch {int(epoch)}"
+    return QUANTITIES[claim["quantity"]] + after
+
+
+def _shown(quantity: str) -> Callable[[float | None], str]:
+    """Return how a measured value of a quantity is written; nothing where there is none.
+
+    An interval of Student's t may reach beyond what there is, such as an epoch below the first; it
+    is written as far as there is something.
+    """
+    if "accuracy" in quantity:
+        return lambda value: "" if _missing(value) else f"{min(value, 1):.2%}"
+    if quantity == "loss":
+        return lambda value: "" if _missing(value) else f"{max(value, 0):.4f}"
+    return lambda value: "" if _missing(value) else f"{max(value, 1):.3g}"
+
+
+def _points(quantity: str) -> Callable[[float | None], str]:
+    """Return how a distance between two values is written: of shares in percentage points."""
+    if "accuracy" in quantity:
+        return lambda value: "" if _missing(value) else f"{100 * value:.2f} points"
+    pattern = "{:.4f}" if quantity == "loss" else "{:.3g}"
+    return lambda value: "" if _missing(value) else pattern.format(value)
+
+
+def _book(claim: dict[str, object]) -> str:
+    """Write a published value with as many places as it has."""
+    places = round(-math.log10(claim["step"]))
+    value = claim["published"]
+    return f"{value:.{places - 2}%}" if "accuracy" in claim["quantity"] else f"{value:.{places}f}"
+
+
+def _apart(claim: dict[str, object]) -> str:
+    distance = _points(claim["quantity"])(abs(claim["difference"]))
+    if distance.startswith("0.00 "):
+        return "the mean is the book's figure to two places"
+    side = "above" if claim["difference"] > 0 else "below"
+    return f"the mean lies {distance} {side} the book's figure"
+
+
+def _share(share: float) -> str:
+    if _missing(share):
+        return ""
+    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or value != value
+
+
+def _round(number: float) -> int:
+    """Return a number to one figure: how rare a far run is, is not known better."""
+    size = 10 ** math.floor(math.log10(number))
+    return int(round(number / size) * size)
+
+
+def _seeds(seeds: Iterable[int]) -> str:
+    """Return ``seed 4``, ``seeds 0 to 9`` or ``seeds 0, 2, 5``."""
+    numbers = sorted(set(seeds))
+    if len(numbers) == 1:
+        return f"seed {numbers[0]}"
+    if numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"seeds {numbers[0]} to {numbers[-1]}"
+    return "seeds " + ", ".join(map(str, numbers))
+
+
+def _joined(words: Iterable[str]) -> str:
+    return " and ".join(sorted(set(words)))

@@ -1,0 +1,93 @@
+"""Dots of seeds stand where the runs are, and the book's line where the book's figure is."""
+
+import pandas as pd
+import pytest
+
+from chollet_cnn import style
+from chollet_cnn.analysis import seeds
+
+NOTHING = float("nan")
+
+
+def runs_of(title, accuracies, published=NOTHING, low=NOTHING, high=NOTHING, data="digits"):
+    return pd.DataFrame(
+        {
+            "data": data,
+            "title": title,
+            "quantity": "test_accuracy",
+            "accuracy": accuracies,
+            "published": published,
+            "run_low": low,
+            "run_high": high,
+        }
+    )
+
+
+def words_of(figure):
+    axes = [text for ax in figure.axes for text in ax.texts]
+    return [text.get_text() for text in (*axes, *figure.texts)]
+
+
+def lines_of(axes, color):
+    return [line for line in axes.lines if line.get_color() == color]
+
+
+def test_every_run_is_a_dot_at_its_accuracy():
+    figure = seeds.plot_seeds(runs_of("a", [0.70, 0.72, 0.71], 0.695))
+    (dots,) = lines_of(figure.axes[0], style.DATA)
+    assert list(dots.get_xdata()) == [0.70, 0.72, 0.71]
+
+
+def test_the_book_s_line_stands_at_the_published_value_and_is_vermilion():
+    figure = seeds.plot_seeds(runs_of("a", [0.70, 0.72], 0.695))
+    (line,) = lines_of(figure.axes[0], "#d55e00")
+    assert list(line.get_xdata()) == [0.695, 0.695]
+    assert "the book 69.5%" in words_of(figure)
+
+
+def test_a_recipe_without_a_published_figure_has_no_line():
+    figure = seeds.plot_seeds(runs_of("a", [0.70, 0.72]))
+    assert not lines_of(figure.axes[0], style.POINTED_AT)
+
+
+def test_the_band_reaches_over_what_is_expected_and_is_explained_only_where_there_is_one():
+    with_band = seeds.plot_seeds(runs_of("a", [0.70, 0.72], 0.695, low=0.65, high=0.77))
+    (band,) = with_band.axes[0].collections
+    across = band.get_paths()[0].vertices[:, 0]
+    assert (across.min(), across.max()) == (0.65, 0.77)
+    assert any("95%" in words for words in words_of(with_band))
+    without = seeds.plot_seeds(runs_of("a", [0.70, 0.72], 0.695))
+    assert not without.axes[0].collections
+    assert not any("95%" in words for words in words_of(without))
+
+
+def test_recipes_on_other_pictures_have_a_scale_of_their_own():
+    both = pd.concat([runs_of("a", [0.99, 0.991]), runs_of("b", [0.7, 0.72], data="pets")])
+    low, high = seeds.plot_seeds(both).axes[0].get_xlim()
+    assert 0.98 < low < 0.99 < 0.991 < high < 1
+
+
+def test_each_row_says_what_it_is_how_many_runs_and_their_mean():
+    title = "Cats vs dogs, second edition, augmented"
+    words = words_of(seeds.plot_seeds(runs_of(title, [0.70, 0.74])))
+    assert "Cats vs dogs, second edition" in words
+    assert "augmented, 2 runs, test accuracy" in words
+    assert "mean 72.00%" in words
+
+
+def test_without_a_run_there_is_nothing_to_draw():
+    with pytest.raises(ValueError, match="no run"):
+        seeds.plot_seeds(runs_of("a", []))
+
+
+def test_the_printed_curve_lies_over_the_band_of_all_seeds():
+    curves = [
+        pd.DataFrame({"epoch": [1, 2], "accuracy": [low, 0.98], "loss": [0.2, 0.1]})
+        for low in (0.93, 0.95, 0.96)
+    ]
+    figure = seeds.plot_printed_curves(curves, [0.944, 0.9855], [0.1766, 0.0462])
+    for axes, printed in zip(figure.axes, ([0.944, 0.9855], [0.1766, 0.0462]), strict=True):
+        (line,) = lines_of(axes, style.POINTED_AT)
+        assert list(line.get_ydata()) == printed
+        assert len(axes.collections) == 1
+    assert "line: median of 3 seeds, band: lowest to highest" in words_of(figure)
