@@ -24,6 +24,7 @@ from chollet_cnn.errors import UserError, run_door
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 TABLE = re.compile(r"(<!-- table -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
+SPEED = re.compile(r"(<!-- speed -->\n).*?(\n<!-- end of speed -->)", re.DOTALL)
 
 
 def record(path: str) -> None:
@@ -51,7 +52,9 @@ def write_table() -> None:
     readme = ROOT / "README.md"
     rows = recorded()
     table = claims.markdown_table(rows[rows["seed"] == 0])
-    readme.write_text(TABLE.sub(lambda marks: marks[1] + table + marks[2], readme.read_text()))
+    speed = (RESULTS / "benchmark.md").read_text().strip()
+    text = TABLE.sub(lambda marks: marks[1] + table + marks[2], readme.read_text())
+    readme.write_text(SPEED.sub(lambda marks: marks[1] + speed + marks[2], text))
     claims.write(RESULTS)
 
 

@@ -96,3 +96,12 @@ def test_a_changed_run_changes_what_results_readme_says(recorded, compared):
 def test_the_figures_of_many_seeds_are_drawn_where_there_are_many(recorded):
     drawn = (ROOT / "results" / "figures" / "seeds.png").is_file()
     assert drawn == (recorded["recipe"].value_counts().max() > 1)
+
+
+def test_the_readme_s_table_of_speeds_is_the_benchmark_s():
+    readme = (ROOT / "README.md").read_text()
+    table = re.search(r"<!-- speed -->\n(.*?)\n<!-- end of speed -->", readme, re.DOTALL)[1]
+    assert table == (ROOT / "results" / "benchmark.md").read_text().strip()
+    measured = pd.read_csv(ROOT / "results" / "benchmark.csv")
+    for (recipe, contender), runs in measured.groupby(["recipe", "contender"]):
+        assert f"| {recipe} | {contender} | {runs['epoch_seconds'].median():.1f} (" in table
