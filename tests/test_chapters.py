@@ -162,8 +162,8 @@ def test_one_seed_is_not_taken_for_an_answer():
 
 def recorded(folder, accuracies):
     rows = [
-        {"recipe": "mnist-first-edition", "seed": seed, "data": "MNIST", "data_note": None,
-         "test_accuracy": accuracy, "val_accuracy": None}
+        {"recipe": "mnist-first-edition", "seed": seed, "backend": "tensorflow", "device": "cpu",
+         "data": "MNIST", "data_note": None, "test_accuracy": accuracy, "val_accuracy": None}
         for seed, accuracy in enumerate(accuracies)
     ]  # fmt: skip
     pd.DataFrame(rows).to_csv(folder / "runs.csv", index=False)
@@ -173,7 +173,7 @@ def recorded(folder, accuracies):
 def test_each_recorded_seed_is_a_dot_and_the_book_a_stroke(tmp_path):
     chapter = recorded(tmp_path, [0.9902, 0.9915, 0.9921])
     (picture,) = chapter.pictures
-    stroke, dots = picture.figure.axes[0].lines
+    dots, stroke = picture.figure.axes[0].lines
     assert list(dots.get_xdata()) == [0.9902, 0.9915, 0.9921]
     assert list(stroke.get_xdata()) == [0.9913, 0.9913]
     assert list(picture.numbers["seed"]) == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Figures that only the page has: a window with depth, what weighs in a network, dots of seeds."""
+"""Figures that only the page has: a window with depth, and what weighs in a network."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from chollet_cnn import style
 from chollet_cnn.concepts.figures import grids
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CHANNELS = ("red", "green", "blue")
-LINE = 0.85
-"""Inches that a recipe takes among the dots of seeds."""
 TINTS = ((0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.0, 0.45, 0.7))
 
 
@@ -91,62 +87,3 @@ def plot_where_weights_are(networks: Mapping[str, Sequence[tuple[str, int]]]) ->
             down += 0.3
         down += 0.25
     return figure
-
-
-def plot_seeds(rows: pd.DataFrame) -> Figure:
-    """Draw each recorded run as a dot, a line a recipe, with the book's figure as a stroke.
-
-    Recipes with the same pictures share a scale: a tenth of a point is much on digits and nothing
-    on cats and dogs.
-
-    Args:
-        rows: ``data``, ``title``, ``accuracy`` and ``book``, a row a run.
-    """
-    panels = [panel for _, panel in rows.groupby("data", sort=False)]
-    heights = [LINE * panel["title"].nunique() for panel in panels]
-    figure = grids.sheet(
-        0.3 + sum(heights) + 0.62 * len(panels),
-        "Each dot is a run, each stroke the book's figure",
-    )
-    top = 0.6
-    for panel, height in zip(panels, heights, strict=True):
-        low, high = _round_limits([*panel["accuracy"], *panel["book"]])
-        axes = grids.place(figure, 2.75, top, 3.4, height, str(panel["data"].iloc[0]))
-        axes.set(xlim=(low, high), ylim=(panel["title"].nunique() - 0.5, -0.5))
-        ticks = np.linspace(low, high, 5)
-        axes.set_xticks(ticks, [f"{100 * tick:.4g}%" for tick in ticks], fontsize=grids.SMALL)
-        axes.grid(axis="x", color="0.9")
-        axes.set_axisbelow(True)
-        axes.tick_params(length=0)
-        for line, (title, own) in enumerate(panel.groupby("title", sort=False)):
-            _draw_dots(axes, line, own)
-            middle = top + LINE * (line + 0.5)
-            grids.write(figure, grids.EDGE, middle, title)
-            count = f"{len(own)} run" + "s" * (len(own) > 1)
-            options = {"color": style.GREY, "fontsize": grids.SMALL}
-            grids.write(figure, grids.EDGE, middle + 0.18, count, **options)
-        top += height + 0.62
-    return figure
-
-
-def _draw_dots(axes: Axes, line: int, runs: pd.DataFrame) -> None:
-    """Draw the runs of one recipe as dots, with their mean below and the book's stroke above."""
-    mean, book = runs["accuracy"].mean(), runs["book"].iloc[0]
-    spread = np.linspace(-0.12, 0.12, len(runs)) if len(runs) > 1 else np.zeros(1)
-    axes.plot([book, book], [line - 0.22, line + 0.22], color=style.POINTED_AT, lw=2.2)
-    axes.plot(runs["accuracy"], line + spread, "o", color=style.DATA, ms=8, alpha=0.8)
-    words = "mean " if len(runs) > 1 else ""
-    for text, x, y, align, color in (
-        (f"book {book:.2%}", book, line - 0.26, "bottom", style.POINTED_AT),
-        (f"{words}{mean:.2%}", mean, line + 0.26, "top", style.DATA),
-    ):
-        axes.text(x, y, text, ha="center", va=align, fontsize=grids.SMALL, color=color)
-
-
-def _round_limits(values: list[float]) -> tuple[float, float]:
-    """Return round numbers around some shares, a quarter of their spread or a point away."""
-    room = max(0.25 * (max(values) - min(values)), 0.01 if max(values) < 0.95 else 0.002)
-    step = 0.04 if room > 0.009 else 0.002
-    low = np.floor((min(values) - room) / step) * step
-    high = np.ceil((max(values) + room) / step) * step
-    return float(low), float(high)
