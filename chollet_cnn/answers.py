@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from chollet_cnn.claims import Slip
+    from chollet_cnn.recorded import Records
 
 QUANTITIES = {
     "test_accuracy": "test accuracy",
@@ -39,32 +40,35 @@ GROUPS = {
 }
 
 
-def renewed(text: str, rows: pd.DataFrame, compared: pd.DataFrame, slips: Iterable[Slip]) -> str:
+def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable[Slip]) -> str:
     """Return ``results/README.md`` with everything that was measured written anew.
 
     Args:
         text: the file as it is.
-        rows: ``results/runs.csv``.
+        records: what ``results/`` holds.
         compared: what :func:`chollet_cnn.claims.compare` made of it.
         slips: what the texts say and is not so.
 
     Raises:
         UserError: if one of the marks is missing.
     """
+    rows = records.runs
     whole = compared[compared["epoch"].isna()]
-    curve = compared[compared["epoch"].notna()]
+    by_epoch = compared[compared["epoch"].notna()]
     parts = {
         "measured": measured(rows),
         "rule": spread.rule(),
         "answer": answer(whole),
-        "curve answer": answer(curve),
+        "curve": curve(by_epoch, records.curves),
         "slips": "\n".join(
             f"- {slip.where[0].upper()}{slip.where[1:]} says {slip.says}; but {slip.fact}."
             for slip in slips
         ),
         "table": table(whole),
-        "curve table": table(curve),
+        "curve table": table(by_epoch),
         "no figure": without_figure(rows, set(compared["recipe"])),
+        "whose spread": whose_spread(rows, records.held),
+        "choice": choice_of_epoch(rows),
     }
     for name, part in parts.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
@@ -106,6 +110,53 @@ def answer(compared: pd.DataFrame) -> str:
         lines += [f"- {sentence(claim, several)}" for claim in found.to_dict("records")]
         lines += [""] if len(found) else []
     return "\n".join(lines).rstrip()
+
+
+def curve(compared: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Lay a printed learning curve beside the same epochs of our runs, with their test figures.
+
+    Args:
+        compared: what :func:`chollet_cnn.claims.compare` gives of figures of single epochs.
+        curves: what :func:`chollet_cnn.recorded.read_curves` gives.
+    """
+    own = ["recipe", "backend", "device"]
+    parts = []
+    for (name, backend, device), claims in compared[compared["n"] > 0].groupby(own):
+        ours = curves[(curves[own] == [name, backend, device]).all(axis=1)]
+        printed = claims.set_index(["quantity", "epoch"])["published"]
+        lines = [
+            "| epoch | training accuracy, the book | ours | training loss, the book | ours | "
+            "test accuracy, ours | test loss, ours |",
+            "|--:|" + "--:|" * 6,
+        ]
+        for epoch, there in ours.groupby("epoch"):
+            cells = [str(epoch)]
+            for quantity in ("accuracy", "loss"):
+                cells += [_shown(quantity)(printed.get((quantity, epoch)))]
+                cells += [_middle(there[quantity], quantity)]
+            cells += [
+                _middle(there[f"val_{quantity}"], quantity) for quantity in ("accuracy", "loss")
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        found = [
+            f"{count} {'lies' if count == 1 else 'lie'} {verdict}"
+            for verdict in spread.VERDICTS
+            if (count := int((claims["verdict"] == verdict).sum()))
+        ]
+        seeds = ours["seed"].nunique()
+        parts += [
+            f"{recipes.get(name).title}, {seeds} seeds ({backend}, {device}), means and the lowest "
+            f"to the highest. Of the {len(claims)} printed figures {', '.join(found)}.",
+            "",
+            *lines,
+            "",
+        ]
+    return "\n".join(parts).strip() or "No such run yet."
+
+
+def _middle(values: pd.Series, quantity: str) -> str:
+    show = _shown(quantity)
+    return f"{show(values.mean())} ({show(values.min())} to {show(values.max())})"
 
 
 def sentence(claim: dict[str, object], several: bool = False) -> str:
@@ -176,6 +227,64 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
             title = recipes.get(name).title
             lines.append(f"- {title} ({seeds}, {backend}, {device}): {of.mean:.2%}{width}")
     return "\n".join(lines) or "No such recipe has a run yet."
+
+
+def whose_spread(rows: pd.DataFrame, held: pd.DataFrame) -> str:
+    """Say how far runs lie apart if only their starting weights, or only their order, differ."""
+    heads = ("recipe", "from run to run", "seeds", "mean", "standard deviation", "95%")
+    lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|"]
+    sums = []
+    own = ["recipe", "backend", "device"]
+    for (name, backend, device), alike in held.groupby(own) if len(held) else ():
+        same = (rows[own] == [name, backend, device]).all(axis=1)
+        # With the weights, or the order, of seed 0, seed 0 is the run that it always is.
+        zero = rows.loc[same & (rows["seed"] == 0), "test_accuracy"]
+        varied = {
+            "everything differs": rows.loc[same, "test_accuracy"],
+            "the order differs, the starting weights are seed 0's": [
+                *zero, *alike.loc[alike["held"] == "weights", "test_accuracy"],
+            ],
+            "the starting weights differ, the order is seed 0's": [
+                *zero, *alike.loc[alike["held"] == "order", "test_accuracy"],
+            ],
+        }  # fmt: skip
+        measured = {what: spread.of(values) for what, values in varied.items()}
+        for what, runs in measured.items():
+            low, high = (100 * limit for limit in spread.sd_interval(runs))
+            lines.append(
+                f"| {recipes.get(name).title} ({backend}, {device}) | {what} | {runs.n} | "
+                f"{runs.mean:.2%} | {100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} |"
+            )
+        everything, order, weights = (100 * runs.sd for runs in measured.values())
+        sums.append(
+            f"{recipes.get(name).title}: were the two causes apart from each other, their squares "
+            f"would add up, to {math.hypot(order, weights):.3f} points; both together give "
+            f"{everything:.3f}."
+        )
+    return "\n".join([*lines, "", *sums]) if sums else "No such run yet."
+
+
+def choice_of_epoch(rows: pd.DataFrame) -> str:
+    """Say how far testing the epoch of the lowest validation loss moves the test accuracy."""
+    lines = []
+    for name, recipe in recipes.RECIPES.items():
+        chosen = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
+        own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
+        for (backend, device), runs in own.groupby(["backend", "device"]) if chosen else ():
+            moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
+            seeds = "one run" if moved.n == 1 else f"{moved.n} seeds"
+            width = f" on average, from {moved.min:+.2f} to {moved.max:+.2f}" if moved.n > 1 else ""
+            lines.append(
+                f"- {recipe.title} ({seeds}, {backend}, {device}): {moved.mean:+.2f} points"
+                f"{width}; {_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest "
+                "validation loss"
+            )
+    return "\n".join(lines) or "No such run yet."
+
+
+def _epochs(numbers: Iterable[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"epoch {low}" if low == high else f"epochs {low} to {high}"
 
 
 def _cells(claim: dict[str, object]) -> dict[str, str]:

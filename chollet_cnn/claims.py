@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,11 @@ class Claim:
     """The last place that is given: 0.01 for 71%, which stands for 70.5% to 71.5%."""
     epoch: int | None = None
     """The epoch that it was printed after, or None where it speaks of the whole run."""
+
+    @property
+    def places(self) -> int:
+        """How many places a share has that is written in percent: 1 for 69.5%."""
+        return round(-math.log10(self.step)) - 2
 
 
 # What notebook 5.1 of the first edition prints for mnist-first-edition while it trains, by epoch.
@@ -101,37 +107,38 @@ def published(recipe: str) -> Claim | None:
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
-    """Return recorded runs as the README's table, one line a run, in the order of the recipes.
+    """Return recorded runs as the README's table, one line a recipe, in the order of the recipes.
 
     Args:
-        rows: ``results/runs.csv``, the columns that :func:`chollet_cnn.recorded.row` gives.
+        rows: ``results/runs.csv``, the columns that :func:`chollet_cnn.recorded.row` gives; runs of
+            one backend and kind of device.
     """
-    lines = [
-        "| recipe | seed | test accuracy | validation accuracy | the book | difference | time "
-        "| machine |",
-        "|---|--:|--:|--:|--:|--:|--:|---|",
-    ]
-    order = {name: place for place, name in enumerate(recipes.RECIPES)}
-    for run in rows.sort_values(
-        ["recipe", "seed"], key=lambda c: c.map(order.get) if c.name == "recipe" else c
-    ).to_dict("records"):
-        claim = published(run["recipe"])
-        validated = run["val_accuracy"] == run["val_accuracy"]  # NaN where there is none
-        book = difference = ""
+    from chollet_cnn import spread
+
+    heads = "recipe", "the book", "runs", "mean", "lowest to highest", "the book's figure lies"
+    lines = [f"| {' | '.join(heads)} | one run takes |", "|---|--:|--:|--:|--:|---|--:|"]
+    for name in recipes.RECIPES:
+        own, claim = rows[rows["recipe"] == name], published(name)
+        if own.empty:
+            continue
+        quantity = claim.quantity if claim else "test_accuracy"
+        runs = spread.of(own[quantity])
+        book = verdict = ""
         if claim:
-            where = {"test_accuracy": "test", "val_accuracy": "validation"}[claim.quantity]
-            book = f"{claim.value:.2%} {where}"
-            difference = f"{100 * (run[claim.quantity] - claim.value):+.2f}"
-        lines.append(
-            f"| {run['recipe']} | {run['seed']} | {run['test_accuracy']:.2%} | "
-            f"{format(run['val_accuracy'], '.2%') if validated else ''} | {book} | {difference} | "
-            f"{_minutes(run['seconds'])} | {run['machine']}, {run['backend']} |"
-        )
+            book = f"{claim.value:.{claim.places}%}"
+            verdict = spread.verdict(claim.value, claim.step / 2, runs)
+        split = "" if quantity == "test_accuracy" else " (validation)"
+        between = f"{runs.min:.2%} to {runs.max:.2%}" if runs.n > 1 else ""
+        cells = (
+            name, book + split * bool(book), str(runs.n), f"{runs.mean:.2%}{split}", between,
+            verdict, _minutes(own["seconds"].median()),
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def pictures(recipe: str, quantity: str) -> int | None:
@@ -263,12 +270,12 @@ def write(results: Path = recorded.RESULTS) -> None:
     """Write ``results/claims.csv`` and the measured part of ``results/README.md``."""
     from chollet_cnn import answers
 
-    rows = recorded.read_runs(results)
-    compared = compare(rows, recorded.read_curves(rows, results))
+    records = recorded.read(results)
+    compared = compare(records.runs, records.curves)
     compared.to_csv(results / "claims.csv", index=False)
     readme = results / "README.md"
     if readme.is_file():
-        readme.write_text(answers.renewed(readme.read_text(), rows, compared, SLIPS))
+        readme.write_text(answers.renewed(readme.read_text(), records, compared, SLIPS))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -291,11 +298,11 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     options = _parser().parse_args(argv)
-    rows = recorded.read_runs(options.results)
+    records = recorded.read(options.results)
 
     from chollet_cnn import answers
 
-    print(answers.plain_table(compare(rows, recorded.read_curves(rows, options.results))))
+    print(answers.plain_table(compare(records.runs, records.curves)))
     if options.write:
         write(options.results)
     return 0

@@ -12,6 +12,7 @@ import math
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -159,7 +160,8 @@ def environment() -> dict[str, object]:
         | {name: found for name in packages if (found := _version(name))},
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": _cores(),
+        "processor_kind": processor_kind(),
+        "cores": cores(),
         "threads": _threads(),
     }
 
@@ -171,7 +173,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use, which can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -187,12 +189,27 @@ def _threads() -> int:
         import tensorflow as tf
 
         chosen = tf.config.threading.get_intra_op_parallelism_threads()
-        return chosen or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or _cores()
+        return chosen or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or cores()
     if backend == "torch":
         import torch
 
         return torch.get_num_threads()
-    return _cores()
+    return cores()
+
+
+def processor_kind() -> str:
+    """Return this processor's family, model and stepping as Linux gives them, else nothing.
+
+    A virtual machine often names its processor by the brand alone, and one brand name covers
+    several kinds whose instructions, and so whose last bits, differ.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n", 1)[0].splitlines()
+    except OSError:
+        return ""
+    facts = {name.strip(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
+    names = {"cpu family": "family", "model": "model", "stepping": "stepping"}
+    return ", ".join(f"{names[name]} {facts[name]}" for name in names if name in facts)
 
 
 def _processor() -> str:

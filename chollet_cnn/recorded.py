@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 RESULTS = Path(chollet_cnn.__file__).parents[1] / "results"
 """What was measured; a checkout has it, an installed package has not."""
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "seconds")
+FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
 
 
 def row(run: Run) -> dict[str, object]:
@@ -34,6 +35,7 @@ def row(run: Run) -> dict[str, object]:
         "machine": f"{environment['processor']}, {environment['threads']} threads"
         if environment["device"] == "cpu"
         else environment["device_name"],
+        "processor_kind": environment.get("processor_kind", ""),
         "versions": "; ".join(f"{name} {versions[name]}" for name in keep),
         "data": environment["data"]["dataset"],
         "data_note": environment["data"].get("note", ""),
@@ -43,6 +45,7 @@ def row(run: Run) -> dict[str, object]:
         "best_epoch": metrics["best_epoch"],
         "test_accuracy": metrics["test_accuracy"],
         "test_loss": metrics["test_loss"],
+        "last_epoch_test_accuracy": metrics.get("last_epoch_test_accuracy"),
         "val_accuracy": metrics["val_accuracy"],
         "val_loss": metrics["val_loss"],
         "seconds": metrics["train_seconds"],
@@ -55,28 +58,23 @@ def history_name(row: dict[str, object]) -> str:
     return f"{row['recipe']}-seed-{row['seed']}-{row['backend']}-{row['device']}.csv"
 
 
+def outcome(run: Run) -> dict[str, object]:
+    """Return what is recorded of a finished run, free of the folder that the run lies in.
+
+    Returns:
+        ``row``, its row of ``results/runs.csv``; ``history``, the text of its ``history.csv``;
+        ``changed``, what was not as its recipe has it.
+    """
+    history = (run.path / "history.csv").read_text(encoding="utf-8")
+    return {"row": row(run), "history": history, "changed": run.config["changed"]}
+
+
 def as_record(run: Run) -> dict[str, object]:
     """Return a finished run as a row that holds its learning curve too, as ``quick.csv`` has it."""
     return row(run) | {
-        "processor_kind": processor_kind(),
         "test_pictures": run.metrics["test_pictures"],
         "history": curve_as_text(run.history),
     }
-
-
-def processor_kind() -> str:
-    """Return this processor's family, model and stepping as Linux gives them, else nothing.
-
-    A virtual machine often names its processor by the brand alone, and one brand name covers
-    several kinds whose instructions, and so whose last bits, differ.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n", 1)[0].splitlines()
-    except OSError:
-        return ""
-    facts = {name.strip(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
-    names = {"cpu family": "family", "model": "model", "stepping": "stepping"}
-    return ", ".join(f"{names[name]} {facts[name]}" for name in names if name in facts)
 
 
 def curve_as_text(curve: pd.DataFrame) -> str:
@@ -89,6 +87,24 @@ def curve_as_text(curve: pd.DataFrame) -> str:
     return json.dumps([[int(epoch), *map(float, values)] for epoch, *values in epochs])
 
 
+@dataclass(frozen=True)
+class Records:
+    """The tables of ``results/``: what all that is said there is made from."""
+
+    runs: pd.DataFrame
+    """``runs.csv``, see :func:`read_runs`."""
+    held: pd.DataFrame
+    """``held.csv``, see :func:`read_held`."""
+    curves: pd.DataFrame
+    """The learning curves of the runs, see :func:`read_curves`."""
+
+
+def read(results: Path = RESULTS) -> Records:
+    """Return everything that is recorded of whole runs."""
+    rows = read_runs(results)
+    return Records(rows, read_held(results), read_curves(rows, results))
+
+
 def read_runs(results: Path = RESULTS) -> pd.DataFrame:
     """Return ``results/runs.csv``, one row a run, every bit of its numbers as it was written.
 
@@ -97,6 +113,20 @@ def read_runs(results: Path = RESULTS) -> pd.DataFrame:
     """
     way = "a checkout of the repository has it, --results names another folder with recorded runs"
     return _read(results / "runs.csv", way)
+
+
+def read_held(results: Path = RESULTS) -> pd.DataFrame:
+    """Return ``results/held.csv``: runs that had the weights or the order of seed 0.
+
+    Its columns are those of ``runs.csv`` and ``held``, ``weights`` or ``order``. Without such runs
+    it has no rows.
+    """
+    import pandas as pd
+
+    path = results / "held.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=["held", "recipe", "seed", "backend", "test_accuracy"])
+    return _read(path, "scripts/run_seeds.py --hold makes it anew")
 
 
 def read_quick(results: Path = RESULTS) -> pd.DataFrame:

@@ -96,6 +96,27 @@ def of(values: Iterable[float]) -> Spread:
     )  # fmt: skip
 
 
+def sd_interval(runs: Spread) -> tuple[float, float]:
+    """Return between which values the standard deviation of endlessly many runs lies.
+
+    It does so 95 times in 100, if runs are normally distributed; NaN with fewer than two runs. The
+    interval is wide: with ten runs the true value may be half as large again.
+
+    Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.2.3.1.
+
+    >>> [round(limit, 2) for limit in sd_interval(of([1, 2, 3, 4, 5]))]
+    [0.95, 4.54]
+    """
+    from scipy import stats
+
+    if runs.n < 2:
+        return math.nan, math.nan
+    squares, tail = (runs.n - 1) * runs.sd**2, (1 - COVERAGE) / 2
+    limits = (stats.chi2.ppf(share, runs.n - 1) for share in (1 - tail, tail))
+    low, high = (math.sqrt(squares / limit) for limit in limits)
+    return low, high
+
+
 def share_below(value: float, runs: Spread) -> float:
     """Return the share of new runs, 0..1, that is expected to stay below a value.
 

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chollet_cnn import claims, devices, recipes, runs, summary
 from chollet_cnn.errors import UserError, run_door
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 100
 
 
+class Seeds(NamedTuple):
+    """What decides the randomness of a run: one seed, unless a part is given another."""
+
+    run: int
+    weights: int
+    order: int
+
+
 def train(
     recipe: str = recipes.DEFAULT,
     *,
@@ -39,6 +47,8 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     seed: int = 0,
+    weights_seed: int | None = None,
+    order_seed: int | None = None,
     out: str | Path = "runs",
     device: str = "auto",
     precision: str = "float32",
@@ -60,6 +70,9 @@ def train(
         batch_size: pictures in a training batch, other than the recipe's.
         learning_rate: other than the recipe's.
         seed: decides the starting weights, the order of the pictures, dropout and augmentation.
+        weights_seed: another seed for the starting weights alone, to tell what they do from what
+            the order does.
+        order_seed: another seed for the order of the pictures alone.
         out: the run lies in ``out/<recipe>/seed-<seed>/``.
         device: ``auto``, ``cpu`` or ``gpu``.
         precision: ``float32``, or ``bfloat16`` to compute with 16 bits and keep the weights in 32;
@@ -75,8 +88,7 @@ def train(
     """
     asked = recipes.get(recipe)
     plan = _changed(asked, epochs, batch_size, learning_rate)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise UserError(f"--seed is a whole number from 0 to 4294967295, not {seed}")
+    seeds = _seeds(seed, weights_seed, order_seed)
     if tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard needs TensorBoard; install it: pip install tensorboard")
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
@@ -105,7 +117,7 @@ def train(
             "seed": seed,
             "dataset": data.title,
             "classes": list(data.classes),
-            "changed": _differences(asked, plan, data, precision),
+            "changed": _differences(asked, plan, data, precision) | _other_seeds(seeds),
             "precision": precision,
             "watched": "validation set" if data.validation else "test set",
             "settings": dataclasses.asdict(plan),
@@ -121,13 +133,13 @@ def train(
     say(summary.opening(plan, config, environment, path))
 
     with chosen.scope(), devices.precision(precision):
-        return _fit(plan, data, seed, chosen.kind, path, config, tensorboard, quiet)
+        return _fit(plan, data, seeds, chosen.kind, path, config, tensorboard, quiet)
 
 
 def _fit(
     plan: Recipe,
     data: Dataset,
-    seed: int,
+    seeds: Seeds,
     device: str,
     path: Path,
     config: dict,
@@ -138,8 +150,8 @@ def _fit(
     from chollet_cnn import determinism, fitting
 
     model = build(plan)
-    determinism.set_starting_weights(model, seed)
-    determinism.seed_random_layers(model, seed)
+    determinism.set_starting_weights(model, seeds.weights)
+    determinism.seed_random_layers(model, seeds.run)
     optimizer = make_optimizer(plan)
     steps = fitting.compile_steps(model, optimizer)
     state = [*model.variables, *optimizer.variables]
@@ -155,7 +167,7 @@ def _fit(
     for epoch in range(len(rows), plan.epochs):
         began = time.perf_counter()
         batches = determinism.batches(
-            seed, epoch, len(data.train), plan.batch_size, plan.steps_per_epoch
+            seeds.order, epoch, len(data.train), plan.batch_size, plan.steps_per_epoch
         )
         pictures = sum(map(len, batches)) + len(watched)
         with _progress(f"epoch {epoch + 1}/{plan.epochs}", pictures, quiet) as on_progress:
@@ -180,19 +192,31 @@ def _fit(
         if not quiet:
             print(summary.epoch_line(row, plan, config), flush=True)
 
+    evaluate = evaluation(steps.evaluate, data.test, device)
+    test = last = evaluate()
     if best_weights:
         model.set_weights(best_weights)
-    test = evaluation(steps.evaluate, data.test, device)()
-    run = runs.finish(path, model, _metrics(plan, data, config, rows, test, model))
+        test = evaluate()
+    run = runs.finish(path, model, _metrics(plan, data, config, rows, test, last, model))
     if not quiet:
         print("\n" + summary.table(run))
     return run
 
 
 def _metrics(
-    plan: Recipe, data: Dataset, config: dict, rows: list[dict], test: Score, model: keras.Model
+    plan: Recipe,
+    data: Dataset,
+    config: dict,
+    rows: list[dict],
+    test: Score,
+    last: Score,
+    model: keras.Model,
 ) -> dict[str, object]:
-    """Return what came out of a run, as ``metrics.json`` has it."""
+    """Return what came out of a run, as ``metrics.json`` has it.
+
+    ``test`` is the score of the weights that the recipe tests, ``last`` of those after the last
+    epoch, which can be the same ones.
+    """
     from chollet_cnn import determinism
 
     best = min(rows, key=lambda row: row["val_loss"])
@@ -202,6 +226,7 @@ def _metrics(
     return {
         "test_accuracy": test.accuracy,
         "test_loss": test.loss,
+        "last_epoch_test_accuracy": last.accuracy,
         "val_accuracy": judged["val_accuracy"] if validated else None,
         "val_loss": judged["val_loss"] if validated else None,
         "parameters": model.count_params(),
@@ -282,6 +307,28 @@ def _changed(
         raise UserError(f"--learning-rate is a number above 0, not {learning_rate}")
     asked = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     return dataclasses.replace(recipe, **{k: v for k, v in asked.items() if v is not None})
+
+
+def _seeds(seed: int, weights_seed: int | None, order_seed: int | None) -> Seeds:
+    """Return the seeds of a run, each a whole number that 32 bits hold."""
+    options = {"--seed": seed, "--weights-seed": weights_seed, "--order-seed": order_seed}
+    for option, number in options.items():
+        if number is None and option != "--seed":
+            continue
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**32:
+            raise UserError(f"{option} is a whole number from 0 to 4294967295, not {number}")
+    parts = (seed if number is None else number for number in (weights_seed, order_seed))
+    return Seeds(seed, *parts)
+
+
+def _other_seeds(seeds: Seeds) -> dict[str, dict[str, object]]:
+    """Return which parts of a run have another seed, in the form of :func:`_differences`."""
+    parts = {"weights_seed": seeds.weights, "order_seed": seeds.order}
+    return {
+        name: {"recipe": seeds.run, "run": part}
+        for name, part in parts.items()
+        if part != seeds.run
+    }
 
 
 def _differences(
@@ -372,6 +419,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--batch-size", type=int, metavar="N", help="N pictures in a training batch")
     add("--learning-rate", type=float, metavar="X", help="step size of the optimizer")
     add("--seed", type=int, default=0, metavar="N", help="decides all that is random (default: 0)")
+    add("--weights-seed", type=int, metavar="N", help="another seed for the starting weights")
+    add("--order-seed", type=int, metavar="N", help="another seed for the order of the pictures")
     add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
     add("--device", choices=devices.CHOICES, default="auto", help="default: a GPU if there is one")
     add("--precision", choices=devices.PRECISIONS, default="float32", help="default: float32")

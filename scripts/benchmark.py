@@ -14,8 +14,9 @@ floor    forward and backward passes alone, on one batch that stays in memory
 KERAS_BACKEND=jax or torch measures those backends, on a GPU where the backend sees one.
 
 Every measurement is a process of its own, and the contenders take turns, so that a machine that
-slows down slows them all. Each repeat goes to results/benchmark.csv; medians, ranges and ratios to
-results/benchmark.md and to the screen.
+slows down slows them all. Each repeat goes to results/benchmark.csv, in the place of what was there
+of its recipe; medians, ranges and ratios to the screen and to results/benchmark.md, the first table
+of which the README shows.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, fold
 
 def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -> None:
     """Lay the JPEG files out as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
-    from chollet_cnn.data import archives
+    from chollet_cnn.data import archives, load
 
+    load(recipe.dataset, data_dir, **recipe.data_options)  # so that the decoded ones are cached
     archive, pictures = archives.find(data_dir)
     with archives.reader(archive) as read:
         for picture in pictures:
@@ -81,26 +83,50 @@ def multiply_accumulates(recipe: recipes.Recipe) -> int:
     return int(layer_table(train.build(recipe))["multiply_accumulates"].sum())
 
 
+def summary(rows: pd.DataFrame) -> str:
+    """Return what the README shows: a line a recipe, the runner against each of the others."""
+    heads = (
+        "recipe", "seconds an epoch", "against Keras's `fit`", "the floor against `fit`",
+        "against plain PyTorch", "first step after import", "peak memory",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
+    for recipe, own in rows.groupby("recipe", sort=False):
+        runner = own[own["contender"] == "runner"]
+        cells = (
+            recipe,
+            _range(runner["epoch_seconds"], ".1f"),
+            _ratio(own, "runner", "keras"),
+            _ratio(own, "floor", "keras"),
+            _ratio(own, "runner", "torch"),
+            f"{runner['first_step_after_import'].median():.1f} s",
+            f"{runner['peak_mib'].median():,.0f} MiB",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def table(rows: pd.DataFrame, macs: dict[str, int]) -> str:
     """Return medians and ranges as a Markdown table, a line for each contender of each recipe."""
     lines = [
         "| recipe | contender | seconds an epoch | against keras | against torch | "
-        "pictures a second | share of matrix rate | first epoch | first step | peak memory |",
+        "pictures a second | share of matrix rate | first epoch | first step (after import) | "
+        "peak memory |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for (recipe, contender), runs in rows.groupby(["recipe", "contender"], sort=False):
         of_recipe = rows[rows["recipe"] == recipe]
-        seconds = runs["epoch_seconds"]
-        rate = runs["pictures"].iloc[0] / seconds.median()
+        rate = runs["pictures"].iloc[0] / runs["epoch_seconds"].median()
         # A step is a forward pass and a backward pass that takes about twice the products.
         flops = 2 * 3 * macs[recipe] * rate / 1e9
         share = flops / of_recipe["matrix_product_gflops"].median()
         lines.append(
-            f"| {recipe} | {contender} | {seconds.median():.1f} ({seconds.min():.1f} to "
-            f"{seconds.max():.1f}) | {_ratio(of_recipe, contender, 'keras')} | "
+            f"| {recipe} | {contender} | {_range(runs['epoch_seconds'], '.1f')} | "
+            f"{_ratio(of_recipe, contender, 'keras')} | "
             f"{_ratio(of_recipe, contender, 'torch')} | {rate:,.0f} | "
             f"{'' if np.isnan(share) else f'{share:.0%}'} | {runs['first_epoch'].median():.1f} s | "
-            f"{runs['first_step'].median():.1f} s | {runs['peak_mib'].median():,.0f} MiB |"
+            f"{runs['first_step'].median():.1f} s "
+            f"({runs['first_step_after_import'].median():.1f} s) | "
+            f"{runs['peak_mib'].median():,.0f} MiB |"
         )
     return "\n".join(lines)
 
@@ -108,10 +134,23 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> str:
 def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
     """Return the median ratio of two contenders' seconds, repeat by repeat, with its range."""
     seconds = rows.pivot_table(index="repeat", columns="contender", values="epoch_seconds")
-    if other not in seconds or contender == other:
+    if not {contender, other} <= set(seconds) or contender == other:
         return ""
-    ratio = seconds[contender] / seconds[other]
-    return f"{ratio.median():.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
+    return _range(seconds[contender] / seconds[other], ".2f")
+
+
+def _range(values: pd.Series, places: str) -> str:
+    low, middle, high = (format(f(values), places) for f in (min, np.median, max))
+    return f"{middle} ({low} to {high})"
+
+
+def write(measured: pd.DataFrame, path: Path) -> None:
+    """Write what was measured, and beside it the tables that are made of it."""
+    measured.to_csv(path, index=False)
+    macs = {name: multiply_accumulates(recipes.get(name)) for name in measured["recipe"].unique()}
+    text = f"{summary(measured)}\n\n{table(measured, macs)}\n"
+    path.with_suffix(".md").write_text(text)
+    print(text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -134,10 +173,9 @@ def main(argv: list[str] | None = None) -> int:
     if "torch" in contenders and not find_spec("torch"):
         print("torch is left out: it is not installed (pip install torch)", file=sys.stderr)
         contenders.remove("torch")
-    rows, macs = [], {}
+    rows = []
     for name in options.recipes:
         recipe = recipes.get(name)
-        macs[name] = multiply_accumulates(recipe)
         with tempfile.TemporaryDirectory() as scratch:
             if recipe.dataset != "mnist":
                 lay_out_folders(recipe, options.data_dir, Path(scratch))
@@ -166,10 +204,11 @@ def main(argv: list[str] | None = None) -> int:
                         file=sys.stderr,
                     )
     measured = pd.DataFrame(rows)
-    measured.to_csv(options.out, index=False)
-    text = table(measured, macs)
-    options.out.with_suffix(".md").write_text(text + "\n")
-    print(text)
+    if options.out.is_file():
+        before = pd.read_csv(options.out)
+        before = before[~before["recipe"].isin(options.recipes)]
+        measured = pd.concat([before, measured], ignore_index=True)
+    write(measured, options.out)
     return 0
 
 

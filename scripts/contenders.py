@@ -266,7 +266,6 @@ def main(argv: list[str] | None = None) -> int:
     clock = Clock()
     devices.start_keras()
     clock.imported = time.time()
-    rate = matrix_product_rate() if options.contender in ("floor", "runner") else None
 
     def dataset() -> Dataset:
         return data.load(options.dataset or recipe.dataset, options.data_dir, **recipe.data_options)
@@ -274,6 +273,7 @@ def main(argv: list[str] | None = None) -> int:
     CONTENDERS[options.contender](recipe, dataset, options.epochs, clock)
     # Linux counts in KiB, macOS in bytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rate = matrix_product_rate() if options.contender in ("floor", "runner") else None
     result = {
         "epochs": clock.epochs,
         "first_step": clock.first_step - STARTED,

@@ -1,10 +1,20 @@
 """Train a recipe with many seeds and record every run: what one run gives, only many can tell.
 
 python scripts/run_seeds.py mnist-first-edition mnist-second-edition --seeds 0-9
+python scripts/run_seeds.py mnist-second-edition --seeds 0-9 --hold weights
 
-A seed that results/runs.csv has already is not trained again, so the command can be stopped at any
-time and started again; a run that was cut off goes on from its last finished epoch. Every finished
-run is recorded at once.
+A seed that results/ has already is not trained again, so the command can be stopped at any time and
+started again; a run that was cut off goes on from its last finished epoch. Every finished run is
+recorded at once.
+
+--hold weights gives every run the starting weights of seed 0, so that only the order of the
+pictures differs from run to run (and what dropout and augmentation draw, where there are any);
+--hold order does it the other way round. Such runs go to results/held.csv.
+
+Several runs are trained at once where there are cores for it: each gets two, as the recorded runs
+had, since more would help these small networks little and change the last bits. On a GPU it is one
+run at a time. --cluster hands the runs to a Ray cluster instead (pip install -e ".[cluster]"), to
+the one at the address given or to one started here.
 """
 
 from __future__ import annotations
@@ -15,12 +25,16 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from update_results import RESULTS, record, recorded, write_table
+from update_results import RESULTS, record, write_table
 
-from chollet_cnn import recipes, runs
+from chollet_cnn import determinism, recipes, recorded, runs
 from chollet_cnn.errors import UserError, run_door
+
+CORES_A_RUN = 2
 
 
 def seeds_of(text: str) -> list[int]:
@@ -34,14 +48,65 @@ def seeds_of(text: str) -> list[int]:
     return seeds
 
 
-def missing(names: list[str], seeds: list[int], backend: str) -> list[tuple[str, int]]:
-    """Return the (recipe, seed) pairs that no run is recorded of, seeds of one number together."""
-    done = set()
-    if (RESULTS / "runs.csv").is_file():
-        rows = recorded()
-        of_backend = rows[rows["backend"] == backend]
-        done = set(zip(of_backend["recipe"], of_backend["seed"], strict=True))
-    return [(name, seed) for seed in seeds for name in names if (name, seed) not in done]
+def jobs_left(names: list[str], seeds: list[int], backend: str, hold: str | None) -> list[dict]:
+    """Return what is still to be trained, as arguments of ``train``, runs of one seed together."""
+    whole = recorded.read_runs(RESULTS) if (RESULTS / "runs.csv").is_file() else None
+    found = [whole] if whole is not None else []
+    if hold:
+        held = recorded.read_held(RESULTS)
+        found = [held[held["held"] == hold]]
+        if whole is not None:  # seed 0 with the weights, or the order, of seed 0 is seed 0 itself
+            found.append(whole[whole["seed"] == 0])
+    done = {
+        run
+        for rows in found
+        for run in rows.loc[rows["backend"] == backend, ["recipe", "seed"]].itertuples(
+            index=False, name=None
+        )
+    }
+    return [
+        {"recipe": name, "dataset": recipes.get(name).dataset, "seed": seed}
+        | ({f"{hold}_seed": 0} if hold else {})
+        for seed in seeds
+        for name in names
+        if (name, seed) not in done
+    ]
+
+
+def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dict, dict]]:
+    """Train every job in a process of its own, as a reader would; yield it when it is finished."""
+    threads = str(max(1, determinism.cores() // processes))
+    limits = {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
+    environment = os.environ | (limits if processes > 1 else {})
+
+    def one(job: dict) -> dict:
+        command = [sys.executable, "-m", "chollet_cnn.train", job["recipe"], "--out", out]
+        for name, value in job.items():
+            if name != "recipe":
+                command += [f"--{name.replace('_', '-')}", str(value)]
+        done = subprocess.run([*command, "--resume", "--quiet"], env=environment, check=False)
+        if done.returncode:
+            raise UserError(
+                f"{job['recipe']} with seed {job['seed']} was not trained, for the reason above; "
+                "what was finished is recorded, and the same command goes on"
+            )
+        return recorded.outcome(runs.read(runs.directory(out, job["recipe"], job["seed"])))
+
+    pool = ThreadPoolExecutor(processes)
+    try:
+        waiting = {pool.submit(one, job): job for job in jobs}
+        for finished in as_completed(waiting):
+            yield waiting[finished], finished.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def processes_that_help() -> int:
+    """Return how many runs to train at once: one for every two cores, a single one on a GPU."""
+    ask = "from chollet_cnn import devices as d; d.start_keras(); print(d.choose().kind)"
+    # Asked in another process, since a backend that has looked for a GPU keeps its memory.
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    return 1 if "gpu" in told.stdout else max(1, determinism.cores() // CORES_A_RUN)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,36 +114,60 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("recipes", nargs="+", metavar="RECIPE")
-    parser.add_argument("--seeds", default="0-9", help="such as 0-9 or 1,4,7 (default: 0-9)")
-    parser.add_argument("--out", default="runs", help="where run directories go (default: runs)")
+    add = parser.add_argument
+    add("recipes", nargs="+", metavar="RECIPE")
+    add("--seeds", default="0-9", help="such as 0-9 or 1,4,7 (default: 0-9)")
+    add("--hold", choices=("weights", "order"), help="what all runs are to have of seed 0")
+    add("--out", default="runs", help="where run directories go (default: runs)")
+    add("--processes", type=int, metavar="N", help="runs at once (default: as many as help)")
+    add("--cluster", nargs="?", const="local", metavar="ADDRESS",
+        help="let Ray train them, at this address or started here")  # fmt: skip
     options = parser.parse_args(argv)
     names = [recipes.get(name).name for name in options.recipes]
     seeds = seeds_of(options.seeds)
-    left = missing(names, seeds, os.environ.get("KERAS_BACKEND", "tensorflow"))
+    if options.processes is not None and options.processes < 1:
+        raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    left = jobs_left(names, seeds, backend, options.hold)
     print(f"{len(left)} of {len(names) * len(seeds)} runs are still to be trained", flush=True)
-    seconds: dict[str, list[float]] = {}
-    for number, (name, seed) in enumerate(left, 1):
-        began = time.perf_counter()
-        # A process of its own for each run, as a reader would train it.
-        command = [sys.executable, "-m", "chollet_cnn.train", name, "--dataset"]
-        command += [recipes.get(name).dataset, "--seed", str(seed), "--out", options.out]
-        subprocess.run([*command, "--resume", "--quiet"], check=True)
-        path = runs.directory(options.out, name, seed)
-        record(str(path))
+    if not left:
+        return 0
+    if options.cluster:
+        from cluster import train_on
+
+        finished = train_on(options.cluster, list(left))
+    else:
+        out = f"{options.out}/same-{options.hold}" if options.hold else options.out
+        finished = train_here(list(left), out, options.processes or processes_that_help())
+    began, seconds = time.perf_counter(), {}
+    for number, (job, outcome) in enumerate(finished, 1):
+        record(outcome, options.hold)
         write_table()
-        seconds.setdefault(name, []).append(time.perf_counter() - began)
-        mean = {key: sum(values) / len(values) for key, values in seconds.items()}
-        known = sum(mean.get(later, 0) for later, _ in left[number:])
-        unknown = sum(later not in mean for later, _ in left[number:])
-        more = f" and {unknown} runs of recipes not timed yet" if unknown else ""
-        accuracy = runs.read(path).metrics["test_accuracy"]
-        print(
-            f"{number}/{len(left)} {name} seed {seed}: {accuracy:.2%}; "
-            f"about {known / 60:.0f} min{more} left",
-            flush=True,
-        )
+        left.remove(job)
+        seconds.setdefault(job["recipe"], []).append(outcome["row"]["seconds"])
+        later = time_left(left, seconds, time.perf_counter() - began)
+        accuracy = outcome["row"]["test_accuracy"]
+        print(f"{number}. {job['recipe']} seed {job['seed']}: {accuracy:.2%}; {later}", flush=True)
     return 0
+
+
+def time_left(left: list[dict], seconds: dict[str, list[float]], elapsed: float) -> str:
+    """Say how long the runs that are left will take, going by the finished ones of each recipe.
+
+    Args:
+        left: the jobs that are left.
+        seconds: how long the finished runs of each recipe took.
+        elapsed: seconds since the first of them was begun, fewer than their sum if several are
+            trained at once.
+    """
+    if not left:
+        return "none left"
+    at_once = sum(map(sum, seconds.values())) / elapsed
+    known = [job["recipe"] for job in left if job["recipe"] in seconds]
+    minutes = sum(sum(seconds[name]) / len(seconds[name]) for name in known) / at_once / 60
+    unknown = len(left) - len(known)
+    more = f" and {unknown} runs of recipes not timed yet" if unknown else ""
+    return f"{len(left)} left, about {minutes:.0f} min{more}"
 
 
 if __name__ == "__main__":

@@ -9,14 +9,12 @@ recipe was changed, or that used the embedded digits, is refused: results/ holds
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import claims, runs, style
-from chollet_cnn import recorded as results_folder
+from chollet_cnn import claims, recorded, runs, style
 from chollet_cnn.analysis import seeds
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.errors import UserError, run_door
@@ -27,32 +25,48 @@ TABLE = re.compile(r"(<!-- table -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
 SPEED = re.compile(r"(<!-- speed -->\n).*?(\n<!-- end of speed -->)", re.DOTALL)
 
 
-def record(path: str) -> None:
-    """Add a run to results/runs.csv and keep its learning curve; a repeated run replaces itself."""
-    run = runs.read(path)
-    if run.config["changed"]:
-        raise UserError(f"{path} changed its recipe; results/ records the book's recipes only")
-    row = results_folder.row(run)
+def record(outcome: dict, held: str | None = None) -> None:
+    """Add a finished run to results/; a repeated run takes its own place.
+
+    Args:
+        outcome: what :func:`chollet_cnn.recorded.outcome` gives.
+        held: ``weights`` or ``order`` where the run had those of another seed; it goes to held.csv.
+
+    Raises:
+        UserError: if something else was changed: results/ holds the book's recipes only.
+    """
+    row, changed = outcome["row"], set(outcome["changed"])
+    if changed - ({f"{held}_seed"} if held else set()):
+        raise UserError(
+            f"the run of {row['recipe']} with seed {row['seed']} changed its recipe "
+            f"({', '.join(sorted(changed))}); results/ records the book's recipes only"
+        )
     same = ["recipe", "seed", "backend", "device"]
+    if held:
+        row = {"held": held, **row}
+        same = ["held", *same]
     rows = pd.DataFrame([row])
-    if (RESULTS / "runs.csv").is_file():
-        rows = pd.concat([recorded(), rows]).drop_duplicates(same, keep="last")
-    rows.sort_values(same).to_csv(RESULTS / "runs.csv", index=False)
-    curve = RESULTS / "histories" / results_folder.history_name(row)
-    shutil.copyfile(run.path / "history.csv", curve)
+    table = RESULTS / ("held.csv" if held else "runs.csv")
+    if table.is_file():
+        before = recorded.read_held(RESULTS) if held else recorded.read_runs(RESULTS)
+        rows = pd.concat([before, rows]).drop_duplicates(same, keep="last")
+    rows.sort_values(same).to_csv(table, index=False)
+    if not held:
+        curve = RESULTS / "histories" / recorded.history_name(row)
+        curve.write_text(outcome["history"])
 
 
-def recorded() -> pd.DataFrame:
-    """Return results/runs.csv."""
-    return results_folder.read_runs(RESULTS)
+def on_tensorflow_and_cpu() -> pd.DataFrame:
+    """Return the recorded runs of the default kind; runs of different kinds are never mixed."""
+    rows = recorded.read_runs(RESULTS)
+    return rows[(rows["backend"] == "tensorflow") & (rows["device"] == "cpu")]
 
 
 def write_table() -> None:
     """Write the README's table of runs, results/claims.csv and results/README.md."""
     readme = ROOT / "README.md"
-    rows = recorded()
-    table = claims.markdown_table(rows[rows["seed"] == 0])
-    speed = (RESULTS / "benchmark.md").read_text().strip()
+    table = claims.markdown_table(on_tensorflow_and_cpu())
+    speed = (RESULTS / "benchmark.md").read_text().split("\n\n")[0]
     text = TABLE.sub(lambda marks: marks[1] + table + marks[2], readme.read_text())
     readme.write_text(SPEED.sub(lambda marks: marks[1] + speed + marks[2], text))
     claims.write(RESULTS)
@@ -80,8 +94,7 @@ def draw_figure() -> None:
 
 def draw_seeds() -> None:
     """Draw what only several seeds show: how far runs lie apart, beside the book's figures."""
-    rows = recorded()
-    rows = rows[(rows["backend"] == "tensorflow") & (rows["device"] == "cpu")]
+    rows = on_tensorflow_and_cpu()
     if rows["recipe"].value_counts().max() < 2:
         return
     figure = seeds.plot_seeds(claims.accuracies(rows))
@@ -95,13 +108,13 @@ def draw_seeds() -> None:
 
 def _curve(recipe: str, seed: int) -> pd.DataFrame:
     row = {"recipe": recipe, "seed": seed, "backend": "tensorflow", "device": "cpu"}
-    return pd.read_csv(RESULTS / "histories" / results_folder.history_name(row))
+    return pd.read_csv(RESULTS / "histories" / recorded.history_name(row))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     for path in sys.argv[1:] if argv is None else argv:
-        record(path)
+        record(recorded.outcome(runs.read(path)))
     write_table()
     draw_figure()
     draw_seeds()

@@ -35,6 +35,24 @@ def test_ratios_are_taken_repeat_by_repeat(script):
     assert script("benchmark")._ratio(rows, "runner", "torch") == ""
 
 
+def test_the_summary_has_a_line_a_recipe_and_leaves_open_what_was_not_measured(script):
+    rows = pd.DataFrame(
+        {
+            "recipe": ["a"] * 3 + ["b"] * 2,
+            "contender": ["keras", "runner", "floor", "keras", "runner"],
+            "repeat": 0,
+            "epoch_seconds": [10.0, 8.0, 7.0, 20.0, 15.0],
+            "first_step_after_import": 1.25,
+            "peak_mib": 1234.5,
+        }
+    )
+    a, b = script("benchmark").summary(rows).splitlines()[2:]
+    rest = "1.2 s | 1,234 MiB |"
+    eight = "8.0 (8.0 to 8.0) | 0.80 (0.80 to 0.80) | 0.70 (0.70 to 0.70)"
+    assert a == f"| a | {eight} |  | {rest}"
+    assert b == f"| b | 15.0 (15.0 to 15.0) | 0.75 (0.75 to 0.75) |  |  | {rest}"
+
+
 def test_the_share_of_the_machine_s_rate_counts_three_passes(script):
     rows = pd.DataFrame(
         {
@@ -45,6 +63,7 @@ def test_the_share_of_the_machine_s_rate_counts_three_passes(script):
             "epoch_seconds": [2.0],
             "first_epoch": [3.0],
             "first_step": [1.0],
+            "first_step_after_import": [0.5],
             "peak_mib": [100.0],
             "matrix_product_gflops": [60.0],
         }

@@ -278,10 +278,68 @@ def test_a_sentence_says_what_the_book_gives_what_came_out_and_how_rare_that_is(
     )
 
 
+def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
+    rows = runs_of("mnist-second-edition", [0.98, 0.99, 1.0])
+    held = pd.concat(
+        [
+            runs_of("mnist-second-edition", [0.96], held="weights").assign(seed=1),
+            runs_of("mnist-second-edition", [0.99, 1.0], held="order").assign(seed=[1, 2]),
+        ]
+    )
+    everything, order, weights, _, words = answers.whose_spread(rows, held).splitlines()[2:]
+    assert "| everything differs | 3 | 99.00% | 1.000 points | 0.521 to 6.285 |" in everything
+    # 98% and 96%: a standard deviation of the square root of 2.
+    assert "the order differs, the starting weights are seed 0's | 2 | 97.00% | 1.414" in order
+    assert "the starting weights differ, the order is seed 0's | 3 | 99.00% | 1.000" in weights
+    assert words.endswith("would add up, to 1.732 points; both together give 1.000.")
+    assert answers.whose_spread(rows, held.iloc[:0]) == "No such run yet."
+
+
+def test_a_printed_curve_stands_beside_ours_with_the_test_figures_that_it_lacks():
+    curves = pd.concat(
+        pd.DataFrame(
+            {"epoch": [1, 2], "accuracy": [first, 0.985], "loss": [0.17, 0.04],
+             "val_accuracy": [0.98, 0.99], "val_loss": [0.06, 0.03]}
+        ).assign(recipe="mnist-first-edition", seed=seed, backend="tensorflow", device="cpu",
+                 data_note="")
+        for seed, first in enumerate((0.94, 0.95, 0.96))
+    )  # fmt: skip
+    compared = claims.compare(runs_of("mnist-first-edition", [0.99] * 3), curves)
+    words, _, _, _, first, _ = answers.curve(
+        compared[compared["epoch"].notna()], curves
+    ).splitlines()
+    assert words.startswith("MNIST, first edition, 3 seeds (tensorflow, cpu), means")
+    assert first == (
+        "| 1 | 94.40% | 95.00% (94.00% to 96.00%) | 0.1766 | 0.1700 (0.1700 to 0.1700) | 98.00% "
+        "(98.00% to 98.00%) | 0.0600 (0.0600 to 0.0600) |"
+    )
+
+
+def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
+    chosen = runs_of("cats-vs-dogs-second-edition", [0.70, 0.72]).assign(
+        last_epoch_test_accuracy=[0.71, 0.70], judged_epoch=[8, 11]
+    )
+    last = runs_of("mnist-first-edition", [0.99], last_epoch_test_accuracy=0.99, judged_epoch=5)
+    assert answers.choice_of_epoch(pd.concat([chosen, last])) == (
+        "- Cats vs dogs, second edition (2 seeds, tensorflow, cpu): +0.50 points on average, from "
+        "-1.00 to +2.00; epochs 8 to 11 of 30 had the lowest validation loss"
+    )
+    assert answers.choice_of_epoch(last) == "No such run yet."
+
+
+def test_the_interval_of_a_standard_deviation_holds_it_95_times_in_100():
+    random = np.random.default_rng(0)
+    held = 0
+    for _ in range(2000):
+        low, high = spread.sd_interval(spread.of(random.normal(0, 3, 5)))
+        held += low <= 3 <= high
+    assert held / 2000 == pytest.approx(0.95, abs=0.015)
+
+
 def test_a_lost_mark_is_named():
-    rows = recorded.read_runs()
+    records = recorded.read()
     with pytest.raises(UserError, match="lost its mark"):
-        answers.renewed("# nothing", rows, claims.compare(rows), claims.SLIPS)
+        answers.renewed("# nothing", records, claims.compare(records.runs), claims.SLIPS)
 
 
 # The command.

@@ -1,4 +1,4 @@
-"""Seeds that are recorded are not trained again."""
+"""Seeds that are recorded are not trained again; the others are, here or on a cluster."""
 
 import importlib
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from chollet_cnn import determinism, recorded
 from chollet_cnn.errors import UserError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -16,7 +17,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 def run_seeds(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     yield importlib.import_module("run_seeds")
-    for name in ("run_seeds", "update_results"):
+    for name in ("run_seeds", "update_results", "cluster"):
         sys.modules.pop(name, None)
 
 
@@ -33,10 +34,130 @@ def test_what_is_no_list_of_seeds_is_refused(run_seeds, text):
         run_seeds.seeds_of(text)
 
 
-def test_only_what_no_run_is_recorded_of_is_trained_by_seed_and_backend(run_seeds, monkeypatch):
-    rows = pd.DataFrame(
-        {"recipe": ["a", "b", "a"], "seed": [0, 0, 1], "backend": ["tensorflow"] * 2 + ["jax"]}
+def job(recipe, seed, **more):
+    return {"recipe": recipe, "dataset": "mnist", "seed": seed} | more
+
+
+def record_of(results, name, **columns):
+    pd.DataFrame(columns).to_csv(results / name, index=False)
+
+
+@pytest.fixture
+def results(run_seeds, tmp_path, monkeypatch):
+    """A folder of results in the place of the checkout's."""
+    (tmp_path / "histories").mkdir()
+    for module in (run_seeds, sys.modules["update_results"]):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    return tmp_path
+
+
+A, B = "mnist-three-block", "mnist-first-edition"
+
+
+def test_only_what_no_run_is_recorded_of_is_trained_by_seed_and_backend(run_seeds, results):
+    backends = ["tensorflow", "tensorflow", "jax"]
+    record_of(results, "runs.csv", recipe=[A, B, A], seed=[0, 0, 1], backend=backends)
+    left = run_seeds.jobs_left([A, B], [0, 1], "tensorflow", None)
+    assert left == [job(A, 1), job(B, 1)]
+    left = run_seeds.jobs_left([A, B], [0, 1], "jax", None)
+    assert left == [job(A, 0), job(B, 0), job(B, 1)]
+
+
+def test_with_weights_or_order_held_seed_0_is_the_run_that_is_there(run_seeds, results):
+    record_of(results, "runs.csv", recipe=[A, A], seed=[0, 1], backend=["tensorflow"] * 2)
+    whole = [job(A, 1, order_seed=0), job(A, 2, order_seed=0)]
+    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "order") == whole
+    record_of(
+        results, "held.csv", held=["order", "weights"], recipe=[A, A], seed=[1, 2],
+        backend=["tensorflow"] * 2,
+    )  # fmt: skip
+    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "order") == whole[1:]
+    left = run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "weights")
+    assert left == [job(A, 1, weights_seed=0)]
+
+
+def test_the_time_left_goes_by_each_recipe_and_by_how_many_run_at_once(run_seeds):
+    seconds = {A: [60.0, 60.0], B: [600.0]}
+    # 720 s of training in 360 s: two at once. 60 + 600 s are left, so 330 s.
+    told = run_seeds.time_left([job(A, 3), job(B, 3)], seconds, 360)
+    assert told == "2 left, about 6 min"
+    told = run_seeds.time_left([job(A, 3), job("mnist-third-edition", 3)], seconds, 720)
+    assert told == "2 left, about 1 min and 1 runs of recipes not timed yet"
+    assert run_seeds.time_left([], seconds, 720) == "none left"
+
+
+def digits(seed, **more):
+    """Return a job that is short; the embedded digits are no recipe of the book's."""
+    return {"recipe": A, "dataset": "digits", "epochs": 1, "seed": seed} | more
+
+
+def test_two_runs_are_trained_at_once_with_the_cores_shared(run_seeds, tmp_path):
+    jobs = [digits(0), digits(1)]
+    finished = dict(
+        (asked["seed"], outcome)
+        for asked, outcome in run_seeds.train_here(jobs, str(tmp_path), processes=2)
     )
-    monkeypatch.setattr(run_seeds, "recorded", lambda: rows)
-    assert run_seeds.missing(["a", "b"], [0, 1], "tensorflow") == [("a", 1), ("b", 1)]
-    assert run_seeds.missing(["a", "b"], [0, 1], "jax") == [("a", 0), ("b", 0), ("b", 1)]
+    cores = determinism.cores()
+    for seed in (0, 1):
+        row = finished[seed]["row"]
+        assert (row["recipe"], row["seed"]) == (A, seed)
+        assert row["machine"].endswith(f"{max(1, cores // 2)} threads")
+        assert finished[seed]["history"].startswith("epoch,loss")
+
+
+def test_a_run_that_cannot_be_trained_ends_the_rest_with_one_sentence(run_seeds, tmp_path):
+    with pytest.raises(UserError, match="seed 5 was not trained, for the reason above"):
+        list(run_seeds.train_here([digits(5, epochs=0), digits(6)], str(tmp_path), 1))
+    assert not (tmp_path / A / "seed-6").exists()
+
+
+def outcome_of(seed, changed=(), **row):
+    row = {"recipe": A, "seed": seed, "backend": "tensorflow", "device": "cpu"} | row
+    return {"row": row, "history": "epoch,loss\n", "changed": {key: {} for key in changed}}
+
+
+def test_a_run_is_recorded_once_with_its_learning_curve(results):
+    record = sys.modules["update_results"].record
+    for accuracy in (0.97, 0.98):
+        record(outcome_of(1, test_accuracy=accuracy))
+    rows = pd.read_csv(results / "runs.csv")
+    assert rows["test_accuracy"].tolist() == [0.98]
+    curve = results / "histories" / f"{A}-seed-1-tensorflow-cpu.csv"
+    assert curve.read_text() == "epoch,loss\n"
+
+
+def test_a_changed_recipe_is_not_recorded_and_a_held_seed_only_where_it_belongs(results):
+    record = sys.modules["update_results"].record
+    for changed, held in ((["epochs"], None), (["order_seed"], None), (["epochs"], "order")):
+        with pytest.raises(UserError, match="changed its recipe"):
+            record(outcome_of(1, changed), held)
+    assert not (results / "runs.csv").exists()
+    record(outcome_of(1, ["order_seed"], test_accuracy=0.9), "order")
+    record(outcome_of(1, ["weights_seed"], test_accuracy=0.8), "weights")
+    rows = recorded.read_held(results)
+    assert rows[["held", "test_accuracy"]].to_numpy().tolist() == [
+        ["order", 0.9], ["weights", 0.8],
+    ]  # fmt: skip
+    assert not (results / "runs.csv").exists()
+
+
+def test_ray_trains_the_runs_where_it_is_installed(run_seeds, tmp_path):
+    pytest.importorskip("ray")
+    cluster = importlib.import_module("cluster")
+    jobs = [digits(0), digits(1)]
+    there = {asked["seed"]: outcome for asked, outcome in cluster.train_on("local", jobs)}
+    here = {
+        asked["seed"]: outcome
+        for asked, outcome in run_seeds.train_here(jobs, str(tmp_path), processes=1)
+    }
+    assert there.keys() == here.keys() == {0, 1}
+    for seed in (0, 1):
+        assert there[seed]["row"]["test_accuracy"] == here[seed]["row"]["test_accuracy"]
+        assert there[seed]["changed"].keys() == {"dataset", "epochs"}
+
+
+def test_a_run_that_ray_could_not_train_says_why_in_one_sentence(run_seeds):
+    pytest.importorskip("ray")
+    cluster = importlib.import_module("cluster")
+    with pytest.raises(UserError, match="seed 3 was not trained: --epochs is a whole number"):
+        list(cluster.train_on("local", [digits(3, epochs=0)]))

@@ -1,5 +1,6 @@
 """Training does what it says, ends with the same bits every time, and survives being killed."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -113,6 +114,36 @@ def test_another_seed_ends_with_other_weights(tmp_path, run):
     assert other.metrics["weights_sha256"] != run.metrics["weights_sha256"]
 
 
+def test_starting_weights_and_order_can_have_seeds_of_their_own(tmp_path, run):
+    # The same two seeds by two ways: the weights of 4 and the order of 5.
+    one = train.train(out=tmp_path / "one", seed=5, weights_seed=4, **DIGITS)
+    two = train.train(out=tmp_path / "two", seed=4, order_seed=5, **DIGITS)
+    assert one.metrics["weights_sha256"] == two.metrics["weights_sha256"]
+    assert one.metrics["weights_sha256"] != run.metrics["weights_sha256"]
+    assert one.config["changed"]["weights_seed"] == {"recipe": 5, "run": 4}
+    assert two.config["changed"]["order_seed"] == {"recipe": 4, "run": 5}
+    # To ask for what is so anyway changes nothing.
+    same = train.train(out=tmp_path / "same", seed=4, weights_seed=4, order_seed=4, **DIGITS)
+    assert same.metrics["weights_sha256"] == run.metrics["weights_sha256"]
+    assert same.config == run.config
+
+
+def test_beside_the_judged_epoch_s_test_accuracy_stands_the_last_epoch_s(tmp_path, monkeypatch):
+    book = recipes.get("mnist-three-block")
+    # Steps so large that it gets worse again; the digits have no validation set, so the test set is
+    # watched, and the history tells what either epoch's weights reach on it.
+    plan = dataclasses.replace(
+        book, name="hasty", judged_by=recipes.LOWEST_VALIDATION_LOSS, learning_rate=0.02, epochs=6
+    )
+    monkeypatch.setitem(recipes.RECIPES, "hasty", plan)
+    run = train.train("hasty", dataset="digits", out=tmp_path)
+    watched = run.history.set_index("epoch")["val_accuracy"]
+    judged = run.metrics["judged_epoch"]
+    assert judged < 6
+    assert run.metrics["test_accuracy"] == pytest.approx(watched[judged])
+    assert run.metrics["last_epoch_test_accuracy"] == pytest.approx(watched[6])
+
+
 TINY = """
 import dataclasses, sys
 from chollet_cnn import recipes, train
@@ -180,7 +211,8 @@ def test_a_killed_run_resumes_to_the_same_bits_dropout_and_augmentation_included
     expected, resumed = runs.read(tmp_path / "whole" / "tiny" / "seed-0"), runs.read(cut)
     assert resumed.metrics["weights_sha256"] == expected.metrics["weights_sha256"]
     assert curve(resumed) == curve(expected)
-    assert resumed.metrics["judged_epoch"] == expected.metrics["judged_epoch"]
+    for name in ("judged_epoch", "test_accuracy", "last_epoch_test_accuracy"):
+        assert resumed.metrics[name] == expected.metrics[name]
 
 
 def test_the_weights_with_the_lowest_validation_loss_are_judged(tiny, tmp_path):
@@ -251,6 +283,8 @@ def test_a_damaged_mnist_does_not_fall_back(tmp_path):
         (["--batch-size", "-1"], "--batch-size"),
         (["--learning-rate", "nan"], "--learning-rate"),
         (["--seed", "-1"], "--seed"),
+        (["--weights-seed", "-1"], "--weights-seed"),
+        (["--order-seed", "4294967296"], "--order-seed"),
         (["--epochs", "many"], "--epochs"),
         (["--dataset", "cifar"], "mnist or digits"),
         (["cats-vs-dogs-first-edition", "--dataset", "mnist"], "cats-vs-dogs"),

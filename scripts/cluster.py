@@ -1,0 +1,79 @@
+"""Hand training runs to a Ray cluster, a task for each run.
+
+Ray finds the machines, sends them this package, spreads the runs over their cores and starts a run
+again whose machine was lost; scripts/run_seeds.py --cluster uses it. Keras and a backend are to be
+installed on every machine, and the data to lie where CHOLLET_CNN_DATA says on each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import chollet_cnn
+from chollet_cnn.errors import UserError
+
+THREADS = 2
+"""Cores for a run, as the recorded runs had."""
+HANDED_ON = ("CHOLLET_CNN_DATA", "CHOLLET_CNN_CACHE", "KERAS_BACKEND")
+
+
+def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
+    """Train every job somewhere on a cluster; yield it and its outcome when it is finished.
+
+    Args:
+        address: of the cluster, as ``ray.init`` takes it; ``local`` starts one on this machine.
+        jobs: each the arguments of :func:`chollet_cnn.train.train`.
+
+    Raises:
+        UserError: if Ray is not installed or not reached, or a run could not be trained.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError as problem:
+        raise UserError('--cluster needs Ray; install it: pip install -e ".[cluster]"') from problem
+
+    limits = {"TF_NUM_INTRAOP_THREADS": str(THREADS), "OMP_NUM_THREADS": str(THREADS)}
+    environment = limits | {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+    local = address == "local"
+    try:
+        ray.init(
+            address=address,
+            num_cpus=max(THREADS, os.cpu_count() or 1) if local else None,
+            include_dashboard=False if local else None,
+            log_to_driver=False,
+            runtime_env={
+                "py_modules": [str(Path(chollet_cnn.__file__).parent)],
+                "env_vars": environment,
+            },
+        )
+    except (ConnectionError, ValueError, RuntimeError) as problem:
+        raise UserError(f"no Ray cluster is reached at {address} ({problem})") from problem
+
+    # A worker trains once and ends, so that no run meets what another left behind in its process.
+    @ray.remote(num_cpus=THREADS, max_calls=1, max_retries=2)
+    def train_one(job: dict) -> dict:
+        import tempfile
+
+        from chollet_cnn import recorded
+        from chollet_cnn.train import train
+
+        with tempfile.TemporaryDirectory() as folder:
+            return recorded.outcome(train(**job, out=folder))
+
+    try:
+        running = {train_one.remote(job): job for job in jobs}
+        while running:
+            (finished,), _ = ray.wait(list(running))
+            job = running.pop(finished)
+            try:
+                yield job, ray.get(finished)
+            except ray.exceptions.RayError as problem:
+                cause = str(getattr(problem, "cause", None) or problem).strip().splitlines()[-1]
+                raise UserError(
+                    f"{job['recipe']} with seed {job['seed']} was not trained: {cause}; what was "
+                    "finished is recorded, and the same command goes on"
+                ) from problem
+    finally:
+        ray.shutdown()
