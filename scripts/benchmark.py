@@ -105,6 +105,19 @@ def summary(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def budget(rows: pd.DataFrame) -> str:
+    """Return what an epoch's seconds go to: the floor, and what each way of training adds to it."""
+    lines = ["| recipe | passes alone | `fit` adds | the runner adds |", "|---|--:|--:|--:|"]
+    for recipe, own in rows.groupby("recipe", sort=False):
+        seconds = own.pivot_table(index="repeat", columns="contender", values="epoch_seconds")
+        if {"keras", "runner", "floor"} <= set(seconds):
+            added = (
+                _range(seconds[name] - seconds["floor"], "+.1f") for name in ("keras", "runner")
+            )
+            lines.append(f"| {recipe} | {_range(seconds['floor'], '.1f')} | {' | '.join(added)} |")
+    return "\n".join(lines)
+
+
 def table(rows: pd.DataFrame, macs: dict[str, int]) -> str:
     """Return medians and ranges as a Markdown table, a line for each contender of each recipe."""
     lines = [
@@ -148,7 +161,17 @@ def write(measured: pd.DataFrame, path: Path) -> None:
     """Write what was measured, and beside it the tables that are made of it."""
     measured.to_csv(path, index=False)
     macs = {name: multiply_accumulates(recipes.get(name)) for name in measured["recipe"].unique()}
-    text = f"{summary(measured)}\n\n{table(measured, macs)}\n"
+    text = f"""{summary(measured)}
+
+Every contender:
+
+{table(measured, macs)}
+
+Where the seconds of an epoch go, before (Keras's `fit`) and after (the runner); less than what the
+passes take is noise:
+
+{budget(measured)}
+"""
     path.with_suffix(".md").write_text(text)
     print(text)
 
@@ -191,6 +214,7 @@ def main(argv: list[str] | None = None) -> int:
                             "repeat": repeat,
                             "pictures": 60_000 if recipe.dataset == "mnist" else 2_000,
                             "epoch_seconds": float(np.median(result["epochs"][1:])),
+                            "processor_seconds": float(np.median(result["processor_seconds"][1:])),
                             "first_epoch": result["epochs"][0],
                             "first_step": result["first_step"],
                             "first_step_after_import": result["first_step_after_import"],

@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from threading import Event
 
 from update_results import RESULTS, record, write_table
 
@@ -79,13 +80,18 @@ def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dic
     limits = {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     environment = os.environ | (limits if processes > 1 else {})
 
-    def one(job: dict) -> dict:
+    failed = Event()
+
+    def one(job: dict) -> dict | None:
+        if failed.is_set():  # what failed one run would mostly fail the next
+            return None
         command = [sys.executable, "-m", "chollet_cnn.train", job["recipe"], "--out", out]
         for name, value in job.items():
             if name != "recipe":
                 command += [f"--{name.replace('_', '-')}", str(value)]
         done = subprocess.run([*command, "--resume", "--quiet"], env=environment, check=False)
         if done.returncode:
+            failed.set()
             raise UserError(
                 f"{job['recipe']} with seed {job['seed']} was not trained, for the reason above; "
                 "what was finished is recorded, and the same command goes on"
@@ -96,7 +102,8 @@ def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dic
     try:
         waiting = {pool.submit(one, job): job for job in jobs}
         for finished in as_completed(waiting):
-            yield waiting[finished], finished.result()
+            if outcome := finished.result():
+                yield waiting[finished], outcome
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -51,6 +51,8 @@ def test_the_summary_has_a_line_a_recipe_and_leaves_open_what_was_not_measured(s
     eight = "8.0 (8.0 to 8.0) | 0.80 (0.80 to 0.80) | 0.70 (0.70 to 0.70)"
     assert a == f"| a | {eight} |  | {rest}"
     assert b == f"| b | 15.0 (15.0 to 15.0) | 0.75 (0.75 to 0.75) |  |  | {rest}"
+    (added,) = script("benchmark").budget(rows).splitlines()[2:]
+    assert added == "| a | 7.0 (7.0 to 7.0) | +3.0 (+3.0 to +3.0) | +1.0 (+1.0 to +1.0) |"
 
 
 def test_the_share_of_the_machine_s_rate_counts_three_passes(script):
@@ -87,6 +89,8 @@ def test_a_contender_tells_each_epoch_s_time_and_when_its_first_step_ended(scrip
         told = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert len(told["epochs"]) == 3  # the first, with compilation, and two more
         assert told["epochs"][0] > max(told["epochs"][1:]) > 0
+        assert len(told["processor_seconds"]) == 3
+        assert min(told["processor_seconds"]) > 0
         assert 0 < told["first_step_after_import"] < told["first_step"]
         assert told["peak_mib"] > 100
 

@@ -130,18 +130,21 @@ def test_starting_weights_and_order_can_have_seeds_of_their_own(tmp_path, run):
 
 def test_beside_the_judged_epoch_s_test_accuracy_stands_the_last_epoch_s(tmp_path, monkeypatch):
     book = recipes.get("mnist-three-block")
-    # Steps so large that it gets worse again; the digits have no validation set, so the test set is
-    # watched, and the history tells what either epoch's weights reach on it.
+    # Steps so large that it gets worse now and then; the digits have no validation set, so the test
+    # set is watched, and the history tells what either epoch's weights reach on it.
     plan = dataclasses.replace(
-        book, name="hasty", judged_by=recipes.LOWEST_VALIDATION_LOSS, learning_rate=0.02, epochs=6
+        book, name="hasty", judged_by=recipes.LOWEST_VALIDATION_LOSS, learning_rate=0.01, epochs=7
     )
     monkeypatch.setitem(recipes.RECIPES, "hasty", plan)
-    run = train.train("hasty", dataset="digits", out=tmp_path)
+    for seed in range(10):  # until the last epoch is not the best, most often at once
+        run = train.train("hasty", dataset="digits", seed=seed, out=tmp_path)
+        if run.metrics["judged_epoch"] < 7:
+            break
     watched = run.history.set_index("epoch")["val_accuracy"]
     judged = run.metrics["judged_epoch"]
-    assert judged < 6
+    assert judged < 7
     assert run.metrics["test_accuracy"] == pytest.approx(watched[judged])
-    assert run.metrics["last_epoch_test_accuracy"] == pytest.approx(watched[6])
+    assert run.metrics["last_epoch_test_accuracy"] == pytest.approx(watched[7])
 
 
 TINY = """
