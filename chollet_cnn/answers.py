@@ -69,6 +69,7 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "no figure": without_figure(rows, set(compared["recipe"])),
         "whose spread": whose_spread(rows, records.held),
         "choice": choice_of_epoch(rows),
+        "copies": copies(records.copies),
     }
     for name, part in parts.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
@@ -280,6 +281,31 @@ def choice_of_epoch(rows: pd.DataFrame) -> str:
                 "validation loss"
             )
     return "\n".join(lines) or "No such run yet."
+
+
+def copies(pairs: pd.DataFrame) -> str:
+    """Say how far it moves the accuracy to train and test on copies of the pictures.
+
+    Args:
+        pairs: ``results/copies.csv``; of each seed a run on originals and one on copies.
+    """
+    if pairs.empty:
+        return "No such run yet."
+    lines = [
+        "| accuracy | seeds | on originals | on copies | copies minus originals | the mean "
+        "difference, 95% |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for quantity in ("val_accuracy", "test_accuracy"):
+        by_seed = pairs.pivot_table(index="seed", columns="pictures", values=quantity)
+        moved = spread.of(100 * (by_seed["copies"] - by_seed["originals"]))
+        sure = f"{moved.mean_low:+.2f} to {moved.mean_high:+.2f}" if moved.n > 1 else ""
+        lines.append(
+            f"| {QUANTITIES[quantity]} | {moved.n} | {by_seed['originals'].mean():.2%} | "
+            f"{by_seed['copies'].mean():.2%} | {moved.mean:+.2f} points ({moved.min:+.2f} to "
+            f"{moved.max:+.2f}) | {sure} |"
+        )
+    return "\n".join(lines)
 
 
 def _epochs(numbers: Iterable[int]) -> str:

@@ -110,18 +110,21 @@ def mnist_without_pooling() -> keras.Model:
     )
 
 
-def cats_vs_dogs_first_edition(augmentation: bool = False, dropout: float = 0.0) -> keras.Model:
+def cats_vs_dogs_first_edition(
+    augmentation: bool = False, dropout: float = 0.0, image_size: tuple[int, int] = (150, 150)
+) -> keras.Model:
     """Say how likely a picture shows a dog, first edition, listing 5.5 (3,453,121 parameters).
 
     Four convolutions and four poolings on 150x150 colour pictures. ``augmentation`` turns, shifts,
     shears, zooms and mirrors each training picture at random (listing 5.11); ``dropout`` is the
-    share of values set to zero before the dense layer of 512 while training (listing 5.13).
+    share of values set to zero before the dense layer of 512 while training (listing 5.13);
+    ``image_size`` is ``(height, width)``, the book's unless given.
     """
     from keras import layers
 
     return _sequential(
         "cats_vs_dogs_first_edition",
-        (150, 150, 3),
+        (*image_size, 3),
         *(_augmentation_first_edition() if augmentation else ()),
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(2),
@@ -138,18 +141,21 @@ def cats_vs_dogs_first_edition(augmentation: bool = False, dropout: float = 0.0)
     )
 
 
-def cats_vs_dogs_second_edition(augmentation: bool = False, dropout: float = 0.0) -> keras.Model:
+def cats_vs_dogs_second_edition(
+    augmentation: bool = False, dropout: float = 0.0, image_size: tuple[int, int] = (180, 180)
+) -> keras.Model:
     """Say how likely a picture shows a dog, second edition, listing 8.7 (991,041 parameters).
 
     Five convolutions and four poolings on 180x180 colour pictures. ``augmentation`` mirrors, turns
     and zooms each training picture at random (listing 8.14); ``dropout`` is the share of values set
-    to zero before the last layer while training (listing 8.16).
+    to zero before the last layer while training (listing 8.16); ``image_size`` is
+    ``(height, width)``, the book's unless given.
     """
     from keras import layers
 
     return _sequential(
         "cats_vs_dogs_second_edition",
-        (180, 180, 3),
+        (*image_size, 3),
         *(_augmentation_later_editions() if augmentation else ()),
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(2),
@@ -166,17 +172,19 @@ def cats_vs_dogs_second_edition(augmentation: bool = False, dropout: float = 0.0
     )
 
 
-def cats_vs_dogs_third_edition(augmentation: bool = False, dropout: float = 0.0) -> keras.Model:
+def cats_vs_dogs_third_edition(
+    augmentation: bool = False, dropout: float = 0.0, image_size: tuple[int, int] = (180, 180)
+) -> keras.Model:
     """Say how likely a picture shows a dog, third edition, chapter 8 (1,569,089 parameters).
 
     The second edition's network with 512 channels at the end, each averaged to one number.
-    ``augmentation`` and ``dropout`` as in :func:`cats_vs_dogs_second_edition`.
+    The options are those of :func:`cats_vs_dogs_second_edition`.
     """
     from keras import layers
 
     return _sequential(
         "cats_vs_dogs_third_edition",
-        (180, 180, 3),
+        (*image_size, 3),
         *(_augmentation_later_editions() if augmentation else ()),
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(2),

@@ -95,6 +95,8 @@ class Records:
     """``runs.csv``, see :func:`read_runs`."""
     held: pd.DataFrame
     """``held.csv``, see :func:`read_held`."""
+    copies: pd.DataFrame
+    """``copies.csv``, see :func:`read_copies`."""
     curves: pd.DataFrame
     """The learning curves of the runs, see :func:`read_curves`."""
 
@@ -102,7 +104,7 @@ class Records:
 def read(results: Path = RESULTS) -> Records:
     """Return everything that is recorded of whole runs."""
     rows = read_runs(results)
-    return Records(rows, read_held(results), read_curves(rows, results))
+    return Records(rows, read_held(results), read_copies(results), read_curves(rows, results))
 
 
 def read_runs(results: Path = RESULTS) -> pd.DataFrame:
@@ -127,6 +129,20 @@ def read_held(results: Path = RESULTS) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=["held", "recipe", "seed", "backend", "test_accuracy"])
     return _read(path, "scripts/run_seeds.py --hold makes it anew")
+
+
+def read_copies(results: Path = RESULTS) -> pd.DataFrame:
+    """Return ``results/copies.csv``: pairs of runs, one of them on copies of the other's pictures.
+
+    Its columns are those of ``runs.csv`` and ``pictures``, ``originals`` or ``copies``. Without
+    such runs it has no rows.
+    """
+    import pandas as pd
+
+    path = results / "copies.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=["pictures", "seed", "val_accuracy", "test_accuracy"])
+    return _read(path, "scripts/try_copies.py makes it anew")
 
 
 def read_quick(results: Path = RESULTS) -> pd.DataFrame:
