@@ -1,5 +1,6 @@
 """What can go wrong in a way that the person at the keyboard can put right."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -12,13 +13,20 @@ def run_door(main: Callable[[list[str] | None], int | None]) -> None:
     """Run a command's ``main`` and leave the process as a command should.
 
     A :class:`UserError` becomes one line on standard error and exit status 2; a key press of
-    Ctrl-C ends with status 130, as shells expect.
+    Ctrl-C ends with status 130, as shells expect; a reader such as ``head`` that has read enough
+    ends it without a word.
     """
     try:
-        sys.exit(main(None))
+        status = main(None)
+        sys.stdout.flush()
+        sys.exit(status)
     except UserError as problem:
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        # Python would try to write out the rest when it ends, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # as if the signal had ended it
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -356,6 +356,13 @@ def test_help_answers_without_importing_numpy_or_pandas():
     assert "--write" in done.stdout
 
 
+def test_a_reader_that_has_read_enough_ends_the_command_without_a_traceback():
+    done = subprocess.run(
+        f"{sys.executable} -m chollet_cnn.claims | true", shell=True, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+
+
 def test_a_folder_without_runs_is_one_sentence_that_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="--results"):
         claims.main(["--results", str(tmp_path)])
