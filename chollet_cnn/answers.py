@@ -39,6 +39,12 @@ GROUPS = {
     "Not enough seeds yet": [spread.TOO_FEW],
 }
 
+CAUSES = {
+    "everything": "everything differs",
+    "order": "the order differs, the starting weights are seed 0's",
+    "weights": "the starting weights differ, the order is seed 0's",
+}
+
 
 def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable[Slip]) -> str:
     """Return ``results/README.md`` with everything that was measured written anew.
@@ -235,32 +241,19 @@ def whose_spread(rows: pd.DataFrame, held: pd.DataFrame) -> str:
     heads = ("recipe", "from run to run", "seeds", "mean", "standard deviation", "95%")
     lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|"]
     sums = []
-    own = ["recipe", "backend", "device"]
-    for (name, backend, device), alike in held.groupby(own) if len(held) else ():
-        same = (rows[own] == [name, backend, device]).all(axis=1)
-        # With the weights, or the order, of seed 0, seed 0 is the run that it always is.
-        zero = rows.loc[same & (rows["seed"] == 0), "test_accuracy"]
-        varied = {
-            "everything differs": rows.loc[same, "test_accuracy"],
-            "the order differs, the starting weights are seed 0's": [
-                *zero, *alike.loc[alike["held"] == "weights", "test_accuracy"],
-            ],
-            "the starting weights differ, the order is seed 0's": [
-                *zero, *alike.loc[alike["held"] == "order", "test_accuracy"],
-            ],
-        }  # fmt: skip
-        measured = {what: spread.of(values) for what, values in varied.items()}
-        for what, runs in measured.items():
+    for (name, backend, device), causes in spread.by_cause(rows, held).items():
+        title = recipes.get(name).title
+        for cause, runs in causes.items():
             low, high = (100 * limit for limit in spread.sd_interval(runs))
             lines.append(
-                f"| {recipes.get(name).title} ({backend}, {device}) | {what} | {runs.n} | "
+                f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
                 f"{runs.mean:.2%} | {100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} |"
             )
-        everything, order, weights = (100 * runs.sd for runs in measured.values())
+        sd = {cause: 100 * runs.sd for cause, runs in causes.items()}
         sums.append(
-            f"{recipes.get(name).title}: were the two causes apart from each other, their squares "
-            f"would add up, to {math.hypot(order, weights):.3f} points; both together give "
-            f"{everything:.3f}."
+            f"{title}: were the two causes apart from each other, their squares would add up, to "
+            f"{math.hypot(sd['order'], sd['weights']):.3f} points; both together give "
+            f"{sd['everything']:.3f}."
         )
     return "\n".join([*lines, "", *sums]) if sums else "No such run yet."
 

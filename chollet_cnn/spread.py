@@ -21,6 +21,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COVERAGE = 0.95
 FEWEST_TO_MISS = 3
@@ -115,6 +119,32 @@ def sd_interval(runs: Spread) -> tuple[float, float]:
     limits = (stats.chi2.ppf(share, runs.n - 1) for share in (1 - tail, tail))
     low, high = (math.sqrt(squares / limit) for limit in limits)
     return low, high
+
+
+def by_cause(rows: pd.DataFrame, held: pd.DataFrame) -> dict[tuple[str, str, str], dict]:
+    """Return how far runs lie apart if all differs, only their order, or only their first weights.
+
+    Args:
+        rows: ``results/runs.csv``.
+        held: ``results/held.csv``, the runs that had the weights or the order of seed 0. With
+            these, seed 0 is the run that it always is, and counts.
+
+    Returns:
+        For each recipe, backend and kind of device with held runs the :class:`Spread` of the test
+        accuracy by what differs from run to run: ``"everything"``, ``"order"``, ``"weights"``.
+    """
+    if held.empty:
+        return {}
+    kind, found = ["recipe", "backend", "device"], {}
+    for key, alike in held.groupby(kind):
+        own = rows[(rows[kind] == list(key)).all(axis=1)]
+        zero = own.loc[own["seed"] == 0, "test_accuracy"]
+        found[key] = {
+            "everything": of(own["test_accuracy"]),
+            "order": of([*zero, *alike.loc[alike["held"] == "weights", "test_accuracy"]]),
+            "weights": of([*zero, *alike.loc[alike["held"] == "order", "test_accuracy"]]),
+        }
+    return found
 
 
 def share_below(value: float, runs: Spread) -> float:

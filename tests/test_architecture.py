@@ -34,7 +34,7 @@ MAY_IMPORT = {name: {"errors", "style"} for name in GROUND} | {
     "summary": {"recipes", "claims"},
     "train": {*GROUND, "runs", "claims", "summary"},
     "predict": {*GROUND, "runs", "claims"},
-    "chapters": {*GROUND, "runs", "claims", "summary", "spread"},
+    "chapters": {*GROUND, "runs", "recorded", "claims", "summary", "spread"},
     "reproduce": {*GROUND, "runs", "claims", "recorded", "spread", "train"},
     "report": {"chapters", "data", "devices", "errors"},
 }

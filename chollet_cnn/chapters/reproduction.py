@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
-import chollet_cnn
-from chollet_cnn import claims, spread
+from chollet_cnn import claims, recipes, recorded, spread
 from chollet_cnn.analysis import seeds
 from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
-RECORDED = Path(chollet_cnn.__file__).parents[1] / "results" / "runs.csv"
-"""What was measured; a checkout has it, an installed package has not."""
+CURVE = "mnist-first-edition"
+"""The recipe whose learning curve the book prints."""
+LIES = {
+    spread.WITHIN: "within",
+    spread.ABOVE: "above",
+    spread.BELOW: "below",
+    spread.TOO_FEW: "too few runs",
+}
+"""The verdicts, as short as a column of the page is narrow."""
 
 
-def chapters(recorded: Path = RECORDED) -> Iterator[Callable[[], Chapter]]:
+def chapters(results: Path = recorded.RESULTS) -> Iterator[Callable[[], Chapter]]:
     """Yield what makes the chapter."""
-    yield lambda: does_it_reproduce(recorded)
+    yield lambda: does_it_reproduce(results)
 
 
-def does_it_reproduce(recorded: Path = RECORDED) -> Chapter:
+def does_it_reproduce(results: Path = recorded.RESULTS) -> Chapter:
     """Recorded runs beside the book's figures, as far as they go."""
-    there = recorded.is_file()
-    content = _compared(pd.read_csv(recorded)) if there else {}
+    there = (results / "runs.csv").is_file()
+    content = _compared(recorded.read(results)) if there else {}
     return Chapter(
         slug="does-it-reproduce",
         title="Does it reproduce?",
@@ -34,57 +41,117 @@ def does_it_reproduce(recorded: Path = RECORDED) -> Chapter:
     )
 
 
-def _compared(rows: pd.DataFrame) -> dict[str, object]:
-    compared = claims.accuracies(_of_one_kind(rows)).dropna(subset="published")
-    if compared.empty:
+def _compared(records: recorded.Records) -> dict[str, object]:
+    kind = _of_most_runs(records.runs)
+    rows, curves = _of_kind(records.runs, *kind), _of_kind(records.curves, *kind)
+    runs = claims.accuracies(rows).dropna(subset="published")
+    if runs.empty:
         return {"there": False}
-    first = compared.iloc[0]
+    compared = claims.compare(rows, curves)
+    whole = compared[compared["epoch"].isna() & (compared["n"] > 0)]
     return {
         "dots": Picture(
             "recorded-runs-beside-the-book",
-            seeds.plot_seeds(compared),
-            compared,
+            seeds.plot_seeds(runs),
+            runs,
             "A line for each recipe with the recorded runs as dots and the book's figure as a "
-            "stroke: " + "; ".join(_spoken(line) for line in compared.to_dict("records")) + ".",
+            "stroke: " + "; ".join(map(_spoken, whole.to_dict("records"))) + ".",
             "How far a dot lies from its stroke is what there is to explain.",
         ),
-        "seeds": seeds_words(compared.groupby("title", sort=False)["seed"].nunique().to_dict()),
-        "first": first["title"],
-        "ours": percent(first["accuracy"], 2),
-        "book": percent(first["published"], 2),
-        "difference": f"{100 * (first['accuracy'] - first['published']):+.2f}".replace("-", "−"),
+        "seeds": seeds_words(runs.groupby("title", sort=False)["seed"].nunique().to_dict()),
+        "rows": [_line(claim) for claim in whole.to_dict("records")],
+        "fewest": spread.FEWEST_TO_MEET,
+        "curve": _curve(curves),
+        "by_luck": _by_luck(whole),
+        "causes": [causes_words(key[0], found) for key, found in _causes(records, rows)],
         "notes": sorted(set(rows["data_note"].dropna())),
         "call": Call(
-            "import pandas as pd\n"
-            "from chollet_cnn import claims\n\n"
-            f"rows = pd.read_csv({str(_shortest(RECORDED))!r}).set_index('recipe')\n"
-            f"rows.loc[{first['recipe']!r}, {first['quantity']!r}]\n"
-            f"claims.published({first['recipe']!r}).value   # {first['published']}"
+            "from chollet_cnn import claims, recorded\n\n"
+            "records = recorded.read()   # the folder results of a checkout\n"
+            "claims.compare(records.runs, records.curves)"
         ),
     }
 
 
-def _of_one_kind(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs of the backend and kind of device that most were made with."""
+def _of_most_runs(rows: pd.DataFrame) -> tuple[str, str]:
+    """Return the backend and kind of device that most runs were made with."""
     kinds = list(zip(rows["backend"], rows["device"], strict=True))
-    most = max(kinds, key=kinds.count)
-    return rows[[kind == most for kind in kinds]]
+    return max(kinds, key=kinds.count)
 
 
-def _shortest(path: Path) -> Path:
-    """Return a path as one would type it here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _of_kind(rows: pd.DataFrame, backend: str, device: str) -> pd.DataFrame:
+    return rows[(rows["backend"] == backend) & (rows["device"] == device)]
 
 
-def _spoken(line: dict[str, object]) -> str:
-    return (
-        f"{line['title']}, seed {line['seed']}, {percent(line['accuracy'], 2)} "
-        f"against {percent(line['published'], 2)}"
+def _line(claim: dict[str, object]) -> tuple[str, ...]:
+    """Return a line of the table: what the book says, what the runs gave, where the figure lies."""
+    what = {"val_accuracy": "validation", "best_epoch": "best epoch"}.get(claim["quantity"], "")
+    printed = "printed" if claim["kind"] == claims.PRINTED else ""
+    if claim["quantity"] == "best_epoch":
+        book, mean = f"{claim['published']:.0f}", f"{claim['mean']:.3g}"
+    else:
+        places = round(-math.log10(claim["step"])) - 2
+        book, mean = percent(claim["published"], places), percent(claim["mean"], 2)
+    title = ", ".join(filter(None, (claim["title"], what, printed)))
+    return title, book, mean, str(claim["n"]), LIES[claim["verdict"]]
+
+
+def _curve(curves: pd.DataFrame) -> Picture | None:
+    """Draw the printed learning curve over those of all seeds, where there are several."""
+    own = curves[curves["recipe"] == CURVE]
+    if own["seed"].nunique() < 2:
+        return None
+    histories = [history for _, history in own.groupby("seed")]
+    return Picture(
+        "printed-curve-over-ours",
+        seeds.plot_printed_curves(histories, claims.PRINTED_ACCURACY, claims.PRINTED_LOSS),
+        own,
+        f"Training accuracy and loss of {recipes.get(CURVE).title} by epoch: a narrow band of "
+        f"{len(histories)} seeds, and on it the curve that the book's notebook prints.",
+        "What the first edition's notebook prints, over what the same recipe gives today.",
     )
 
 
+def _by_luck(whole: pd.DataFrame) -> dict[str, str] | None:
+    """Work out for the first figure how far runs lie apart by the size of the test set alone."""
+    several = whole[(whole["n"] > 1) & whole["test_set_sd"].notna()]
+    if several.empty:
+        return None
+    claim = several.iloc[0]
+    pictures = claims.pictures(claim["recipe"], claim["quantity"])
+    return {
+        "sum": f"√((1 − {claim['mean']:.4f}) / (2 · {pictures:,}))",
+        "result": f"{100 * claim['test_set_sd']:.2f}",
+        "title": claim["title"],
+        "measured": f"{100 * claim['sd']:.2f}",
+        "n": str(claim["n"]),
+    }
+
+
+def _causes(records: recorded.Records, rows: pd.DataFrame) -> Iterator[tuple[tuple, dict]]:
+    """Yield the recipes of which runs held the weights and the order, and how far they lie."""
+    for key, found in spread.by_cause(rows, records.held).items():
+        if all(runs.n >= spread.FEWEST_TO_MEET for runs in found.values()):
+            yield key, found
+
+
+def causes_words(recipe: str, found: dict[str, spread.Spread]) -> str:
+    """Say how far runs lie apart that differ in everything, or in one thing alone."""
+    sd = {cause: f"{100 * runs.sd:.2f}" for cause, runs in found.items()}
+    return (
+        f"{recipes.get(recipe).title}: runs that differ in both have a standard deviation of "
+        f"{sd['everything']} points; in the order of the pictures alone, of {sd['order']}; in the "
+        f"starting weights alone, of {sd['weights']}."
+    )
+
+
+def _spoken(claim: dict[str, object]) -> str:
+    title, book, mean, count, _ = _line(claim)
+    return f"{title}, {count} run{'s' * (count != '1')}, mean {mean} against {book}"
+
+
 def seeds_words(counted: dict[str, int]) -> str:
-    """Say how many seeds were run, and whether that is enough to answer the question.
+    """Say whether so many seeds of each recipe are enough to answer the question.
 
     >>> seeds_words({"MNIST, first edition": 1})
     'There is one run of each recipe so far. One run cannot tell luck from rule.'
@@ -92,10 +159,7 @@ def seeds_words(counted: dict[str, int]) -> str:
     fewest, most = min(counted.values()), max(counted.values())
     if most == 1:
         return "There is one run of each recipe so far. One run cannot tell luck from rule."
-    counts = "; ".join(f"{title}: {count}" for title, count in counted.items())
-    answer = (
-        "Enough to see how far apart runs of one recipe lie."
-        if fewest >= spread.FEWEST_TO_MEET
-        else "Where there are only a few, take the spread with care."
-    )
-    return f"Seeds run so far: {counts}. {answer}"
+    if fewest >= spread.FEWEST_TO_MEET:
+        return "Enough to see how far apart runs of one recipe lie."
+    few = [title for title, count in counted.items() if count < spread.FEWEST_TO_MEET]
+    return f"Of some recipes there are only a few runs yet, take those with care: {'; '.join(few)}."
