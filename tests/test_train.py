@@ -163,18 +163,12 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(tmp_path_factory, noisy_pets):
     """A script that trains an augmented network with dropout, and 40 small pictures to train on."""
-    from PIL import Image
-
     folder = tmp_path_factory.mktemp("tiny")
     script = folder / "tiny.py"
     script.write_text(textwrap.dedent(TINY))
-    random = np.random.default_rng(0)
-    for number in range(20):
-        for name, level in (("cat", 90), ("dog", 160)):
-            pixels = random.normal(level, 40, (60, 60, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / f"{name}.{number}.jpg")
+    noisy_pets(folder, 20, (60, 60))
     return script
 
 

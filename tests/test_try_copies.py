@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 @pytest.fixture
-def try_copies(monkeypatch, tmp_path):
+def try_copies(monkeypatch, tmp_path, noisy_pets):
     """The script, with ten small pictures of either kind to train on and a folder for results."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     module = importlib.import_module("try_copies")
@@ -29,11 +29,7 @@ def try_copies(monkeypatch, tmp_path):
     monkeypatch.setenv("CHOLLET_CNN_CACHE", str(tmp_path / "cache"))
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    random = np.random.default_rng(0)
-    for number in range(10):
-        for name, level in (("cat", 90), ("dog", 160)):
-            pixels = random.normal(level, 40, (60, 80, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(pictures / f"{name}.{number}.jpg")
+    noisy_pets(pictures, 10, (60, 80))
     yield module
     recipes.RECIPES.pop(f"{module.BOOK.name}-at-half-size", None)
     for name in ("try_copies", "run_seeds", "update_results"):
