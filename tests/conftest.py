@@ -53,7 +53,7 @@ def real_cats_dir(data_folder, own_caches):
 
 @pytest.fixture(scope="session")
 def noisy_pets():
-    """Write pictures that are dark noise as cats and light noise as dogs: ``(folder, count, size)``.
+    """A writer of pictures, dark noise as cats and light noise as dogs: ``(folder, count, size)``.
 
     A network can tell them apart at once, and training on them is short.
     """
