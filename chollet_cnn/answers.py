@@ -73,7 +73,8 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "table": table(whole),
         "curve table": table(by_epoch),
         "no figure": without_figure(rows, set(compared["recipe"])),
-        "whose spread": whose_spread(rows, records.held),
+        "whose spread": whose_spread(rows, records.variants),
+        "bfloat16": sixteen_bits(rows, records.variants),
         "choice": choice_of_epoch(rows),
         "copies": copies(records.copies),
     }
@@ -236,12 +237,12 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
     return "\n".join(lines) or "No such recipe has a run yet."
 
 
-def whose_spread(rows: pd.DataFrame, held: pd.DataFrame) -> str:
+def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     """Say how far runs lie apart if only their starting weights, or only their order, differ."""
     heads = ("recipe", "from run to run", "seeds", "mean", "standard deviation", "95%")
     lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|"]
     sums = []
-    for (name, backend, device), causes in spread.by_cause(rows, held).items():
+    for (name, backend, device), causes in spread.by_cause(rows, variants).items():
         title = recipes.get(name).title
         for cause, runs in causes.items():
             low, high = (100 * limit for limit in spread.sd_interval(runs))
@@ -256,6 +257,32 @@ def whose_spread(rows: pd.DataFrame, held: pd.DataFrame) -> str:
             f"{sd['everything']:.3f}."
         )
     return "\n".join([*lines, "", *sums]) if sums else "No such run yet."
+
+
+def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
+    """Say what computing with 16 bits does to the test accuracy and to the seconds of a run."""
+    lines = [
+        "| recipe | bits | seeds | mean | standard deviation | lowest to highest |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    words = []
+    kind = ["recipe", "backend", "device"]
+    for key, half in variants[variants["variant"] == "bfloat16"].groupby(kind):
+        whole = rows[(rows[kind] == list(key)).all(axis=1)]
+        title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
+        for bits, runs in (("32", whole), ("16", half)):
+            of = spread.of(runs["test_accuracy"])
+            lines.append(
+                f"| {title} | {bits} | {of.n} | {of.mean:.2%} | {100 * of.sd:.2f} points | "
+                f"{of.min:.2%} to {of.max:.2%} |"
+            )
+        if min(len(whole), len(half)) > 1:
+            low, high = spread.difference(half["test_accuracy"], whole["test_accuracy"])
+            words.append(
+                f"{title}: the means differ by {100 * low:+.2f} to {100 * high:+.2f} points, 95 "
+                "times in 100."
+            )
+    return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
 
 
 def choice_of_epoch(rows: pd.DataFrame) -> str:

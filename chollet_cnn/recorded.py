@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 RESULTS = Path(chollet_cnn.__file__).parents[1] / "results"
 """What was measured; a checkout has it, an installed package has not."""
+VARIANTS = {
+    "same-weights": {"weights_seed": 0},
+    "same-order": {"order_seed": 0},
+    "bfloat16": {"precision": "bfloat16"},
+}
+"""One thing changed, as arguments of :func:`chollet_cnn.train.train`, to see what it does."""
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
 
@@ -93,8 +99,8 @@ class Records:
 
     runs: pd.DataFrame
     """``runs.csv``, see :func:`read_runs`."""
-    held: pd.DataFrame
-    """``held.csv``, see :func:`read_held`."""
+    variants: pd.DataFrame
+    """``variants.csv``, see :func:`read_variants`."""
     copies: pd.DataFrame
     """``copies.csv``, see :func:`read_copies`."""
     curves: pd.DataFrame
@@ -104,7 +110,8 @@ class Records:
 def read(results: Path = RESULTS) -> Records:
     """Return everything that is recorded of whole runs."""
     rows = read_runs(results)
-    return Records(rows, read_held(results), read_copies(results), read_curves(rows, results))
+    curves = read_curves(rows, results)
+    return Records(rows, read_variants(results), read_copies(results), curves)
 
 
 def read_runs(results: Path = RESULTS) -> pd.DataFrame:
@@ -117,18 +124,20 @@ def read_runs(results: Path = RESULTS) -> pd.DataFrame:
     return _read(results / "runs.csv", way)
 
 
-def read_held(results: Path = RESULTS) -> pd.DataFrame:
-    """Return ``results/held.csv``: runs that had the weights or the order of seed 0.
+def read_variants(results: Path = RESULTS) -> pd.DataFrame:
+    """Return ``results/variants.csv``: runs of the book's recipes with one thing changed.
 
-    Its columns are those of ``runs.csv`` and ``held``, ``weights`` or ``order``. Without such runs
-    it has no rows.
+    Its columns are those of ``runs.csv`` and ``variant``, a key of :data:`VARIANTS`. Without such
+    runs it has no rows.
     """
     import pandas as pd
 
-    path = results / "held.csv"
+    path = results / "variants.csv"
     if not path.is_file():
-        return pd.DataFrame(columns=["held", "recipe", "seed", "backend", "test_accuracy"])
-    return _read(path, "scripts/run_seeds.py --hold makes it anew")
+        return pd.DataFrame(
+            columns=["variant", "recipe", "seed", "backend", "device", "test_accuracy"]
+        )
+    return _read(path, "scripts/run_seeds.py --variant makes it anew")
 
 
 def read_copies(results: Path = RESULTS) -> pd.DataFrame:

@@ -121,18 +121,35 @@ def sd_interval(runs: Spread) -> tuple[float, float]:
     return low, high
 
 
-def by_cause(rows: pd.DataFrame, held: pd.DataFrame) -> dict[tuple[str, str, str], dict]:
+def difference(some: Iterable[float], others: Iterable[float]) -> tuple[float, float]:
+    """Return from where to where the means of two groups of runs differ, 95 times in 100.
+
+    Source: Welch, "The generalization of 'Student's' problem when several different population
+    variances are involved", 1947.
+
+    >>> [round(limit, 2) for limit in difference([1, 2, 3, 4], [0, 1, 2, 3])]
+    [-1.23, 3.23]
+    """
+    from scipy import stats
+
+    found = stats.ttest_ind(list(some), list(others), equal_var=False)
+    low, high = found.confidence_interval(COVERAGE)
+    return float(low), float(high)
+
+
+def by_cause(rows: pd.DataFrame, variants: pd.DataFrame) -> dict[tuple[str, str, str], dict]:
     """Return how far runs lie apart if all differs, only their order, or only their first weights.
 
     Args:
         rows: ``results/runs.csv``.
-        held: ``results/held.csv``, the runs that had the weights or the order of seed 0. With
-            these, seed 0 is the run that it always is, and counts.
+        variants: ``results/variants.csv``, among them the runs that had the weights or the order
+            of seed 0. With these, seed 0 is the run that it always is, and counts.
 
     Returns:
-        For each recipe, backend and kind of device with held runs the :class:`Spread` of the test
+        For each recipe, backend and kind of device with such runs the :class:`Spread` of the test
         accuracy by what differs from run to run: ``"everything"``, ``"order"``, ``"weights"``.
     """
+    held = variants[variants["variant"].isin(["same-weights", "same-order"])]
     if held.empty:
         return {}
     kind, found = ["recipe", "backend", "device"], {}
@@ -141,8 +158,8 @@ def by_cause(rows: pd.DataFrame, held: pd.DataFrame) -> dict[tuple[str, str, str
         zero = own.loc[own["seed"] == 0, "test_accuracy"]
         found[key] = {
             "everything": of(own["test_accuracy"]),
-            "order": of([*zero, *alike.loc[alike["held"] == "weights", "test_accuracy"]]),
-            "weights": of([*zero, *alike.loc[alike["held"] == "order", "test_accuracy"]]),
+            "order": of([*zero, *alike.loc[alike["variant"] == "same-weights", "test_accuracy"]]),
+            "weights": of([*zero, *alike.loc[alike["variant"] == "same-order", "test_accuracy"]]),
         }
     return found
 

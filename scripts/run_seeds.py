@@ -1,15 +1,16 @@
 """Train a recipe with many seeds and record every run: what one run gives, only many can tell.
 
 python scripts/run_seeds.py mnist-first-edition mnist-second-edition --seeds 0-9
-python scripts/run_seeds.py mnist-second-edition --seeds 0-9 --hold weights
+python scripts/run_seeds.py mnist-second-edition --seeds 0-9 --variant same-weights
 
 A seed that results/ has already is not trained again, so the command can be stopped at any time and
 started again; a run that was cut off goes on from its last finished epoch. Every finished run is
 recorded at once.
 
---hold weights gives every run the starting weights of seed 0, so that only the order of the
-pictures differs from run to run (and what dropout and augmentation draw, where there are any);
---hold order does it the other way round. Such runs go to results/held.csv.
+--variant changes one thing, to see what it does; such runs go to results/variants.csv. same-weights
+gives every run the starting weights of seed 0, so that only the order of the pictures differs from
+run to run (and what dropout and augmentation draw, where there are any); same-order does it the
+other way round; bfloat16 computes with 16 bits.
 
 Several runs are trained at once where there are cores for it: each gets two, as the recorded runs
 had, since more would help these small networks little and change the last bits. On a GPU it is one
@@ -49,14 +50,17 @@ def seeds_of(text: str) -> list[int]:
     return seeds
 
 
-def jobs_left(names: list[str], seeds: list[int], backend: str, hold: str | None) -> list[dict]:
+def jobs_left(
+    names: list[str], seeds: list[int], backend: str, variant: str | None = None
+) -> list[dict]:
     """Return what is still to be trained, as arguments of ``train``, runs of one seed together."""
     whole = recorded.read_runs(RESULTS) if (RESULTS / "runs.csv").is_file() else None
     found = [whole] if whole is not None else []
-    if hold:
-        held = recorded.read_held(RESULTS)
-        found = [held[held["held"] == hold]]
-        if whole is not None:  # seed 0 with the weights, or the order, of seed 0 is seed 0 itself
+    if variant:
+        variants = recorded.read_variants(RESULTS)
+        found = [variants[variants["variant"] == variant]]
+        # Seed 0 with the weights, or the order, of seed 0 is seed 0 itself.
+        if whole is not None and variant in ("same-weights", "same-order"):
             found.append(whole[whole["seed"] == 0])
     done = {
         run
@@ -67,7 +71,7 @@ def jobs_left(names: list[str], seeds: list[int], backend: str, hold: str | None
     }
     return [
         {"recipe": name, "dataset": recipes.get(name).dataset, "seed": seed}
-        | ({f"{hold}_seed": 0} if hold else {})
+        | recorded.VARIANTS.get(variant, {})
         for seed in seeds
         for name in names
         if (name, seed) not in done
@@ -124,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     add = parser.add_argument
     add("recipes", nargs="+", metavar="RECIPE")
     add("--seeds", default="0-9", help="such as 0-9 or 1,4,7 (default: 0-9)")
-    add("--hold", choices=("weights", "order"), help="what all runs are to have of seed 0")
+    add("--variant", choices=recorded.VARIANTS, help="what is changed in every run (see above)")
     add("--out", default="runs", help="where run directories go (default: runs)")
     add("--processes", type=int, metavar="N", help="runs at once (default: as many as help)")
     add("--cluster", nargs="?", const="local", metavar="ADDRESS",
@@ -135,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.processes is not None and options.processes < 1:
         raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    left = jobs_left(names, seeds, backend, options.hold)
+    left = jobs_left(names, seeds, backend, options.variant)
     print(f"{len(left)} of {len(names) * len(seeds)} runs are still to be trained", flush=True)
     if not left:
         return 0
@@ -144,11 +148,11 @@ def main(argv: list[str] | None = None) -> int:
 
         finished = train_on(options.cluster, list(left))
     else:
-        out = f"{options.out}/same-{options.hold}" if options.hold else options.out
+        out = f"{options.out}/{options.variant}" if options.variant else options.out
         finished = train_here(list(left), out, options.processes or processes_that_help())
     began, seconds = time.perf_counter(), {}
     for number, (job, outcome) in enumerate(finished, 1):
-        record(outcome, options.hold)
+        record(outcome, options.variant)
         write_table()
         left.remove(job)
         seconds.setdefault(job["recipe"], []).append(outcome["row"]["seconds"])

@@ -25,33 +25,34 @@ TABLE = re.compile(r"(<!-- table -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
 SPEED = re.compile(r"(<!-- speed -->\n).*?(\n<!-- end of speed -->)", re.DOTALL)
 
 
-def record(outcome: dict, held: str | None = None) -> None:
+def record(outcome: dict, variant: str | None = None) -> None:
     """Add a finished run to results/; a repeated run takes its own place.
 
     Args:
         outcome: what :func:`chollet_cnn.recorded.outcome` gives.
-        held: ``weights`` or ``order`` where the run had those of another seed; it goes to held.csv.
+        variant: what was changed, a key of :data:`chollet_cnn.recorded.VARIANTS`; the run then goes
+            to variants.csv.
 
     Raises:
         UserError: if something else was changed: results/ holds the book's recipes only.
     """
     row, changed = outcome["row"], set(outcome["changed"])
-    if changed - ({f"{held}_seed"} if held else set()):
+    if changed - set(recorded.VARIANTS.get(variant, ())):
         raise UserError(
             f"the run of {row['recipe']} with seed {row['seed']} changed its recipe "
             f"({', '.join(sorted(changed))}); results/ records the book's recipes only"
         )
     same = ["recipe", "seed", "backend", "device"]
-    if held:
-        row = {"held": held, **row}
-        same = ["held", *same]
+    if variant:
+        row = {"variant": variant, **row}
+        same = ["variant", *same]
     rows = pd.DataFrame([row])
-    table = RESULTS / ("held.csv" if held else "runs.csv")
+    table = RESULTS / ("variants.csv" if variant else "runs.csv")
     if table.is_file():
-        before = recorded.read_held(RESULTS) if held else recorded.read_runs(RESULTS)
+        before = recorded.read_variants(RESULTS) if variant else recorded.read_runs(RESULTS)
         rows = pd.concat([before, rows]).drop_duplicates(same, keep="last")
     rows.sort_values(same).to_csv(table, index=False)
-    if not held:
+    if not variant:
         curve = RESULTS / "histories" / recorded.history_name(row)
         curve.write_text(outcome["history"])
 

@@ -210,13 +210,13 @@ def test_the_printed_curve_and_the_causes_are_told_where_they_were_measured(tmp_
         epochs = {"epoch": range(1, 6), "accuracy": 0.99, "loss": 0.03 + seed / 1000,
                   "val_accuracy": 0.99, "val_loss": 0.03}  # fmt: skip
         pd.DataFrame(epochs).to_csv(tmp_path / "histories" / name, index=False)
-    held = [
-        {"held": what, "recipe": "mnist-first-edition", "seed": seed, "backend": "tensorflow",
+    variants = [
+        {"variant": what, "recipe": "mnist-first-edition", "seed": seed, "backend": "tensorflow",
          "device": "cpu", "test_accuracy": accuracy}
-        for what, step in (("weights", 1), ("order", 2))
+        for what, step in (("same-weights", 1), ("same-order", 2))
         for seed, accuracy in enumerate(0.990 + step * 0.001 * n for n in range(1, 5))
     ]  # fmt: skip
-    pd.DataFrame(held).to_csv(tmp_path / "held.csv", index=False)
+    pd.DataFrame(variants).to_csv(tmp_path / "variants.csv", index=False)
     chapter = recorded(tmp_path, accuracies)
     _, curve = chapter.pictures
     assert curve.name == "printed-curve-over-ours"

@@ -280,19 +280,19 @@ def test_a_sentence_says_what_the_book_gives_what_came_out_and_how_rare_that_is(
 
 def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
     rows = runs_of("mnist-second-edition", [0.98, 0.99, 1.0])
-    held = pd.concat(
+    variants = pd.concat(
         [
-            runs_of("mnist-second-edition", [0.96], held="weights").assign(seed=1),
-            runs_of("mnist-second-edition", [0.99, 1.0], held="order").assign(seed=[1, 2]),
+            runs_of("mnist-second-edition", [0.96], variant="same-weights").assign(seed=1),
+            runs_of("mnist-second-edition", [0.99, 1.0], variant="same-order").assign(seed=[1, 2]),
         ]
     )
-    everything, order, weights, _, words = answers.whose_spread(rows, held).splitlines()[2:]
+    everything, order, weights, _, words = answers.whose_spread(rows, variants).splitlines()[2:]
     assert "| everything differs | 3 | 99.00% | 1.000 points | 0.521 to 6.285 |" in everything
     # 98% and 96%: a standard deviation of the square root of 2.
     assert "the order differs, the starting weights are seed 0's | 2 | 97.00% | 1.414" in order
     assert "the starting weights differ, the order is seed 0's | 3 | 99.00% | 1.000" in weights
     assert words.endswith("would add up, to 1.732 points; both together give 1.000.")
-    assert answers.whose_spread(rows, held.iloc[:0]) == "No such run yet."
+    assert answers.whose_spread(rows, variants.iloc[:0]) == "No such run yet."
 
 
 def test_a_printed_curve_stands_beside_ours_with_the_test_figures_that_it_lacks():
@@ -313,6 +313,18 @@ def test_a_printed_curve_stands_beside_ours_with_the_test_figures_that_it_lacks(
         "| 1 | 94.40% | 95.00% (94.00% to 96.00%) | 0.1766 | 0.1700 (0.1700 to 0.1700) | 98.00% "
         "(98.00% to 98.00%) | 0.0600 (0.0600 to 0.0600) |"
     )
+
+
+def test_what_sixteen_bits_do_stands_beside_what_the_seeds_do():
+    rows = runs_of("mnist-second-edition", [0.98, 0.99, 1.0])
+    variants = runs_of("mnist-second-edition", [0.97, 0.98, 0.99], variant="bfloat16")
+    whole, half, _, words = answers.sixteen_bits(rows, variants).splitlines()[2:]
+    title = "MNIST, second edition (tensorflow, cpu)"
+    assert whole == f"| {title} | 32 | 3 | 99.00% | 1.00 points | 98.00% to 100.00% |"
+    assert half == f"| {title} | 16 | 3 | 98.00% | 1.00 points | 97.00% to 99.00% |"
+    # The mean difference is -1; sqrt(1/3 + 1/3) times t of 4 degrees of freedom, 2.776, is 2.27.
+    assert words == f"{title}: the means differ by -3.27 to +1.27 points, 95 times in 100."
+    assert answers.sixteen_bits(rows, variants.iloc[:0]) == "No such run yet."
 
 
 def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():

@@ -57,23 +57,25 @@ A, B = "mnist-three-block", "mnist-first-edition"
 def test_only_what_no_run_is_recorded_of_is_trained_by_seed_and_backend(run_seeds, results):
     backends = ["tensorflow", "tensorflow", "jax"]
     record_of(results, "runs.csv", recipe=[A, B, A], seed=[0, 0, 1], backend=backends)
-    left = run_seeds.jobs_left([A, B], [0, 1], "tensorflow", None)
+    left = run_seeds.jobs_left([A, B], [0, 1], "tensorflow")
     assert left == [job(A, 1), job(B, 1)]
-    left = run_seeds.jobs_left([A, B], [0, 1], "jax", None)
+    left = run_seeds.jobs_left([A, B], [0, 1], "jax")
     assert left == [job(A, 0), job(B, 0), job(B, 1)]
 
 
 def test_with_weights_or_order_held_seed_0_is_the_run_that_is_there(run_seeds, results):
     record_of(results, "runs.csv", recipe=[A, A], seed=[0, 1], backend=["tensorflow"] * 2)
     whole = [job(A, 1, order_seed=0), job(A, 2, order_seed=0)]
-    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "order") == whole
+    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "same-order") == whole
     record_of(
-        results, "held.csv", held=["order", "weights"], recipe=[A, A], seed=[1, 2],
-        backend=["tensorflow"] * 2,
+        results, "variants.csv", variant=["same-order", "same-weights"], recipe=[A, A],
+        seed=[1, 2], backend=["tensorflow"] * 2,
     )  # fmt: skip
-    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "order") == whole[1:]
-    left = run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "weights")
+    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "same-order") == whole[1:]
+    left = run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "same-weights")
     assert left == [job(A, 1, weights_seed=0)]
+    left = run_seeds.jobs_left([A], [0], "tensorflow", "bfloat16")
+    assert left == [job(A, 0, precision="bfloat16")]
 
 
 def test_the_time_left_goes_by_each_recipe_and_by_how_many_run_at_once(run_seeds):
@@ -126,17 +128,17 @@ def test_a_run_is_recorded_once_with_its_learning_curve(results):
     assert curve.read_text() == "epoch,loss\n"
 
 
-def test_a_changed_recipe_is_not_recorded_and_a_held_seed_only_where_it_belongs(results):
+def test_a_changed_recipe_is_not_recorded_and_a_variant_only_where_it_belongs(results):
     record = sys.modules["update_results"].record
-    for changed, held in ((["epochs"], None), (["order_seed"], None), (["epochs"], "order")):
+    for changed, variant in (("epochs", None), ("order_seed", None), ("epochs", "same-order")):
         with pytest.raises(UserError, match="changed its recipe"):
-            record(outcome_of(1, changed), held)
+            record(outcome_of(1, [changed]), variant)
     assert not (results / "runs.csv").exists()
-    record(outcome_of(1, ["order_seed"], test_accuracy=0.9), "order")
-    record(outcome_of(1, ["weights_seed"], test_accuracy=0.8), "weights")
-    rows = recorded.read_held(results)
-    assert rows[["held", "test_accuracy"]].to_numpy().tolist() == [
-        ["order", 0.9], ["weights", 0.8],
+    record(outcome_of(1, ["order_seed"], test_accuracy=0.9), "same-order")
+    record(outcome_of(1, ["weights_seed"], test_accuracy=0.8), "same-weights")
+    rows = recorded.read_variants(results)
+    assert rows[["variant", "test_accuracy"]].to_numpy().tolist() == [
+        ["same-order", 0.9], ["same-weights", 0.8],
     ]  # fmt: skip
     assert not (results / "runs.csv").exists()
 

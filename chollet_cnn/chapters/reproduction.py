@@ -130,7 +130,7 @@ def _by_luck(whole: pd.DataFrame) -> dict[str, str] | None:
 
 def _causes(records: recorded.Records, rows: pd.DataFrame) -> Iterator[tuple[tuple, dict]]:
     """Yield the recipes of which runs held the weights and the order, and how far they lie."""
-    for key, found in spread.by_cause(rows, records.held).items():
+    for key, found in spread.by_cause(rows, records.variants).items():
         if all(runs.n >= spread.FEWEST_TO_MEET for runs in found.values()):
             yield key, found
 
