@@ -8,6 +8,7 @@ The contenders see the same pictures in the same number of steps of the same net
 keras    the book's way: model.fit with Keras's default compile options, from arrays (MNIST) or from
          image_dataset_from_directory (cats and dogs: decoding and validation included)
 runner   this package (cats and dogs: validation included; the decoded pictures are cached)
+bfloat16 the same with --precision bfloat16, which is another computation
 torch    a plain PyTorch loop with the same layers and optimizer settings, where torch is installed
 floor    forward and backward passes alone, on one batch that stays in memory
 
@@ -38,7 +39,7 @@ from chollet_cnn import recipes
 from chollet_cnn.errors import UserError, run_door
 
 HERE = Path(__file__).parent
-CONTENDERS = ("keras", "runner", "torch", "floor")
+CONTENDERS = ("keras", "runner", "bfloat16", "torch", "floor")
 
 
 def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, folders: Path) -> dict:

@@ -114,6 +114,14 @@ def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: C
         clock.epoch(lambda epoch=epoch: one(epoch))
 
 
+def runner_in_16_bits(
+    recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock
+) -> None:
+    """Train as this package does with ``--precision bfloat16``."""
+    with devices.precision("bfloat16"):
+        runner(recipe, dataset, epochs, clock)
+
+
 def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
     """Train with plain PyTorch: the same layers, RMSprop or Adam with Keras's settings.
 
@@ -253,7 +261,13 @@ def _torch_network(model: keras.Model):  # noqa: ANN202 - torch is not always th
     return nn.Sequential(*layers)
 
 
-CONTENDERS = {"keras": keras_fit, "runner": runner, "torch": torch_loop, "floor": floor}
+CONTENDERS = {
+    "keras": keras_fit,
+    "runner": runner,
+    "bfloat16": runner_in_16_bits,
+    "torch": torch_loop,
+    "floor": floor,
+}
 
 
 def main(argv: list[str] | None = None) -> int:

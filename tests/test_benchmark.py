@@ -84,7 +84,7 @@ def test_the_plain_torch_network_has_as_many_weights(script, name):
 
 def test_a_contender_tells_each_epoch_s_time_and_when_its_first_step_ended(script, capsys):
     arguments = ["mnist-second-edition", "--dataset", "digits", "--epochs", "2"]
-    for contender in ("keras", "runner"):
+    for contender in ("keras", "runner", "bfloat16"):
         script("contenders").main([contender, *arguments])
         told = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert len(told["epochs"]) == 3  # the first, with compilation, and two more
