@@ -88,7 +88,8 @@ def summary(rows: pd.DataFrame) -> str:
     """Return what the README shows: a line a recipe, the runner against each of the others."""
     heads = (
         "recipe", "seconds an epoch", "against Keras's `fit`", "the floor against `fit`",
-        "against plain PyTorch", "first step after import", "peak memory",
+        "against plain PyTorch", "`bfloat16` against `float32`", "first step after import",
+        "peak memory",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
     for recipe, own in rows.groupby("recipe", sort=False):
@@ -99,6 +100,7 @@ def summary(rows: pd.DataFrame) -> str:
             _ratio(own, "runner", "keras"),
             _ratio(own, "floor", "keras"),
             _ratio(own, "runner", "torch"),
+            _ratio(own, "bfloat16", "runner"),
             f"{runner['first_step_after_import'].median():.1f} s",
             f"{runner['peak_mib'].median():,.0f} MiB",
         )
@@ -123,9 +125,9 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> str:
     """Return medians and ranges as a Markdown table, a line for each contender of each recipe."""
     lines = [
         "| recipe | contender | seconds an epoch | against keras | against torch | "
-        "pictures a second | share of matrix rate | first epoch | first step (after import) | "
-        "peak memory |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "pictures a second | share of matrix rate | cores busy | first epoch | "
+        "first step (after import) | peak memory |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for (recipe, contender), runs in rows.groupby(["recipe", "contender"], sort=False):
         of_recipe = rows[rows["recipe"] == recipe]
@@ -137,7 +139,8 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> str:
             f"| {recipe} | {contender} | {_range(runs['epoch_seconds'], '.1f')} | "
             f"{_ratio(of_recipe, contender, 'keras')} | "
             f"{_ratio(of_recipe, contender, 'torch')} | {rate:,.0f} | "
-            f"{'' if np.isnan(share) else f'{share:.0%}'} | {runs['first_epoch'].median():.1f} s | "
+            f"{'' if np.isnan(share) else f'{share:.0%}'} | {_cores_busy(runs)} | "
+            f"{runs['first_epoch'].median():.1f} s | "
             f"{runs['first_step'].median():.1f} s "
             f"({runs['first_step_after_import'].median():.1f} s) | "
             f"{runs['peak_mib'].median():,.0f} MiB |"
@@ -151,6 +154,12 @@ def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
     if not {contender, other} <= set(seconds) or contender == other:
         return ""
     return _range(seconds[contender] / seconds[other], ".2f")
+
+
+def _cores_busy(runs: pd.DataFrame) -> str:
+    """Return how many cores computed at once, where that was measured."""
+    cores = (runs["processor_seconds"] / runs["epoch_seconds"]).dropna()
+    return "" if cores.empty else _range(cores, ".1f")
 
 
 def _range(values: pd.Series, places: str) -> str:
