@@ -239,8 +239,11 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
 
 def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     """Say how far runs lie apart if only their starting weights, or only their order, differ."""
-    heads = ("recipe", "from run to run", "seeds", "mean", "standard deviation", "95%")
-    lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|"]
+    heads = (
+        "recipe", "from run to run", "seeds", "mean", "lowest to highest", "standard deviation",
+        "95%",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|--:|"]
     sums = []
     for (name, backend, device), causes in spread.by_cause(rows, variants).items():
         title = recipes.get(name).title
@@ -248,7 +251,8 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
             low, high = (100 * limit for limit in spread.sd_interval(runs))
             lines.append(
                 f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
-                f"{runs.mean:.2%} | {100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} |"
+                f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | "
+                f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} |"
             )
         sd = {cause: 100 * runs.sd for cause, runs in causes.items()}
         sums.append(
