@@ -58,7 +58,7 @@ def test_a_table_line_lays_the_runs_of_a_recipe_beside_the_book():
     assert lines == [
         "| mnist-third-edition |  | 1 | 99.11% |  |  | 51 s |",
         "| cats-vs-dogs-first-edition | 71% (validation) | 5 | 71.00% (validation) "
-        "| 70.00% to 72.00% | within what one run gives | 10 min |",
+        "| 70.00% to 72.00% | within what one run gives | 8 min |",
     ]
 
 
