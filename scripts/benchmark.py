@@ -168,7 +168,9 @@ def _range(values: pd.Series, places: str) -> str:
 
 
 def write(measured: pd.DataFrame, path: Path) -> None:
-    """Write what was measured, and beside it the tables that are made of it."""
+    """Write what was measured, in the order of the recipes, and the tables that are made of it."""
+    place = {name: number for number, name in enumerate(recipes.RECIPES)}
+    measured = measured.sort_values("recipe", key=lambda names: names.map(place), kind="stable")
     measured.to_csv(path, index=False)
     macs = {name: multiply_accumulates(recipes.get(name)) for name in measured["recipe"].unique()}
     text = f"""{summary(measured)}
