@@ -8,6 +8,7 @@ installed on every machine, and the data to lie where CHOLLET_CNN_DATA says on e
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
     environment = limits | {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     local = address == "local"
     try:
+        _knock(address)
         ray.init(
             address=address,
             num_cpus=max(THREADS, os.cpu_count() or 1) if local else None,
@@ -48,8 +50,11 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
                 "env_vars": environment,
             },
         )
-    except (ConnectionError, ValueError, RuntimeError) as problem:
-        raise UserError(f"no Ray cluster is reached at {address} ({problem})") from problem
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise UserError(
+            f"no Ray cluster is reached at {address} ({problem}); `ray start --head` prints the "
+            "address of the one that it starts, such as 10.0.0.5:6379"
+        ) from problem
 
     # A worker trains once and ends, so that no run meets what another left behind in its process.
     @ray.remote(num_cpus=THREADS, max_calls=1, max_retries=2)
@@ -77,3 +82,10 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
                 ) from problem
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens at an address; Ray would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()

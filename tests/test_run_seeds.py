@@ -158,6 +158,13 @@ def test_ray_trains_the_runs_where_it_is_installed(run_seeds, tmp_path):
         assert there[seed]["changed"].keys() == {"dataset", "epochs"}
 
 
+def test_a_cluster_that_is_not_there_is_one_sentence_at_once(run_seeds):
+    pytest.importorskip("ray")
+    cluster = importlib.import_module("cluster")
+    with pytest.raises(UserError, match=r"no Ray cluster is reached at 127\.0\.0\.1:9"):
+        list(cluster.train_on("127.0.0.1:9", [digits(0)]))
+
+
 def test_a_run_that_ray_could_not_train_says_why_in_one_sentence(run_seeds):
     pytest.importorskip("ray")
     cluster = importlib.import_module("cluster")
