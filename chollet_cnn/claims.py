@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,11 +38,6 @@ class Claim:
     """The last place that is given: 0.01 for 71%, which stands for 70.5% to 71.5%."""
     epoch: int | None = None
     """The epoch that it was printed after, or None where it speaks of the whole run."""
-
-    @property
-    def places(self) -> int:
-        """How many places a share has that is written in percent: 1 for 69.5%."""
-        return round(-math.log10(self.step)) - 2
 
 
 # What notebook 5.1 of the first edition prints for mnist-first-edition while it trains, by epoch.
@@ -113,7 +107,7 @@ def markdown_table(rows: pd.DataFrame) -> str:
         rows: ``results/runs.csv``, the columns that :func:`chollet_cnn.recorded.row` gives; runs of
             one backend and kind of device.
     """
-    from chollet_cnn import spread
+    from chollet_cnn import answers, spread
 
     heads = "recipe", "the book", "runs", "mean", "lowest to highest", "the book's figure lies"
     lines = [f"| {' | '.join(heads)} | the fastest took |", "|---|--:|--:|--:|--:|---|--:|"]
@@ -125,7 +119,7 @@ def markdown_table(rows: pd.DataFrame) -> str:
         runs = spread.of(own[quantity])
         book = verdict = ""
         if claim:
-            book = f"{claim.value:.{claim.places}%}"
+            book = answers.as_published(quantity, claim.value, claim.step)
             verdict = spread.verdict(claim.value, claim.step / 2, runs)
         split = "" if quantity == "test_accuracy" else " (validation)"
         between = f"{runs.min:.2%} to {runs.max:.2%}" if runs.n > 1 else ""

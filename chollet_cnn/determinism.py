@@ -197,6 +197,14 @@ def _threads() -> int:
     return cores()
 
 
+def limit_threads(count: int) -> dict[str, str]:
+    """Return the environment variables that give a process so many threads for an operation.
+
+    TensorFlow and torch heed them; JAX takes every core that it may use.
+    """
+    return {"TF_NUM_INTRAOP_THREADS": str(count), "OMP_NUM_THREADS": str(count)}
+
+
 def processor_kind() -> str:
     """Return this processor's family, model and stepping as Linux gives them, else nothing.
 

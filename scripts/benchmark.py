@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chollet_cnn import recipes
+from chollet_cnn import data, recipes
 from chollet_cnn.errors import UserError, run_door
 
 HERE = Path(__file__).parent
@@ -61,9 +61,8 @@ def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, fold
 
 def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -> None:
     """Lay the JPEG files out as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
-    from chollet_cnn.data import archives, load
+    from chollet_cnn.data import archives
 
-    load(recipe.dataset, data_dir, **recipe.data_options)  # so that the decoded ones are cached
     archive, pictures = archives.find(data_dir)
     with archives.reader(archive) as read:
         for picture in pictures:
@@ -213,6 +212,8 @@ def main(argv: list[str] | None = None) -> int:
         recipe = recipes.get(name)
         with tempfile.TemporaryDirectory() as scratch:
             if recipe.dataset != "mnist":
+                # Decoded once beforehand, so that every repeat of the runner finds them cached.
+                data.load(recipe.dataset, options.data_dir, **recipe.data_options)
                 lay_out_folders(recipe, options.data_dir, Path(scratch))
             for repeat in range(options.repeats):
                 for contender in contenders:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import chollet_cnn
+from chollet_cnn import determinism
 from chollet_cnn.errors import UserError
 
-THREADS = 2
-"""Cores for a run, as the recorded runs had."""
+CORES_A_RUN = 2
+"""As the recorded runs had; more would help these small networks little."""
 HANDED_ON = ("CHOLLET_CNN_DATA", "CHOLLET_CNN_CACHE", "KERAS_BACKEND")
 
 
@@ -35,14 +36,14 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
     except ModuleNotFoundError as problem:
         raise UserError('--cluster needs Ray; install it: pip install -e ".[cluster]"') from problem
 
-    limits = {"TF_NUM_INTRAOP_THREADS": str(THREADS), "OMP_NUM_THREADS": str(THREADS)}
-    environment = limits | {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+    environment = determinism.limit_threads(CORES_A_RUN)
+    environment |= {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     local = address == "local"
     try:
         _knock(address)
         ray.init(
             address=address,
-            num_cpus=max(THREADS, os.cpu_count() or 1) if local else None,
+            num_cpus=max(CORES_A_RUN, os.cpu_count() or 1) if local else None,
             include_dashboard=False if local else None,
             log_to_driver=False,
             runtime_env={
@@ -57,7 +58,7 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
         ) from problem
 
     # A worker trains once and ends, so that no run meets what another left behind in its process.
-    @ray.remote(num_cpus=THREADS, max_calls=1, max_retries=2)
+    @ray.remote(num_cpus=CORES_A_RUN, max_calls=1, max_retries=2)
     def train_one(job: dict) -> dict:
         import tempfile
 

@@ -31,12 +31,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Event
 
+from cluster import CORES_A_RUN, train_on
 from update_results import RESULTS, record, write_table
 
 from chollet_cnn import determinism, recipes, recorded, runs
 from chollet_cnn.errors import UserError, run_door
-
-CORES_A_RUN = 2
 
 
 def seeds_of(text: str) -> list[int]:
@@ -80,10 +79,8 @@ def jobs_left(
 
 def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dict, dict]]:
     """Train every job in a process of its own, as a reader would; yield it when it is finished."""
-    threads = str(max(1, determinism.cores() // processes))
-    limits = {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
-    environment = os.environ | (limits if processes > 1 else {})
-
+    shared = determinism.limit_threads(max(1, determinism.cores() // processes))
+    environment = os.environ | (shared if processes > 1 else {})
     failed = Event()
 
     def one(job: dict) -> dict | None:
@@ -144,8 +141,6 @@ def main(argv: list[str] | None = None) -> int:
     if not left:
         return 0
     if options.cluster:
-        from cluster import train_on
-
         finished = train_on(options.cluster, list(left))
     else:
         out = f"{options.out}/{options.variant}" if options.variant else options.out

@@ -71,8 +71,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     plan = at_half_size()
     recipes.RECIPES[plan.name] = plan
-    there = set(recorded.read_copies(RESULTS)["seed"])
-    left = [seed for seed in seeds_of(options.seeds) if seed not in there]
+    pairs = recorded.read_copies(RESULTS)
+    left = [seed for seed in seeds_of(options.seeds) if seed not in set(pairs["seed"])]
+    if not left:
+        return 0
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["CHOLLET_CNN_CACHE"] = str(Path(scratch, "decoded"))
         copies = Path(scratch, "copies")
@@ -83,9 +85,8 @@ def main(argv: list[str] | None = None) -> int:
             for pictures, place in (("originals", options.data_dir), ("copies", copies)):
                 run = train.train(plan.name, data_dir=place, seed=seed, out=Path(scratch, pictures))
                 rows.append({"pictures": pictures, **recorded.row(run)})
-            before = recorded.read_copies(RESULTS)
-            pairs = [*([before] if len(before) else []), pd.DataFrame(rows)]
-            pd.concat(pairs).to_csv(RESULTS / "copies.csv", index=False)
+            pairs = pd.concat([pairs, pd.DataFrame(rows)]) if len(pairs) else pd.DataFrame(rows)
+            pairs.to_csv(RESULTS / "copies.csv", index=False)
             write_table()
             told = ", ".join(f"{row['pictures']} {row['val_accuracy']:.2%}" for row in rows)
             print(f"seed {seed}: {told}", flush=True)

@@ -34,7 +34,7 @@ MAY_IMPORT = {name: {"errors", "style"} for name in GROUND} | {
     "summary": {"recipes", "claims"},
     "train": {*GROUND, "runs", "claims", "summary"},
     "predict": {*GROUND, "runs", "claims"},
-    "chapters": {*GROUND, "runs", "recorded", "claims", "summary", "spread"},
+    "chapters": {*GROUND, "runs", "recorded", "claims", "answers", "summary", "spread"},
     "reproduce": {*GROUND, "runs", "claims", "recorded", "spread", "train"},
     "report": {"chapters", "data", "devices", "errors"},
 }
@@ -74,6 +74,18 @@ def test_no_module_imports_a_backend_at_import_time(module):
                 "torch",
                 "keras",
             }
+
+
+@pytest.mark.parametrize(("door", "option"), [("claims", "--write"), ("reproduce", "--quick")])
+def test_help_answers_without_importing_numpy_or_pandas(door, option):
+    script = (
+        f"import sys\nfrom chollet_cnn import {door}\n"
+        f"try: {door}.main(['--help'])\nexcept SystemExit: pass\n"
+        "sys.exit(bool({'numpy', 'pandas', 'scipy', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert option in done.stdout
 
 
 def test_importing_the_whole_package_imports_no_backend():

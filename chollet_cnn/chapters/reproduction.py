@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import claims, recipes, recorded, spread
+from chollet_cnn import answers, claims, recipes, recorded, spread
 from chollet_cnn.analysis import seeds
 from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
@@ -87,11 +86,8 @@ def _line(claim: dict[str, object]) -> tuple[str, ...]:
     """Return a line of the table: what the book says, what the runs gave, where the figure lies."""
     what = {"val_accuracy": "validation", "best_epoch": "best epoch"}.get(claim["quantity"], "")
     printed = "printed" if claim["kind"] == claims.PRINTED else ""
-    if claim["quantity"] == "best_epoch":
-        book, mean = f"{claim['published']:.0f}", f"{claim['mean']:.3g}"
-    else:
-        places = round(-math.log10(claim["step"])) - 2
-        book, mean = percent(claim["published"], places), percent(claim["mean"], 2)
+    book = answers.as_published(claim["quantity"], claim["published"], claim["step"])
+    mean = f"{claim['mean']:.3g}" if what == "best epoch" else percent(claim["mean"], 2)
     title = ", ".join(filter(None, (claim["title"], what, printed)))
     return title, book, mean, str(claim["n"]), LIES[claim["verdict"]]
 
