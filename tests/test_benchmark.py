@@ -38,19 +38,20 @@ def test_ratios_are_taken_repeat_by_repeat(script):
 def test_the_summary_has_a_line_a_recipe_and_leaves_open_what_was_not_measured(script):
     rows = pd.DataFrame(
         {
-            "recipe": ["a"] * 3 + ["b"] * 2,
-            "contender": ["keras", "runner", "floor", "keras", "runner"],
+            "recipe": ["a"] * 4 + ["b"] * 2,
+            "contender": ["keras", "runner", "torch", "floor", "keras", "runner"],
             "repeat": 0,
-            "epoch_seconds": [10.0, 8.0, 7.0, 20.0, 15.0],
+            "epoch_seconds": [10.0, 8.0, 16.0, 7.0, 20.0, 15.0],
             "first_step_after_import": 1.25,
             "peak_mib": 1234.5,
         }
     )
     a, b = script("benchmark").summary(rows).splitlines()[2:]
     rest = "1.2 s | 1,234 MiB |"
-    eight = "8.0 (8.0 to 8.0) | 0.80 (0.80 to 0.80) | 0.70 (0.70 to 0.70)"
-    assert a == f"| a | {eight} |  |  | {rest}"
-    assert b == f"| b | 15.0 (15.0 to 15.0) | 0.75 (0.75 to 0.75) |  |  |  | {rest}"
+    to_keras = "8.0 (8.0 to 8.0) | 0.80 (0.80 to 0.80) | 0.70 (0.70 to 0.70)"
+    to_torch = "0.50 (0.50 to 0.50) | 0.44 (0.44 to 0.44)"
+    assert a == f"| a | {to_keras} | {to_torch} |  | {rest}"
+    assert b == f"| b | 15.0 (15.0 to 15.0) | 0.75 (0.75 to 0.75) |  |  |  |  | {rest}"
     (added,) = script("benchmark").budget(rows).splitlines()[2:]
     assert added == "| a | 7.0 (7.0 to 7.0) | +3.0 (+3.0 to +3.0) | +1.0 (+1.0 to +1.0) |"
 

@@ -223,8 +223,9 @@ def test_the_printed_curve_and_the_causes_are_told_where_they_were_measured(tmp_
     assert curve.numbers["seed"].nunique() == 5
     (words,) = chapter.content["causes"]
     assert words == (
-        "MNIST, first edition: runs that differ in both have a standard deviation of 0.16 points; "
-        "in the order of the pictures alone, of 0.16; in the starting weights alone, of 0.32."
+        "MNIST, first edition: runs that differ in their starting weights and in the order of "
+        "their pictures have a standard deviation of 0.16 points; in the order alone, of 0.16; in "
+        "the starting weights alone, of 0.32."
     )
 
 
