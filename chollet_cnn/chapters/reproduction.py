@@ -135,9 +135,9 @@ def causes_words(recipe: str, found: dict[str, spread.Spread]) -> str:
     """Say how far runs lie apart that differ in everything, or in one thing alone."""
     sd = {cause: f"{100 * runs.sd:.2f}" for cause, runs in found.items()}
     return (
-        f"{recipes.get(recipe).title}: runs that differ in both have a standard deviation of "
-        f"{sd['everything']} points; in the order of the pictures alone, of {sd['order']}; in the "
-        f"starting weights alone, of {sd['weights']}."
+        f"{recipes.get(recipe).title}: runs that differ in their starting weights and in the "
+        f"order of their pictures have a standard deviation of {sd['everything']} points; in the "
+        f"order alone, of {sd['order']}; in the starting weights alone, of {sd['weights']}."
     )
 
 
