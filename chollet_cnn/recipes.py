@@ -13,6 +13,13 @@ from chollet_cnn.errors import UserError
 
 LAST_EPOCH = "last epoch"
 LOWEST_VALIDATION_LOSS = "lowest validation loss"
+OPTIMIZERS = {
+    "rmsprop": "RMSprop as Keras 3 computes it",
+    "adam": "Adam as Keras 3 computes it",
+    "rmsprop-2017": "RMSprop as Keras 2.0 computed it, the first edition's time",
+    "rmsprop-2021": "RMSprop as Keras 2.4 to 2.10 computed it, the second edition's time",
+}
+"""How weights are moved; :mod:`chollet_cnn.optimizers` says what the difference is."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Recipe:
     parameters: int
     """How many weights the network has."""
     optimizer: str
-    """``rmsprop`` or ``adam``."""
+    """A key of :data:`OPTIMIZERS`."""
     learning_rate: float
     batch_size: int
     epochs: int

@@ -21,6 +21,8 @@ VARIANTS = {
     "same-weights": {"weights_seed": 0},
     "same-order": {"order_seed": 0},
     "bfloat16": {"precision": "bfloat16"},
+    "rmsprop-2017": {"optimizer": "rmsprop-2017"},
+    "rmsprop-2021": {"optimizer": "rmsprop-2021"},
 }
 """One thing changed, as arguments of :func:`chollet_cnn.train.train`, to see what it does."""
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -61,7 +63,8 @@ def row(run: Run) -> dict[str, object]:
 
 def history_name(row: dict[str, object]) -> str:
     """Return the file below results/histories that holds the learning curve of a recorded run."""
-    return f"{row['recipe']}-seed-{row['seed']}-{row['backend']}-{row['device']}.csv"
+    what = f"{row['recipe']}-{row['variant']}" if "variant" in row else row["recipe"]
+    return f"{what}-seed-{row['seed']}-{row['backend']}-{row['device']}.csv"
 
 
 def outcome(run: Run) -> dict[str, object]:

@@ -46,6 +46,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    optimizer: str | None = None,
     seed: int = 0,
     weights_seed: int | None = None,
     order_seed: int | None = None,
@@ -65,10 +66,11 @@ def train(
             that is MNIST and MNIST cannot be had, it is the embedded ``digits``, which the run then
             says.
         data_dir: where the data are looked for first.
-        epochs: other than the recipe's; this, ``batch_size`` and ``learning_rate`` make it a
-            changed recipe, which is not compared with the book.
+        epochs: other than the recipe's; this, ``batch_size``, ``learning_rate`` and ``optimizer``
+            make it a changed recipe, which is not compared with the book.
         batch_size: pictures in a training batch, other than the recipe's.
         learning_rate: other than the recipe's.
+        optimizer: other than the recipe's, a key of :data:`chollet_cnn.recipes.OPTIMIZERS`.
         seed: decides the starting weights, the order of the pictures, dropout and augmentation.
         weights_seed: another seed for the starting weights alone, to tell what they do from what
             the order does.
@@ -87,7 +89,7 @@ def train(
         UserError: for anything that the caller can put right; nothing is left half-written.
     """
     asked = recipes.get(recipe)
-    plan = _changed(asked, epochs, batch_size, learning_rate)
+    plan = _changed(asked, epochs, batch_size, learning_rate, optimizer)
     seeds = _seeds(seed, weights_seed, order_seed)
     if tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard needs TensorBoard; install it: pip install tensorboard")
@@ -147,12 +149,12 @@ def _fit(
     quiet: bool,
 ) -> runs.Run:
     """Run the epochs still to run, keep a checkpoint after each, and write what came out."""
-    from chollet_cnn import determinism, fitting
+    from chollet_cnn import determinism, fitting, optimizers
 
     model = build(plan)
     determinism.set_starting_weights(model, seeds.weights)
     determinism.seed_random_layers(model, seeds.run)
-    optimizer = make_optimizer(plan)
+    optimizer = optimizers.make(plan.optimizer, plan.learning_rate)
     steps = fitting.compile_steps(model, optimizer)
     state = [*model.variables, *optimizer.variables]
     feed = fitting.feed_from(data.train.images, data.train.labels, device)
@@ -265,14 +267,6 @@ def build(recipe: Recipe) -> keras.Model:
     return getattr(networks, recipe.network)(**recipe.network_options)
 
 
-def make_optimizer(recipe: Recipe) -> keras.Optimizer:
-    """Return a new optimizer of the recipe's kind and learning rate."""
-    import keras
-
-    kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
-    return kinds[recipe.optimizer](learning_rate=recipe.learning_rate)
-
-
 def evaluation(steps: Callable, split: Split, device: str = "cpu") -> Callable[..., Score]:
     """Return a function that gives the loss and accuracy over a split, in its pictures' order."""
     import numpy as np
@@ -297,7 +291,11 @@ def _lowest_loss(rows: list[dict[str, float]]) -> float:
 
 
 def _changed(
-    recipe: Recipe, epochs: int | None, batch_size: int | None, learning_rate: float | None
+    recipe: Recipe,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    optimizer: str | None,
 ) -> Recipe:
     """Return the recipe with what the reader asked to have different."""
     for option, number in (("--epochs", epochs), ("--batch-size", batch_size)):
@@ -305,7 +303,14 @@ def _changed(
             raise UserError(f"{option} is a whole number of at least 1, not {number}")
     if learning_rate is not None and not 0 < learning_rate < math.inf:
         raise UserError(f"--learning-rate is a number above 0, not {learning_rate}")
-    asked = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    if optimizer is not None and optimizer not in recipes.OPTIMIZERS:
+        raise UserError(f"--optimizer is one of {', '.join(recipes.OPTIMIZERS)}, not {optimizer}")
+    asked = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "optimizer": optimizer,
+    }
     return dataclasses.replace(recipe, **{k: v for k, v in asked.items() if v is not None})
 
 
@@ -337,7 +342,7 @@ def _differences(
     """Return what of a run is not as the recipe has it, ``{what: {"recipe": ..., "run": ...}}``."""
     changed = {
         name: {"recipe": getattr(book, name), "run": getattr(plan, name)}
-        for name in ("epochs", "batch_size", "learning_rate")
+        for name in ("epochs", "batch_size", "learning_rate", "optimizer")
         if getattr(book, name) != getattr(plan, name)
     }
     if data.name != book.dataset:
@@ -418,6 +423,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--epochs", type=int, metavar="N", help="train for N epochs instead of the recipe's")
     add("--batch-size", type=int, metavar="N", help="N pictures in a training batch")
     add("--learning-rate", type=float, metavar="X", help="step size of the optimizer")
+    add("--optimizer", choices=recipes.OPTIMIZERS, help="how weights are moved; those with a year "
+        "as Keras did it then")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="decides all that is random (default: 0)")
     add("--weights-seed", type=int, metavar="N", help="another seed for the starting weights")
     add("--order-seed", type=int, metavar="N", help="another seed for the order of the pictures")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import data, determinism, devices, recipes, train
+from chollet_cnn import data, determinism, devices, optimizers, recipes, train
 from chollet_cnn.errors import UserError
 from chollet_cnn.recipes import Recipe
 
@@ -65,7 +65,7 @@ def keras_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock
     model = train.build(recipe)
     one_unit = model.output_shape[-1] == 1
     model.compile(
-        train.make_optimizer(recipe),
+        optimizers.make(recipe.optimizer, recipe.learning_rate),
         "binary_crossentropy" if one_unit else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
@@ -94,7 +94,7 @@ def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: C
     model = train.build(recipe)
     determinism.set_starting_weights(model, seed=0)
     determinism.seed_random_layers(model, seed=0)
-    steps = fitting.compile_steps(model, train.make_optimizer(recipe))
+    steps = fitting.compile_steps(model, optimizers.make(recipe.optimizer, recipe.learning_rate))
     feed = fitting.feed_from(pictures.train.images, pictures.train.labels, device.kind)
     evaluate = pictures.validation and train.evaluation(
         steps.evaluate, pictures.validation, device.kind
@@ -125,7 +125,8 @@ def runner_in_16_bits(
 def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
     """Train with plain PyTorch: the same layers, RMSprop or Adam with Keras's settings.
 
-    On a GPU the network is compiled and the pictures lie there, as its users would have it.
+    PyTorch adds RMSprop's epsilon to the root, Keras 3 under it; both take as long. On a GPU the
+    network is compiled and the pictures lie there, as its users would have it.
     """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chollet_cnn import data, determinism, devices, fitting, recipes, train
+from chollet_cnn import data, determinism, devices, fitting, optimizers, recipes, train
 from chollet_cnn.errors import run_door
 from chollet_cnn.recipes import Recipe
 
@@ -29,7 +29,7 @@ def loops(recipe: Recipe) -> dict[str, Callable]:
     """Return a compiled loop for each part of a step; each does the one before it as well."""
     import tensorflow as tf
 
-    model, optimizer = train.build(recipe), train.make_optimizer(recipe)
+    model, optimizer = train.build(recipe), optimizers.make(recipe.optimizer, recipe.learning_rate)
     determinism.set_starting_weights(model, seed=0)
     determinism.seed_random_layers(model, seed=0)
     steps = fitting.compile_steps(model, optimizer)

@@ -52,9 +52,8 @@ def record(outcome: dict, variant: str | None = None) -> None:
         before = recorded.read_variants(RESULTS) if variant else recorded.read_runs(RESULTS)
         rows = pd.concat([before, rows]).drop_duplicates(same, keep="last")
     rows.sort_values(same).to_csv(table, index=False)
-    if not variant:
-        curve = RESULTS / "histories" / recorded.history_name(row)
-        curve.write_text(outcome["history"])
+    curve = RESULTS / "histories" / recorded.history_name(row)
+    curve.write_text(outcome["history"])
 
 
 def on_tensorflow_and_cpu() -> pd.DataFrame:

@@ -19,6 +19,7 @@ GROUND = {
     "data",
     "recipes",
     "networks",
+    "optimizers",
     "determinism",
     "devices",
     "analysis",
