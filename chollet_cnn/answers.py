@@ -1,6 +1,7 @@
 """The answer to "does the book's number come back?" in words, made from what was measured.
 
-Every sentence with a number in ``results/README.md`` is written here, between the marks
+Every sentence with a number in ``results/README.md`` is written here or in
+:mod:`chollet_cnn.experiments`, between the marks
 ``<!-- name -->`` and ``<!-- end of name -->`` of that file, so that none can grow old.
 """
 
@@ -8,25 +9,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from chollet_cnn import recipes, spread
+from chollet_cnn import experiments, recipes, spread
 from chollet_cnn.errors import UserError
+from chollet_cnn.quantities import QUANTITIES, as_published, middle, missing, points, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from chollet_cnn.claims import Slip
+    from chollet_cnn.recipes import Recipe
     from chollet_cnn.recorded import Records
 
-QUANTITIES = {
-    "test_accuracy": "test accuracy",
-    "val_accuracy": "validation accuracy",
-    "accuracy": "training accuracy",
-    "loss": "training loss",
-    "best_epoch": "epoch of the lowest validation loss",
-}
 HEADS = {
     "recipe": "recipe", "figure": "figure", "book": "the book", "on": "trained on", "n": "seeds",
     "mean": "mean", "sd": "standard deviation", "test_set_sd": "expected from the test set's size",
@@ -37,12 +33,6 @@ GROUPS = {
     "Came back": [spread.WITHIN],
     "Did not come back": [spread.ABOVE, spread.BELOW],
     "Not enough seeds yet": [spread.TOO_FEW],
-}
-
-CAUSES = {
-    "everything": "everything differs",
-    "order": "the order differs, the starting weights are seed 0's",
-    "weights": "the starting weights differ, the order is seed 0's",
 }
 
 
@@ -73,10 +63,11 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "table": table(whole),
         "curve table": table(by_epoch),
         "no figure": without_figure(rows, set(compared["recipe"])),
-        "whose spread": whose_spread(rows, records.variants),
-        "bfloat16": sixteen_bits(rows, records.variants),
-        "choice": choice_of_epoch(rows),
-        "copies": copies(records.copies),
+        "whose spread": experiments.whose_spread(rows, records.variants),
+        "bfloat16": experiments.sixteen_bits(rows, records.variants),
+        "choice": experiments.choice_of_epoch(rows),
+        "optimizer": experiments.optimizers(records),
+        "copies": experiments.copies(records.copies),
     }
     for name, part in parts.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
@@ -129,42 +120,50 @@ def curve(compared: pd.DataFrame, curves: pd.DataFrame) -> str:
     """
     own = ["recipe", "backend", "device"]
     parts = []
-    for (name, backend, device), claims in compared[compared["n"] > 0].groupby(own):
-        ours = curves[(curves[own] == [name, backend, device]).all(axis=1)]
-        printed = claims.set_index(["quantity", "epoch"])["published"]
-        lines = [
-            "| epoch | training accuracy, the book | ours | training loss, the book | ours | "
-            "test accuracy, ours | test loss, ours |",
-            "|--:|" + "--:|" * 6,
-        ]
-        for epoch, there in ours.groupby("epoch"):
-            cells = [str(epoch)]
-            for quantity in ("accuracy", "loss"):
-                cells += [_shown(quantity)(printed.get((quantity, epoch)))]
-                cells += [_middle(there[quantity], quantity)]
-            cells += [
-                _middle(there[f"val_{quantity}"], quantity) for quantity in ("accuracy", "loss")
+    there = compared[compared["n"] > 0]
+    for name in recipes.RECIPES:
+        for (_, backend, device), claims in there[there["recipe"] == name].groupby(own):
+            ours = curves[(curves[own] == [name, backend, device]).all(axis=1)]
+            found = [
+                f"{count} {'lies' if count == 1 else 'lie'} {verdict}"
+                if verdict != spread.TOO_FEW
+                else f"for {count} there are {verdict}"
+                for verdict in spread.VERDICTS
+                if (count := int((claims["verdict"] == verdict).sum()))
             ]
-            lines.append(f"| {' | '.join(cells)} |")
-        found = [
-            f"{count} {'lies' if count == 1 else 'lie'} {verdict}"
-            for verdict in spread.VERDICTS
-            if (count := int((claims["verdict"] == verdict).sum()))
-        ]
-        seeds = ours["seed"].nunique()
-        parts += [
-            f"{recipes.get(name).title}, {seeds} seeds ({backend}, {device}), means and the lowest "
-            f"to the highest. Of the {len(claims)} printed figures {', '.join(found)}.",
-            "",
-            *lines,
-            "",
-        ]
+            parts += [
+                f"{recipes.get(name).title}, {ours['seed'].nunique()} seeds ({backend}, {device}), "
+                f"means and the lowest to the highest. Of the {len(claims)} printed figures "
+                f"{', '.join(found)}.",
+                "",
+                *_curve_table(recipes.get(name), claims, ours),
+                "",
+            ]
     return "\n".join(parts).strip() or "No such run yet."
 
 
-def _middle(values: pd.Series, quantity: str) -> str:
-    show = _shown(quantity)
-    return f"{show(values.mean())} ({show(values.min())} to {show(values.max())})"
+def _curve_table(recipe: Recipe, claims: pd.DataFrame, ours: pd.DataFrame) -> list[str]:
+    """Return the lines of a table with an epoch a line, of long curves every fifth epoch."""
+    watched = "test" if recipe.dataset == "mnist" else "validation"
+    columns = {
+        "accuracy": "training accuracy", "loss": "training loss",
+        "val_accuracy": f"{watched} accuracy", "val_loss": f"{watched} loss",
+    }  # fmt: skip
+    printed = claims.set_index(["quantity", "epoch"])["published"]
+    heads = ["epoch"]
+    for quantity, words in columns.items():
+        heads += [f"{words}, the book", "ours"] if quantity in printed else [f"{words}, ours"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "--:|" * len(heads)]
+    for epoch, values in ours.groupby("epoch"):
+        if epoch > 5 and epoch % 5:
+            continue
+        cells = [str(epoch)]
+        for quantity in columns:
+            if quantity in printed:
+                cells.append(shown(quantity)(printed.get((quantity, epoch))))
+            cells.append(middle(values[quantity], quantity))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def sentence(claim: dict[str, object], several: bool = False) -> str:
@@ -174,7 +173,7 @@ def sentence(claim: dict[str, object], several: bool = False) -> str:
         claim: a row of what :func:`chollet_cnn.claims.compare` gives.
         several: whether there are runs of several kinds, so that this one's is to be named.
     """
-    show = _shown(claim["quantity"])
+    show = shown(claim["quantity"])
     book = _book(claim)
     words = f"{claim['title']}, {_figure(claim)}: the book {book} ({claim['kind']}); "
     n = claim["n"]
@@ -237,109 +236,9 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
     return "\n".join(lines) or "No such recipe has a run yet."
 
 
-def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
-    """Say how far runs lie apart if only their starting weights, or only their order, differ."""
-    heads = (
-        "recipe", "from run to run", "seeds", "mean", "lowest to highest", "standard deviation",
-        "95%",
-    )  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|--:|"]
-    sums = []
-    for (name, backend, device), causes in spread.by_cause(rows, variants).items():
-        title = recipes.get(name).title
-        for cause, runs in causes.items():
-            low, high = (100 * limit for limit in spread.sd_interval(runs))
-            lines.append(
-                f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
-                f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | "
-                f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} |"
-            )
-        sd = {cause: 100 * runs.sd for cause, runs in causes.items()}
-        sums.append(
-            f"{title}: were the two causes apart from each other, their squares would add up, to "
-            f"{math.hypot(sd['order'], sd['weights']):.3f} points; both together give "
-            f"{sd['everything']:.3f}."
-        )
-    return "\n".join([*lines, "", *sums]) if sums else "No such run yet."
-
-
-def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
-    """Say what computing with 16 bits does to the test accuracy."""
-    lines = [
-        "| recipe | bits | seeds | mean | standard deviation | lowest to highest |",
-        "|---|---|--:|--:|--:|--:|",
-    ]
-    words = []
-    kind = ["recipe", "backend", "device"]
-    for key, half in variants[variants["variant"] == "bfloat16"].groupby(kind):
-        whole = rows[(rows[kind] == list(key)).all(axis=1)]
-        title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
-        for bits, runs in (("32", whole), ("16", half)):
-            of = spread.of(runs["test_accuracy"])
-            lines.append(
-                f"| {title} | {bits} | {of.n} | {of.mean:.2%} | {100 * of.sd:.2f} points | "
-                f"{of.min:.2%} to {of.max:.2%} |"
-            )
-        if min(len(whole), len(half)) > 1:
-            low, high = spread.difference(half["test_accuracy"], whole["test_accuracy"])
-            words.append(
-                f"{title}: the means differ by {100 * low:+.2f} to {100 * high:+.2f} points, 95 "
-                "times in 100."
-            )
-    return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
-
-
-def choice_of_epoch(rows: pd.DataFrame) -> str:
-    """Say how far testing the epoch of the lowest validation loss moves the test accuracy."""
-    lines = []
-    for name, recipe in recipes.RECIPES.items():
-        chosen = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
-        own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
-        for (backend, device), runs in own.groupby(["backend", "device"]) if chosen else ():
-            moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
-            seeds = "one run" if moved.n == 1 else f"{moved.n} seeds"
-            width = f" on average, from {moved.min:+.2f} to {moved.max:+.2f}" if moved.n > 1 else ""
-            lines.append(
-                f"- {recipe.title} ({seeds}, {backend}, {device}): {moved.mean:+.2f} points"
-                f"{width}; {_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest "
-                "validation loss"
-            )
-    return "\n".join(lines) or "No such run yet."
-
-
-def copies(pairs: pd.DataFrame) -> str:
-    """Say how far it moves the accuracy to train and test on copies of the pictures.
-
-    Args:
-        pairs: ``results/copies.csv``; of each seed a run on originals and one on copies.
-    """
-    if pairs.empty:
-        return "No such run yet."
-    lines = [
-        "| accuracy | seeds | on originals | on copies | copies minus originals | the mean "
-        "difference, 95% |",
-        "|---|--:|--:|--:|--:|--:|",
-    ]
-    for quantity in ("val_accuracy", "test_accuracy"):
-        by_seed = pairs.pivot_table(index="seed", columns="pictures", values=quantity)
-        moved = spread.of(100 * (by_seed["copies"] - by_seed["originals"]))
-        sure = f"{moved.mean_low:+.2f} to {moved.mean_high:+.2f}" if moved.n > 1 else ""
-        lines.append(
-            f"| {QUANTITIES[quantity]} | {moved.n} | {by_seed['originals'].mean():.2%} | "
-            f"{by_seed['copies'].mean():.2%} | {moved.mean:+.2f} points ({moved.min:+.2f} to "
-            f"{moved.max:+.2f}) | {sure} |"
-        )
-    return "\n".join(lines)
-
-
-def _epochs(numbers: Iterable[int]) -> str:
-    low, high = min(numbers), max(numbers)
-    return f"epoch {low}" if low == high else f"epochs {low} to {high}"
-
-
 def _cells(claim: dict[str, object]) -> dict[str, str]:
     """Return a line of the table as text, by the keys of :data:`HEADS`."""
-    show, points = _shown(claim["quantity"]), _points(claim["quantity"])
+    show, distance = shown(claim["quantity"]), points(claim["quantity"])
     kind = ", ".join(filter(None, (claim["backend"], claim["device"], claim["data_note"])))
 
     def between(low: str, high: str) -> str:
@@ -353,8 +252,8 @@ def _cells(claim: dict[str, object]) -> dict[str, str]:
         "on": kind,
         "n": str(claim["n"]),
         "mean": show(claim["mean"]),
-        "sd": points(claim["sd"]),
-        "test_set_sd": points(claim["test_set_sd"]),
+        "sd": distance(claim["sd"]),
+        "test_set_sd": distance(claim["test_set_sd"]),
         "range": between("min", "max"),
         "of_mean": between("mean_low", "mean_high"),
         "of_run": between("run_low", "run_high"),
@@ -369,43 +268,12 @@ def _figure(claim: dict[str, object]) -> str:
     return QUANTITIES[claim["quantity"]] + after
 
 
-def _shown(quantity: str) -> Callable[[float | None], str]:
-    """Return how a measured value of a quantity is written; nothing where there is none.
-
-    An interval of Student's t may reach beyond what there is, such as an epoch below the first; it
-    is written as far as there is something.
-    """
-    if "accuracy" in quantity:
-        return lambda value: "" if _missing(value) else f"{min(value, 1):.2%}"
-    if quantity == "loss":
-        return lambda value: "" if _missing(value) else f"{max(value, 0):.4f}"
-    return lambda value: "" if _missing(value) else f"{max(value, 1):.3g}"
-
-
-def _points(quantity: str) -> Callable[[float | None], str]:
-    """Return how a distance between two values is written: of shares in percentage points."""
-    if "accuracy" in quantity:
-        return lambda value: "" if _missing(value) else f"{100 * value:.2f} points"
-    pattern = "{:.4f}" if quantity == "loss" else "{:.3g}"
-    return lambda value: "" if _missing(value) else pattern.format(value)
-
-
-def as_published(quantity: str, value: float, step: float) -> str:
-    """Write a figure of the book with as many places as it gives.
-
-    >>> as_published("val_accuracy", 0.71, 0.01), as_published("loss", 0.1766, 0.0001)
-    ('71%', '0.1766')
-    """
-    places = round(-math.log10(step))
-    return f"{value:.{places - 2}%}" if "accuracy" in quantity else f"{value:.{places}f}"
-
-
 def _book(claim: dict[str, object]) -> str:
     return as_published(claim["quantity"], claim["published"], claim["step"])
 
 
 def _apart(claim: dict[str, object]) -> str:
-    distance = _points(claim["quantity"])(abs(claim["difference"]))
+    distance = points(claim["quantity"])(abs(claim["difference"]))
     if distance.startswith("0.00 "):
         return "the mean is the book's figure to two places"
     side = "above" if claim["difference"] > 0 else "below"
@@ -413,13 +281,9 @@ def _apart(claim: dict[str, object]) -> str:
 
 
 def _share(share: float) -> str:
-    if _missing(share):
+    if missing(share):
         return ""
     return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
-
-
-def _missing(value: float | None) -> bool:
-    return value is None or value != value
 
 
 def _round(number: float) -> int:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn import recipes, recorded
+from chollet_cnn import printed, recipes, recorded
 from chollet_cnn.errors import run_door
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 PRINTED = "printed output"
@@ -40,25 +42,27 @@ class Claim:
     """The epoch that it was printed after, or None where it speaks of the whole run."""
 
 
-# What notebook 5.1 of the first edition prints for mnist-first-edition while it trains, by epoch.
-PRINTED_ACCURACY = (0.9440, 0.9855, 0.9902, 0.9926, 0.9943)
-PRINTED_LOSS = (0.1766, 0.0462, 0.0322, 0.0241, 0.0187)
-
 _DIGITS = "1st ed., notebook 5.1"
 _PETS = "1st ed., notebook 5.2"
 _LATER = "2nd ed., chapter 8"
 
+
+def _curve(recipe: str, source: str) -> Iterator[Claim]:
+    """Yield a claim for every number of a curve that a notebook prints."""
+    for quantity, values in printed.CURVES[recipe].items():
+        for epoch, value in enumerate(values, 1):
+            yield Claim(recipe, quantity, value, PRINTED, source, epoch=epoch)
+
+
 CLAIMS: tuple[Claim, ...] = (
     Claim("mnist-first-edition", "test_accuracy", 0.9913, PRINTED, _DIGITS),
     Claim("mnist-first-edition", "test_accuracy", 0.993, TEXT, _DIGITS, 0.001),
-    *(
-        Claim("mnist-first-edition", quantity, value, PRINTED, _DIGITS, epoch=epoch)
-        for quantity, values in (("accuracy", PRINTED_ACCURACY), ("loss", PRINTED_LOSS))
-        for epoch, value in enumerate(values, 1)
-    ),
+    *_curve("mnist-first-edition", _DIGITS),
     Claim("mnist-second-edition", "test_accuracy", 0.991, TEXT, _LATER, 0.001),
     Claim("cats-vs-dogs-first-edition", "val_accuracy", 0.71, TEXT, _PETS, 0.01),
     Claim("cats-vs-dogs-first-edition", "best_epoch", 5, TEXT, _PETS, 1),
+    Claim("cats-vs-dogs-first-edition", "best_epoch", 10, PRINTED, _PETS, 1),
+    *_curve("cats-vs-dogs-first-edition", _PETS),
     Claim("cats-vs-dogs-first-edition-augmented", "val_accuracy", 0.82, TEXT, _PETS, 0.01),
     Claim("cats-vs-dogs-second-edition", "test_accuracy", 0.695, TEXT, _LATER, 0.001),
     Claim("cats-vs-dogs-second-edition-augmented", "test_accuracy", 0.835, TEXT, _LATER, 0.001),
@@ -72,6 +76,11 @@ class Slip:
     where: str
     says: str
     fact: str
+
+
+def _lowest(losses: tuple[float, ...]) -> tuple[int, float, float]:
+    """Return the epoch of the lowest loss that is printed, that loss, and the fifth epoch's."""
+    return losses.index(min(losses)) + 1, min(losses), losses[4]
 
 
 _ARTICLE = 'the article "How do convolutional neural networks work?"'
@@ -92,6 +101,12 @@ SLIPS: tuple[Slip, ...] = (
         f"in its text that the test accuracy is {CLAIMS[1].value:.1%}",
         f"the output printed right above the sentence is {CLAIMS[0].value:.2%}",
     ),
+    Slip(
+        "notebook 5.2 of the first edition",
+        "in its text that the validation loss is lowest after only five epochs",
+        "in the output that it prints the loss is lowest after epoch {}, at {:.4f}; after epoch 5 "
+        "it is {:.4f}".format(*_lowest(printed.CURVES["cats-vs-dogs-first-edition"]["val_loss"])),
+    ),
 )
 
 
@@ -107,7 +122,7 @@ def markdown_table(rows: pd.DataFrame) -> str:
         rows: ``results/runs.csv``, the columns that :func:`chollet_cnn.recorded.row` gives; runs of
             one backend and kind of device.
     """
-    from chollet_cnn import answers, spread
+    from chollet_cnn import quantities, spread
 
     heads = "recipe", "the book", "runs", "mean", "lowest to highest", "the book's figure lies"
     lines = [f"| {' | '.join(heads)} | the fastest took |", "|---|--:|--:|--:|--:|---|--:|"]
@@ -119,7 +134,7 @@ def markdown_table(rows: pd.DataFrame) -> str:
         runs = spread.of(own[quantity])
         book = verdict = ""
         if claim:
-            book = answers.as_published(quantity, claim.value, claim.step)
+            book = quantities.as_published(quantity, claim.value, claim.step)
             verdict = spread.verdict(claim.value, claim.step / 2, runs)
         split = "" if quantity == "test_accuracy" else " (validation)"
         between = f"{runs.min:.2%} to {runs.max:.2%}" if runs.n > 1 else ""

@@ -108,13 +108,20 @@ class Records:
     """``copies.csv``, see :func:`read_copies`."""
     curves: pd.DataFrame
     """The learning curves of the runs, see :func:`read_curves`."""
+    variant_curves: pd.DataFrame
+    """Those of the variants, with ``variant`` beside the seed; older ones are not kept."""
 
 
 def read(results: Path = RESULTS) -> Records:
     """Return everything that is recorded of whole runs."""
-    rows = read_runs(results)
-    curves = read_curves(rows, results)
-    return Records(rows, read_variants(results), read_copies(results), curves)
+    rows, variants = read_runs(results), read_variants(results)
+    return Records(
+        rows,
+        variants,
+        read_copies(results),
+        read_curves(rows, results),
+        read_curves(variants, results),
+    )
 
 
 def read_runs(results: Path = RESULTS) -> pd.DataFrame:
@@ -166,11 +173,13 @@ def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
     """Return the learning curves of recorded runs in one table, a row an epoch of a run.
 
     Its columns are those of ``history.csv``, and ``recipe``, ``seed``, ``backend``, ``device`` and
-    ``data_note`` of the run. A run whose curve is not kept has no rows.
+    ``data_note`` of the run, of a variant ``variant`` too. A run whose curve is not kept has no
+    rows.
     """
     import pandas as pd
 
     keys = ["recipe", "seed", "backend", "device", "data_note"]
+    keys += ["variant"] if "variant" in rows else []
     curves = [pd.DataFrame(columns=[*keys, *CURVE])]
     for run in rows.to_dict("records"):
         path = results / "histories" / history_name(run)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import claims, recorded, runs, style
+from chollet_cnn import claims, printed, recorded, runs, style
 from chollet_cnn.analysis import seeds
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.errors import UserError, run_door
@@ -80,7 +80,7 @@ def draw_figure() -> None:
         _curve("mnist-first-edition", 0),
         title="Handwritten digits: the book's printed curve comes back",
         watched=None,
-        book=claims.PRINTED_ACCURACY,
+        book=printed.CURVES["mnist-first-edition"]["accuracy"],
         axes=left,
     )
     plot_learning_curve(
@@ -102,7 +102,7 @@ def draw_seeds() -> None:
     own = rows.loc[rows["recipe"] == "mnist-first-edition", "seed"]
     if len(own) > 1:
         histories = [_curve("mnist-first-edition", seed) for seed in own]
-        figure = seeds.plot_printed_curves(histories, claims.PRINTED_ACCURACY, claims.PRINTED_LOSS)
+        figure = seeds.plot_printed_curves(histories, printed.CURVES["mnist-first-edition"])
         figure.savefig(RESULTS / "figures" / "printed-curve.png", dpi=160)
 
 

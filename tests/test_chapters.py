@@ -195,10 +195,11 @@ def test_the_table_says_where_each_figure_of_the_book_lies(tmp_path):
 def test_the_epoch_of_the_lowest_loss_is_no_percentage(tmp_path):
     pets = {"recipe": "cats-vs-dogs-first-edition", "data": "pets", "val_accuracy": 0.7061}
     chapter = recorded(tmp_path, [0.7], **pets, best_epoch=15)
-    accuracy, epoch = chapter.content["rows"]
+    accuracy, epoch, printed = chapter.content["rows"]
     title = "Cats vs dogs, first edition"
     assert accuracy == (f"{title}, validation", "71%", "70.61%", "1", "too few runs")
     assert epoch == (f"{title}, best epoch", "5", "15", "1", "too few runs")
+    assert printed == (f"{title}, best epoch, printed", "10", "15", "1", "too few runs")
     assert chapter.content["by_luck"] is None
 
 

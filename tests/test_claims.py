@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chollet_cnn import answers, claims, recorded, spread
+from chollet_cnn import answers, claims, experiments, printed, recorded, spread
 from chollet_cnn.errors import UserError
 from chollet_cnn.recipes import RECIPES
 
@@ -46,8 +46,44 @@ def test_every_claim_is_about_a_recipe_that_exists():
     ],
 )
 def test_the_curve_that_the_notebook_prints_is_claimed_epoch_by_epoch(quantity, printed):
-    found = {claim.epoch: claim.value for claim in claims.CLAIMS if claim.quantity == quantity}
+    found = {
+        claim.epoch: claim.value
+        for claim in claims.CLAIMS
+        if claim.recipe == "mnist-first-edition" and claim.quantity == quantity and claim.epoch
+    }
     assert found == printed
+
+
+@pytest.mark.parametrize(
+    ("epoch", "loss", "accuracy", "val_loss", "val_accuracy"),
+    [
+        (1, 0.6898, 0.5285, 0.6724, 0.5950),
+        (10, 0.3988, 0.8185, 0.5508, 0.7180),
+        (30, 0.0387, 0.9895, 1.0139, 0.7240),
+    ],
+)
+def test_the_curve_printed_for_cats_and_dogs_is_claimed_too(
+    epoch, loss, accuracy, val_loss, val_accuracy
+):
+    found = {
+        claim.quantity: claim.value
+        for claim in claims.CLAIMS
+        if claim.recipe == "cats-vs-dogs-first-edition" and claim.epoch == epoch
+    }
+    assert found == {
+        "loss": loss, "accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy
+    }  # fmt: skip
+
+
+def test_the_notebook_says_five_epochs_and_prints_the_lowest_loss_after_ten():
+    epochs = {c.kind: c.value for c in claims.CLAIMS if c.quantity == "best_epoch"}
+    assert epochs == {"book text": 5, "printed output": 10}
+    losses = printed.CURVES["cats-vs-dogs-first-edition"]["val_loss"]
+    assert len(losses) == 30
+    assert min(losses) == losses[9] == 0.5508
+    assert any(
+        "after epoch 10, at 0.5508; after epoch 5 it is 0.5726" in s.fact for s in claims.SLIPS
+    )
 
 
 def test_the_slip_in_the_notebook_is_claimed_beside_what_it_prints():
@@ -219,7 +255,7 @@ def test_a_claim_is_laid_beside_the_runs_of_its_own_recipe():
 
 def test_there_is_a_line_for_every_claim_even_without_a_run():
     compared = claims.compare(runs_of("mnist-second-edition", []).reindex(columns=_COLUMNS))
-    assert len(compared) == len(claims.CLAIMS) == 18
+    assert len(compared) == len(claims.CLAIMS) == 9 + 5 * 2 + 30 * 4
     assert set(compared["n"]) == {0}
     assert set(compared["verdict"]) == {"not enough seeds"}
 
@@ -254,12 +290,15 @@ def test_a_printed_curve_is_laid_beside_the_same_epoch_of_every_run():
     rows = runs_of("mnist-first-edition", [0.991] * 5)
     curves = pd.DataFrame(
         [
-            row | {"epoch": epoch, "accuracy": 0.9 + epoch / 100 + seed / 1000, "loss": 0.1}
+            row | {"epoch": epoch, "accuracy": 0.9 + epoch / 100 + seed / 1000, "loss": 0.1,
+                   "val_accuracy": 0.99, "val_loss": 0.1}
             for seed, row in enumerate(rows.to_dict("records"))
             for epoch in (1, 2)
         ]
-    )
-    compared = claims.compare(rows, curves).set_index(["quantity", "epoch"])
+    )  # fmt: skip
+    compared = claims.compare(rows, curves)
+    compared = compared[compared["recipe"] == "mnist-first-edition"]
+    compared = compared.set_index(["quantity", "epoch"])
     assert compared.loc[("accuracy", 2), "mean"].item() == pytest.approx(0.922)
     assert compared.loc[("loss", 1), "verdict"] == "above every run"  # 0.1766 against 0.1
     assert compared.loc[("accuracy", 5), "n"].item() == 0
@@ -286,7 +325,7 @@ def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
             runs_of("mnist-second-edition", [0.99, 1.0], variant="same-order").assign(seed=[1, 2]),
         ]
     )
-    everything, order, weights, _, words = answers.whose_spread(rows, variants).splitlines()[2:]
+    everything, order, weights, _, words = experiments.whose_spread(rows, variants).splitlines()[2:]
     assert (
         "| everything differs | 3 | 99.00% | 98.00% to 100.00% | 1.000 points | 0.521 to "
         in everything
@@ -297,7 +336,7 @@ def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
     seed_0 = "order is seed 0's | 3 | 99.00% | 98.00% to 100.00% | 1.000"
     assert f"the starting weights differ, the {seed_0}" in weights
     assert words.endswith("would add up, to 1.732 points; both together give 1.000.")
-    assert answers.whose_spread(rows, variants.iloc[:0]) == "No such run yet."
+    assert experiments.whose_spread(rows, variants.iloc[:0]) == "No such run yet."
 
 
 def test_a_printed_curve_stands_beside_ours_with_the_test_figures_that_it_lacks():
@@ -323,13 +362,50 @@ def test_a_printed_curve_stands_beside_ours_with_the_test_figures_that_it_lacks(
 def test_what_sixteen_bits_do_stands_beside_what_the_seeds_do():
     rows = runs_of("mnist-second-edition", [0.98, 0.99, 1.0])
     variants = runs_of("mnist-second-edition", [0.97, 0.98, 0.99], variant="bfloat16")
-    whole, half, _, words = answers.sixteen_bits(rows, variants).splitlines()[2:]
+    whole, half, _, words = experiments.sixteen_bits(rows, variants).splitlines()[2:]
     title = "MNIST, second edition (tensorflow, cpu)"
     assert whole == f"| {title} | 32 | 3 | 99.00% | 1.00 points | 98.00% to 100.00% |"
     assert half == f"| {title} | 16 | 3 | 98.00% | 1.00 points | 97.00% to 99.00% |"
     # The mean difference is -1; sqrt(1/3 + 1/3) times t of 4 degrees of freedom, 2.776, is 2.27.
-    assert words == f"{title}: the means differ by -3.27 to +1.27 points, 95 times in 100."
-    assert answers.sixteen_bits(rows, variants.iloc[:0]) == "No such run yet."
+    assert words == (
+        f"{title}: the mean of 16 bits minus that of 32 is -3.27 to +1.27 points, 95 times in 100."
+    )
+    assert experiments.sixteen_bits(rows, variants.iloc[:0]) == "No such run yet."
+
+
+def test_nothing_is_said_to_be_nan_where_one_run_alone_was_varied():
+    rows = runs_of("mnist-second-edition", [0.98])
+    variants = runs_of("mnist-second-edition", [0.97], variant="same-weights").assign(seed=1)
+    assert "nan" not in experiments.whose_spread(rows, variants)
+    half = runs_of("mnist-second-edition", [0.97], variant="bfloat16")
+    assert "nan" not in experiments.sixteen_bits(rows, half)
+    assert "nan" not in experiments.sixteen_bits(rows.iloc[:0], half)
+
+
+def test_an_optimizer_of_the_book_s_time_stands_below_today_s():
+    kind = {"recipe": "mnist-first-edition", "backend": "tensorflow", "device": "cpu"}
+    rows = runs_of("mnist-first-edition", [0.98, 0.99, 1.0], val_accuracy=math.nan)
+    then = runs_of("mnist-first-edition", [0.97, 0.98, 0.99], variant="rmsprop-2017",
+                   val_accuracy=math.nan)  # fmt: skip
+    curves = pd.DataFrame({"epoch": [1, 2], "loss": [0.17, 0.04], "seed": 0, **kind})
+    old_curves = curves.assign(loss=[0.16, 0.03], variant="rmsprop-2017")
+    records = recorded.Records(rows, then, pd.DataFrame(), curves, old_curves)
+    now, old, _, words = experiments.optimizers(records).splitlines()[2:]
+    title = "MNIST, first edition (tensorflow, cpu)"
+    assert now == (
+        f"| {title} | rmsprop | 3 | 99.00% (98.00% to 100.00%) |  | 0.1700 | 0.0400 |  |  |  |  |"
+    )
+    assert old == (
+        f"| {title} | rmsprop-2017 | 3 | 98.00% (97.00% to 99.00%) |  | 0.1600 | 0.0300 "
+        "|  |  |  |  |"
+    )
+    # As for the sixteen bits above: -1 and 2.27 to either side.
+    assert words == (
+        f"{title}: rmsprop-2017 minus rmsprop is -3.27 to +1.27 points of test accuracy, 95 times "
+        "in 100."
+    )
+    records = recorded.Records(rows, then.iloc[:0], pd.DataFrame(), curves, old_curves)
+    assert experiments.optimizers(records) == "No such run yet."
 
 
 def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
@@ -337,11 +413,11 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
         last_epoch_test_accuracy=[0.71, 0.70], judged_epoch=[8, 11]
     )
     last = runs_of("mnist-first-edition", [0.99], last_epoch_test_accuracy=0.99, judged_epoch=5)
-    assert answers.choice_of_epoch(pd.concat([chosen, last])) == (
+    assert experiments.choice_of_epoch(pd.concat([chosen, last])) == (
         "- Cats vs dogs, second edition (2 seeds, tensorflow, cpu): +0.50 points on average, from "
         "-1.00 to +2.00; epochs 8 to 11 of 30 had the lowest validation loss"
     )
-    assert answers.choice_of_epoch(last) == "No such run yet."
+    assert experiments.choice_of_epoch(last) == "No such run yet."
 
 
 def test_the_interval_of_a_standard_deviation_holds_it_95_times_in_100():

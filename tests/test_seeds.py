@@ -85,7 +85,8 @@ def test_the_printed_curve_lies_over_the_band_of_all_seeds():
         pd.DataFrame({"epoch": [1, 2], "accuracy": [low, 0.98], "loss": [0.2, 0.1]})
         for low in (0.93, 0.95, 0.96)
     ]
-    figure = seeds.plot_printed_curves(curves, [0.944, 0.9855], [0.1766, 0.0462])
+    printed = {"accuracy": [0.944, 0.9855], "loss": [0.1766, 0.0462]}
+    figure = seeds.plot_printed_curves(curves, printed)
     for axes, printed in zip(figure.axes, ([0.944, 0.9855], [0.1766, 0.0462]), strict=True):
         (line,) = lines_of(axes, style.POINTED_AT)
         assert list(line.get_ydata()) == printed

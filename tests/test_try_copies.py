@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from chollet_cnn import answers, recipes, recorded, train
+from chollet_cnn import experiments, recipes, recorded, train
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -85,9 +85,9 @@ def test_what_copies_change_is_told_seed_by_seed():
             "test_accuracy": [0.70, 0.72, 0.71, 0.72],
         }
     )
-    validation, test = answers.copies(pairs).splitlines()[2:]
+    validation, test = experiments.copies(pairs).splitlines()[2:]
     assert (
         "| validation accuracy | 2 | 71.00% | 71.00% | +0.00 points (-1.00 to +1.00)" in validation
     )
     assert "| test accuracy | 2 | 70.50% | 72.00% | +1.50 points (+1.00 to +2.00)" in test
-    assert answers.copies(pairs.iloc[:0]) == "No such run yet."
+    assert experiments.copies(pairs.iloc[:0]) == "No such run yet."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,16 +112,13 @@ def _percent(share: float) -> str:
 
 
 def plot_printed_curves(
-    histories: Sequence[pd.DataFrame],
-    accuracy: Sequence[float],
-    loss: Sequence[float],
+    histories: Sequence[pd.DataFrame], printed: Mapping[str, Sequence[float]]
 ) -> Figure:
     """Draw the training curves of all seeds as a band, with the curve that the book prints over it.
 
     Args:
         histories: one for each seed, with ``epoch``, ``accuracy`` and ``loss``.
-        accuracy: the printed training accuracy of each epoch.
-        loss: the printed training loss of each epoch.
+        printed: the printed training ``accuracy`` and ``loss``, a number an epoch.
 
     Returns:
         The figure, accuracy at the left and loss at the right.
@@ -129,8 +126,8 @@ def plot_printed_curves(
     figure = style.new_figure(WIDTH, 3.1)
     figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))
     left, right = figure.subplots(1, 2)
-    plot_learning_curve(histories, "accuracy", watched=None, book=accuracy, axes=left)
-    plot_learning_curve(histories, "loss", watched=None, book=loss, axes=right)
+    for quantity, axes in (("accuracy", left), ("loss", right)):
+        plot_learning_curve(histories, quantity, watched=None, book=printed[quantity], axes=axes)
     for axes in (left, right):  # one line below the figure says it for both
         axes.set_title("", loc="right")
     words = f"line: median of {len(histories)} seeds, band: lowest to highest"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chollet_cnn import claims, style
+from chollet_cnn import printed, style
 from chollet_cnn.analysis import errors, learning_curves
 from chollet_cnn.chapters.page import Chapter, Picture, percent, program, whole
 from chollet_cnn.chapters.subject import Subject
@@ -161,7 +161,7 @@ def _curves(subject: Subject, watched: str) -> Figure:
     claim = run.metrics["published"]
     book = claim["value"] if claim and claim["quantity"] == "val_accuracy" else None
     if claim and run.config["recipe"] == "mnist-first-edition":
-        book = claims.PRINTED_ACCURACY
+        book = printed.CURVES["mnist-first-edition"]["accuracy"]
     figure = style.new_figure(grids.WIDTH, 6.6)
     above, below = figure.subplots(2, 1)
     learning_curves.plot_learning_curve(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import answers, claims, recipes, recorded, spread
+from chollet_cnn import claims, printed, quantities, recipes, recorded, spread
 from chollet_cnn.analysis import seeds
 from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
@@ -86,7 +86,7 @@ def _line(claim: dict[str, object]) -> tuple[str, ...]:
     """Return a line of the table: what the book says, what the runs gave, where the figure lies."""
     what = {"val_accuracy": "validation", "best_epoch": "best epoch"}.get(claim["quantity"], "")
     printed = "printed" if claim["kind"] == claims.PRINTED else ""
-    book = answers.as_published(claim["quantity"], claim["published"], claim["step"])
+    book = quantities.as_published(claim["quantity"], claim["published"], claim["step"])
     mean = f"{claim['mean']:.3g}" if what == "best epoch" else percent(claim["mean"], 2)
     title = ", ".join(filter(None, (claim["title"], what, printed)))
     return title, book, mean, str(claim["n"]), LIES[claim["verdict"]]
@@ -100,7 +100,7 @@ def _curve(curves: pd.DataFrame) -> Picture | None:
     histories = [history for _, history in own.groupby("seed")]
     return Picture(
         "printed-curve-over-ours",
-        seeds.plot_printed_curves(histories, claims.PRINTED_ACCURACY, claims.PRINTED_LOSS),
+        seeds.plot_printed_curves(histories, printed.CURVES[CURVE]),
         own,
         f"Training accuracy and loss of {recipes.get(CURVE).title} by epoch: a narrow band of "
         f"{len(histories)} seeds, and on it the curve that the book's notebook prints.",

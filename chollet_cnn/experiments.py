@@ -1,0 +1,162 @@
+"""What was tried to find out why a figure comes back or stays away, in words and tables.
+
+Each function takes what ``results/`` holds and returns the Markdown of one part of
+``results/README.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chollet_cnn import recipes, spread
+from chollet_cnn.quantities import QUANTITIES, middle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chollet_cnn.recorded import Records
+
+CAUSES = {
+    "everything": "everything differs",
+    "order": "the order differs, the starting weights are seed 0's",
+    "weights": "the starting weights differ, the order is seed 0's",
+}
+
+
+def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
+    """Say how far runs lie apart if only their starting weights, or only their order, differ."""
+    heads = (
+        "recipe", "from run to run", "seeds", "mean", "lowest to highest", "standard deviation",
+        "its 95% interval",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|--:|"]
+    sums = []
+    for (name, backend, device), causes in spread.by_cause(rows, variants).items():
+        title = recipes.get(name).title
+        for cause, runs in causes.items():
+            low, high = (100 * limit for limit in spread.sd_interval(runs))
+            width = f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f}" if runs.n > 1 else " | "
+            lines.append(
+                f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
+                f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | {width} |"
+            )
+        if any(runs.n < 2 for runs in causes.values()):
+            continue
+        sd = {cause: 100 * runs.sd for cause, runs in causes.items()}
+        sums.append(
+            f"{title}: were the two causes apart from each other, their squares would add up, to "
+            f"{math.hypot(sd['order'], sd['weights']):.3f} points; both together give "
+            f"{sd['everything']:.3f}."
+        )
+    return "\n".join([*lines, "", *sums]).strip() if len(lines) > 2 else "No such run yet."
+
+
+def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
+    """Say what computing with 16 bits does to the test accuracy."""
+    lines = [
+        "| recipe | bits | seeds | mean | standard deviation | lowest to highest |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    words = []
+    kind = ["recipe", "backend", "device"]
+    for key, half in variants[variants["variant"] == "bfloat16"].groupby(kind):
+        whole = rows[(rows[kind] == list(key)).all(axis=1)]
+        title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
+        for bits, runs in (("32", whole), ("16", half)):
+            of = spread.of(runs["test_accuracy"])
+            if of.n == 0:
+                continue
+            sd = f"{100 * of.sd:.2f} points" if of.n > 1 else ""
+            lines.append(
+                f"| {title} | {bits} | {of.n} | {of.mean:.2%} | {sd} | "
+                f"{of.min:.2%} to {of.max:.2%} |"
+            )
+        if min(len(whole), len(half)) > 1:
+            low, high = spread.difference(half["test_accuracy"], whole["test_accuracy"])
+            words.append(
+                f"{title}: the mean of 16 bits minus that of 32 is {100 * low:+.2f} to "
+                f"{100 * high:+.2f} points, 95 times in 100."
+            )
+    return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
+
+
+ACCURACIES = ("test_accuracy", "val_accuracy")
+OLD_OPTIMIZERS = ("rmsprop-2017", "rmsprop-2021")
+SHOWN_EPOCHS = (1, 2, 5, 10, 20, 30)
+
+
+def optimizers(records: Records) -> str:
+    """Say what it does to move the weights as the Keras of the book's time did."""
+    heads = ["recipe", "optimizer", "seeds", "test accuracy", "validation accuracy"]
+    heads += [f"training loss after epoch {epoch}" for epoch in SHOWN_EPOCHS]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|" + "--:|" * (len(heads) - 2)]
+    words = []
+    kind = ["recipe", "backend", "device"]
+    old = records.variants[records.variants["variant"].isin(OLD_OPTIMIZERS)]
+    for (*key, variant), then in old.groupby([*kind, "variant"]):
+        title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
+        now = records.runs[(records.runs[kind] == key).all(axis=1)]
+        curves = records.variant_curves[records.variant_curves["variant"] == variant]
+        for optimizer, runs, of in (("rmsprop", now, records.curves), (variant, then, curves)):
+            own = of[(of[kind] == key).all(axis=1)]
+            cells = [title, optimizer, str(len(runs))]
+            cells += [middle(runs[quantity], quantity) for quantity in ACCURACIES]
+            cells += [middle(own.loc[own["epoch"] == at, "loss"], "loss") for at in SHOWN_EPOCHS]
+            lines.append(f"| {' | '.join(cells)} |")
+        if min(len(now), len(then)) > 1:
+            low, high = spread.difference(then["test_accuracy"], now["test_accuracy"])
+            words.append(
+                f"{title}: {variant} minus rmsprop is {100 * low:+.2f} to {100 * high:+.2f} points "
+                "of test accuracy, 95 times in 100."
+            )
+    return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
+
+
+def choice_of_epoch(rows: pd.DataFrame) -> str:
+    """Say how far testing the epoch of the lowest validation loss moves the test accuracy."""
+    lines = []
+    for name, recipe in recipes.RECIPES.items():
+        chosen = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
+        own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
+        for (backend, device), runs in own.groupby(["backend", "device"]) if chosen else ():
+            moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
+            seeds = "one run" if moved.n == 1 else f"{moved.n} seeds"
+            width = f" on average, from {moved.min:+.2f} to {moved.max:+.2f}" if moved.n > 1 else ""
+            lines.append(
+                f"- {recipe.title} ({seeds}, {backend}, {device}): {moved.mean:+.2f} points"
+                f"{width}; {_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest "
+                "validation loss"
+            )
+    return "\n".join(lines) or "No such run yet."
+
+
+def copies(pairs: pd.DataFrame) -> str:
+    """Say how far it moves the accuracy to train and test on copies of the pictures.
+
+    Args:
+        pairs: ``results/copies.csv``; of each seed a run on originals and one on copies.
+    """
+    if pairs.empty:
+        return "No such run yet."
+    lines = [
+        "| accuracy | seeds | on originals | on copies | copies minus originals | the mean "
+        "difference, 95% |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for quantity in ("val_accuracy", "test_accuracy"):
+        by_seed = pairs.pivot_table(index="seed", columns="pictures", values=quantity)
+        moved = spread.of(100 * (by_seed["copies"] - by_seed["originals"]))
+        sure = f"{moved.mean_low:+.2f} to {moved.mean_high:+.2f}" if moved.n > 1 else ""
+        lines.append(
+            f"| {QUANTITIES[quantity]} | {moved.n} | {by_seed['originals'].mean():.2%} | "
+            f"{by_seed['copies'].mean():.2%} | {moved.mean:+.2f} points ({moved.min:+.2f} to "
+            f"{moved.max:+.2f}) | {sure} |"
+        )
+    return "\n".join(lines)
+
+
+def _epochs(numbers: Iterable[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"epoch {low}" if low == high else f"epochs {low} to {high}"
