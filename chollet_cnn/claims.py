@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn import printed, recipes, recorded
+from chollet_cnn import files, printed, recipes, recorded
 from chollet_cnn.errors import run_door
 
 if TYPE_CHECKING:
@@ -281,10 +281,10 @@ def write(results: Path = recorded.RESULTS) -> None:
 
     records = recorded.read(results)
     compared = compare(records.runs, records.curves)
-    compared.to_csv(results / "claims.csv", index=False)
+    files.write(results / "claims.csv", compared.to_csv(index=False))
     readme = results / "README.md"
     if readme.is_file():
-        readme.write_text(answers.renewed(readme.read_text(), records, compared, SLIPS))
+        files.write(readme, answers.renewed(readme.read_text("utf-8"), records, compared, SLIPS))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -140,8 +140,9 @@ def use_deterministic_gpu_operations() -> None:
             tf.config.experimental.enable_op_determinism()
             tf.random.set_seed(0)  # the mode refuses random operations without a seed
     elif backend == "jax":
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+        flags = os.environ.get("XLA_FLAGS", "").split()
+        if "--xla_gpu_deterministic_ops=true" not in flags:
+            os.environ["XLA_FLAGS"] = " ".join([*flags, "--xla_gpu_deterministic_ops=true"])
     elif backend == "torch":
         import torch
 

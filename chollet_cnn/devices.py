@@ -13,6 +13,7 @@ from chollet_cnn.errors import UserError
 
 CHOICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("float32", "bfloat16")
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class Device:
         return keras.device(f"{self.kind}{number}")
 
 
+def check(device: str, precision: str) -> None:
+    """Raise a :class:`UserError` where a device or a precision is none that can be chosen."""
+    for option, value, choices in (
+        ("--device", device, CHOICES),
+        ("--precision", precision, PRECISIONS),
+    ):
+        if value not in choices:
+            raise UserError(f"{option} is one of {', '.join(choices)}, not {value}")
+
+
 def start_keras() -> None:
     """Import Keras and its backend, without the notes that TensorFlow writes for its developers.
 
@@ -39,6 +50,18 @@ def start_keras() -> None:
     """
     if "keras" in sys.modules:
         return
+    _import_keras()
+    import keras
+
+    backend = keras.backend.backend()
+    if backend not in BACKENDS:
+        raise UserError(
+            f"Keras runs on {backend} here, which cannot train; choose another backend with "
+            "KERAS_BACKEND=tensorflow, jax or torch"
+        )
+
+
+def _import_keras() -> None:
     with tempfile.TemporaryFile() as held:
         terminal = os.dup(2)
         sys.stderr.flush()

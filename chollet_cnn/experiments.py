@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from chollet_cnn import recipes, spread
-from chollet_cnn.quantities import QUANTITIES, middle
+from chollet_cnn import printed, recipes, spread
+from chollet_cnn.quantities import QUANTITIES, middle, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +97,14 @@ def optimizers(records: Records) -> str:
     old = records.variants[records.variants["variant"].isin(OLD_OPTIMIZERS)]
     for (*key, variant), then in old.groupby([*kind, "variant"]):
         title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
+        if curve := printed.CURVES.get(key[0]):
+            validation = curve.get("val_accuracy", (None,))[-1]
+            cells = [title, "the book's output", "1", "", shown("val_accuracy")(validation)]
+            cells += [
+                shown("loss")(curve["loss"][at - 1] if at <= len(curve["loss"]) else None)
+                for at in SHOWN_EPOCHS
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
         now = records.runs[(records.runs[kind] == key).all(axis=1)]
         curves = records.variant_curves[records.variant_curves["variant"] == variant]
         for optimizer, runs, of in (("rmsprop", now, records.curves), (variant, then, curves)):

@@ -114,7 +114,7 @@ _RECIPES = (
             "The book's ImageDataGenerator turned, shifted, sheared and zoomed a picture in one "
             "step; Keras 3's layers do it one after the other, which softens it a little.",
             "Each validation picture is looked at once an epoch; the notebook's 50 batches of 32 "
-            "looked at 600 of the 1,000 twice.",
+            "looked at 576 of the 1,000 twice.",
         ),
     ),
     Recipe(

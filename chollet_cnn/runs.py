@@ -14,18 +14,17 @@ Every file is written beside its place, flushed and renamed: it is there whole o
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chollet_cnn import files
 from chollet_cnn.errors import UserError
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def begin(path: Path, config: dict[str, Any]) -> None:
         for name in ("checkpoint", "tensorboard"):
             shutil.rmtree(path / name, ignore_errors=True)
     except OSError as problem:
-        raise _unwritable(path, problem) from problem
+        raise files.unwritable(path, problem) from problem
     write_json(path / "config.json", config)
 
 
@@ -149,9 +148,11 @@ def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
     beside = path / "model.part.keras"
     try:
         model.save(beside)
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
         os.replace(beside, path / "model.keras")
     except OSError as problem:
-        raise _unwritable(path, problem) from problem
+        raise files.unwritable(path, problem) from problem
     finally:
         beside.unlink(missing_ok=True)
     write_json(path / "metrics.json", metrics)
@@ -166,7 +167,7 @@ def as_json(content: dict[str, Any]) -> dict[str, Any]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file, whole or not at all."""
-    _write(path, (json.dumps(content, indent=2) + "\n").encode())
+    files.write(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:
@@ -175,7 +176,7 @@ def write_history(path: Path, rows: list[dict[str, float]]) -> None:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    _write(path / "history.csv", text.getvalue().encode())
+    files.write(path / "history.csv", text.getvalue())
 
 
 @dataclass
@@ -197,7 +198,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
     arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.best_weights)}
     rows = np.frombuffer(json.dumps(checkpoint.rows).encode(), np.uint8)
-    _write(path / _CHECKPOINT, lambda file: np.savez(file, rows=rows, **arrays))
+    files.write(path / _CHECKPOINT, lambda file: np.savez(file, rows=rows, **arrays))
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
@@ -223,32 +224,6 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
 
 def _count(names: list[str], prefix: str) -> int:
     return sum(name.startswith(prefix) for name in names)
-
-
-def _write(path: Path, content: bytes | Callable[[io.BufferedWriter], None]) -> None:
-    """Write a file beside its place, flush it to the disk, and rename it."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as problem:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise _unwritable(path, problem) from problem
-
-
-def _unwritable(path: Path, problem: OSError) -> UserError:
-    return UserError(
-        f"cannot write {path} ({problem.strerror or problem}); free the place or name another "
-        "directory with --out"
-    )
 
 
 def _first_line(problem: Exception) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn import claims, recipes
+from chollet_cnn.quantities import as_published
 
 if TYPE_CHECKING:
     from chollet_cnn.recipes import Recipe
@@ -64,7 +65,8 @@ def table(run: Run) -> str:
     if claim:
         what = "test" if claim["quantity"] == "test_accuracy" else "validation"
         difference = 100 * (metrics[claim["quantity"]] - claim["value"])
-        lines["the book"] = f"{claim['value']:.2%} {what} accuracy ({claim['source']})"
+        book = as_published(claim["quantity"], claim["value"], claim["step"])
+        lines["the book"] = f"{book} {what} accuracy ({claim['source']})"
         lines["difference"] = f"{difference:+.2f} percentage points"
     elif config["changed"]:
         lines["the book"] = f"not compared, the recipe was changed: {_changes(config)}"
@@ -121,7 +123,9 @@ def table_of_recipes() -> str:
                 str(recipe.epochs),
                 str(recipe.batch_size),
                 f"{recipe.optimizer} {recipe.learning_rate:g}",
-                f"{claim.value:.2%} {kind[claim.quantity]}" if claim else "",
+                f"{as_published(claim.quantity, claim.value, claim.step)} {kind[claim.quantity]}"
+                if claim
+                else "",
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -95,7 +95,10 @@ def train(
         raise UserError("--tensorboard needs TensorBoard; install it: pip install tensorboard")
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
 
+    devices.check(device, precision)
     path = runs.directory(out, plan.name, seed)
+    if resume and runs.is_begun(path):
+        _refuse_other_settings(path, plan, precision, seeds)
     if resume and runs.is_finished(path):
         say(f"{path} is finished already.")
         return runs.read(path)
@@ -128,7 +131,7 @@ def train(
     environment = determinism.environment()
     environment |= {"device": chosen.kind, "device_name": chosen.name, "data": data.fingerprint}
     if resume and runs.is_begun(path):
-        _refuse_another_run(path, config, environment)
+        _refuse_another_environment(path, environment)
     else:
         runs.begin(path, config)
     runs.write_json(path / "environment.json", environment)
@@ -186,9 +189,10 @@ def _fit(
         if plan.judged_by == LOWEST_VALIDATION_LOSS and watch.loss < _lowest_loss(rows):
             best_weights = model.get_weights()
         rows.append(row)
+        runs.write_history(path, rows)
+        # Last, so that a run cut off in between does this epoch again instead of losing its row.
         arrays = [_as_array(variable) for variable in state]
         runs.write_checkpoint(path, runs.Checkpoint(rows, arrays, best_weights))
-        runs.write_history(path, rows)
         if tensorboard:
             _write_tensorboard(path, row)
         if not quiet:
@@ -243,20 +247,54 @@ def _metrics(
     }
 
 
-def _refuse_another_run(path: Path, config: dict, environment: dict) -> None:
-    """Raise if an unfinished run was begun with other settings, data, backend or device."""
-    then = {"config": runs.read_json(path / "config.json")}
-    now = {"config": config}
+def _refuse_other_settings(path: Path, plan: Recipe, precision: str, seeds: Seeds) -> None:
+    """Raise if the run that is there, finished or not, was begun with other settings or seeds."""
+    config = runs.read_json(path / "config.json")
+    words = ("title", "notes")  # which may be put better without making it another run
+    settings = {
+        name: (config.get("settings", {}).get(name), value)
+        for name, value in runs.as_json(dataclasses.asdict(plan)).items()
+        if name not in words
+    }
+    then_and_now = settings | {
+        "precision": (config.get("precision"), precision),
+        **{
+            name: (config.get("changed", {}).get(name), _other_seeds(seeds).get(name))
+            for name in ("weights_seed", "order_seed")
+        },
+    }
     if (path / "environment.json").is_file():
+        devices.start_keras()
+        import keras
+
         before = runs.read_json(path / "environment.json")
-        for what in ("backend", "device"):
-            then[what], now[what] = before[what], environment[what]
-        then["data"], now["data"] = before["data"]["sha256"], environment["data"]["sha256"]
-    other = [what for what in then if then[what] != now[what]]
+        then_and_now["backend"] = before["backend"], keras.backend.backend()
+    _refuse(path, then_and_now)
+
+
+def _refuse_another_environment(path: Path, environment: dict) -> None:
+    """Raise if an unfinished run was begun where its next epoch would come out otherwise."""
+    if not (path / "environment.json").is_file():
+        return
+    before = runs.read_json(path / "environment.json")
+    then_and_now = {
+        name: (before.get(name), environment.get(name))
+        for name in ("device", "processor", "processor_kind", "threads")
+    }
+    for name in ("keras", environment["backend"], "numpy"):
+        then_and_now[name] = before["versions"].get(name), environment["versions"].get(name)
+    then_and_now["data"] = before["data"]["sha256"], environment["data"]["sha256"]
+    _refuse(path, then_and_now)
+
+
+def _refuse(path: Path, then_and_now: dict[str, tuple[object, object]]) -> None:
+    """Raise if something is not as it was when the run in ``path`` was begun."""
+    other = [name.replace("_", " ") for name, (then, now) in then_and_now.items() if then != now]
     if other:
         raise UserError(
-            f"the run in {path} was begun with another {' and '.join(other)}; resume it with what "
-            "it was begun with (config.json and environment.json there say), or use --overwrite"
+            f"the run in {path} was begun with other settings ({', '.join(other)}); resume it with "
+            "what it was begun with (config.json and environment.json there say), put this one "
+            "elsewhere with --out, or use --overwrite"
         )
 
 

@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chollet_cnn import data, recipes
+from chollet_cnn import data, files, recipes
 from chollet_cnn.errors import UserError, run_door
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, fold
     """Run one contender in a process of its own and return what it measured."""
     command = [sys.executable, HERE / "contenders.py", contender, recipe, "--epochs", str(epochs)]
     if data_dir:
-        command += ["--data-dir", data_dir]
+        command += ["--data-dir", str(Path(data_dir).expanduser().resolve())]
     environment = os.environ | {
         "BENCHMARK_STARTED": str(time.time()),
         "BENCHMARK_FOLDERS": str(folders),
@@ -55,7 +55,8 @@ def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, fold
         command, capture_output=True, text=True, env=environment, cwd=HERE.parent, check=False
     )
     if done.returncode:
-        raise UserError(f"{contender} did not run: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
+        raise UserError(f"{contender} did not run: {said[-1]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -93,6 +94,8 @@ def summary(rows: pd.DataFrame) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
     for recipe, own in rows.groupby("recipe", sort=False):
         runner = own[own["contender"] == "runner"]
+        if runner.empty:
+            continue
         cells = (
             recipe,
             _range(runner["epoch_seconds"], ".1f"),
@@ -163,6 +166,8 @@ def _cores_busy(runs: pd.DataFrame) -> str:
 
 
 def _range(values: pd.Series, places: str) -> str:
+    if values.empty:
+        return ""
     low, middle, high = (format(f(values), places) for f in (min, np.median, max))
     return f"{middle} ({low} to {high})"
 
@@ -171,20 +176,27 @@ def write(measured: pd.DataFrame, path: Path) -> None:
     """Write what was measured, in the order of the recipes, and the tables that are made of it."""
     place = {name: number for number, name in enumerate(recipes.RECIPES)}
     measured = measured.sort_values("recipe", key=lambda names: names.map(place), kind="stable")
-    measured.to_csv(path, index=False)
     macs = {name: multiply_accumulates(recipes.get(name)) for name in measured["recipe"].unique()}
     text = f"""{summary(measured)}
+
+Seconds are those of an epoch after the first, medians over several processes, with the lowest and
+the highest; ratios are taken repeat by repeat, below 1 is faster. *keras* is `model.fit` as the
+book calls it, *runner* this package, *bfloat16* this package with 16 bits, *torch* a plain PyTorch
+loop, *floor* forward and backward passes alone. *Share of matrix rate* is the arithmetic done,
+against what a large matrix product reaches on the same machine; *cores busy* is processor seconds
+by seconds.
 
 Every contender:
 
 {table(measured, macs)}
 
-Where the seconds of an epoch go, before (Keras's `fit`) and after (the runner); less than what the
-passes take is noise:
+Where the seconds of an epoch go, before (Keras's `fit`) and after (the runner); what is negative is
+noise:
 
 {budget(measured)}
 """
-    path.with_suffix(".md").write_text(text)
+    files.write(path, measured.to_csv(index=False))
+    files.write(path.with_suffix(".md"), text)
     print(text)
 
 

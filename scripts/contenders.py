@@ -258,6 +258,8 @@ def _torch_network(model: keras.Model):  # noqa: ANN202 - torch is not always th
             layers += [nn.ReLU()] if layer is not model.layers[-1] else []
         elif kind == "Dropout":
             layers.append(nn.Dropout(layer.rate))
+        elif kind not in ("InputLayer", "Rescaling"):
+            raise UserError(f"the PyTorch loop has no layer like {kind}; leave torch out")
         shape = layer.output.shape[1:]
     return nn.Sequential(*layers)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import resource
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import recipes, train
+from chollet_cnn import files, recipes, train
 from chollet_cnn.errors import UserError, run_door
 
 RECIPE = "cats-vs-dogs-first-edition"
@@ -63,6 +64,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("counts", type=int, nargs="*", default=[1000, 5000], metavar="PICTURES")
     parser.add_argument("--data-dir", help="where the cats and dogs lie")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "results" / "memory.csv"
+    )
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.inside:
@@ -74,18 +78,20 @@ def main(argv: list[str] | None = None) -> int:
             repeat_pictures(count, Path(scratch), options.data_dir)
             done = subprocess.run(
                 [sys.executable, __file__, str(count), "--inside", scratch],
+                env=os.environ | {"CHOLLET_CNN_CACHE": str(Path(scratch, "decoded"))},
                 capture_output=True,
                 text=True,
                 check=False,
             )
         if done.returncode:
-            raise UserError(f"training did not run: {done.stderr.strip().splitlines()[-1]}")
+            said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
+            raise UserError(f"training did not run: {said[-1]}")
         peak = float(done.stdout.split()[-1])
         rows.append({"pictures": count, "peak_mib": round(peak)})
         print(f"{count:,} pictures: {peak:,.0f} MiB", flush=True)
     table = pd.DataFrame(rows)
     table["against_the_first"] = (table["peak_mib"] / table["peak_mib"].iloc[0]).round(3)
-    table.to_csv(Path(__file__).parents[1] / "results" / "memory.csv", index=False)
+    files.write(options.out, table.to_csv(index=False))
     return 0
 
 

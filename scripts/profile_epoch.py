@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chollet_cnn import data, determinism, devices, fitting, optimizers, recipes, train
+from chollet_cnn import data, determinism, devices, files, fitting, optimizers, recipes, train
 from chollet_cnn.errors import run_door
 from chollet_cnn.recipes import Recipe
 
@@ -115,6 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--data-dir", help="where the data lie")
+    parser.add_argument("--out", type=Path, default=RESULTS / "profile.csv")
     options = parser.parse_args(argv)
     devices.start_keras()
     # TensorFlow warns of functions compiled again and again; here each is another part of a step.
@@ -123,7 +124,9 @@ def main(argv: list[str] | None = None) -> int:
         profile(recipes.get(name), options.steps, options.repeats, options.data_dir)
         for name in options.recipes
     )
-    table.to_csv(RESULTS / "profile.csv", index=False)
+    before = pd.read_csv(options.out) if options.out.is_file() else table.iloc[:0]
+    others = before[~before["recipe"].isin(options.recipes)]
+    files.write(options.out, pd.concat([others, table]).to_csv(index=False))
     print(table.to_string(index=False))
     return 0
 

@@ -16,7 +16,7 @@ the Keras of the first and of the second edition did.
 Several runs are trained at once where there are cores for it: each gets two, as the recorded runs
 had, since more would help these small networks little and change the last bits. On a GPU it is one
 run at a time. --cluster hands the runs to a Ray cluster instead (pip install -e ".[cluster]"), to
-the one at the address given or to one started here.
+the one at the address given or to one started here; a run that is cut off there begins anew.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 from threading import Event
 
 from cluster import CORES_A_RUN, train_on
@@ -46,8 +45,10 @@ def seeds_of(text: str) -> list[int]:
     seeds = []
     for part in text.split(","):
         first, _, last = part.partition("-")
+        if int(last or first) < int(first):
+            raise UserError(f"--seeds counts upwards, such as {last}-{first}, not {part}")
         seeds += range(int(first), int(last or first) + 1)
-    return seeds
+    return sorted(set(seeds))
 
 
 def jobs_left(
@@ -80,8 +81,9 @@ def jobs_left(
 
 def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dict, dict]]:
     """Train every job in a process of its own, as a reader would; yield it when it is finished."""
-    shared = determinism.limit_threads(max(1, determinism.cores() // processes))
-    environment = os.environ | (shared if processes > 1 else {})
+    threads = min(CORES_A_RUN, max(1, determinism.cores() // processes))
+    fewer = threads < determinism.cores()
+    environment = os.environ | (determinism.limit_threads(threads) if fewer else {})
     failed = Event()
 
     def one(job: dict) -> dict | None:
@@ -178,5 +180,4 @@ def time_left(left: list[dict], seconds: dict[str, list[float]], elapsed: float)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
     run_door(main)

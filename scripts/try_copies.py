@@ -18,7 +18,6 @@ import argparse
 import dataclasses
 import io
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -26,7 +25,7 @@ import pandas as pd
 from run_seeds import seeds_of
 from update_results import RESULTS, write_table
 
-from chollet_cnn import recipes, recorded, train
+from chollet_cnn import files, recipes, recorded, train
 from chollet_cnn.errors import run_door
 from chollet_cnn.recipes import Recipe
 
@@ -47,14 +46,16 @@ def at_half_size() -> Recipe:
 
 
 def copy_at_half_size(data_dir: str | None, folder: Path) -> None:
-    """Write every picture as it would look had it been copied at half its size."""
+    """Write every picture of the recipe as it would look had it been copied at half its size."""
     from PIL import Image
 
     from chollet_cnn.data import archives
 
     archive, pictures = archives.find(data_dir)
+    splits = BOOK.data_options["splits"].values()
+    used = [p for p in pictures if any(first <= p.number < last for first, last in splits)]
     with archives.reader(archive) as read:
-        for picture in pictures:
+        for picture in used:
             with Image.open(io.BytesIO(read(picture.file))) as image:
                 size = (image.width // 2, image.height // 2)
                 half = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
@@ -73,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     recipes.RECIPES[plan.name] = plan
     pairs = recorded.read_copies(RESULTS)
     left = [seed for seed in seeds_of(options.seeds) if seed not in set(pairs["seed"])]
+    print(f"{len(left)} pairs are still to be trained", flush=True)
     if not left:
         return 0
     with tempfile.TemporaryDirectory() as scratch:
@@ -86,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
                 run = train.train(plan.name, data_dir=place, seed=seed, out=Path(scratch, pictures))
                 rows.append({"pictures": pictures, **recorded.row(run)})
             pairs = pd.concat([pairs, pd.DataFrame(rows)]) if len(pairs) else pd.DataFrame(rows)
-            pairs.to_csv(RESULTS / "copies.csv", index=False)
+            files.write(RESULTS / "copies.csv", pairs.to_csv(index=False))
             write_table()
             told = ", ".join(f"{row['pictures']} {row['val_accuracy']:.2%}" for row in rows)
             print(f"seed {seed}: {told}", flush=True)
@@ -94,5 +96,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
     run_door(main)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import claims, printed, recorded, runs, style
+from chollet_cnn import claims, files, printed, recorded, runs, style
 from chollet_cnn.analysis import seeds
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.errors import UserError, run_door
@@ -51,9 +51,9 @@ def record(outcome: dict, variant: str | None = None) -> None:
     if table.is_file():
         before = recorded.read_variants(RESULTS) if variant else recorded.read_runs(RESULTS)
         rows = pd.concat([before, rows]).drop_duplicates(same, keep="last")
-    rows.sort_values(same).to_csv(table, index=False)
-    curve = RESULTS / "histories" / recorded.history_name(row)
-    curve.write_text(outcome["history"])
+    # The curve first: a run that the table has is never trained again.
+    files.write(RESULTS / "histories" / recorded.history_name(row), outcome["history"])
+    files.write(table, rows.sort_values(same).to_csv(index=False))
 
 
 def on_tensorflow_and_cpu() -> pd.DataFrame:
@@ -67,8 +67,8 @@ def write_table() -> None:
     readme = ROOT / "README.md"
     table = claims.markdown_table(on_tensorflow_and_cpu())
     speed = (RESULTS / "benchmark.md").read_text().split("\n\n")[0]
-    text = TABLE.sub(lambda marks: marks[1] + table + marks[2], readme.read_text())
-    readme.write_text(SPEED.sub(lambda marks: marks[1] + speed + marks[2], text))
+    text = TABLE.sub(lambda marks: marks[1] + table + marks[2], readme.read_text("utf-8"))
+    files.write(readme, SPEED.sub(lambda marks: marks[1] + speed + marks[2], text))
     claims.write(RESULTS)
 
 
@@ -106,6 +106,28 @@ def draw_seeds() -> None:
         figure.savefig(RESULTS / "figures" / "printed-curve.png", dpi=160)
 
 
+def draw_optimizers() -> None:
+    """Draw how cats and dogs are learned with the RMSprop of today and of the first edition."""
+    records, name = recorded.read(RESULTS), "cats-vs-dogs-first-edition"
+    now, then = (
+        [
+            curve
+            for _, curve in curves[
+                (curves["recipe"] == name)
+                & (curves["backend"] == "tensorflow")
+                & (curves["device"] == "cpu")
+            ].groupby("seed")
+        ]
+        for curves in (
+            records.curves,
+            records.variant_curves.query("variant == 'rmsprop-2017'"),
+        )
+    )
+    if now and then:
+        figure = seeds.plot_optimizers(now, then, printed.CURVES[name])
+        figure.savefig(RESULTS / "figures" / "optimizers.png", dpi=160)
+
+
 def _curve(recipe: str, seed: int) -> pd.DataFrame:
     row = {"recipe": recipe, "seed": seed, "backend": "tensorflow", "device": "cpu"}
     return pd.read_csv(RESULTS / "histories" / recorded.history_name(row))
@@ -118,6 +140,7 @@ def main(argv: list[str] | None = None) -> int:
     write_table()
     draw_figure()
     draw_seeds()
+    draw_optimizers()
     return 0
 
 

@@ -25,14 +25,24 @@ GROUND = {
     "analysis",
     "fitting",
     "errors",
+    "files",
     "style",
 }
-MAY_IMPORT = {name: {"errors", "style"} for name in GROUND} | {
-    "runs": {"errors", "recipes"},
+MAY_IMPORT = {name: {"errors", "files", "style"} for name in GROUND} | {
+    "runs": {"errors", "files", "recipes"},
     "recorded": {"errors"},
-    "experiments": {"recipes", "spread", "quantities"},
+    "experiments": {"printed", "quantities", "recipes", "spread"},
     "answers": {"errors", "recipes", "spread", "quantities", "experiments"},
-    "claims": {"errors", "recipes", "recorded", "spread", "answers", "quantities", "printed"},
+    "claims": {
+        "errors",
+        "files",
+        "recipes",
+        "recorded",
+        "spread",
+        "answers",
+        "quantities",
+        "printed",
+    },
     "summary": {"recipes", "claims", "quantities"},
     "train": {*GROUND, "runs", "claims", "summary"},
     "predict": {*GROUND, "runs", "claims"},

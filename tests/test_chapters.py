@@ -230,6 +230,36 @@ def test_the_printed_curve_and_the_causes_are_told_where_they_were_measured(tmp_
     )
 
 
+def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are(tmp_path):
+    recipe = "cats-vs-dogs-first-edition"
+    kind = {"data": "pets", "data_note": "copies", "val_accuracy": 0.7, "best_epoch": 9}
+    assert recorded(tmp_path, [0.7], recipe=recipe, **kind).content["optimizers"] is None
+    (tmp_path / "histories").mkdir()
+    for what, loss in ((recipe, 0.5), (f"{recipe}-rmsprop-2017", 0.4)):
+        epochs = {
+            "epoch": [1, 2],
+            "accuracy": 0.7,
+            "loss": loss,
+            "val_accuracy": 0.7,
+            "val_loss": 1,
+        }
+        name = f"{what}-seed-0-tensorflow-cpu.csv"
+        pd.DataFrame(epochs).to_csv(tmp_path / "histories" / name, index=False)
+    variant = {"variant": "rmsprop-2017", "recipe": recipe, "seed": 0, "backend": "tensorflow",
+               "device": "cpu", "test_accuracy": 0.7, **kind}  # fmt: skip
+    pd.DataFrame([variant]).to_csv(tmp_path / "variants.csv", index=False)
+    chapter = recorded(tmp_path, [0.7], recipe=recipe, **kind)
+    found = chapter.content["optimizers"]
+    assert found["picture"].name == "the-optimizer-has-changed"
+    assert found["picture"].numbers.groupby("variant")["loss"].first().to_dict() == {
+        "": 0.5, "rmsprop-2017": 0.4
+    }  # fmt: skip
+    # 1e-4 / (1e-4 + 1e-7), and 1e-4 / sqrt(1e-8 + 1e-7) = 1 / sqrt(11).
+    assert (found["gradient"], found["then"], found["now"]) == ("0.0001", "1.00", "0.30")
+    html = page.render_chapter(chapter)
+    assert "moved 1.00 of the learning rate then" in " ".join(html.split())
+
+
 def test_without_recorded_runs_the_chapter_says_so(tmp_path):
     chapter = reproduction.does_it_reproduce(tmp_path)
     assert "The recorded runs are not here" in page.render_chapter(chapter)

@@ -390,8 +390,9 @@ def test_an_optimizer_of_the_book_s_time_stands_below_today_s():
     curves = pd.DataFrame({"epoch": [1, 2], "loss": [0.17, 0.04], "seed": 0, **kind})
     old_curves = curves.assign(loss=[0.16, 0.03], variant="rmsprop-2017")
     records = recorded.Records(rows, then, pd.DataFrame(), curves, old_curves)
-    now, old, _, words = experiments.optimizers(records).splitlines()[2:]
+    book, now, old, _, words = experiments.optimizers(records).splitlines()[2:]
     title = "MNIST, first edition (tensorflow, cpu)"
+    assert book == f"| {title} | the book's output | 1 |  |  | 0.1766 | 0.0462 | 0.0187 |  |  |  |"
     assert now == (
         f"| {title} | rmsprop | 3 | 99.00% (98.00% to 100.00%) |  | 0.1700 | 0.0400 |  |  |  |  |"
     )

@@ -158,7 +158,10 @@ def test_the_short_runs_are_recorded_with_enough_seeds_for_a_spread():
     ("arguments", "says"),
     [
         ([], "--all or --quick"),
-        (["mnist-three-block", "--seed", "4000000"], "no run of those recipes with seed 4000000"),
+        (
+            ["mnist-three-block", "--seed", "4000000"],
+            "no run of mnist-three-block with seed 4000000",
+        ),
         (["mnist-treeblock"], "mnist-three-block"),
         (["--record"], "--record goes with --quick"),
     ],

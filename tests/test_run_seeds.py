@@ -22,13 +22,14 @@ def run_seeds(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "seeds"), [("0-3", [0, 1, 2, 3]), ("7", [7]), ("1,4,7-8", [1, 4, 7, 8])]
+    ("text", "seeds"),
+    [("0-3", [0, 1, 2, 3]), ("7", [7]), ("1,4,7-8", [1, 4, 7, 8]), ("1-2,0-1", [0, 1, 2])],
 )
 def test_seeds_are_listed_as_people_write_them(run_seeds, text, seeds):
     assert run_seeds.seeds_of(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "-1", "1..3"])
+@pytest.mark.parametrize("text", ["", "a", "1-", "-1", "1..3", "5-3"])
 def test_what_is_no_list_of_seeds_is_refused(run_seeds, text):
     with pytest.raises(UserError, match="--seeds"):
         run_seeds.seeds_of(text)

@@ -121,7 +121,7 @@ def test_a_damaged_network_is_named(finished):
 
 def test_a_place_under_a_file_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="--out"):
+    with pytest.raises(UserError, match="free the place or choose another"):
         runs.begin(tmp_path / "file" / "run", {})
 
 

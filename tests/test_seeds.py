@@ -92,3 +92,25 @@ def test_the_printed_curve_lies_over_the_band_of_all_seeds():
         assert list(line.get_ydata()) == printed
         assert len(axes.collections) == 1
     assert "line: median of 3 seeds, band: lowest to highest" in words_of(figure)
+
+
+def test_both_optimizers_and_the_printed_curve_are_drawn_each_in_its_colour():
+    def run(loss, accuracy):
+        return pd.DataFrame({"epoch": [1, 2], "loss": loss, "accuracy": accuracy})
+
+    now = [run([0.69, 0.68], [0.5, 0.55]), run([0.69, 0.66], [0.5, 0.57])]
+    then = [run([0.69, 0.65], [0.5, 0.6])]
+    printed = {"loss": [0.68, 0.64], "accuracy": [0.52, 0.63]}
+    figure = seeds.plot_optimizers(now, then, printed)
+    losses, accuracies = figure.axes
+    for axes, medians in (
+        (losses, ([0.69, 0.67], [0.69, 0.65], [0.68, 0.64])),
+        (accuracies, ([0.5, 0.56], [0.5, 0.6], [0.52, 0.63])),
+    ):
+        for color, values in zip((style.DATA, style.THIRD, style.POINTED_AT), medians, strict=True):
+            (line,) = lines_of(axes, color)
+            assert list(line.get_ydata()) == pytest.approx(values)
+    assert "RMSprop today 56.0%" in words_of(figure)
+    assert any(
+        text.startswith("RMSprop today: 2 runs; of 2017: 1 run;") for text in words_of(figure)
+    )

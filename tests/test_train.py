@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from chollet_cnn import recipes, runs, summary, train
+from chollet_cnn import claims, recipes, runs, summary, train
 from chollet_cnn.errors import UserError
 
 DIGITS = {"dataset": "digits", "epochs": 2}
@@ -83,7 +83,7 @@ def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
 
 
 def test_an_unchanged_recipe_is_compared_with_the_book(run):
-    claim = {"quantity": "test_accuracy", "value": 0.9913, "source": "1st ed., notebook 5.1"}
+    claim = dataclasses.asdict(claims.published("mnist-first-edition"))
     metrics = run.metrics | {"published": claim, "test_accuracy": 0.9893, "test_pictures": 10_000}
     table = summary.table(runs.Run(run.path, run.config, run.environment, metrics))
     assert "99.13%" in table
@@ -243,8 +243,27 @@ def test_a_finished_run_is_kept_unless_it_is_to_be_overwritten(run):
 def test_resuming_with_other_settings_is_refused(tmp_path):
     path = runs.directory(tmp_path, "mnist-three-block", 0)
     runs.begin(path, {"recipe": "mnist-three-block", "seed": 0, "settings": {"epochs": 7}})
-    with pytest.raises(UserError, match="another config"):
+    with pytest.raises(UserError, match="begun with other settings"):
         train.train(out=tmp_path, resume=True, **DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [({"epochs": 3}, "epochs"), ({"precision": "bfloat16"}, "precision"),
+     ({"order_seed": 5}, "order seed"), ({"optimizer": "adam"}, "optimizer")],
+)  # fmt: skip
+def test_a_finished_run_is_not_handed_back_for_one_with_other_settings(run, other, name):
+    asked = {"seed": 4, **DIGITS}
+    assert train.train(out=run.path.parents[1], resume=True, **asked).metrics == run.metrics
+    with pytest.raises(UserError, match=rf"other settings \({name}\)"):
+        train.train(out=run.path.parents[1], resume=True, **asked | other)
+
+
+@pytest.mark.parametrize("option", [{"precision": "half"}, {"device": "tpu"}])
+def test_a_wrong_option_leaves_the_run_that_was_to_be_overwritten(run, option):
+    with pytest.raises(UserError, match="is one of"):
+        train.train(out=run.path.parents[1], seed=4, overwrite=True, **DIGITS, **option)
+    assert runs.is_finished(run.path)
 
 
 def test_mnist_by_name_never_falls_back(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ A history is a DataFrame with a row an epoch and the columns ``epoch``, ``accura
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chollet_cnn import style
@@ -55,7 +55,9 @@ def plot_learning_curve(
     quantity: str = "accuracy",
     *,
     title: str = "",
+    name: str = "training",
     watched: str | None = "validation",
+    others: Mapping[str, Histories] | None = None,
     book: Sequence[float] | float | None = None,
     axes: Axes | None = None,
 ) -> Figure:
@@ -67,9 +69,11 @@ def plot_learning_curve(
 
     Args:
         history: one run's history, or those of several seeds.
-        quantity: ``accuracy`` or ``loss``.
+        quantity: ``accuracy`` or ``loss``; without ``watched`` any column.
         title: stands over the figure.
+        name: stands at the curve's end.
         watched: what the ``val_`` columns were measured on; None leaves them out.
+        others: runs made in another way, by the name of that way, to lay beside these.
         book: what the book gives: a value for each epoch, or one level.
         axes: where to draw; a new figure is made if it is left out.
 
@@ -78,13 +82,15 @@ def plot_learning_curve(
     """
     if axes is None:
         axes = style.new_figure(5.2, 3.4).subplots()
-    histories = list(history) if isinstance(history, Sequence) else [history]
-    ends = [_draw_runs(axes, histories, quantity, "training", style.DATA)]
+    histories = _listed(history)
+    ends = [_draw_runs(axes, histories, quantity, name, style.DATA)]
+    for other, runs in (others or {}).items():
+        ends.append(_draw_runs(axes, _listed(runs), quantity, other, style.THIRD))
     if watched:
         ends.append(_draw_runs(axes, histories, f"val_{quantity}", watched, style.THIRD))
         _ring_best_epoch(axes, histories, f"val_{quantity}")
     if isinstance(book, Sequence):
-        epochs = ends[0][0][: len(book)]
+        epochs = list(range(1, len(book) + 1))
         axes.plot(epochs, list(book), "--", color=style.POINTED_AT, marker="o", markersize=3.5)
         ends.append((epochs, book[-1], "the book", style.POINTED_AT))
     elif book is not None:
@@ -98,7 +104,7 @@ def plot_learning_curve(
             fontsize=LABEL - 1, color=style.GREY, loc="right", y=-0.28,
         )  # fmt: skip
     axes.set_ylabel(quantity)
-    if quantity == "accuracy":
+    if quantity.endswith("accuracy"):
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.xaxis.get_major_locator().set_params(integer=True)
     style.plain_axes(axes)
@@ -123,6 +129,10 @@ def plot_learning_curves(
     plot_learning_curve(history, "loss", watched=watched, axes=right)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure
+
+
+def _listed(history: Histories) -> list[pd.DataFrame]:
+    return list(history) if isinstance(history, Sequence) else [history]
 
 
 End = tuple["Sequence[int]", float, str, str]
@@ -194,4 +204,4 @@ def _start(group: list[int], values: Sequence[float], gap: float) -> float:
 
 
 def _written(value: float, quantity: str) -> str:
-    return f"{value:.1%}" if quantity == "accuracy" else f"{value:.3g}"
+    return f"{value:.1%}" if quantity.endswith("accuracy") else f"{value:.3g}"

@@ -133,3 +133,33 @@ def plot_printed_curves(
     words = f"line: median of {len(histories)} seeds, band: lowest to highest"
     figure.text(0.01, 0.012, words, fontsize=TEXT - 1, color=style.GREY, va="bottom")
     return figure
+
+
+def plot_optimizers(
+    now: Sequence[pd.DataFrame],
+    then: Sequence[pd.DataFrame],
+    printed: Mapping[str, Sequence[float]],
+) -> Figure:
+    """Draw how a network learns with the optimizer of today and with that of the book's time.
+
+    Args:
+        now: histories of runs with today's optimizer, with ``epoch``, ``loss`` and ``accuracy``.
+        then: the same with the optimizer of the book's time.
+        printed: what the book prints of ``loss`` and ``accuracy``, a number an epoch.
+
+    Returns:
+        The figure, training loss at the left and training accuracy at the right.
+    """
+    figure = style.new_figure(WIDTH + 2, 3.4)
+    figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))
+    for quantity, axes in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
+        plot_learning_curve(
+            now, quantity, name="RMSprop today", others={"RMSprop of 2017": then}, watched=None,
+            book=printed[quantity], axes=axes,
+        )  # fmt: skip
+        axes.set_title("", loc="right")
+        axes.set_ylabel(f"training {quantity}")
+    runs = (f"{len(kind)} run{'s' * (len(kind) > 1)}" for kind in (now, then))
+    words = "RMSprop today: {}; of 2017: {}; lines are medians, bands go from lowest to highest"
+    figure.text(0.01, 0.012, words.format(*runs), fontsize=TEXT - 1, color=style.GREY, va="bottom")
+    return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,11 @@ from chollet_cnn.analysis import seeds
 from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
 CURVE = "mnist-first-edition"
-"""The recipe whose learning curve the book prints."""
+"""The recipe whose printed learning curve ours lie on."""
+OPTIMIZERS = "cats-vs-dogs-first-edition", "rmsprop-2017"
+"""The recipe whose printed curve is that of another optimizer, and which."""
+SMALL = 1e-4
+"""A gradient small enough for today's RMSprop to move its weight less far than the book's did."""
 LIES = {
     spread.WITHIN: "within",
     spread.ABOVE: "above",
@@ -61,6 +66,7 @@ def _compared(records: recorded.Records) -> dict[str, object]:
         "rows": [_line(claim) for claim in whole.to_dict("records")],
         "fewest": spread.FEWEST_TO_MEET,
         "curve": _curve(curves),
+        "optimizers": _optimizers(curves, _of_kind(records.variant_curves, *kind)),
         "by_luck": _by_luck(whole),
         "causes": [causes_words(key[0], found) for key, found in _causes(records, rows)],
         "notes": sorted(set(rows["data_note"].dropna())),
@@ -106,6 +112,31 @@ def _curve(curves: pd.DataFrame) -> Picture | None:
         f"{len(histories)} seeds, and on it the curve that the book's notebook prints.",
         "What the first edition's notebook prints, over what the same recipe gives today.",
     )
+
+
+def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, object] | None:
+    """Show what has become of RMSprop since the book, where runs with the old one are recorded."""
+    recipe, old = OPTIMIZERS
+    now = curves[curves["recipe"] == recipe]
+    then = variants[(variants["recipe"] == recipe) & (variants["variant"] == old)]
+    if now.empty or then.empty:
+        return None
+    histories = ([history for _, history in of.groupby("seed")] for of in (now, then))
+    title = recipes.get(recipe).title
+    return {
+        "picture": Picture(
+            "the-optimizer-has-changed",
+            seeds.plot_optimizers(*histories, printed.CURVES[recipe]),
+            pd.concat([now.assign(variant=""), then]),
+            f"Training loss and accuracy of {title} by epoch: the curve that the book prints lies "
+            "close to the one with the old RMSprop, and apart from the one with today's.",
+            f"{title}: what the book's notebook prints, and ours with either RMSprop.",
+        ),
+        "gradient": f"{SMALL:g}",
+        # A gradient that stays as it is has a mean square of its own square.
+        "then": f"{SMALL / (math.sqrt(SMALL**2) + 1e-7):.2f}",
+        "now": f"{SMALL / math.sqrt(SMALL**2 + 1e-7):.2f}",
+    }
 
 
 def _by_luck(whole: pd.DataFrame) -> dict[str, str] | None:

@@ -153,7 +153,7 @@ def _split(images: np.ndarray, pictures: list[Picture], splits: Splits) -> dict[
 
 
 def fetch(folder: Path) -> Path:
-    """Download Microsoft's archive (786 MB) into a folder, or go on with a download.
+    """Download Microsoft's archive (825 MB) into a folder, or go on with a download.
 
     Raises:
         Unreachable: the network or the server failed; the next call goes on from there.
