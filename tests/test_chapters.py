@@ -257,7 +257,7 @@ def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are
     # 1e-4 / (1e-4 + 1e-7), and 1e-4 / sqrt(1e-8 + 1e-7) = 1 / sqrt(11).
     assert (found["gradient"], found["then"], found["now"]) == ("0.0001", "1.00", "0.30")
     html = page.render_chapter(chapter)
-    assert "moved 1.00 of the learning rate then" in " ".join(html.split())
+    assert "0.0001 / √(0.0001² + 0.0000001)" in html
 
 
 def test_without_recorded_runs_the_chapter_says_so(tmp_path):

@@ -133,6 +133,8 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
             f"{title}: what the book's notebook prints, and ours with either RMSprop.",
         ),
         "gradient": f"{SMALL:g}",
+        "sum_then": f"{SMALL:g} / (√({SMALL:g}²) + 0.0000001)",
+        "sum_now": f"{SMALL:g} / √({SMALL:g}² + 0.0000001)",
         # A gradient that stays as it is has a mean square of its own square.
         "then": f"{SMALL / (math.sqrt(SMALL**2) + 1e-7):.2f}",
         "now": f"{SMALL / math.sqrt(SMALL**2 + 1e-7):.2f}",
