@@ -204,6 +204,8 @@ def test_the_receptive_fields_of_vgg16_are_the_published_ones():
 def test_a_receptive_field_needs_whole_numbers():
     with pytest.raises(ValueError, match="stride must be a whole number of at least 1"):
         receptive_field([(3, 0)])
+    with pytest.raises(ValueError, match=r"given as \(kernel size, stride\), not as 3"):
+        receptive_field([3, 3])
     assert receptive_field([]) == []
 
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from chollet_cnn.concepts.checks import PerAxis, per_axis, whole_number
 from chollet_cnn.concepts.sizes import (
     ImpossibleGeometry,
@@ -100,7 +102,7 @@ def receptive_field(layers: Iterable[tuple[int, int]]) -> list[ReceptiveField]:
         thought of: near a border a part of the field lies outside.
 
     Raises:
-        ValueError: if a number is not whole or below 1.
+        ValueError: if a layer is no such pair, or a number is not whole or below 1.
 
     Source: A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural
     networks", Distill, 2019.
@@ -111,7 +113,10 @@ def receptive_field(layers: Iterable[tuple[int, int]]) -> list[ReceptiveField]:
     ReceptiveField(size=8, jump=2)
     """
     size, jump, fields = 1, 1, []
-    for kernel_size, stride in layers:
+    for layer in layers:
+        if np.shape(layer) != (2,):
+            raise ValueError(f"a layer is given as (kernel size, stride), not as {layer!r}")
+        kernel_size, stride = layer
         size += (whole_number(kernel_size, "kernel size") - 1) * jump
         jump *= whole_number(stride, "stride")
         fields.append(ReceptiveField(size, jump))

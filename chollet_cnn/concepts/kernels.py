@@ -19,6 +19,8 @@ changed.
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -118,12 +120,13 @@ def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
            [0.25, 0.5 , 0.25]])
     """
     size = whole_number(size, "size of the kernel")
-    if not 0 < sigma < np.inf:
-        raise ValueError(f"sigma is a distance in cells and must be above 0, not {sigma}")
+    if not isinstance(sigma, Real) or not 0 < sigma < np.inf:
+        raise ValueError(f"sigma is a distance in cells and must be above 0, not {sigma!r}")
     from_the_middle = np.arange(size) - (size - 1) / 2
     # Measured against the nearest cell, so that a tiny sigma leaves that cell and not 0 / 0.
     squares = from_the_middle**2 - np.min(from_the_middle**2)
-    bell = np.exp(-squares / (2 * sigma**2))
+    with np.errstate(over="ignore"):  # an infinite distance leaves a cell nothing, as it should
+        bell = np.exp(-squares / sigma / sigma / 2)
     return np.outer(bell, bell) / bell.sum() ** 2
 
 
