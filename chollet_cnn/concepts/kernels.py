@@ -132,12 +132,12 @@ def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
 
 GALLERY: dict[str, np.ndarray] = {
     "identity": IDENTITY,
+    "mean blur": _constant(mean_kernel(5)),
+    "Gaussian blur": _constant(gaussian_kernel(5, sigma=1.0)),
     "sharpen": SHARPEN,
     "edge": EDGE,
-    "mean blur": _constant(mean_kernel(3)),
-    "Gaussian blur": _constant(gaussian_kernel(5, sigma=1.0)),
-    "Sobel, horizontal edges": SOBEL_HORIZONTAL,
-    "Sobel, vertical edges": SOBEL_VERTICAL,
     "Laplace": LAPLACE,
+    "Sobel horizontal": SOBEL_HORIZONTAL,
+    "Sobel vertical": SOBEL_VERTICAL,
 }
-"""Every kernel of this module under the name to show it by; 3x3, and 5x5 for the Gaussian."""
+"""Every kernel of this module under the name to show it by: 3x3, the two blurs 5x5."""
