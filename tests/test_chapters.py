@@ -117,6 +117,7 @@ def test_what_the_articles_compute_stands_on_the_page(chapters):
     line = chapters["convolution-in-one-dimension"].content["result"]
     article = "3.33 6.33 9.67 9.33 9.67 6.67 7.00 6.67 9.67 9.00"
     assert line == article.split()
+    assert chapters["convolution-in-one-dimension"].content["every"] == 12
     sheet = chapters["convolution-in-two-dimensions"].content
     assert (sheet["windows"], sheet["size"], sheet["first"]) == (196, 14, 255)
     assert chapters["padding-stride-and-size"].content["losses"] == [

@@ -366,9 +366,9 @@ def test_the_shapes_written_on_a_network_are_keras_s_in_their_order(name, models
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_weights_written_on_a_network_add_up_to_keras_s_count(name, models):
+def test_the_parameters_written_on_a_network_add_up_to_keras_s_count(name, models):
     text = "\n".join(words(drawings.plot_network(models[name])))
-    written = re.findall(r"([\d,]+) weights", text)
+    written = re.findall(r"([\d,]+) parameters", text)
     assert sum(int(count.replace(",", "")) for count in written) == models[name].count_params()
 
 

@@ -75,7 +75,7 @@ def _anatomy(subject: Subject) -> dict[str, object]:
             )
             for layer in table.to_dict("records")
         ],
-        "weights": " + ".join(whole(layer["parameters"]) for layer in learned),
+        "parameters": " + ".join(whole(layer["parameters"]) for layer in learned),
         "total": total,
         "heaviest": heaviest["layer"],
         "heaviest_share": heaviest["parameters"] / total,
@@ -271,7 +271,7 @@ def _facts(subject: Subject) -> dict[str, object]:
     facts = [
         (percent(metrics["test_accuracy"], 2), "", judged),
         (whole(subject.wrong), "", f"{what} it gets wrong"),
-        (whole(metrics["parameters"]), "", "weights"),
+        (whole(metrics["parameters"]), "", "parameters"),
         (sees, "px", f"of {side} across, seen by one last unit"),
     ]
     on_cpu = environment["device"] == "cpu"
