@@ -1,12 +1,15 @@
 """What the page says follows from the numbers, and the code that it shows gives what it says."""
 
 import ast
+import dataclasses
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from chollet_cnn import claims, recipes
 from chollet_cnn.chapters import (
     inside,
     layers,
@@ -117,6 +120,7 @@ def test_what_the_articles_compute_stands_on_the_page(chapters):
     line = chapters["convolution-in-one-dimension"].content["result"]
     article = "3.33 6.33 9.67 9.33 9.67 6.67 7.00 6.67 9.67 9.00"
     assert line == article.split()
+    assert chapters["convolution-in-one-dimension"].content["every"] == 12
     sheet = chapters["convolution-in-two-dimensions"].content
     assert (sheet["windows"], sheet["size"], sheet["first"]) == (196, 14, 255)
     assert chapters["padding-stride-and-size"].content["losses"] == [
@@ -148,10 +152,50 @@ def test_the_dark_share_is_said_to_rise_only_where_it_does():
 
 
 def test_overfitting_is_said_only_where_the_curves_part():
-    assert "by heart" in networks.gap_words(0.98, 0.71, "validation")
-    assert "27.0 points" in networks.gap_words(0.98, 0.71, "validation")
-    assert "also holds for new ones" in networks.gap_words(0.990, 0.985, "test")
-    assert "The test curve is the higher one" in networks.gap_words(0.97, 0.985, "test")
+    assert "by heart" in networks.gap_words(0.98, 0.71, "validation", {})
+    assert "27.0 points" in networks.gap_words(0.98, 0.71, "validation", {})
+    assert networks.gap_words(0.990, 0.985, "test", {}).endswith("about as well as its own.")
+    assert "The test curve is the higher one" in networks.gap_words(0.97, 0.985, "test", {})
+
+
+def test_a_network_at_chance_is_not_said_to_have_learned():
+    assert "learn" not in networks.gap_words(0.5, 0.5, "validation", {})
+
+
+def test_augmentation_and_dropout_are_named_where_they_make_training_harder():
+    recipe = recipes.get("cats-vs-dogs-second-edition-augmented")
+    for watched in (0.84, 0.80):
+        words = networks.gap_words(0.81, watched, "validation", recipe.network_options)
+        assert "changed at random (augmentation), and numbers" in words
+        assert words.endswith("left out at random (dropout).")
+    plain = recipes.get("cats-vs-dogs-second-edition").network_options
+    assert "random" not in networks.gap_words(0.81, 0.84, "validation", plain)
+
+
+def test_the_epoch_that_was_tested_is_named_where_it_is_not_the_last():
+    words = networks.tested_words({"epochs": 30, "judged_epoch": 12})
+    assert "those of epoch 12, where the validation loss was lowest" in words
+    assert networks.tested_words({"epochs": 30, "judged_epoch": 30}) == ""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "ours", "words"),
+    [
+        ("cats-vs-dogs-first-edition", 0.7060, "71% validation accuracy (1st ed., notebook 5.2); "
+         "this run reached 70.60%, which agrees."),
+        ("cats-vs-dogs-first-edition", 0.7050, "70.50%, which agrees."),
+        ("cats-vs-dogs-first-edition", 0.6990, "69.90%, 1 point less."),
+        ("cats-vs-dogs-second-edition", 0.7240, "69.5% test accuracy (2nd ed., chapter 8); "
+         "this run reached 72.40%, 2.9 points more."),
+        ("mnist-first-edition", 0.9913, "99.13%, which agrees."),
+        ("mnist-first-edition", 0.9921, "99.21%, 0.08 points more."),
+    ],
+)  # fmt: skip
+def test_a_run_is_compared_as_finely_as_the_book_gives_its_figure(recipe, ours, words):
+    claim = dataclasses.asdict(claims.published(recipe))
+    metrics = {"published": claim, claim["quantity"]: ours}
+    run = SimpleNamespace(config={"changed": {}, "recipe": recipe}, metrics=metrics)
+    assert networks.book_words(SimpleNamespace(run=run)).endswith(words)
 
 
 def test_one_seed_is_not_taken_for_an_answer():

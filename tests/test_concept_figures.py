@@ -25,7 +25,7 @@ from chollet_cnn.concepts.figures import (
 )
 from chollet_cnn.concepts.figures import networks as drawings
 from chollet_cnn.concepts.geometry import ImpossibleGeometry
-from chollet_cnn.concepts.kernels import SHARPEN
+from chollet_cnn.concepts.kernels import GALLERY, SHARPEN
 
 ARTICLE = json.loads((Path(__file__).parent / "data" / "article-arrays.json").read_text())
 NETWORKS = [name for name in dir(networks) if name.startswith(("mnist_", "cats_vs_dogs_"))]
@@ -213,8 +213,8 @@ def test_one_bright_pixel_gives_the_kernel_by_convolution_and_turned_by_correlat
 
 def test_the_gallery_shows_every_kernel_on_both_photographs():
     figure = kernels.plot_kernel_gallery()
-    assert len(figure.axes) == 3 * len(kernels.GALLERY) == 24
-    for name, kernel in kernels.GALLERY.items():
+    assert len(figure.axes) == 3 * len(GALLERY) == 24
+    for name, kernel in GALLERY.items():
         written = cells(named(figure, name), kernel.shape)
         whole = np.array_equal(kernel, kernel.round())
         assert np.allclose(written, kernel if whole else 100 * kernel, atol=0.51)
@@ -366,9 +366,9 @@ def test_the_shapes_written_on_a_network_are_keras_s_in_their_order(name, models
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_weights_written_on_a_network_add_up_to_keras_s_count(name, models):
+def test_the_parameters_written_on_a_network_add_up_to_keras_s_count(name, models):
     text = "\n".join(words(drawings.plot_network(models[name])))
-    written = re.findall(r"([\d,]+) weights", text)
+    written = re.findall(r"([\d,]+) parameters", text)
     assert sum(int(count.replace(",", "")) for count in written) == models[name].count_params()
 
 

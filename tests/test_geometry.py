@@ -204,6 +204,8 @@ def test_the_receptive_fields_of_vgg16_are_the_published_ones():
 def test_a_receptive_field_needs_whole_numbers():
     with pytest.raises(ValueError, match="stride must be a whole number of at least 1"):
         receptive_field([(3, 0)])
+    with pytest.raises(ValueError, match=r"given as \(kernel size, stride\), not as 3"):
+        receptive_field([3, 3])
     assert receptive_field([]) == []
 
 
@@ -346,6 +348,31 @@ def test_a_field_never_outgrows_the_picture():
         [keras.Input((8, 8, 1)), *[layers.Conv2D(1, 3, padding="same") for _ in range(6)]]
     )
     assert layer_table(model).receptive_field.tolist() == [3, 5, 7, 8, 8, 8]
+
+
+PADDED = {
+    "pooling near the border": ([layers.Conv2D(2, 3, padding="same"), layers.MaxPooling2D(6)], 7),
+    "padding after a pooling that leaves a pixel out": (
+        [layers.MaxPooling2D(2), layers.Conv2D(2, 9, padding="same")],
+        10,
+    ),
+    "padding on one side": (
+        [layers.ZeroPadding2D(((2, 0), (2, 0))), layers.Conv2D(2, 7, strides=7)],
+        5,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_zeros_around_the_picture_are_not_counted_as_seen(name):
+    stack, expected = PADDED[name]
+    model = keras.Sequential([keras.Input((11, 11, 1)), *stack])
+    make_every_weight_positive(model)
+    rows = np.zeros((11, 11, 11, 1))
+    rows[np.arange(11), np.arange(11)] = 1
+    (answers,) = lit(model, [-1], rows)
+    assert answers.any(axis=2).sum(axis=0).max() == expected
+    assert layer_table(model).receptive_field.iloc[-1] == expected
 
 
 def branched():

@@ -91,7 +91,7 @@ def test_a_grey_picture_has_no_channels_to_split():
         images.split_channels(PICTURE)
 
 
-@pytest.mark.parametrize("shape", [(), (3, 0), (3, -1), (2.5, 2)])
+@pytest.mark.parametrize("shape", [(), (3, 0), (3, -1), (2.5, 2), 16, "16"])
 def test_features_are_counted_for_real_shapes_only(shape):
     with pytest.raises(ValueError, match="whole number of at least 1"):
         images.feature_count(shape)

@@ -113,7 +113,8 @@ def test_the_gaussian_kernel_is_scipys(sigma):
 
 
 def test_a_gaussian_narrower_than_a_cell_leaves_the_nearest_cells():
-    np.testing.assert_array_equal(kernels.gaussian_kernel(3, 1e-3), kernels.IDENTITY)
+    for sigma in (1e-3, 1e-170, 5e-324):  # the square of the last two is 0
+        np.testing.assert_array_equal(kernels.gaussian_kernel(3, sigma), kernels.IDENTITY)
     np.testing.assert_allclose(kernels.gaussian_kernel(2, 1e-3), np.full((2, 2), 0.25))
 
 
@@ -125,7 +126,7 @@ def test_a_kernel_needs_a_size(size):
         kernels.gaussian_kernel(size, 1.0)
 
 
-@pytest.mark.parametrize("sigma", [0, -1, np.nan, np.inf])
+@pytest.mark.parametrize("sigma", [0, -1, np.nan, np.inf, "a", None])
 def test_sigma_is_above_zero(sigma):
     with pytest.raises(ValueError, match="sigma is a distance in cells and must be above 0"):
         kernels.gaussian_kernel(3, sigma)

@@ -173,6 +173,12 @@ def test_a_run_says_when_its_test_pictures_are_not_here(html):
     assert "Which pictures it gets wrong cannot be shown here" in html
 
 
+def test_channels_dark_for_every_test_picture_are_drawn_only_where_there_are_some(made, html):
+    (drawn,) = (made[0] / "figures").glob("*-dark-channels.png")
+    assert drawn.name.startswith("mnist-three-block")
+    assert html.count("dark for every test picture that was tried") == 1
+
+
 def test_the_page_is_no_larger_than_a_page_may_be(made):
     assert (made[0] / "index.html").stat().st_size < 8_000_000
 

@@ -58,32 +58,32 @@ def plot_window_with_depth(window: np.ndarray, kernel: np.ndarray) -> Figure:
     return figure
 
 
-def plot_where_weights_are(networks: Mapping[str, Sequence[tuple[str, int]]]) -> Figure:
-    """Draw how many weights each layer of some networks has, as bars to one scale.
+def plot_where_parameters_are(networks: Mapping[str, Sequence[tuple[str, int]]]) -> Figure:
+    """Draw how many parameters each layer of some networks has, as bars to one scale.
 
     Args:
-        networks: the network's name, and of each layer its name and its weights.
+        networks: the network's name, and of each layer its name and its parameters.
     """
     lines = sum(len(layers) + 1 for layers in networks.values())
     figure = grids.sheet(
         0.8 + 0.3 * lines + 0.25 * len(networks),
-        "Where nothing is pooled, the dense layer has nearly all the weights",
-        "bars to one scale: weights of each layer, biases included",
+        "Where nothing is pooled, the dense layer has nearly all the parameters",
+        "bars to one scale: parameters of each layer",
     )
-    largest = max(weights for layers in networks.values() for _, weights in layers)
+    largest = max(count for layers in networks.values() for _, count in layers)
     left, longest = 2.0, 3.3
     down = 0.85
     for name, layers in networks.items():
-        total = sum(weights for _, weights in layers)
+        total = sum(count for _, count in layers)
         grids.write(figure, grids.EDGE, down + 0.12, f"{name}: {total:,}", fontweight="bold")
         down += 0.3
-        for layer, weights in layers:
+        for layer, count in layers:
             grids.write(figure, grids.EDGE, down + 0.14, layer, color=style.GREY)
-            width = max(longest * weights / largest, 0.01)
+            width = max(longest * count / largest, 0.01)
             axes = grids.place(figure, left, down, width, 0.2, f"{name} {layer}")
-            pointed = weights == largest
+            pointed = count == largest
             axes.set_facecolor(style.POINTED_AT if pointed else style.DATA)
-            grids.write(figure, left + width + 0.08, down + 0.15, f"{weights:,}")
+            grids.write(figure, left + width + 0.08, down + 0.15, f"{count:,}")
             down += 0.3
         down += 0.25
     return figure

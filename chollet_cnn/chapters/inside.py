@@ -53,16 +53,7 @@ def _maps(subject: Subject) -> dict[str, object]:
             "in vermilion.",
             "The first layer's channel that answers loudest, laid over what it answers to.",
         ),
-        "dark": Picture(
-            f"{subject.slug}-dark-channels",
-            activations.plot_dark_channels(dark),
-            dark,
-            f"Bars of the share of dark channels by layer, from "
-            f"{percent(learned['share_dark_for_picture'].iloc[0])} to "
-            f"{percent(last['share_dark_for_picture'])}.",
-            "Blue: dark for this picture. Green: dark for every test picture that was tried, so "
-            "that nothing in them is what the channel looks for.",
-        ),
+        "dark": _dark_bars(subject, dark) if subject.test is not None else None,
         "dark_words": dark_words(shares),
         "last": last["layer"],
         "few": int(last["dark_for_picture"]),
@@ -95,6 +86,18 @@ def _mosaic(subject: Subject, layer: str, maps: np.ndarray) -> Picture:
         f"All {channels} channels of {layer} for {subject.picture_words}, {height} by {width} "
         f"each; {dark} are dark all over.",
         _what_to_look_at(subject, layer, height, width),
+    )
+
+
+def _dark_bars(subject: Subject, dark: pd.DataFrame) -> Picture:
+    first, last = (percent(dark["share_dark_for_picture"].iloc[place]) for place in (0, -1))
+    return Picture(
+        f"{subject.slug}-dark-channels",
+        activations.plot_dark_channels(dark),
+        dark,
+        f"Bars of the share of dark channels by layer, from {first} to {last}.",
+        "Blue: dark for this picture. Green: dark for every test picture that was tried, so "
+        "that nothing in them is what the channel looks for.",
     )
 
 

@@ -101,7 +101,7 @@ def volumes() -> Chapter:
             ),
             "sums": " + ".join(number(s) for s in sums).replace("+ −", "− "),
             "total": int(answers.max()),
-            "weights": geometry.conv_parameters(3, 3, 32),
+            "parameters": geometry.conv_parameters(3, 3, 32),
             "second": geometry.conv_parameters(3, 32, 64),
             "call": Call(
                 "from chollet_cnn.concepts import geometry\n\n"
@@ -122,7 +122,7 @@ def dense_layers() -> Chapter:
         "with two poolings": [*convolutions, ("dense", geometry.dense_parameters(3 * 3 * 128, 10))],
         "without pooling": [*convolutions, ("dense", geometry.dense_parameters(22 * 22 * 128, 10))],
     }
-    totals = [sum(weights for _, weights in layers) for layers in networks.values()]
+    totals = [sum(count for _, count in layers) for layers in networks.values()]
     weights = [[1, 0, 1], [0, 1, 1]]
     bias = [0, 0, 10]
     result = neurons.dense([2, 3], weights, bias)
@@ -133,17 +133,17 @@ def dense_layers() -> Chapter:
         question="When the maps are small enough, who decides what is in the picture?",
         content={
             "bars": Picture(
-                "weights-with-and-without-pooling",
-                drawings.plot_where_weights_are(networks),
+                "parameters-with-and-without-pooling",
+                drawings.plot_where_parameters_are(networks),
                 pd.DataFrame(
                     [
-                        {"network": name, "layer": layer, "weights": count}
+                        {"network": name, "layer": layer, "parameters": count}
                         for name, layers in networks.items()
                         for layer, count in layers
                     ]
                 ),
-                "Bars of weights by layer for the book's second-edition network with and without "
-                "pooling; without, the dense layer has 619,530.",
+                "Bars of parameters by layer for the book's second-edition network with and "
+                "without pooling; without, the dense layer has 619,530.",
                 "The convolutions cost the same in both. Without pooling the last map is 22 × 22 "
                 "instead of 3 × 3, and the dense layer pays for every cell.",
             ),

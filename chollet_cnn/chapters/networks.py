@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,16 @@ from chollet_cnn.chapters.page import Chapter, Picture, percent, program, whole
 from chollet_cnn.chapters.subject import Subject
 from chollet_cnn.concepts.figures import grids
 from chollet_cnn.concepts.figures import networks as network_figures
+from chollet_cnn.quantities import as_published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+HARDER = {
+    "augmentation": "they are changed at random (augmentation)",
+    "dropout": "numbers inside the network are left out at random (dropout)",
+}
+"""What makes a network's own pictures harder than new ones, by the network's option."""
 
 
 def chapters(subjects: Sequence[Subject]) -> Iterator[Callable[[], Chapter]]:
@@ -75,7 +82,7 @@ def _anatomy(subject: Subject) -> dict[str, object]:
             )
             for layer in table.to_dict("records")
         ],
-        "weights": " + ".join(whole(layer["parameters"]) for layer in learned),
+        "parameters": " + ".join(whole(layer["parameters"]) for layer in learned),
         "total": total,
         "heaviest": heaviest["layer"],
         "heaviest_share": heaviest["parameters"] / total,
@@ -109,8 +116,11 @@ def trained(subjects: Sequence[Subject]) -> Chapter:
 
 def _training(subject: Subject) -> dict[str, object]:
     run, metrics, history = subject.run, subject.run.metrics, subject.run.history
+    settings = run.config["settings"]
     watched = run.config["watched"].removesuffix(" set")
     first, last = history.iloc[0], history.iloc[-1]
+    options = settings.get("network_options", {})
+    gap = gap_words(last["accuracy"], last["val_accuracy"], watched, options)
     return {
         "name": subject.name,
         "curves": Picture(
@@ -120,8 +130,10 @@ def _training(subject: Subject) -> dict[str, object]:
             f"Accuracy and loss of {subject.name} by epoch: training accuracy from "
             f"{percent(first['accuracy'], 1)} to {percent(last['accuracy'], 1)}, {watched} to "
             f"{percent(last['val_accuracy'], 1)}.",
-            gap_words(last["accuracy"], last["val_accuracy"], watched),
+            f"{gap} {tested_words(metrics)}".rstrip(),
         ),
+        "steps": settings.get("steps_per_epoch"),
+        "batch": settings.get("batch_size"),
         "right": metrics["test_pictures"] - subject.wrong,
         "wrong": subject.wrong,
         "pictures": metrics["test_pictures"],
@@ -138,9 +150,18 @@ def _training(subject: Subject) -> dict[str, object]:
     }
 
 
-def gap_words(training: float, watched: float, name: str) -> str:
-    """Say what the two ends of a learning curve mean, from how far they lie apart."""
+def gap_words(training: float, watched: float, name: str, options: Mapping[str, object]) -> str:
+    """Say what the two ends of a learning curve mean, from how far they lie apart.
+
+    Args:
+        training: accuracy at the end on the pictures that it learned from, 0..1.
+        watched: accuracy at the end on the pictures watched beside them.
+        name: what those are.
+        options: how the recipe builds its network.
+    """
     points = 100 * (training - watched)
+    harder = ", and ".join(words for option, words in HARDER.items() if options.get(option))
+    own = f" Its own pictures are made harder: {harder}." if harder else ""
     ends = f"The curves end {abs(points):.1f} points apart. "
     if points > 5:
         return ends + (
@@ -150,9 +171,20 @@ def gap_words(training: float, watched: float, name: str) -> str:
     if points < 0:
         return ends + (
             f"The {name} curve is the higher one: training accuracy is counted while the network "
-            "is still learning, the other at the end of the epoch."
+            f"is still learning, the other at the end of the epoch.{own}"
         )
-    return ends + "What it learned from its own pictures also holds for new ones."
+    return ends + f"New pictures are answered about as well as its own.{own}"
+
+
+def tested_words(metrics: Mapping[str, object]) -> str:
+    """Say which epoch's weights were tested, where they are not those of the curves' end."""
+    judged = metrics.get("judged_epoch", metrics["epochs"])
+    if judged == metrics["epochs"]:
+        return ""
+    return (
+        f"The weights tested are those of epoch {judged}, where the validation loss was lowest; "
+        "later epochs do not count."
+    )
 
 
 def _curves(subject: Subject, watched: str) -> Figure:
@@ -183,10 +215,10 @@ def book_words(subject: Subject) -> str:
     if claim:
         kind = {"test_accuracy": "test", "val_accuracy": "validation"}[claim["quantity"]]
         ours = metrics[claim["quantity"]]
+        book = as_published(claim["quantity"], claim["value"], claim["step"])
         return (
-            f"The book gives {percent(claim['value'], 2)} {kind} accuracy ({claim['source']}); "
-            f"this run reached {percent(ours, 2)}, {abs(100 * (ours - claim['value'])):.2f} points "
-            f"{'more' if ours >= claim['value'] else 'less'}."
+            f"The book gives {book} {kind} accuracy ({claim['source']}); this run reached "
+            f"{percent(ours, 2)}, {_apart(ours, claim)}."
         )
     if config["recipe"] == "mnist-three-block":
         return (
@@ -194,6 +226,15 @@ def book_words(subject: Subject) -> str:
             "book's own pools twice and is one word away: mnist-first-edition."
         )
     return "The book gives no figure for this recipe that we know of."
+
+
+def _apart(ours: float, claim: Mapping[str, object]) -> str:
+    """Say how far a run lies from the book's figure, no finer than the figure is given."""
+    difference = ours - claim["value"]
+    if round(abs(difference) / claim["step"], 6) <= 0.5:
+        return "which agrees"
+    apart = as_published(claim["quantity"], abs(difference), claim["step"]).rstrip("%")
+    return f"{apart} {'point' if apart == '1' else 'points'} {'more' if difference > 0 else 'less'}"
 
 
 def _mistakes(subject: Subject) -> dict[str, object]:
@@ -271,16 +312,21 @@ def _facts(subject: Subject) -> dict[str, object]:
     facts = [
         (percent(metrics["test_accuracy"], 2), "", judged),
         (whole(subject.wrong), "", f"{what} it gets wrong"),
-        (whole(metrics["parameters"]), "", "weights"),
+        (whole(metrics["parameters"]), "", "parameters"),
         (sees, "px", f"of {side} across, seen by one last unit"),
     ]
     on_cpu = environment["device"] == "cpu"
     where = environment["processor" if on_cpu else "device_name"]
+    remarks = [
+        f"{metrics['epochs']} epochs on {metrics['dataset']} in "
+        f"{_duration(metrics['train_seconds'])} ({where}).",
+        tested_words(metrics),
+        book_words(subject),
+    ]
     return {
         "name": subject.name,
         "facts": [{"value": v, "unit": unit, "words": words} for v, unit, words in facts],
-        "remark": f"{metrics['epochs']} epochs on {metrics['dataset']} in "
-        f"{_duration(metrics['train_seconds'])} ({where}). {book_words(subject)}",
+        "remark": " ".join(filter(None, remarks)),
     }
 
 

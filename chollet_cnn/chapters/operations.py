@@ -86,7 +86,8 @@ def convolution_1d() -> Chapter:
     smooth = np.full(len(signal), np.nan)
     smooth[7:-7] = convolution.convolve1d(signal, np.full(15, 1 / 15), "valid")
     line = np.array([10, 9, 10, 9, 10, 1, 10, 9, 10, 8])
-    result = convolution.convolve1d(line, [1 / 3] * 3)[: len(line)]
+    every = convolution.convolve1d(line, [1 / 3] * 3)
+    result = every[: len(line)]
     at = 6
     taken = line[at - 2 : at + 1]
     return Chapter(
@@ -108,6 +109,7 @@ def convolution_1d() -> Chapter:
             ),
             "line": line.tolist(),
             "result": [f"{value:.2f}" for value in result],
+            "every": len(every),
             "at": at,
             "taken": taken.tolist(),
             "turned": convolution.convolve1d([0, 1, 0], [7, 8, 9], "same").tolist(),
@@ -146,7 +148,7 @@ def convolution_2d() -> Chapter:
                 "Three stops of a 3 by 3 kernel on a corner of the padlock, the products under it "
                 "and the sums written down so far.",
                 "Three stops of the same nine numbers. Where neighbours differ from the middle, "
-                "the sum leaves the range 0 to 255 that pixels have.",
+                "the sum can leave the range 0 to 255 that pixels have.",
             ),
             "slider": _slider(PADLOCK, kernels.SHARPEN, result, WINDOW),
             "window": window.tolist(),
@@ -217,10 +219,7 @@ def _painted(sheet: np.ndarray, limits: tuple[float, float]) -> list[dict[str, o
 def kernels_by_hand() -> Chapter:
     """The same operation with other numbers blurs, sharpens or finds edges."""
     listed = pd.concat(
-        [
-            cells(np.asarray(kernel), "weight").assign(kernel=name)
-            for name, kernel in kernel_figures.GALLERY.items()
-        ]
+        [cells(kernel, "weight").assign(kernel=name) for name, kernel in kernels.GALLERY.items()]
     )[["kernel", "row", "column", "weight"]]
     bright_right = np.array([[0, 0, 9], [0, 0, 9], [0, 0, 9]])
     flat = np.full((3, 3), 100)
@@ -232,7 +231,7 @@ def kernels_by_hand() -> Chapter:
         slug="kernels-made-by-hand",
         title="Kernels made by hand",
         short="Kernels",
-        question="Which nine numbers blur, which sharpen, which find an edge?",
+        question="Which numbers blur, which sharpen, which find an edge?",
         content={
             "gallery": Picture(
                 "kernel-gallery",

@@ -35,6 +35,9 @@ def padding_and_stride() -> Chapter:
             for s, p in cases
         ]
     )  # fmt: skip
+    every_other = convolution.cross_correlate2d(
+        PADLOCK, kernels.SHARPEN, stride=(1, 2), padding="same"
+    )
     try:
         geometry.output_size(10, 3, stride=2)
     except geometry.ImpossibleGeometry as problem:
@@ -58,12 +61,18 @@ def padding_and_stride() -> Chapter:
             "rounded": geometry.keras_output_size(10, 3, stride=2),
             "refusal": refusal,
             "call": Call(
-                "from chollet_cnn.concepts import geometry\n\n"
+                "from chollet_cnn.concepts import convolution, geometry, kernels\n"
+                "from chollet_cnn.concepts.figures.images import PADLOCK\n\n"
                 f"geometry.output_size(16, 3)               # {geometry.output_size(16, 3)}\n"
                 "geometry.output_size(16, 3, padding=1)    "
                 f"# {geometry.output_size(16, 3, padding=1)}\n"
                 "geometry.keras_output_size(10, 3, stride=2)   "
-                f"# {geometry.keras_output_size(10, 3, stride=2)}, rounded down"
+                f"# {geometry.keras_output_size(10, 3, stride=2)}, rounded down\n"
+                'geometry.keras_output_size(10, 3, stride=2, padding="same")   '
+                f"# {geometry.keras_output_size(10, 3, stride=2, padding='same')}\n\n"
+                "convolution.cross_correlate2d(PADLOCK, kernels.SHARPEN,\n"
+                '                              stride=(1, 2), padding="same").shape   '
+                f"# {every_other.shape}"
             ),
         },
     )

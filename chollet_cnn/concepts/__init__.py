@@ -9,6 +9,6 @@ Read them in this order.
 - :mod:`~chollet_cnn.concepts.geometry`: sizes, parameters, and how far one unit sees
 - :mod:`~chollet_cnn.concepts.neurons`: dense layers, activations, probabilities, shared weights
 
-Nothing here is fast enough to train with and nothing here knows Keras, but each function gives the
-numbers that a Keras layer gives with the same weights; the tests compare them.
+Nothing here is fast enough to train with and nothing here knows Keras, but where a Keras layer does
+the same, it gives the same numbers with the same weights; the tests compare them.
 """

@@ -32,7 +32,7 @@ def convolve1d(signal: ArrayLike, kernel: ArrayLike, mode: Mode = "full") -> np.
         mode: where the kernel may stand. ``"full"``: wherever it touches the signal, which gives
             ``n + k - 1`` numbers; beyond its ends the signal counts as zero. ``"valid"``: only
             where it lies on the signal whole, which gives ``n - k + 1``. ``"same"``: the middle of
-            "full", as long as the longer of the two.
+            "full", as long as the longer of the two; of two middles the first, as in NumPy.
 
     Returns:
         The sums, the same as ``numpy.convolve(signal, kernel, mode)``.
@@ -48,6 +48,13 @@ def convolve1d(signal: ArrayLike, kernel: ArrayLike, mode: Mode = "full") -> np.
     array([3., 6., 5.])
     >>> convolve1d([3, 6, 9], [1/3, 1/3, 1/3], "valid")
     array([6.])
+
+    With an even kernel "full" has two middles, and :func:`convolve2d` takes the other one:
+
+    >>> convolve1d([1, 2, 3], [1, 10])
+    array([ 1, 12, 23, 30])
+    >>> convolve1d([1, 2, 3], [1, 10], "same")
+    array([ 1, 12, 23])
     """
     signal = widened(as_array(signal, "signal", (1,)))
     kernel = widened(as_array(kernel, "kernel for a signal", (1,)))
@@ -264,6 +271,12 @@ def convolve2d(
     >>> cross_correlate2d(bright, [[1, 2], [3, 4]])
     array([[4, 3],
            [2, 1]])
+
+    With an even kernel ``"same"`` puts the zero that is left over at the end, as Keras does;
+    :func:`convolve1d` puts it at the beginning, as NumPy does, and gives 1, 12, 23 here:
+
+    >>> convolve2d([[1, 2, 3]], [[1, 10]], padding="same")
+    array([[12, 23, 30]])
     """
     turned = as_array(kernel, "kernel", (2,))[::-1, ::-1]
     return cross_correlate2d(image, turned, stride, padding)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from chollet_cnn.concepts.checks import PerAxis, per_axis, whole_number
 from chollet_cnn.concepts.sizes import (
     ImpossibleGeometry,
@@ -100,7 +102,7 @@ def receptive_field(layers: Iterable[tuple[int, int]]) -> list[ReceptiveField]:
         thought of: near a border a part of the field lies outside.
 
     Raises:
-        ValueError: if a number is not whole or below 1.
+        ValueError: if a layer is no such pair, or a number is not whole or below 1.
 
     Source: A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural
     networks", Distill, 2019.
@@ -111,7 +113,10 @@ def receptive_field(layers: Iterable[tuple[int, int]]) -> list[ReceptiveField]:
     ReceptiveField(size=8, jump=2)
     """
     size, jump, fields = 1, 1, []
-    for kernel_size, stride in layers:
+    for layer in layers:
+        if np.shape(layer) != (2,):
+            raise ValueError(f"a layer is given as (kernel size, stride), not as {layer!r}")
+        kernel_size, stride = layer
         size += (whole_number(kernel_size, "kernel size") - 1) * jump
         jump *= whole_number(stride, "stride")
         fields.append(ReceptiveField(size, jump))
@@ -135,9 +140,9 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
         - ``kind``: its class, such as ``"Conv2D"``
         - ``output_shape``: without the batch
         - ``parameters``: how many numbers it holds, learned or not
-        - ``receptive_field``: pixels that one unit sees along each axis, at most the picture's
-          size. After Flatten or global pooling it is all that the units before it saw together,
-          which can be less than the picture: pooling drops rows that are left over
+        - ``receptive_field``: the most pixels that one unit sees along each axis; zeros around the
+          picture are not counted. After Flatten or global pooling it is all that the units before
+          it saw together, which can be less than the picture: pooling drops rows that are left over
         - ``jump``: pixels between what one unit sees and what its neighbour sees; 0 once there are
           no neighbours
         - ``multiply_accumulates``: multiplications, each with its addition, for one picture. Every
@@ -170,30 +175,49 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     import pandas as pd
 
     shape = _picture_shape(model)
-    picture = shape[1:3]
-    passed: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    axes = [_Sight(np.arange(pixels), np.arange(pixels), jump=1) for pixels in shape[1:3]]
     rows = []
     for layer in _in_one_line(model):
-        passed.append(_window(layer, shape))
+        windows = _windows(layer, shape)
         shape = layer.compute_output_shape(shape)
-        fields = [
-            receptive_field((size[axis], stride[axis]) for size, stride in passed)[-1]
-            for axis in (0, 1)
+        is_map = len(shape) == 4
+        units = shape[1:3] if is_map else (1, 1)
+        axes = [
+            sight.through(*window, count)
+            for sight, window, count in zip(axes, windows, units, strict=True)
         ]
-        seen = [min(field.size, pixels) for field, pixels in zip(fields, picture, strict=True)]
-        jumps = [field.jump if len(shape) == 4 else 0 for field in fields]
         rows.append(
             {
                 "layer": layer.name,
                 "kind": type(layer).__name__,
                 "output_shape": tuple(shape[1:]),
                 "parameters": layer.count_params(),
-                "receptive_field": _one_if_equal(seen),
-                "jump": _one_if_equal(jumps),
+                "receptive_field": _one_if_equal([sight.size for sight in axes]),
+                "jump": _one_if_equal([sight.jump if is_map else 0 for sight in axes]),
                 "multiply_accumulates": _multiply_accumulates(layer, shape),
             }
         )
     return pd.DataFrame(rows)
+
+
+class _Sight(NamedTuple):
+    """What the units of a layer see along one axis: of each the first pixel and the last."""
+
+    first: np.ndarray
+    last: np.ndarray
+    jump: int
+
+    @property
+    def size(self) -> int:
+        """The most pixels that one unit sees."""
+        return int((self.last - self.first).max()) + 1
+
+    def through(self, window: int, stride: int, padding: int, count: int) -> _Sight:
+        """Let that many units look at these through a window; padding before them shows nothing."""
+        start = stride * np.arange(count) - padding
+        first = self.first.take(start, mode="clip")
+        last = self.last.take(start + window - 1, mode="clip")
+        return _Sight(first, last, self.jump * stride)
 
 
 # How a layer's class says what it does to the receptive field: where the size of its window is
@@ -206,7 +230,7 @@ _WINDOW_SIZE = {
 }
 _WHOLE_MAP = {"Flatten", "GlobalMaxPooling2D", "GlobalAveragePooling2D"}
 _CELL_BY_CELL = {
-    *("Rescaling", "Normalization", "BatchNormalization", "ZeroPadding2D", "Dense"),
+    *("Rescaling", "Normalization", "BatchNormalization", "Dense"),
     *("Activation", "ReLU", "LeakyReLU", "Softmax", "Dropout", "SpatialDropout2D", "GaussianNoise"),
     *("RandomFlip", "RandomRotation", "RandomTranslation", "RandomShear", "RandomZoom"),
     *("RandomBrightness", "RandomContrast"),
@@ -214,24 +238,27 @@ _CELL_BY_CELL = {
 _HAVE_A_KERNEL = {"Conv2D", "DepthwiseConv2D", "Dense"}
 
 
-def _window(
-    layer: keras.Layer, input_shape: tuple[int, ...]
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the window that a layer slides over its input, and its stride, as (rows, columns)."""
+def _windows(layer: keras.Layer, input_shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Return for rows and columns: the layer's window, its stride, the padding before the input."""
     kind = type(layer).__name__
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         raise ValueError(
             f"the layer {layer.name} keeps channels first; layer_table wants them last"
         )
     if kind in _WINDOW_SIZE:
-        size = getattr(layer, _WINDOW_SIZE[kind])
+        sizes = getattr(layer, _WINDOW_SIZE[kind])
         holes = getattr(layer, "dilation_rate", (1, 1))
-        rows, columns = (hole * (k - 1) + 1 for hole, k in zip(holes, size, strict=True))
-        return (rows, columns), tuple(layer.strides)
+        wide = [hole * (size - 1) + 1 for hole, size in zip(holes, sizes, strict=True)]
+        return [
+            (window, stride, padding_amounts(cells, window, stride, layer.padding)[0])
+            for cells, window, stride in zip(input_shape[1:3], wide, layer.strides, strict=True)
+        ]
+    if kind == "ZeroPadding2D":
+        return [(1, 1, before) for before, _ in layer.padding]
     if kind in _WHOLE_MAP and len(input_shape) == 4:
-        return input_shape[1:3], input_shape[1:3]
+        return [(cells, cells, 0) for cells in input_shape[1:3]]
     if kind in _WHOLE_MAP | _CELL_BY_CELL:
-        return (1, 1), (1, 1)
+        return [(1, 1, 0)] * 2
     raise ValueError(f"layer_table does not know what a {kind} layer ({layer.name}) sees")
 
 

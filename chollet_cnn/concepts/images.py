@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chollet_cnn.concepts.checks import as_array
+from chollet_cnn.concepts.checks import as_array, whole_number
 
 
 def unroll(image: ArrayLike) -> np.ndarray:
@@ -73,6 +73,9 @@ def feature_count(shape: Sequence[int]) -> int:
     >>> feature_count((16, 16, 3))
     768
     """
-    if not len(shape) or not all(isinstance(n, int | np.integer) and n >= 1 for n in shape):
-        raise ValueError(f"every axis of a picture needs a whole number of at least 1, not {shape}")
-    return math.prod(int(n) for n in shape)
+    if np.ndim(shape) != 1 or not len(shape):
+        raise ValueError(
+            "a shape has a whole number of at least 1 for each axis, such as (16, 16); this is "
+            f"{shape!r}"
+        )
+    return math.prod(whole_number(size, "size of an axis") for size in shape)

@@ -19,6 +19,8 @@ changed.
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -118,23 +120,24 @@ def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
            [0.25, 0.5 , 0.25]])
     """
     size = whole_number(size, "size of the kernel")
-    if not 0 < sigma < np.inf:
-        raise ValueError(f"sigma is a distance in cells and must be above 0, not {sigma}")
+    if not isinstance(sigma, Real) or not 0 < sigma < np.inf:
+        raise ValueError(f"sigma is a distance in cells and must be above 0, not {sigma!r}")
     from_the_middle = np.arange(size) - (size - 1) / 2
     # Measured against the nearest cell, so that a tiny sigma leaves that cell and not 0 / 0.
     squares = from_the_middle**2 - np.min(from_the_middle**2)
-    bell = np.exp(-squares / (2 * sigma**2))
+    with np.errstate(over="ignore"):  # an infinite distance leaves a cell nothing, as it should
+        bell = np.exp(-squares / sigma / sigma / 2)
     return np.outer(bell, bell) / bell.sum() ** 2
 
 
 GALLERY: dict[str, np.ndarray] = {
     "identity": IDENTITY,
+    "mean blur": _constant(mean_kernel(5)),
+    "Gaussian blur": _constant(gaussian_kernel(5, sigma=1.0)),
     "sharpen": SHARPEN,
     "edge": EDGE,
-    "mean blur": _constant(mean_kernel(3)),
-    "Gaussian blur": _constant(gaussian_kernel(5, sigma=1.0)),
-    "Sobel, horizontal edges": SOBEL_HORIZONTAL,
-    "Sobel, vertical edges": SOBEL_VERTICAL,
     "Laplace": LAPLACE,
+    "Sobel horizontal": SOBEL_HORIZONTAL,
+    "Sobel vertical": SOBEL_VERTICAL,
 }
-"""Every kernel of this module under the name to show it by; 3x3, and 5x5 for the Gaussian."""
+"""Every kernel of this module under the name to show it by: 3x3, the two blurs 5x5."""

@@ -119,7 +119,7 @@ def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
     Sigmoids of the same scores need not sum to 1: each answers for itself.
 
     Args:
-        scores: any shape.
+        scores: an array of 1 to 4 axes.
         axis: the axis of classes, by default the last.
 
     Returns:
@@ -176,7 +176,7 @@ def convolution_matrix(
            [0, 1, 2, 0, 3, 4]])
     """
     kernel = widened(as_array(kernel, "kernel", (1, 2)))
-    shape = (input_shape,) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
+    shape = (input_shape,) if np.ndim(input_shape) == 0 else tuple(input_shape)
     if len(shape) != kernel.ndim:
         raise ValueError(f"a kernel of shape {kernel.shape} cannot slide over an input of {shape}")
     if kernel.ndim == 1:  # a signal is a picture of one row

@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chollet_cnn import style
-from chollet_cnn.concepts import kernels as by_hand
 from chollet_cnn.concepts.convolution import cross_correlate2d
 from chollet_cnn.concepts.figures import grids, photographs
+from chollet_cnn.concepts.kernels import GALLERY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GALLERY = {
-    "identity": by_hand.IDENTITY,
-    "mean": by_hand.mean_kernel(5),
-    "Gaussian": by_hand.gaussian_kernel(5, 1.0),
-    "sharpen": by_hand.SHARPEN,
-    "edge": by_hand.EDGE,
-    "Laplace": by_hand.LAPLACE,
-    "Sobel horizontal": by_hand.SOBEL_HORIZONTAL,
-    "Sobel vertical": by_hand.SOBEL_VERTICAL,
-}
-"""Every kernel of the tutorial; a kernel whose numbers add up to 0 is blind to flat surfaces."""
 SIZE = 120
 """Pixels: small enough that what a kernel of five pixels does can be seen."""
 

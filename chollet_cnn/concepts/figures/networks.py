@@ -65,7 +65,7 @@ def _window(layer: keras.Layer) -> tuple[int, int] | None:
 
 
 def volumes(model: keras.Model) -> list[Volume]:
-    """List what comes out of every layer that has weights or changes the shape.
+    """List what comes out of every layer that has parameters or changes the shape.
 
     Args:
         model: a Keras model in which one layer follows the other.
@@ -76,8 +76,8 @@ def volumes(model: keras.Model) -> list[Volume]:
     found = [Volume("input", tuple(model.input_shape[1:]), "the picture")]
     for layer in model.layers:
         shape = tuple(layer.output.shape[1:])
-        weights = layer.count_params()
-        if shape == found[-1].shape and not weights:
+        parameters = layer.count_params()
+        if shape == found[-1].shape and not parameters:
             if type(layer).__name__ != "InputLayer":
                 found[-1].unchanged.append(type(layer).__name__)
             continue
@@ -94,8 +94,8 @@ def volumes(model: keras.Model) -> list[Volume]:
         activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
         if activation != "linear":
             words += f", {activation}"
-        if weights:
-            words += f"\n{weights:,} weights"
+        if parameters:
+            words += f"\n{parameters:,} parameters"
         found.append(Volume(layer.name, shape, words))
     return found
 
