@@ -177,7 +177,8 @@ def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     from sklearn import metrics
 
     positive = _of_second_class(labels, probabilities)
-    false, true, thresholds = metrics.roc_curve(labels, positive)
+    # Thresholds on a straight piece of the curve are kept too: one half may lie between them.
+    false, true, thresholds = metrics.roc_curve(labels, positive, drop_intermediate=False)
     return pd.DataFrame(
         {"threshold": thresholds, "false_positive_rate": false, "true_positive_rate": true}
     )
