@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chollet_cnn.data import Split
 NEEDED = {
     "config": ("recipe", "title", "seed", "dataset", "classes", "changed", "watched", "settings"),
-    "environment": ("device", "device_name", "processor"),
+    "environment": ("device", "device_name", "processor", "data"),
     "metrics": (
         *("test_accuracy", "test_pictures", "parameters", "epochs", "train_seconds"),
         *("published", "dataset"),
@@ -114,13 +114,19 @@ class Subject:
         return f"model = runs.read({str(self.run.path)!r}).load_model()"
 
 
-def read(path: str | Path, taken: Iterable[str] = (), picture: str | Path | None = None) -> Subject:
+def read(
+    path: str | Path,
+    taken: Iterable[str] = (),
+    picture: str | Path | None = None,
+    data_dir: str | Path | None = None,
+) -> Subject:
     """Read a run, its network, a picture for it and its test pictures.
 
     Args:
         path: the run's directory.
         taken: slugs that other runs have.
         picture: a file of the reader's own.
+        data_dir: where the test pictures are looked for first.
 
     Raises:
         UserError: the run or the picture cannot be read.
@@ -137,9 +143,9 @@ def read(path: str | Path, taken: Iterable[str] = (), picture: str | Path | None
         raise UserError(f"{path / 'history.csv'} is empty; train the run again with --overwrite")
     try:
         slug = _slug(f"{run.config['recipe']}-seed-{run.config['seed']}", taken)
-        test, why = _test_pictures(run)
+        test, why = _test_pictures(run, data_dir)
         model = run.load_model()
-        image, words, code = _picture(model, run, test, picture)
+        image, words, code = _picture(model, run, test, picture, data_dir)
         return Subject(run, slug, model, geometry.layer_table(model), image, words, code, test, why)
     except (KeyError, TypeError, ValueError) as problem:
         raise UserError(
@@ -164,21 +170,29 @@ def _slug(name: str, taken: Iterable[str]) -> str:
     return unique
 
 
-def _test_pictures(run: runs.Run) -> tuple[Split | None, str]:
-    """Load the pictures that a run was tested on; nothing is downloaded for it."""
+def _test_pictures(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | None, str]:
+    """Load the pictures that a run was tested on, or say why not; nothing is downloaded for it."""
     known = {"MNIST": "mnist", digits.TITLE: "digits"}
     name = known.get(run.config["dataset"], run.config["settings"]["dataset"])
     options = {"mnist": {"download": False}}.get(name, run.config["settings"]["data_options"])
     if name == "cats-vs-dogs":
         options = options | {"image_size": tuple(options["image_size"])}
     try:
-        return data.load(name, **({} if name == "digits" else options)).test, ""
+        found = data.load(name, data_dir, **({} if name == "digits" else options))
     except NotFound as problem:
         return None, str(problem)
+    if found.fingerprint["sha256"] != run.environment["data"]["sha256"]:
+        source = found.fingerprint["source"]
+        return None, f"{source} holds other pictures than the run's: name their place by --data-dir"
+    return found.test, ""
 
 
 def _picture(
-    model: keras.Model, run: runs.Run, test: Split | None, own: str | Path | None
+    model: keras.Model,
+    run: runs.Run,
+    test: Split | None,
+    own: str | Path | None,
+    data_dir: str | Path | None,
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Choose the picture that goes through a network: the reader's own, a digit, or the cat.
 
@@ -206,7 +220,8 @@ def _picture(
         return image, f"a digit of scikit-learn's{why}", (SHIPPED, line)
     name = "digits" if run.config["dataset"] == digits.TITLE else "mnist"
     words = f"the first test picture, a {run.config['classes'][test.labels[0]]}{why}"
-    line = f"picture = data.load({name!r}).test.images[0]"
+    place = "" if data_dir is None else f", {str(data_dir)!r}"
+    line = f"picture = data.load({name!r}{place}).test.images[0]"
     return test.images[0], words, ("from chollet_cnn import data", line)
 
 
