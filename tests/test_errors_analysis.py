@@ -7,6 +7,7 @@ import pytest
 
 from chollet_cnn import determinism, networks
 from chollet_cnn.analysis import errors
+from chollet_cnn.errors import UserError
 
 CLASSES = ("cat", "dog", "owl")
 LABELS = np.array([0, 0, 0, 1, 1, 2])
@@ -49,6 +50,19 @@ def test_a_network_that_gives_no_probabilities_is_refused():
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])
     with pytest.raises(ValueError, match="no probabilities; let it end with a softmax"):
         errors.predictions(model, np.full((1, 2, 2, 1), 9))
+
+
+def test_a_network_whose_training_diverged_is_refused():
+    model = keras.Sequential(
+        [
+            keras.Input((2, 2, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.layers[-1].set_weights([np.full((4, 3), np.nan), np.zeros(3)])
+    with pytest.raises(UserError, match="training diverged: train it again with a lower"):
+        errors.predictions(model, np.ones((1, 2, 2, 1)))
 
 
 def test_a_row_of_the_confusion_matrix_is_a_true_class_and_a_column_an_answer():

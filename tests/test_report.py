@@ -314,6 +314,21 @@ def test_a_data_folder_that_is_not_there_is_named_at_once(digits_run, tmp_path):
     assert not (tmp_path / "page").exists()
 
 
+def test_a_run_that_diverged_is_left_out(tmp_path):
+    import keras
+
+    from chollet_cnn.chapters import subject
+
+    path = write_run(tmp_path / "run", "diverged", "diverged")
+    model = runs.read(path).load_model()
+    model.layers[-1].set_weights(
+        [weights * float("nan") for weights in model.layers[-1].get_weights()]
+    )
+    keras.saving.save_model(model, path / "model.keras")
+    with pytest.raises(UserError, match="run: the network answers NaN"):
+        subject.read(path)
+
+
 def test_a_photograph_is_not_forced_on_a_digit_network(digits_run, tmp_path):
     from PIL import Image
 

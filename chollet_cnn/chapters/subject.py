@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,9 +55,13 @@ class Subject:
     """What that picture is."""
     picture_code: tuple[str, ...]
     """Lines of Python that make ``picture``, its imports first."""
+    shares: np.ndarray
+    """What the network says of the picture: a probability for each class."""
     test: Split | None
     """The test pictures, where this machine has them."""
-    why_no_test: str = ""
+    why_no_test: str
+    probabilities: np.ndarray | None
+    """What the network says of each test picture, ``(n, classes)``."""
 
     @property
     def name(self) -> str:
@@ -80,16 +83,6 @@ class Subject:
         """How many test pictures it got wrong."""
         metrics = self.run.metrics
         return round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
-
-    @cached_property
-    def probabilities(self) -> np.ndarray:
-        """What the network says of each test picture, ``(n, classes)``."""
-        return errors.predictions(self.model, self.test.images)
-
-    @cached_property
-    def shares(self) -> np.ndarray:
-        """What the network says of the picture: a probability for each class."""
-        return errors.predictions(self.model, self.picture[None])[0]
 
     @property
     def convolutions(self) -> list[str]:
@@ -146,12 +139,32 @@ def read(
         test, why = _test_pictures(run, data_dir)
         model = run.load_model()
         image, words, code = _picture(model, run, test, picture, data_dir)
-        return Subject(run, slug, model, geometry.layer_table(model), image, words, code, test, why)
+        return Subject(
+            run=run,
+            slug=slug,
+            model=model,
+            layers=geometry.layer_table(model),
+            picture=image,
+            picture_words=words,
+            picture_code=code,
+            shares=_answers(run, model, image[None])[0],
+            test=test,
+            why_no_test=why,
+            probabilities=None if test is None else _answers(run, model, test.images),
+        )
     except (KeyError, TypeError, ValueError) as problem:
         raise UserError(
             f"the run in {path} is not as `python -m chollet_cnn.train` writes it "
             f"({type(problem).__name__}: {problem}); train it again with --overwrite"
         ) from problem
+
+
+def _answers(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Ask a run's network; one whose training diverged has no answer, and the run is named."""
+    try:
+        return errors.predictions(model, images)
+    except UserError as problem:
+        raise UserError(f"{run.path}: {problem}") from problem
 
 
 def file_name(layer: str) -> str:
