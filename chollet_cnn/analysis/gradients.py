@@ -71,9 +71,17 @@ def _between_arrays(
 
     def on_arrays(*inputs: np.ndarray) -> Any:  # noqa: ANN401
         tensors = [keras.ops.convert_to_tensor(array) for array in inputs]
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*tensors))
+        return keras.tree.map_structure(_as_array, run(*tensors))
 
     return on_arrays
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    import keras
+
+    array = keras.ops.convert_to_numpy(tensor)
+    # NumPy would add up a map of bfloat16 in bfloat16, and a sum of 256 no longer grows by 1.
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def _tensorflow(model: keras.Model, function: Callable) -> Callable:
