@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import os
@@ -289,6 +290,39 @@ def test_four_broken_pictures_in_two_hundred_are_an_error(place):
     with pytest.raises(UserError, match=r"more than 1% .* cat\.0\.jpg"):
         small(place, **options)
     assert list((place.parent / "cache" / "cats-vs-dogs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "problem", "why"),
+    [
+        (
+            archives.Path,
+            "read_bytes",
+            OSError(errno.EIO, "bad disk"),
+            "cannot read .* in .*bad disk",
+        ),
+        (Image, "open", MemoryError(), "too little memory to decode"),
+    ],
+)
+def test_a_machine_that_fails_leaves_no_picture_out(place, monkeypatch, owner, name, problem, why):
+    put_folder(place, layout("flat"))
+
+    def fail(*_):
+        raise problem
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, fail)
+        with pytest.raises(UserError, match=why):
+            small(place)
+    assert_is_whole(small(place))
+
+
+def test_kept_pictures_are_refused_too_when_too_many_were_left_out(place):
+    put_folder(place, pictures("{kind}.{number}.jpg", 100))
+    (place / "cat.0.jpg").write_bytes(b"no picture")
+    small(place, splits={"train": (0, 60), "test": (60, 100)})
+    with pytest.raises(UserError, match="is incomplete"):  # the same pictures, and two are missing
+        small(place, splits={"train": (0, 60), "test": (60, 101)})
 
 
 def test_missing_and_broken_pictures_count_together(place):

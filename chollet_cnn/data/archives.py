@@ -10,7 +10,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -191,12 +191,23 @@ def list_files(archive: Path) -> list[tuple[str, Stamp]]:
 
 @contextmanager
 def reader(archive: Path) -> Iterator[Callable[[str], bytes]]:
-    """Open a zip file or folder and give the function that reads one of its files."""
-    if archive.is_file():
-        with _open_zip(archive) as members:
-            yield members.read
-    else:
-        yield lambda file: (archive / file).read_bytes()
+    """Open a zip file or folder and give the function that reads one of its files.
+
+    Raises:
+        UserError: in that function, the disk or the system failed; nothing is said of the file.
+    """
+    with _open_zip(archive) if archive.is_file() else nullcontext() as members:
+
+        def read(file: str) -> bytes:
+            try:
+                return members.read(file) if members else (archive / file).read_bytes()
+            except OSError as problem:
+                raise UserError(
+                    f"cannot read {file} in {archive} ({problem.strerror or problem}): put that "
+                    "right and run the same command again"
+                ) from problem
+
+        yield read
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
