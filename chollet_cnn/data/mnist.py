@@ -145,7 +145,11 @@ def read(files: tuple[Path, ...]) -> Arrays:
     for name, expected in ARRAY_SHA256.items():
         if sha256_of_arrays(arrays[name]) != expected:
             raise _damaged(origin[name], f"the values of {name} are not MNIST's")
-    return arrays
+    # Some containers hold a picture as one row of 784 pixels.
+    return {
+        name: array.reshape((-1, 28, 28) if name.startswith("x") else -1)
+        for name, array in arrays.items()
+    }
 
 
 def _read_npz(path: Path) -> Arrays:
@@ -154,7 +158,8 @@ def _read_npz(path: Path) -> Arrays:
             return {name: archive[name] for name in IDX_FILES}
     except KeyError as missing:
         raise _damaged(path, f"it has no {missing.args[0].split()[0]}") from missing
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as problem:
+    # A single array, an .npy file that is named otherwise, cannot be opened as an archive.
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as problem:
         raise _damaged(path, "it is no whole .npz file") from problem
 
 
