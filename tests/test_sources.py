@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import socket
 import threading
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from chollet_cnn.data import __main__ as door
-from chollet_cnn.data import cats_vs_dogs, load, mnist, sources
+from chollet_cnn.data import archives, cats_vs_dogs, load, mnist, sources
 from chollet_cnn.data.download import Unreachable, download
 from chollet_cnn.errors import UserError
 
@@ -182,6 +183,41 @@ def test_the_named_folder_is_searched_first_then_the_variable_then_keras(tmp_pat
 def test_a_named_folder_that_does_not_exist_is_an_error(tmp_path):
     with pytest.raises(UserError, match="nowhere does not exist"):
         sources.search_path(tmp_path / "nowhere")
+
+
+def denied(path, *_, **__):
+    raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("look", [lambda: sources.search_path("."), mnist.find, archives.find])
+def test_a_place_that_may_not_be_looked_into_is_named(monkeypatch, look):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", ".")
+    monkeypatch.setattr(Path, "exists", denied)
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(UserError, match=r"^\. may not be read: check its permissions"):
+        look()
+
+
+@pytest.mark.parametrize(
+    ("file", "opener", "read"),
+    [
+        ("train.zip", "zipfile.ZipFile", archives.list_files),
+        ("mnist.npz", "numpy.load", lambda path: mnist.read((path,))),
+        ("images.gz", "gzip.open", lambda path: mnist.read((path,) * 4)),
+    ],
+)
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path, monkeypatch, file, opener, read
+):
+    (tmp_path / file).touch()
+    monkeypatch.setattr(opener, denied)
+    with pytest.raises(UserError, match=f"{file} may not be read: check its permissions"):
+        read(tmp_path / file)
+
+
+def test_a_home_that_nobody_knows_is_named():
+    with pytest.raises(UserError, match="home folder that ~nobody-here/x begins with"):
+        sources.search_path("~nobody-here/x")
 
 
 def test_decoded_pictures_are_kept_where_the_variables_say(monkeypatch):

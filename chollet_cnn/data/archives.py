@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from chollet_cnn.data.sources import NotFound, listed, search_path
+from chollet_cnn.data.sources import NotFound, listed, permitted, search_path
 from chollet_cnn.errors import UserError
 
 CLASSES = ("cat", "dog")
@@ -48,6 +48,7 @@ class Picture(NamedTuple):
         return path.name if NUMBERED_NAME.fullmatch(path.stem) else "/".join(path.parts[-2:])
 
 
+@permitted()
 def find(data_dir: str | Path | None = None) -> tuple[Path, list[Picture]]:
     """Find the first zip file or folder of the search path that holds cats and dogs.
 
@@ -210,9 +211,12 @@ def reader(archive: Path) -> Iterator[Callable[[str], bytes]]:
         yield read
 
 
+@permitted()
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
+    except PermissionError:
+        raise
     except (OSError, zipfile.BadZipFile) as problem:
         raise UserError(
             f"{path} cannot be opened as a zip file: it may have been cut short, so delete it and "
