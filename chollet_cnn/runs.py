@@ -166,7 +166,7 @@ def as_json(content: dict[str, Any]) -> dict[str, Any]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file, whole or not at all."""
-    _write(path, (json.dumps(content, indent=2) + "\n").encode())
+    write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:
@@ -175,7 +175,7 @@ def write_history(path: Path, rows: list[dict[str, float]]) -> None:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    _write(path / "history.csv", text.getvalue().encode())
+    write(path / "history.csv", text.getvalue().encode())
 
 
 @dataclass
@@ -197,7 +197,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
     arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.best_weights)}
     rows = np.frombuffer(json.dumps(checkpoint.rows).encode(), np.uint8)
-    _write(path / _CHECKPOINT, lambda file: np.savez(file, rows=rows, **arrays))
+    write(path / _CHECKPOINT, lambda file: np.savez(file, rows=rows, **arrays))
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
@@ -225,7 +225,7 @@ def _count(names: list[str], prefix: str) -> int:
     return sum(name.startswith(prefix) for name in names)
 
 
-def _write(path: Path, content: bytes | Callable[[io.BufferedWriter], None]) -> None:
+def write(path: Path, content: bytes | Callable[[io.BufferedWriter], None]) -> None:
     """Write a file beside its place, flush it to the disk, and rename it."""
     beside = path.with_name(path.name + ".part")
     try:
