@@ -125,6 +125,19 @@ def test_the_petimages_folder_itself_can_be_named(place):
     assert dataset.test.names == ("Cat/6.jpg", "Dog/6.jpg", "Cat/7.jpg", "Dog/7.jpg")
 
 
+@pytest.mark.parametrize("name", ["application", "education", "catalog", "dogma"])
+def test_a_zip_file_that_only_has_the_letters_in_its_name_is_not_opened(place, name):
+    (place / f"{name}.zip").write_bytes(b"of something else, and cut short")
+    put_zip(place / "kagglecatsanddogs_5340.zip", layout("microsoft"))
+    assert_is_whole(small(place))
+
+
+@pytest.mark.parametrize("name", ["dogs-vs-cats", "CatDog", "dog_or_cat", "my-cat", "dogs2"])
+def test_a_zip_file_that_is_called_after_cats_or_dogs_is_found(place, name):
+    put_zip(place / f"{name}.zip", layout("kaggle"))
+    assert_is_whole(small(place))
+
+
 def test_the_books_own_small_copy_is_read(place):
     for name, (start, stop) in SPLITS.items():
         files = {

@@ -20,6 +20,8 @@ from chollet_cnn.errors import UserError
 
 CLASSES = ("cat", "dog")
 CLASS_OF_FOLDER = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
+# "kagglecatsanddogs", "catdog" and "my-dog", but not "application" and "dogma".
+CALLED_AFTER_THEM = re.compile(r"cats|dogs|cat.*dog|dog.*cat|(?<![a-z])(cat|dog)(?![a-z])")
 NUMBERED_NAME = re.compile(r"(cat|dog)s?[\W_]*(\d+)\W*", re.IGNORECASE)
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
 
@@ -97,8 +99,8 @@ def candidates(place: Path) -> list[Path]:
 
 def _sounds_right(path: Path) -> bool:
     name = path.stem.lower()
-    called_so = name in ("train", "petimages") or "cat" in name or "dog" in name
-    return called_so and (path.is_dir() or path.suffix.lower() == ".zip")
+    called_so = name in ("train", "petimages") or CALLED_AFTER_THEM.search(name)
+    return bool(called_so) and (path.is_dir() or path.suffix.lower() == ".zip")
 
 
 def _is_picture_folder(folder: Path, inside: list[Path]) -> bool:
