@@ -247,6 +247,17 @@ def test_a_changed_picture_is_decoded_again(place):
     assert after.fingerprint["sha256"] != before.fingerprint["sha256"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_kept_pictures_may_be_read_by_whom_the_user_lets_read(place):
+    before = os.umask(0o022)
+    try:
+        small(put_folder(place, layout("flat")))
+    finally:
+        os.umask(before)
+    for kept in (place.parent / "cache" / "cats-vs-dogs").rglob("*"):
+        assert kept.stat().st_mode & 0o777 == (0o755 if kept.is_dir() else 0o644)
+
+
 @pytest.mark.parametrize("name", ["pictures.uint8", "index.json"])
 def test_a_damaged_cache_is_made_anew(place, name):
     put_folder(place, layout("flat"))

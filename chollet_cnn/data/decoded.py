@@ -10,7 +10,7 @@ import io
 import json
 import os
 import shutil
-import tempfile
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +106,8 @@ def _decode(
     """Decode pictures into a folder of this name, and open it."""
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=final.parent))
+        building = final.with_name(f".building-{uuid.uuid4()}")
+        building.mkdir()  # not tempfile's, which nobody else could ever read
         try:
             _build(building, archive, order, most_left_out)
             _publish(building, final, order.size)
