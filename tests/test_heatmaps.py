@@ -226,6 +226,20 @@ def test_grad_cam_looks_at_the_last_convolution_of_a_keras_application():
     assert heatmaps.grad_cam(model, picture_in_colour(32), layer="block3_conv3").shape == (8, 8)
 
 
+def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():
+    from keras import layers
+
+    def head():
+        return [layers.Conv2D(5, 1), layers.Conv2D(2, 1, name="logits"), layers.Flatten()]
+
+    seen = layers.Conv2D(3, 3, name="seen")
+    pooling = layers.GlobalAveragePooling2D(keepdims=True)
+    model = keras.Sequential([keras.Input((6, 6, 1)), seen, pooling, *head(), layers.Softmax()])
+    assert heatmaps.last_maps(model) == "seen"
+    assert heatmaps.grad_cam(model, picture()).shape == (4, 4)
+    assert heatmaps.last_maps(keras.Sequential([keras.Input((1, 1, 3)), *head()])) == "logits"
+
+
 def test_grad_cam_reaches_into_a_network_inside_a_network():
     inner = keras.Sequential(
         [keras.Input((12, 12, 3)), keras.layers.Conv2D(4, 3, activation="relu", name="seen")],
