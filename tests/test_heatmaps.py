@@ -208,6 +208,34 @@ def test_what_is_not_asked_about_is_the_network_s_answer(units, activation):
     assert (heatmaps.grad_cam(model, image) == heatmaps.grad_cam(model, image, expected)).all()
 
 
+def as_graph(layers):
+    inputs, *others = layers
+    outputs = inputs
+    for layer in others:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs)
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        keras.layers.Activation("linear", dtype="float32"),
+        keras.layers.Identity(),
+        keras.layers.Reshape((1,)),
+    ],
+    ids=["linear", "identity", "reshape"],
+)
+@pytest.mark.parametrize("build", [keras.Sequential, as_graph])
+def test_layers_that_only_hand_the_answer_on_change_nothing(build, idle):
+    model, image = network(1, "sigmoid"), picture()
+    kernel, _ = model.get_layer("answer").get_weights()
+    model.get_layer("answer").set_weights([kernel, np.array([-9.0])])
+    longer = build([keras.Input((6, 6, 1)), *model.layers, idle])
+    assert heatmaps.answer(longer, image) == 0
+    expected = grad_cam_by_hand(model, image, 0, -1)
+    assert heatmaps.grad_cam(longer, image, layer="maps") == pytest.approx(expected, abs=1e-6)
+
+
 def test_an_unknown_class_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="no class 4; the network knows 0 to 3"):
         heatmaps.grad_cam(network(4, "softmax"), picture(), 4)
