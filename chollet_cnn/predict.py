@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn import devices, runs, style
+from chollet_cnn import devices, files, runs, style
 from chollet_cnn.errors import UserError, run_door
 
 if TYPE_CHECKING:
@@ -106,26 +107,22 @@ def plot_answer(answer: Answer, top: int = 5) -> Figure:
     right.invert_yaxis()
     right.spines[:].set_visible(False)
     right.tick_params(length=0, labelbottom=False)
-    right.set_title(f"its answer for {Path(answer.picture).name}", fontsize=10)
+    # A file's name may have dollars in it, between which matplotlib would read a formula.
+    name = Path(answer.picture).name
+    right.set_title(f"its answer for {name}", fontsize=10, parse_math=False)
     return figure
 
 
 def _save_figures(answers: list[Answer], out: Path, top: int) -> list[Path]:
-    files = []
+    written = []
     for answer in answers:
         file = out / f"{Path(answer.picture).stem}-seen.png"
-        while file in files:  # two pictures of one name, from two folders
-            file = file.with_stem(f"{file.stem}-{len(files) + 1}")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            plot_answer(answer, top).savefig(file, dpi=150)
-        except OSError as problem:
-            reason = problem.strerror or problem
-            raise UserError(
-                f"cannot write {file} ({reason}); name another folder with --out"
-            ) from problem
-        files.append(file)
-    return files
+        while file in written:  # two pictures of one name, from two folders
+            file = file.with_stem(f"{file.stem}-{len(written) + 1}")
+        figure = plot_answer(answer, top)
+        files.write(file, partial(figure.savefig, format="png", dpi=150))
+        written.append(file)
+    return written
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -35,6 +35,7 @@ def report(
     figures_only: bool = False,
     format: str = "png",
     quiet: bool = True,
+    data_dir: str | Path | None = None,
 ) -> Path:
     """Draw every figure and write the page.
 
@@ -45,14 +46,16 @@ def report(
         figures_only: write no page.
         format: of the figures' files: ``png``, ``svg`` or ``pdf``. The page has PNG inside.
         quiet: print no progress. A run that is left out is named on standard error either way.
+        data_dir: where the runs' test pictures are looked for first.
 
     Returns:
         The page, or the folder if no page was asked for.
 
     Raises:
-        UserError: the picture cannot be read or the folder not written; nothing is left behind.
+        UserError: the picture cannot be read, the folder not written or ``data_dir`` is not there;
+            nothing is left behind.
     """
-    page, _ = _report(runs, picture, Path(out), figures_only, format, quiet)
+    page, _ = _report(runs, picture, Path(out), figures_only, format, quiet, data_dir)
     return page
 
 
@@ -63,6 +66,7 @@ def _report(
     figures_only: bool,
     file_format: str,
     quiet: bool,
+    data_dir: str | Path | None,
 ) -> tuple[Path, list[str]]:
     """Do as :func:`report` does; return also what was left out, and why."""
     if file_format not in FORMATS:
@@ -72,8 +76,12 @@ def _report(
         from chollet_cnn.data import pictures
 
         pictures.read(picture)  # before anything takes time
+    if data_dir is not None:
+        from chollet_cnn.data import sources
+
+        sources.search_path(data_dir)
     with _written_whole(out) as folder:
-        subjects, problems = _subjects(paths, picture, say)
+        subjects, problems = _subjects(paths, picture, data_dir, say)
         laid_out = []
         for place, make in enumerate(_chapters(subjects), start=1):
             began = time.perf_counter()
@@ -96,7 +104,10 @@ def _report(
 
 
 def _subjects(
-    paths: Sequence[str | Path], picture: str | Path | None, say: Say
+    paths: Sequence[str | Path],
+    picture: str | Path | None,
+    data_dir: str | Path | None,
+    say: Say,
 ) -> tuple[list[Subject], list[str]]:
     """Read the runs; one that cannot be read is named and left out."""
     if not paths:
@@ -108,7 +119,8 @@ def _subjects(
     found, problems = [], []
     for path in paths:
         try:
-            found.append(subject.read(path, {other.slug for other in found}, picture))
+            taken = {other.slug for other in found}
+            found.append(subject.read(path, taken, picture, data_dir))
         except UserError as problem:
             problems.append(str(problem))
             print(f"left out: {problem}", file=sys.stderr)
@@ -190,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("runs", metavar="RUN", nargs="*", help="run directories, as runs/mnist-three-block/seed-0")
     add("--picture", metavar="FILE", help="your picture, to send through the networks")
+    add("--data-dir", metavar="DIR", help="where to look for the runs' test pictures first")
     add("--out", default="report", metavar="DIR", help="where to write (default: report)")
     add("--figures-only", action="store_true", help="write the figures and no page")
     add("--format", choices=FORMATS, default="png", help="of the figures' files (default: png)")
@@ -207,6 +220,7 @@ def main(argv: list[str] | None = None) -> int:
         options.figures_only,
         options.format,
         options.quiet,
+        options.data_dir,
     )
     return 1 if problems else 0
 

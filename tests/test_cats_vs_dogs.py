@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import os
@@ -124,6 +125,19 @@ def test_the_petimages_folder_itself_can_be_named(place):
     assert dataset.test.names == ("Cat/6.jpg", "Dog/6.jpg", "Cat/7.jpg", "Dog/7.jpg")
 
 
+@pytest.mark.parametrize("name", ["application", "education", "catalog", "dogma"])
+def test_a_zip_file_that_only_has_the_letters_in_its_name_is_not_opened(place, name):
+    (place / f"{name}.zip").write_bytes(b"of something else, and cut short")
+    put_zip(place / "kagglecatsanddogs_5340.zip", layout("microsoft"))
+    assert_is_whole(small(place))
+
+
+@pytest.mark.parametrize("name", ["dogs-vs-cats", "CatDog", "dog_or_cat", "my-cat", "dogs2"])
+def test_a_zip_file_that_is_called_after_cats_or_dogs_is_found(place, name):
+    put_zip(place / f"{name}.zip", layout("kaggle"))
+    assert_is_whole(small(place))
+
+
 def test_the_books_own_small_copy_is_read(place):
     for name, (start, stop) in SPLITS.items():
         files = {
@@ -233,6 +247,17 @@ def test_a_changed_picture_is_decoded_again(place):
     assert after.fingerprint["sha256"] != before.fingerprint["sha256"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_kept_pictures_may_be_read_by_whom_the_user_lets_read(place):
+    before = os.umask(0o022)
+    try:
+        small(put_folder(place, layout("flat")))
+    finally:
+        os.umask(before)
+    for kept in (place.parent / "cache" / "cats-vs-dogs").rglob("*"):
+        assert kept.stat().st_mode & 0o777 == (0o755 if kept.is_dir() else 0o644)
+
+
 @pytest.mark.parametrize("name", ["pictures.uint8", "index.json"])
 def test_a_damaged_cache_is_made_anew(place, name):
     put_folder(place, layout("flat"))
@@ -289,6 +314,39 @@ def test_four_broken_pictures_in_two_hundred_are_an_error(place):
     with pytest.raises(UserError, match=r"more than 1% .* cat\.0\.jpg"):
         small(place, **options)
     assert list((place.parent / "cache" / "cats-vs-dogs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "problem", "why"),
+    [
+        (
+            archives.Path,
+            "read_bytes",
+            OSError(errno.EIO, "bad disk"),
+            "cannot read .* in .*bad disk",
+        ),
+        (Image, "open", MemoryError(), "too little memory to decode"),
+    ],
+)
+def test_a_machine_that_fails_leaves_no_picture_out(place, monkeypatch, owner, name, problem, why):
+    put_folder(place, layout("flat"))
+
+    def fail(*_):
+        raise problem
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, fail)
+        with pytest.raises(UserError, match=why):
+            small(place)
+    assert_is_whole(small(place))
+
+
+def test_kept_pictures_are_refused_too_when_too_many_were_left_out(place):
+    put_folder(place, pictures("{kind}.{number}.jpg", 100))
+    (place / "cat.0.jpg").write_bytes(b"no picture")
+    small(place, splits={"train": (0, 60), "test": (60, 100)})
+    with pytest.raises(UserError, match="is incomplete"):  # the same pictures, and two are missing
+        small(place, splits={"train": (0, 60), "test": (60, 101)})
 
 
 def test_missing_and_broken_pictures_count_together(place):

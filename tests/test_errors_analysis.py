@@ -7,6 +7,7 @@ import pytest
 
 from chollet_cnn import determinism, networks
 from chollet_cnn.analysis import errors
+from chollet_cnn.errors import UserError
 
 CLASSES = ("cat", "dog", "owl")
 LABELS = np.array([0, 0, 0, 1, 1, 2])
@@ -49,6 +50,19 @@ def test_a_network_that_gives_no_probabilities_is_refused():
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])
     with pytest.raises(ValueError, match="no probabilities; let it end with a softmax"):
         errors.predictions(model, np.full((1, 2, 2, 1), 9))
+
+
+def test_a_network_whose_training_diverged_is_refused():
+    model = keras.Sequential(
+        [
+            keras.Input((2, 2, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.layers[-1].set_weights([np.full((4, 3), np.nan), np.zeros(3)])
+    with pytest.raises(UserError, match="training diverged: train it again with a lower"):
+        errors.predictions(model, np.ones((1, 2, 2, 1)))
 
 
 def test_a_row_of_the_confusion_matrix_is_a_true_class_and_a_column_an_answer():
@@ -176,3 +190,23 @@ def test_the_roc_curve_marks_where_the_answer_turns():
     assert axes.collections[0].get_offsets().tolist() == [[0.5, 0.5]]
     assert "75.0%" in figure.texts[0].get_text()
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("cats taken for a dog", "dogs found")
+
+
+def test_the_mark_is_exact_where_the_classes_are_perfectly_apart():
+    """The curve is two straight lines, and the threshold of one half lies on one of them."""
+    dog = np.concatenate([np.full(100, 0.1), np.linspace(0.4525, 0.9475, 100)])
+    labels = np.repeat([0, 1], 100)
+    answers = np.stack([1 - dog, dog], axis=1)
+    figure = errors.plot_roc(errors.roc_curve(labels, answers), 1.0, ("cat", "dog"))
+    assert figure.axes[0].collections[0].get_offsets().tolist() == [[0, pytest.approx(0.9)]]
+
+
+def test_every_score_is_a_threshold_and_finds_what_lies_above_it():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 1000)
+    dog = random.beta(2 + labels, 3 - labels)
+    curve = errors.roc_curve(labels, np.stack([1 - dog, dog], axis=1))
+    assert len(curve) == 1 + 1000
+    half = curve[curve["threshold"] > 0.5].iloc[-1]
+    assert half["false_positive_rate"] == pytest.approx((dog[labels == 0] > 0.5).mean())
+    assert half["true_positive_rate"] == pytest.approx((dog[labels == 1] > 0.5).mean())

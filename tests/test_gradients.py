@@ -59,6 +59,15 @@ def score_of_class_1(model):
     return lambda x: gradients.class_scores(model, x)[:, 1]
 
 
+def test_maps_of_a_network_in_bfloat16_can_be_added_up():
+    ones = keras.layers.Conv2D(1, 1, kernel_initializer="ones", dtype="mixed_bfloat16")
+    model = keras.Sequential([keras.Input((148, 148, 1)), ones])
+    halves = np.full((1, 148, 148, 1), 0.5, np.float32)
+    assert gradients.compiled(model, model)(halves).mean() == pytest.approx(0.5)
+    _, slopes = gradients.gradient(model, lambda x: keras.ops.sum(model(x), (1, 2, 3)), halves)
+    assert slopes.mean() == pytest.approx(1)
+
+
 def by_hand(model, picture):
     """The scores of the small network in NumPy, in double precision."""
     weights = [w.astype(np.float64) for w in model.get_weights()]

@@ -208,6 +208,34 @@ def test_what_is_not_asked_about_is_the_network_s_answer(units, activation):
     assert (heatmaps.grad_cam(model, image) == heatmaps.grad_cam(model, image, expected)).all()
 
 
+def as_graph(layers):
+    inputs, *others = layers
+    outputs = inputs
+    for layer in others:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs)
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        keras.layers.Activation("linear", dtype="float32"),
+        keras.layers.Identity(),
+        keras.layers.Reshape((1,)),
+    ],
+    ids=["linear", "identity", "reshape"],
+)
+@pytest.mark.parametrize("build", [keras.Sequential, as_graph])
+def test_layers_that_only_hand_the_answer_on_change_nothing(build, idle):
+    model, image = network(1, "sigmoid"), picture()
+    kernel, _ = model.get_layer("answer").get_weights()
+    model.get_layer("answer").set_weights([kernel, np.array([-9.0])])
+    longer = build([keras.Input((6, 6, 1)), *model.layers, idle])
+    assert heatmaps.answer(longer, image) == 0
+    expected = grad_cam_by_hand(model, image, 0, -1)
+    assert heatmaps.grad_cam(longer, image, layer="maps") == pytest.approx(expected, abs=1e-6)
+
+
 def test_an_unknown_class_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="no class 4; the network knows 0 to 3"):
         heatmaps.grad_cam(network(4, "softmax"), picture(), 4)
@@ -224,6 +252,20 @@ def test_grad_cam_looks_at_the_last_convolution_of_a_keras_application():
     model = keras.applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=3)
     assert heatmaps.last_maps(model) == "block5_conv3"
     assert heatmaps.grad_cam(model, picture_in_colour(32), layer="block3_conv3").shape == (8, 8)
+
+
+def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():
+    from keras import layers
+
+    def head():
+        return [layers.Conv2D(5, 1), layers.Conv2D(2, 1, name="logits"), layers.Flatten()]
+
+    seen = layers.Conv2D(3, 3, name="seen")
+    pooling = layers.GlobalAveragePooling2D(keepdims=True)
+    model = keras.Sequential([keras.Input((6, 6, 1)), seen, pooling, *head(), layers.Softmax()])
+    assert heatmaps.last_maps(model) == "seen"
+    assert heatmaps.grad_cam(model, picture()).shape == (4, 4)
+    assert heatmaps.last_maps(keras.Sequential([keras.Input((1, 1, 3)), *head()])) == "logits"
 
 
 def test_grad_cam_reaches_into_a_network_inside_a_network():

@@ -72,6 +72,15 @@ def test_the_best_epoch_on_the_watched_pictures_is_ringed():
     assert not plot_learning_curve(HISTORY, watched=None).axes[0].collections
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_run_that_diverged_has_no_best_epoch_and_says_so_at_the_top(value):
+    axes = plot_learning_curve(HISTORY.assign(loss=value, val_loss=value), "loss").axes[0]
+    assert not axes.collections
+    names = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert list(names) == [f"training {value}", f"validation {value}"]
+    assert sum(names.values()) / 2 == axes.get_ylim()[1]
+
+
 def test_several_seeds_are_a_band_from_the_lowest_to_the_highest_with_the_median_in_it():
     runs = learning_curves.spread(SEEDS)
     assert runs["epoch"].tolist() == [1, 2, 3]

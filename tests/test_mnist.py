@@ -88,6 +88,19 @@ def test_the_same_digits_have_one_fingerprint_in_every_container(small, tmp_path
     assert one["pictures"] == {"train": 6, "test": 4}
 
 
+def test_pictures_as_rows_of_784_pixels_are_read_as_pictures(small, tmp_path):
+    rows = {f"x_{part}": small[f"x_{part}"].reshape(-1, 784) for part in PARTS}
+    np.savez(tmp_path / "mnist.npz", **small | rows)
+    assert_is(mnist.load(tmp_path), small)
+
+
+def test_a_single_array_under_the_name_of_the_archive_is_damaged(small, tmp_path):
+    with (tmp_path / "mnist.npz").open("wb") as file:
+        np.save(file, small["x_train"])
+    with pytest.raises(UserError, match=r"no whole \.npz file"):
+        mnist.load(tmp_path)
+
+
 def test_a_cut_npz_file_is_damaged_and_not_merely_missing(small, tmp_path):
     np.savez(tmp_path / "mnist.npz", **small)
     whole = (tmp_path / "mnist.npz").read_bytes()

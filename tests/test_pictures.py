@@ -40,6 +40,26 @@ def test_a_photograph_is_turned_upright(tmp_path):
     assert abs(pixels[37, 10] - RED).max() < 10
 
 
+@pytest.mark.parametrize(
+    ("tag", "kind", "count", "value"),
+    [
+        (0x0100, 1, 1, b"\0\0\0\0"),  # a width in bytes
+        (0x011A, 1, 1, b"\0\0\0\0"),  # a resolution in bytes
+        (0x0132, 5, 1, b"\0\0\0\0"),  # a date as a fraction
+    ],
+)
+def test_broken_notes_of_a_camera_do_not_stand_in_a_photographs_way(
+    tmp_path, tag, kind, count, value
+):
+    notes = [
+        struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0),
+        struct.pack("<HHI", tag, kind, count) + value,
+    ]
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + b"".join(notes) + bytes(36)
+    Image.new("RGB", (40, 20), RED).save(tmp_path / "a.jpg", exif=exif)
+    assert pictures.read(tmp_path / "a.jpg").shape == (40, 20, 3)  # upright, as the first note says
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparent_parts_are_laid_on_white(tmp_path, mode):
     image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))

@@ -1,6 +1,8 @@
 """A trained network answers about a reader's own pictures."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -96,6 +98,25 @@ def test_the_answer_is_drawn_beside_the_picture(run, photographs):
     assert widths == list(answer.probabilities.values())[:4]
 
 
+def an_answer(picture):
+    return predict.Answer(picture, {"3": 0.75, "8": 0.25}, np.zeros((28, 28, 1), np.uint8))
+
+
+def test_dollars_in_a_files_name_are_no_formula(tmp_path):
+    (file,) = predict._save_figures([an_answer("pay$_$.png")], tmp_path, top=2)
+    assert file.name == "pay$_$-seen.png"
+    assert Image.open(file).width > 500
+
+
+def test_a_figure_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    (file,) = predict._save_figures([an_answer("a.png")], tmp_path, top=2)
+    whole = file.read_bytes()
+    monkeypatch.setattr(os, "fsync", lambda _: 1 / 0)  # the process ends while it writes
+    with pytest.raises(ZeroDivisionError):
+        predict._save_figures([an_answer("a.png")], tmp_path, top=1)
+    assert file.read_bytes() == whole
+
+
 def command(*arguments, folder):
     return subprocess.run(
         [sys.executable, "-m", "chollet_cnn.predict", *map(str, arguments)],
@@ -140,8 +161,6 @@ def test_a_mistake_is_one_sentence_and_status_2(run, photographs, tmp_path, argu
 
 
 def test_a_run_without_its_network_is_named(run, photographs, tmp_path):
-    import shutil
-
     copy = shutil.copytree(run.path, tmp_path / "copy")
     (copy / "model.keras").unlink()
     with pytest.raises(UserError, match=r"model\.keras"):

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -68,8 +69,9 @@ def write_run(path, title, recipe, classes=("cat", "dog"), size=24):
     )  # fmt: skip
     runs.write_json(
         path / "environment.json",
-        {"device": "cpu", "processor": HOSTILE, "device_name": "CPU", "backend": "tensorflow"},
-    )
+        {"device": "cpu", "processor": HOSTILE, "device_name": "CPU", "backend": "tensorflow",
+         "data": {"sha256": "of no pictures that are here"}},
+    )  # fmt: skip
     row = {"epoch": 1, "loss": 0.7, "accuracy": 0.5, "val_loss": 0.7, "val_accuracy": 0.5}
     runs.write_history(path, [row | {"seconds": 1.0}])
     runs.finish(
@@ -270,8 +272,6 @@ def test_a_picture_that_cannot_be_read_leaves_nothing_behind(tmp_path):
 
 @pytest.mark.parametrize("file", ["history.csv", "model.keras", "config.json"])
 def test_a_broken_run_is_left_out(digits_run, tmp_path, file, capsys):
-    import shutil
-
     from chollet_cnn.chapters import subject
 
     broken = tmp_path / "broken"
@@ -282,8 +282,6 @@ def test_a_broken_run_is_left_out(digits_run, tmp_path, file, capsys):
 
 
 def test_a_run_that_lacks_a_field_is_left_out(digits_run, tmp_path):
-    import shutil
-
     from chollet_cnn.chapters import subject
 
     for name, field in (("config", "title"), ("metrics", "test_accuracy")):
@@ -294,6 +292,47 @@ def test_a_run_that_lacks_a_field_is_left_out(digits_run, tmp_path):
         (broken / f"{name}.json").write_text(json.dumps(content))
         with pytest.raises(UserError, match=field):
             subject.read(broken)
+
+
+def test_a_run_is_judged_on_no_other_pictures_than_it_was_tested_on(
+    hostile_run, tmp_path, noisy_pets
+):
+    from chollet_cnn import data
+    from chollet_cnn.chapters import subject
+
+    noisy_pets(tmp_path, count=2000, size=(2, 2))
+    other = subject.read(hostile_run, data_dir=tmp_path)
+    assert other.test is None
+    assert "holds other pictures than the run's" in other.why_no_test
+    run = shutil.copytree(hostile_run, tmp_path / "run-of-these")
+    options = {"image_size": (24, 24), "resize": "bilinear"}
+    fingerprint = data.load("cats-vs-dogs", tmp_path, **options).fingerprint
+    environment = runs.read_json(run / "environment.json")
+    runs.write_json(run / "environment.json", environment | {"data": fingerprint})
+    assert len(subject.read(run, data_dir=tmp_path).test) == 1000
+
+
+def test_a_data_folder_that_is_not_there_is_named_at_once(digits_run, tmp_path):
+    with pytest.raises(UserError, match="no-such-place does not exist"):
+        report.main(
+            [str(digits_run), "--data-dir", "no-such-place", "--out", str(tmp_path / "page")]
+        )
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_run_that_diverged_is_left_out(tmp_path):
+    import keras
+
+    from chollet_cnn.chapters import subject
+
+    path = write_run(tmp_path / "run", "diverged", "diverged")
+    model = runs.read(path).load_model()
+    model.layers[-1].set_weights(
+        [weights * float("nan") for weights in model.layers[-1].get_weights()]
+    )
+    keras.saving.save_model(model, path / "model.keras")
+    with pytest.raises(UserError, match="run: the network answers NaN"):
+        subject.read(path)
 
 
 def test_a_photograph_is_not_forced_on_a_digit_network(digits_run, tmp_path):

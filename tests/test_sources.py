@@ -1,6 +1,9 @@
+import errno
 import hashlib
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from chollet_cnn.data import __main__ as door
-from chollet_cnn.data import cats_vs_dogs, load, mnist, sources
+from chollet_cnn.data import archives, cats_vs_dogs, load, mnist, sources
 from chollet_cnn.data.download import Unreachable, download
 from chollet_cnn.errors import UserError
 
@@ -18,13 +21,14 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @contextmanager
-def serving(content=CONTENT, ranges=True, break_after=None, status=None):
+def serving(content=CONTENT, ranges=True, break_after=None, status=None, pause=0):
     """Serve bytes on this machine; gives the address and the list of ranges asked for."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.headers.get("Range"))
+            time.sleep(pause)
             if status:
                 self.send_error(status)
                 return
@@ -95,6 +99,16 @@ def test_a_broken_download_is_kept_apart_and_resumed_where_it_broke_off(file):
     assert not part_of(file).exists()
 
 
+def test_two_downloads_of_one_file_at_a_time_ask_for_it_once(file, capsys):
+    with serving(pause=0.5) as (url, asked), ThreadPoolExecutor() as pool:
+        both = [pool.submit(download, url, file, len(CONTENT), SHA256) for _ in range(2)]
+        assert [one.result() for one in both] == [file, file]
+    assert asked == [None]
+    assert [path.name for path in file.parent.iterdir()] == ["file.bin"]
+    assert file.read_bytes() == CONTENT
+    assert f"waiting for another process that downloads {file}\n" in capsys.readouterr().err
+
+
 def test_a_server_that_knows_no_ranges_starts_the_file_again(file):
     file.parent.mkdir()
     part_of(file).write_bytes(b"x" * 1000)
@@ -131,13 +145,13 @@ def test_a_wrong_checksum_leaves_nothing_behind(file):
 def test_a_file_of_another_size_is_refused_before_it_is_fetched(file):
     with serving(CONTENT + b"more") as (url, _), pytest.raises(UserError, match="not the expected"):
         download(url, file, len(CONTENT), SHA256)
-    assert not file.parent.exists()
+    assert list(file.parent.iterdir()) == []
 
 
 def test_a_missing_page_is_named_with_its_status(file):
     with serving(status=404) as (url, _), pytest.raises(Unreachable, match="answered 404"):
         download(url, file, len(CONTENT), SHA256)
-    assert not file.parent.exists()
+    assert list(file.parent.iterdir()) == []
 
 
 def test_a_refused_connection_keeps_what_was_there(file, refusing):
@@ -169,6 +183,41 @@ def test_the_named_folder_is_searched_first_then_the_variable_then_keras(tmp_pat
 def test_a_named_folder_that_does_not_exist_is_an_error(tmp_path):
     with pytest.raises(UserError, match="nowhere does not exist"):
         sources.search_path(tmp_path / "nowhere")
+
+
+def denied(path, *_, **__):
+    raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("look", [lambda: sources.search_path("."), mnist.find, archives.find])
+def test_a_place_that_may_not_be_looked_into_is_named(monkeypatch, look):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", ".")
+    monkeypatch.setattr(Path, "exists", denied)
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(UserError, match=r"^\. may not be read: check its permissions"):
+        look()
+
+
+@pytest.mark.parametrize(
+    ("file", "opener", "read"),
+    [
+        ("train.zip", "zipfile.ZipFile", archives.list_files),
+        ("mnist.npz", "numpy.load", lambda path: mnist.read((path,))),
+        ("images.gz", "gzip.open", lambda path: mnist.read((path,) * 4)),
+    ],
+)
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path, monkeypatch, file, opener, read
+):
+    (tmp_path / file).touch()
+    monkeypatch.setattr(opener, denied)
+    with pytest.raises(UserError, match=f"{file} may not be read: check its permissions"):
+        read(tmp_path / file)
+
+
+def test_a_home_that_nobody_knows_is_named():
+    with pytest.raises(UserError, match="home folder that ~nobody-here/x begins with"):
+        sources.search_path("~nobody-here/x")
 
 
 def test_decoded_pictures_are_kept_where_the_variables_say(monkeypatch):

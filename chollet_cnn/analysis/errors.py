@@ -13,6 +13,7 @@ import numpy as np
 
 from chollet_cnn import style
 from chollet_cnn.analysis import gradients, mosaics
+from chollet_cnn.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +38,7 @@ def predictions(model: keras.Model, images: np.ndarray, *, batch_size: int = 64)
         Probabilities ``(n, classes)``; one unit's answer p becomes two columns, 1 - p and p.
 
     Raises:
+        UserError: the network's training diverged, so that it answers NaN.
         ValueError: the pictures do not fit, or what comes out is no probability.
     """
     ask = gradients.compiled(model, lambda batch: model(batch, training=False))
@@ -45,6 +47,11 @@ def predictions(model: keras.Model, images: np.ndarray, *, batch_size: int = 64)
         for start in range(0, len(images), batch_size)
     ]
     answers = np.concatenate(parts).astype(np.float64)
+    if not np.isfinite(answers).all():
+        raise UserError(
+            "the network answers NaN, no numbers, because its training diverged: train it again "
+            "with a lower --learning-rate"
+        )
     if answers.ndim != 2 or answers.min() < 0 or answers.max() > 1:
         raise ValueError(
             f"the network gives values of shape {answers.shape[1:]} between {answers.min():.3g} "
@@ -177,7 +184,8 @@ def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     from sklearn import metrics
 
     positive = _of_second_class(labels, probabilities)
-    false, true, thresholds = metrics.roc_curve(labels, positive)
+    # Thresholds on a straight piece of the curve are kept too: one half may lie between them.
+    false, true, thresholds = metrics.roc_curve(labels, positive, drop_intermediate=False)
     return pd.DataFrame(
         {"threshold": thresholds, "false_positive_rate": false, "true_positive_rate": true}
     )

@@ -71,9 +71,17 @@ def _between_arrays(
 
     def on_arrays(*inputs: np.ndarray) -> Any:  # noqa: ANN401
         tensors = [keras.ops.convert_to_tensor(array) for array in inputs]
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*tensors))
+        return keras.tree.map_structure(_as_array, run(*tensors))
 
     return on_arrays
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    import keras
+
+    array = keras.ops.convert_to_numpy(tensor)
+    # NumPy would add up a map of bfloat16 in bfloat16, and a sum of 256 no longer grows by 1.
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def _tensorflow(model: keras.Model, function: Callable) -> Callable:
@@ -291,12 +299,23 @@ def _call(layer: keras.Layer, *args: Tensor, **options: object) -> Tensor:
 
 
 def _last_layer(model: keras.Model) -> keras.Layer:
+    """Return the layer that gives the answer, before those that only hand it on."""
     import keras
 
     if len(model.outputs) != 1:
         raise ValueError(f"the network gives {len(model.outputs)} outputs; one is needed")
-    last = model.layers[-1] if isinstance(model, keras.Sequential) else model.operations[-1]
+    layers = model.layers if isinstance(model, keras.Sequential) else model.operations
+    last = next((layer for layer in reversed(layers) if not _is_idle(layer)), layers[-1])
     return _last_layer(last) if _is_network(last) else last
+
+
+def _is_idle(layer: keras.Layer) -> bool:
+    """Tell whether a layer leaves every number as it is, perhaps in another shape or precision."""
+    from keras import activations, layers
+
+    if isinstance(layer, layers.Activation):
+        return layer.activation is activations.linear
+    return isinstance(layer, layers.Identity | layers.Reshape | layers.Flatten | layers.Dropout)
 
 
 def _is_bounded(layer: keras.Layer) -> bool:

@@ -265,7 +265,11 @@ def _first_middle(layer: keras.Layer, window: tuple[int, int], axis: int) -> flo
 
 
 def last_maps(model: keras.Model) -> str:
-    """Name the last layer that gives maps and is no pooling: where the classes are told apart."""
+    """Name the last layer that gives maps and is no pooling: where the classes are told apart.
+
+    Maps of one cell say nothing of the place; a network that goes on with convolutions after its
+    global pooling has them. They are named only where there are no others.
+    """
     from keras import layers
 
     pooling = (layers.MaxPooling2D, layers.AveragePooling2D)
@@ -274,7 +278,8 @@ def last_maps(model: keras.Model) -> str:
     fitting = [name for name in names if not isinstance(known[name], pooling)]
     if not fitting:
         raise ValueError(f"the network has no layer with maps; it has {', '.join(known)}")
-    return fitting[-1]
+    wide = [name for name in fitting if known[name].output.shape[1:3] != (1, 1)]
+    return (wide or fitting)[-1]
 
 
 def answer(model: keras.Model, image: np.ndarray) -> int:

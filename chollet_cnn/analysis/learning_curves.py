@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from chollet_cnn import style
 
 if TYPE_CHECKING:
@@ -152,6 +154,8 @@ def _draw_runs(
 
 def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> None:
     runs = spread(histories, column).rename(columns={"median": column})
+    if not np.isfinite(runs[column]).any():
+        return  # training diverged from the first epoch on: none is the best
     best = best_epoch(runs, column)
     at = (best["epoch"], best[column])
     axes.scatter(*at, s=80, facecolor="none", edgecolor=style.POINTED_AT, linewidth=1.5, zorder=3)
@@ -168,11 +172,14 @@ def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> 
 
 
 def _label_ends(axes: Axes, ends: list[End], quantity: str) -> None:
-    """Write each curve's name and last value at its end, moved apart where they would touch."""
+    """Write each curve's name and last value at its end, moved apart where they would touch.
+
+    A loss that diverged to NaN or infinity has no end; its name stands at the top.
+    """
     low, high = axes.get_ylim()
     inches = axes.get_position().height * axes.figure.get_figheight()
     line = (high - low) * 1.5 * LABEL / 72 / inches
-    places = apart([value for _, value, *_ in ends], line)
+    places = apart([value if np.isfinite(value) else high for _, value, *_ in ends], line)
     for (_, value, name, color), place in zip(ends, places, strict=True):
         axes.annotate(
             f"{name} {_written(value, quantity)}", (1, place), (4, 0),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from chollet_cnn.data import Split
 NEEDED = {
     "config": ("recipe", "title", "seed", "dataset", "classes", "changed", "watched", "settings"),
-    "environment": ("device", "device_name", "processor"),
+    "environment": ("device", "device_name", "processor", "data"),
     "metrics": (
         *("test_accuracy", "test_pictures", "parameters", "epochs", "train_seconds"),
         *("published", "dataset"),
@@ -56,9 +55,13 @@ class Subject:
     """What that picture is."""
     picture_code: tuple[str, ...]
     """Lines of Python that make ``picture``, its imports first."""
+    shares: np.ndarray
+    """What the network says of the picture: a probability for each class."""
     test: Split | None
     """The test pictures, where this machine has them."""
-    why_no_test: str = ""
+    why_no_test: str
+    probabilities: np.ndarray | None
+    """What the network says of each test picture, ``(n, classes)``."""
 
     @property
     def name(self) -> str:
@@ -80,16 +83,6 @@ class Subject:
         """How many test pictures it got wrong."""
         metrics = self.run.metrics
         return round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
-
-    @cached_property
-    def probabilities(self) -> np.ndarray:
-        """What the network says of each test picture, ``(n, classes)``."""
-        return errors.predictions(self.model, self.test.images)
-
-    @cached_property
-    def shares(self) -> np.ndarray:
-        """What the network says of the picture: a probability for each class."""
-        return errors.predictions(self.model, self.picture[None])[0]
 
     @property
     def convolutions(self) -> list[str]:
@@ -114,13 +107,19 @@ class Subject:
         return f"model = runs.read({str(self.run.path)!r}).load_model()"
 
 
-def read(path: str | Path, taken: Iterable[str] = (), picture: str | Path | None = None) -> Subject:
+def read(
+    path: str | Path,
+    taken: Iterable[str] = (),
+    picture: str | Path | None = None,
+    data_dir: str | Path | None = None,
+) -> Subject:
     """Read a run, its network, a picture for it and its test pictures.
 
     Args:
         path: the run's directory.
         taken: slugs that other runs have.
         picture: a file of the reader's own.
+        data_dir: where the test pictures are looked for first.
 
     Raises:
         UserError: the run or the picture cannot be read.
@@ -137,15 +136,35 @@ def read(path: str | Path, taken: Iterable[str] = (), picture: str | Path | None
         raise UserError(f"{path / 'history.csv'} is empty; train the run again with --overwrite")
     try:
         slug = _slug(f"{run.config['recipe']}-seed-{run.config['seed']}", taken)
-        test, why = _test_pictures(run)
+        test, why = _test_pictures(run, data_dir)
         model = run.load_model()
-        image, words, code = _picture(model, run, test, picture)
-        return Subject(run, slug, model, geometry.layer_table(model), image, words, code, test, why)
+        image, words, code = _picture(model, run, test, picture, data_dir)
+        return Subject(
+            run=run,
+            slug=slug,
+            model=model,
+            layers=geometry.layer_table(model),
+            picture=image,
+            picture_words=words,
+            picture_code=code,
+            shares=_answers(run, model, image[None])[0],
+            test=test,
+            why_no_test=why,
+            probabilities=None if test is None else _answers(run, model, test.images),
+        )
     except (KeyError, TypeError, ValueError) as problem:
         raise UserError(
             f"the run in {path} is not as `python -m chollet_cnn.train` writes it "
             f"({type(problem).__name__}: {problem}); train it again with --overwrite"
         ) from problem
+
+
+def _answers(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Ask a run's network; one whose training diverged has no answer, and the run is named."""
+    try:
+        return errors.predictions(model, images)
+    except UserError as problem:
+        raise UserError(f"{run.path}: {problem}") from problem
 
 
 def file_name(layer: str) -> str:
@@ -164,21 +183,29 @@ def _slug(name: str, taken: Iterable[str]) -> str:
     return unique
 
 
-def _test_pictures(run: runs.Run) -> tuple[Split | None, str]:
-    """Load the pictures that a run was tested on; nothing is downloaded for it."""
+def _test_pictures(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | None, str]:
+    """Load the pictures that a run was tested on, or say why not; nothing is downloaded for it."""
     known = {"MNIST": "mnist", digits.TITLE: "digits"}
     name = known.get(run.config["dataset"], run.config["settings"]["dataset"])
     options = {"mnist": {"download": False}}.get(name, run.config["settings"]["data_options"])
     if name == "cats-vs-dogs":
         options = options | {"image_size": tuple(options["image_size"])}
     try:
-        return data.load(name, **({} if name == "digits" else options)).test, ""
+        found = data.load(name, data_dir, **({} if name == "digits" else options))
     except NotFound as problem:
         return None, str(problem)
+    if found.fingerprint["sha256"] != run.environment["data"]["sha256"]:
+        source = found.fingerprint["source"]
+        return None, f"{source} holds other pictures than the run's: name their place by --data-dir"
+    return found.test, ""
 
 
 def _picture(
-    model: keras.Model, run: runs.Run, test: Split | None, own: str | Path | None
+    model: keras.Model,
+    run: runs.Run,
+    test: Split | None,
+    own: str | Path | None,
+    data_dir: str | Path | None,
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Choose the picture that goes through a network: the reader's own, a digit, or the cat.
 
@@ -206,7 +233,8 @@ def _picture(
         return image, f"a digit of scikit-learn's{why}", (SHIPPED, line)
     name = "digits" if run.config["dataset"] == digits.TITLE else "mnist"
     words = f"the first test picture, a {run.config['classes'][test.labels[0]]}{why}"
-    line = f"picture = data.load({name!r}).test.images[0]"
+    place = "" if data_dir is None else f", {str(data_dir)!r}"
+    line = f"picture = data.load({name!r}{place}).test.images[0]"
     return test.images[0], words, ("from chollet_cnn import data", line)
 
 

@@ -10,16 +10,18 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from chollet_cnn.data.sources import NotFound, listed, search_path
+from chollet_cnn.data.sources import NotFound, listed, permitted, search_path
 from chollet_cnn.errors import UserError
 
 CLASSES = ("cat", "dog")
 CLASS_OF_FOLDER = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
+# "kagglecatsanddogs", "catdog" and "my-dog", but not "application" and "dogma".
+CALLED_AFTER_THEM = re.compile(r"cats|dogs|cat.*dog|dog.*cat|(?<![a-z])(cat|dog)(?![a-z])")
 NUMBERED_NAME = re.compile(r"(cat|dog)s?[\W_]*(\d+)\W*", re.IGNORECASE)
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
 
@@ -48,6 +50,7 @@ class Picture(NamedTuple):
         return path.name if NUMBERED_NAME.fullmatch(path.stem) else "/".join(path.parts[-2:])
 
 
+@permitted()
 def find(data_dir: str | Path | None = None) -> tuple[Path, list[Picture]]:
     """Find the first zip file or folder of the search path that holds cats and dogs.
 
@@ -96,8 +99,8 @@ def candidates(place: Path) -> list[Path]:
 
 def _sounds_right(path: Path) -> bool:
     name = path.stem.lower()
-    called_so = name in ("train", "petimages") or "cat" in name or "dog" in name
-    return called_so and (path.is_dir() or path.suffix.lower() == ".zip")
+    called_so = name in ("train", "petimages") or CALLED_AFTER_THEM.search(name)
+    return bool(called_so) and (path.is_dir() or path.suffix.lower() == ".zip")
 
 
 def _is_picture_folder(folder: Path, inside: list[Path]) -> bool:
@@ -191,17 +194,31 @@ def list_files(archive: Path) -> list[tuple[str, Stamp]]:
 
 @contextmanager
 def reader(archive: Path) -> Iterator[Callable[[str], bytes]]:
-    """Open a zip file or folder and give the function that reads one of its files."""
-    if archive.is_file():
-        with _open_zip(archive) as members:
-            yield members.read
-    else:
-        yield lambda file: (archive / file).read_bytes()
+    """Open a zip file or folder and give the function that reads one of its files.
+
+    Raises:
+        UserError: in that function, the disk or the system failed; nothing is said of the file.
+    """
+    with _open_zip(archive) if archive.is_file() else nullcontext() as members:
+
+        def read(file: str) -> bytes:
+            try:
+                return members.read(file) if members else (archive / file).read_bytes()
+            except OSError as problem:
+                raise UserError(
+                    f"cannot read {file} in {archive} ({problem.strerror or problem}): put that "
+                    "right and run the same command again"
+                ) from problem
+
+        yield read
 
 
+@permitted()
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
+    except PermissionError:
+        raise
     except (OSError, zipfile.BadZipFile) as problem:
         raise UserError(
             f"{path} cannot be opened as a zip file: it may have been cut short, so delete it and "

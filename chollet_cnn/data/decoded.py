@@ -10,7 +10,7 @@ import io
 import json
 import os
 import shutil
-import tempfile
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -89,14 +89,25 @@ def decode_once(archive: Path, order: Order, most_left_out: int) -> tuple[np.nda
         ``(n, height, width, 3)`` uint8, read-only and mapped into memory, and what it holds.
 
     Raises:
-        UserError: too many pictures cannot be decoded, or the cache folder cannot be written.
+        UserError: too many pictures cannot be decoded, the archive cannot be read, the memory does
+            not suffice, or the cache folder cannot be written.
     """
     final = cache_folder() / "cats-vs-dogs" / order.key()
-    if kept := _open(final, order.size):
-        return kept
+    kept = _open(final, order.size) or _decode(final, archive, order, most_left_out)
+    _, index = kept
+    if len(index.left_out) > most_left_out:
+        raise too_many_left_out(archive, index.left_out)
+    return kept
+
+
+def _decode(
+    final: Path, archive: Path, order: Order, most_left_out: int
+) -> tuple[np.ndarray, Index]:
+    """Decode pictures into a folder of this name, and open it."""
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=final.parent))
+        building = final.with_name(f".building-{uuid.uuid4()}")
+        building.mkdir()  # not tempfile's, which nobody else could ever read
         try:
             _build(building, archive, order, most_left_out)
             _publish(building, final, order.size)
@@ -171,11 +182,18 @@ def _decoder(read: Callable[[str], bytes], order: Order) -> Callable[[Picture], 
     from PIL import Image
 
     def decode(picture: Picture) -> Decoded | str:
-        # A broken file sets off any of the errors of a dozen file formats; each means the same.
         try:
             contents = read(picture.file)
             with Image.open(io.BytesIO(contents)) as image:
                 pixels = np.asarray(image.convert("RGB"))
+        except UserError:
+            raise
+        except MemoryError as problem:
+            raise UserError(
+                f"there is too little memory to decode {picture.file}: close other programs and "
+                "run the same command again"
+            ) from problem
+        # A broken file sets off any of the errors of a dozen file formats; each means the same.
         except Exception as problem:
             return f"cannot be decoded: {str(problem).split(' <')[0] or type(problem).__name__}"
         return Decoded(

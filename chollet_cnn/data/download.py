@@ -2,14 +2,22 @@
 
 import http.client
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.sources import is_whole
 from chollet_cnn.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two downloads of one file at a time are not kept apart
+    fcntl = None
 
 PATIENCE = 10  # seconds without an answer after which a server counts as out of reach
 CHUNK = 1 << 20  # bytes read at a time
@@ -29,7 +37,8 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
     """Download a file, and go on where an earlier try broke off.
 
     Bytes are collected in ``<destination>.part``; only when size and checksum are right does the
-    file get its own name. An existing ``destination`` is replaced.
+    file get its own name. A ``destination`` that is there but not whole is replaced. If another
+    process is downloading the file, this one waits and takes what that one got.
 
     Args:
         url: where the file is.
@@ -45,6 +54,48 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
         Unreachable: the network or the server failed; what came through is kept for the next try.
         UserError: the destination cannot be written, or what came is not the file that was wanted.
     """
+    with _alone(destination):
+        if not is_whole(destination, size, sha256):
+            _fetch(url, destination, size, sha256, progress)
+    return destination
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Make a file's folder, and keep other processes from downloading the file meanwhile."""
+    lock = file.with_name(file.name + ".lock")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        held = _hold(lock) if fcntl else None
+    except OSError as problem:
+        raise _unwritable(file, problem) from problem
+    try:
+        yield
+    finally:
+        if held:
+            lock.unlink(missing_ok=True)
+            held.close()
+
+
+def _hold(lock: Path) -> TextIO:
+    """Wait for a lock, and return the open file that holds it until it is closed."""
+    while True:
+        file = lock.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            name = lock.with_suffix("")
+            print(f"waiting for another process that downloads {name}", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            return file
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # whoever had the lock has taken its file away: it keeps nobody out any more
+
+
+def _fetch(url: str, destination: Path, size: int, sha256: str, progress: bool) -> None:
+    """Do as :func:`download` does, for one process at a time."""
     part = destination.with_name(destination.name + ".part")
     collected = part.stat().st_size if part.is_file() else 0
     if collected != size:
@@ -56,7 +107,6 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
             "deleted: run the same command again, and if it happens twice get the file elsewhere"
         )
     os.replace(part, destination)
-    return destination
 
 
 def _collect(url: str, part: Path, collected: int, size: int, progress: bool) -> None:
@@ -106,7 +156,6 @@ def _ask(url: str, start: int) -> _Answer:
 def _write(answer: _Answer, part: Path, size: int, progress: bool) -> None:
     """Add the server's bytes to ``part`` until they end, break off, or are more than wanted."""
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("r+b" if answer.start else "wb") as file:
             file.seek(answer.start)
             with progress_bar(
@@ -118,10 +167,14 @@ def _write(answer: _Answer, part: Path, size: int, progress: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as problem:
-        raise UserError(
-            f"cannot write {part} ({_reason(problem)}): name another folder with --data-dir, "
-            "or set CHOLLET_CNN_DATA to one"
-        ) from problem
+        raise _unwritable(part, problem) from problem
+
+
+def _unwritable(file: Path, problem: OSError) -> UserError:
+    return UserError(
+        f"cannot write {file} ({_reason(problem)}): name another folder with --data-dir, "
+        "or set CHOLLET_CNN_DATA to one"
+    )
 
 
 def _next_chunk(body: http.client.HTTPResponse) -> bytes:

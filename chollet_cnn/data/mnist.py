@@ -17,6 +17,7 @@ from chollet_cnn.data.sources import (
     NotFound,
     download_folder,
     listed,
+    permitted,
     search_path,
     sha256_of_arrays,
 )
@@ -82,6 +83,7 @@ def load(data_dir: str | Path | None = None, download: bool = True) -> Dataset:
     )
 
 
+@permitted()
 def find(data_dir: str | Path | None = None) -> tuple[Path, ...]:
     """Look for MNIST's files without reading them.
 
@@ -145,19 +147,28 @@ def read(files: tuple[Path, ...]) -> Arrays:
     for name, expected in ARRAY_SHA256.items():
         if sha256_of_arrays(arrays[name]) != expected:
             raise _damaged(origin[name], f"the values of {name} are not MNIST's")
-    return arrays
+    # Some containers hold a picture as one row of 784 pixels.
+    return {
+        name: array.reshape((-1, 28, 28) if name.startswith("x") else -1)
+        for name, array in arrays.items()
+    }
 
 
+@permitted()
 def _read_npz(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in IDX_FILES}
     except KeyError as missing:
         raise _damaged(path, f"it has no {missing.args[0].split()[0]}") from missing
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as problem:
+    except PermissionError:
+        raise
+    # A single array, an .npy file that is named otherwise, cannot be opened as an archive.
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as problem:
         raise _damaged(path, "it is no whole .npz file") from problem
 
 
+@permitted()
 def _read_idx(path: Path) -> np.ndarray:
     """Read an IDX file: four bytes of kind, four for each length, and then the values."""
     opener = gzip.open if path.suffix == ".gz" else open
@@ -168,6 +179,8 @@ def _read_idx(path: Path) -> np.ndarray:
                 raise _damaged(path, "it does not begin as an IDX file of bytes does")
             shape = np.frombuffer(file.read(4 * dimensions[0]), dtype=">u4")
             return np.frombuffer(file.read(), dtype=np.uint8).reshape(shape)
+    except PermissionError:
+        raise
     except (OSError, EOFError, ValueError, zlib.error) as problem:
         raise _damaged(path, "it is cut short or cannot be unpacked") from problem
 

@@ -1,5 +1,6 @@
 """Your own pictures: read whatever Pillow reads, and bring a photographed digit to MNIST's look."""
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,11 +40,13 @@ def read(path: str | Path) -> np.ndarray:
     Raises:
         UserError: there is no such file, or it is no picture.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
-            return np.array(_on_white(_in_eight_bits(ImageOps.exif_transpose(image))))
+            image.load()
+            _turn_upright(image)
+            return np.array(_on_white(_in_eight_bits(image)))
     except FileNotFoundError as problem:
         raise UserError(f"there is no picture {path}: check its spelling") from problem
     except IsADirectoryError as problem:
@@ -56,6 +59,14 @@ def read(path: str | Path) -> np.ndarray:
         raise UserError(f"{path} has too many pixels: make it smaller") from problem
     except (OSError, SyntaxError, ValueError, EOFError) as problem:
         raise UserError(f"{path} is a damaged picture: save it again as PNG") from problem
+
+
+def _turn_upright(image: "Image") -> None:
+    """Turn a picture as the camera's notes in it say; a picture with broken notes is whole."""
+    from PIL import ImageOps
+
+    with contextlib.suppress(Exception):  # which one depends on what is broken in the notes
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _in_eight_bits(image: "Image") -> "Image":
@@ -76,7 +87,7 @@ def _on_white(image: "Image") -> "Image":
     from PIL import Image
 
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 

@@ -6,6 +6,8 @@ Two environment variables say where: ``CHOLLET_CNN_DATA`` is the folder of data 
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +19,29 @@ class NotFound(UserError):  # noqa: N818
     """A data set is neither on this machine nor to be had; nothing of it is damaged."""
 
 
+@contextmanager
+def permitted() -> Iterator[None]:
+    """Name the place that the user may not look into or read; also a function's decorator."""
+    try:
+        yield
+    except PermissionError as problem:
+        raise UserError(
+            f"{problem.filename} may not be read: check its permissions and its folders'"
+        ) from problem
+
+
+@permitted()
 def search_path(data_dir: str | Path | None = None) -> list[Path]:
     """List the folders to look in for a data set, the first one first.
 
     They are the folder that was named, then that of ``CHOLLET_CNN_DATA``, then Keras's cache.
 
     Raises:
-        UserError: ``data_dir`` does not exist.
+        UserError: ``data_dir`` does not exist, or may not be looked into.
     """
     places = []
     if data_dir is not None:
-        named = Path(data_dir).expanduser()
+        named = _written_out(data_dir)
         if not named.exists():
             raise UserError(f"the data folder {named} does not exist: check its spelling")
         places.append(named)
@@ -37,14 +51,14 @@ def search_path(data_dir: str | Path | None = None) -> list[Path]:
 def download_folder(data_dir: str | Path | None = None) -> Path:
     """Say where a downloaded data set goes: the first folder of the search path."""
     if data_dir is not None:
-        return Path(data_dir).expanduser()
+        return _written_out(data_dir)
     return _standing_folders()[0]
 
 
 def _standing_folders() -> list[Path]:
     ours = os.environ.get("CHOLLET_CNN_DATA")
-    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
-    return [*([Path(ours).expanduser()] if ours else []), keras_home / "datasets"]
+    keras_home = _written_out(os.environ.get("KERAS_HOME") or "~/.keras")
+    return [*([_written_out(ours)] if ours else []), keras_home / "datasets"]
 
 
 def cache_folder() -> Path:
@@ -54,8 +68,18 @@ def cache_folder() -> Path:
     """
     ours = os.environ.get("CHOLLET_CNN_CACHE")
     if ours:
-        return Path(ours).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chollet_cnn"
+        return _written_out(ours)
+    return _written_out(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "chollet_cnn"
+
+
+def _written_out(folder: str | Path) -> Path:
+    """Return a folder with the home folder in place of its ``~``."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as problem:
+        raise UserError(
+            f"nobody knows the home folder that {folder} begins with: write the whole path"
+        ) from problem
 
 
 def listed(places: list[Path]) -> str:
@@ -75,6 +99,7 @@ def sha256_of_arrays(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+@permitted()
 def is_whole(path: Path, size: int, sha256: str) -> bool:
     """Tell whether a file is there with the right length in bytes and the right SHA-256."""
     if not path.is_file() or path.stat().st_size != size:
