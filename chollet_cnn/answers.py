@@ -89,7 +89,7 @@ def measured(rows: pd.DataFrame) -> str:
     for note, runs in rows.dropna(subset=["data_note"]).groupby("data_note"):
         sizes = {recipes.get(name).data_options.get("image_size") for name in set(runs["recipe"])}
         shrunk = _joined(f"{size[0]}x{size[1]}" for size in sorted(sizes - {None}))
-        if note and shrunk:
+        if note.startswith("source pictures are all") and shrunk:
             lines += [
                 "",
                 f"Of {_joined(runs['data'])}, every run notes: *{note}*. Kaggle's originals have "

@@ -29,6 +29,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from threading import Event
 
 from cluster import CORES_A_RUN, train_on
@@ -52,13 +53,18 @@ def seeds_of(text: str) -> list[int]:
 
 
 def jobs_left(
-    names: list[str], seeds: list[int], backend: str, variant: str | None = None
+    names: list[str],
+    seeds: list[int],
+    backend: str,
+    variant: str | None = None,
+    results: Path | None = None,
 ) -> list[dict]:
     """Return what is still to be trained, as arguments of ``train``, runs of one seed together."""
-    whole = recorded.read_runs(RESULTS) if (RESULTS / "runs.csv").is_file() else None
+    results = results or RESULTS
+    whole = recorded.read_runs(results) if (results / "runs.csv").is_file() else None
     found = [whole] if whole is not None else []
     if variant:
-        variants = recorded.read_variants(RESULTS)
+        variants = recorded.read_variants(results)
         found = [variants[variants["variant"] == variant]]
         # Seed 0 with the weights, or the order, of seed 0 is seed 0 itself.
         if whole is not None and variant in ("same-weights", "same-order"):
@@ -130,6 +136,9 @@ def main(argv: list[str] | None = None) -> int:
     add("--seeds", default="0-9", help="such as 0-9 or 1,4,7 (default: 0-9)")
     add("--variant", choices=recorded.VARIANTS, help="what is changed in every run (see above)")
     add("--out", default="runs", help="where run directories go (default: runs)")
+    add("--results", type=Path, metavar="DIR",
+        help="record in this folder instead of the checkout's results/, for runs on pictures of "
+        "your own; python -m chollet_cnn.claims --results DIR compares them")  # fmt: skip
     add("--processes", type=int, metavar="N", help="runs at once (default: as many as help)")
     add("--cluster", nargs="?", const="local", metavar="ADDRESS",
         help="let Ray train them, at this address or started here")  # fmt: skip
@@ -139,7 +148,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.processes is not None and options.processes < 1:
         raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    left = jobs_left(names, seeds, backend, options.variant)
+    left = jobs_left(names, seeds, backend, options.variant, options.results)
     print(f"{len(left)} of {len(names) * len(seeds)} runs are still to be trained", flush=True)
     if not left:
         return 0
@@ -150,8 +159,9 @@ def main(argv: list[str] | None = None) -> int:
         finished = train_here(list(left), out, options.processes or processes_that_help())
     began, seconds = time.perf_counter(), {}
     for number, (job, outcome) in enumerate(finished, 1):
-        record(outcome, options.variant)
-        write_table()
+        record(outcome, options.variant, options.results)
+        if options.results is None:
+            write_table()
         left.remove(job)
         seconds.setdefault(job["recipe"], []).append(outcome["row"]["seconds"])
         later = time_left(left, seconds, time.perf_counter() - began)

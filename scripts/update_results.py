@@ -25,17 +25,20 @@ TABLE = re.compile(r"(<!-- table -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
 SPEED = re.compile(r"(<!-- speed -->\n).*?(\n<!-- end of speed -->)", re.DOTALL)
 
 
-def record(outcome: dict, variant: str | None = None) -> None:
+def record(outcome: dict, variant: str | None = None, results: Path | None = None) -> None:
     """Add a finished run to results/; a repeated run takes its own place.
 
     Args:
         outcome: what :func:`chollet_cnn.recorded.outcome` gives.
         variant: what was changed, a key of :data:`chollet_cnn.recorded.VARIANTS`; the run then goes
             to variants.csv.
+        results: another folder of results.
 
     Raises:
-        UserError: if something else was changed: results/ holds the book's recipes only.
+        UserError: if something else was changed, for results/ holds the book's recipes only; or if
+            its pictures are not those of the recorded runs, which it would be mixed with.
     """
+    results = results or RESULTS
     row, changed = outcome["row"], set(outcome["changed"])
     if changed - set(recorded.VARIANTS.get(variant, ())):
         raise UserError(
@@ -47,12 +50,18 @@ def record(outcome: dict, variant: str | None = None) -> None:
         row = {"variant": variant, **row}
         same = ["variant", *same]
     rows = pd.DataFrame([row])
-    table = RESULTS / ("variants.csv" if variant else "runs.csv")
+    table = results / ("variants.csv" if variant else "runs.csv")
     if table.is_file():
-        before = recorded.read_variants(RESULTS) if variant else recorded.read_runs(RESULTS)
+        before = recorded.read_variants(results) if variant else recorded.read_runs(results)
+        there = before.loc[before["recipe"] == row["recipe"], "data_sha256"]
+        if len(there) and row["data_sha256"] not in set(there):
+            raise UserError(
+                f"{table} has runs of {row['recipe']} on other pictures than this one's; record "
+                "it in another folder with --results"
+            )
         rows = pd.concat([before, rows]).drop_duplicates(same, keep="last")
     # The curve first: a run that the table has is never trained again.
-    files.write(RESULTS / "histories" / recorded.history_name(row), outcome["history"])
+    files.write(results / "histories" / recorded.history_name(row), outcome["history"])
     files.write(table, rows.sort_values(same).to_csv(index=False))
 
 

@@ -104,7 +104,7 @@ def test_two_runs_are_trained_at_once_with_the_cores_shared(run_seeds, tmp_path)
     for seed in (0, 1):
         row = finished[seed]["row"]
         assert (row["recipe"], row["seed"]) == (A, seed)
-        assert row["machine"].endswith(f"{max(1, cores // 2)} threads")
+        assert row["machine"].endswith(f"{min(2, max(1, cores // 2))} threads")
         assert finished[seed]["history"].startswith("epoch,loss")
 
 
@@ -115,7 +115,9 @@ def test_a_run_that_cannot_be_trained_ends_the_rest_with_one_sentence(run_seeds,
 
 
 def outcome_of(seed, changed=(), **row):
-    row = {"recipe": A, "seed": seed, "backend": "tensorflow", "device": "cpu"} | row
+    row = {
+        "recipe": A, "seed": seed, "backend": "tensorflow", "device": "cpu", "data_sha256": "ours"
+    } | row  # fmt: skip
     return {"row": row, "history": "epoch,loss\n", "changed": {key: {} for key in changed}}
 
 
@@ -127,6 +129,21 @@ def test_a_run_is_recorded_once_with_its_learning_curve(results):
     assert rows["test_accuracy"].tolist() == [0.98]
     curve = results / "histories" / f"{A}-seed-1-tensorflow-cpu.csv"
     assert curve.read_text() == "epoch,loss\n"
+
+
+def test_runs_on_other_pictures_are_recorded_in_another_folder_and_counted_there(
+    run_seeds, results, tmp_path
+):
+    record = sys.modules["update_results"].record
+    record(outcome_of(1))
+    with pytest.raises(UserError, match="--results"):
+        record(outcome_of(2, data_sha256="theirs"))
+    elsewhere = tmp_path / "theirs"
+    record(outcome_of(2, data_sha256="theirs"), results=elsewhere)
+    assert pd.read_csv(results / "runs.csv")["seed"].tolist() == [1]
+    assert pd.read_csv(elsewhere / "runs.csv")["seed"].tolist() == [2]
+    left = run_seeds.jobs_left([A], [1, 2], "tensorflow", results=elsewhere)
+    assert [job["seed"] for job in left] == [1]
 
 
 def test_a_changed_recipe_is_not_recorded_and_a_variant_only_where_it_belongs(results):
