@@ -95,7 +95,10 @@ def optimizers(records: Records) -> str:
     words = []
     kind = ["recipe", "backend", "device"]
     old = records.variants[records.variants["variant"].isin(OLD_OPTIMIZERS)]
-    for (*key, variant), then in old.groupby([*kind, "variant"]):
+    order = list(recipes.RECIPES)
+    for (*key, variant), then in sorted(
+        old.groupby([*kind, "variant"]), key=lambda found: order.index(found[0][0])
+    ):
         title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
         if curve := printed.CURVES.get(key[0]):
             validation = curve.get("val_accuracy", (None,))[-1]

@@ -146,7 +146,7 @@ def test_the_command_prints_json_and_writes_what_the_network_saw(run, photograph
         (["RUN", "blank.png"], "no digit"),
         ([".", "PICTURE"], "no run directory"),
         (["RUN", "PICTURE", "--top", "0"], "--top"),
-        (["RUN", "PICTURE", "--show", "--out", "text.png/below"], "--out"),
+        (["RUN", "PICTURE", "--show", "--out", "text.png/below"], "choose another"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(run, photographs, tmp_path, arguments, says):
