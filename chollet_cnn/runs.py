@@ -109,6 +109,8 @@ def read(path: str | Path) -> Run:
     parts = {
         name: read_json(path / f"{name}.json") for name in ("config", "environment", "metrics")
     }
+    if published := parts["metrics"].get("published"):
+        published.setdefault("step", 0.0001)  # which the first runs did not keep
     return Run(path, **parts)
 
 

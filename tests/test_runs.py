@@ -129,3 +129,10 @@ def test_beginning_again_leaves_nothing_of_the_old_run(finished):
     runs.begin(finished.path, {"recipe": "again"})
     assert [file.name for file in finished.path.iterdir()] == ["config.json"]
     assert json.loads((finished.path / "config.json").read_text()) == {"recipe": "again"}
+
+
+def test_a_run_that_was_made_before_figures_had_a_last_place_is_read_all_the_same(finished):
+    metrics = runs.read_json(finished.path / "metrics.json")
+    metrics["published"] = {"quantity": "test_accuracy", "value": 0.9913}
+    runs.write_json(finished.path / "metrics.json", metrics)
+    assert runs.read(finished.path).metrics["published"]["step"] == 0.0001
