@@ -175,7 +175,8 @@ def sentence(claim: dict[str, object], several: bool = False) -> str:
     """
     show = shown(claim["quantity"])
     book = _book(claim)
-    words = f"{claim['title']}, {_figure(claim)}: the book {book} ({claim['kind']}); "
+    where = "; ".join(filter(None, (f"{claim['kind']}, {claim['source']}", claim["note"])))
+    words = f"{claim['title']}, {_figure(claim)}: the book {book} ({where}); "
     n = claim["n"]
     if n == 0:
         return words + "no run yet."
@@ -191,6 +192,10 @@ def sentence(claim: dict[str, object], several: bool = False) -> str:
         return words
     low, high = show(claim["run_low"]), show(claim["run_high"])
     words += f" One more run is expected from {low} to {high}."
+    half = claim["step"] / 2
+    if not claim["mean_low"] - half <= claim["published"] <= claim["mean_high"] + half:
+        low, high = show(claim["mean_low"]), show(claim["mean_high"])
+        words += f" It is not the average: that of endlessly many runs lies from {low} to {high}."
     if claim["verdict"] in (spread.ABOVE, spread.BELOW) and 0 < claim["below"] < 1:
         rare = min(claim["below"], 1 - claim["below"])
         words += (
@@ -242,8 +247,9 @@ def _cells(claim: dict[str, object]) -> dict[str, str]:
     kind = ", ".join(filter(None, (claim["backend"], claim["device"], claim["data_note"])))
 
     def between(low: str, high: str) -> str:
-        missing = claim[low] != claim[low]
-        return "" if missing else f"{show(claim[low])} to {show(claim[high])}"
+        few = low != "min" and claim["n"] < spread.FEWEST_TO_MISS  # two runs say nothing yet
+        absent = few or missing(claim[low])
+        return "" if absent else f"{show(claim[low])} to {show(claim[high])}"
 
     return {
         "recipe": claim["recipe"],
@@ -257,7 +263,7 @@ def _cells(claim: dict[str, object]) -> dict[str, str]:
         "range": between("min", "max"),
         "of_mean": between("mean_low", "mean_high"),
         "of_run": between("run_low", "run_high"),
-        "below": _share(claim["below"]),
+        "below": "" if claim["n"] < spread.FEWEST_TO_MISS else _share(claim["below"]),
         "verdict": claim["verdict"],
     }
 

@@ -82,14 +82,14 @@ def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
 
 
-ACCURACIES = ("test_accuracy", "val_accuracy")
+OF_WHOLE_RUNS = ("test_accuracy", "val_accuracy", "best_epoch")
 OLD_OPTIMIZERS = ("rmsprop-2017", "rmsprop-2021")
 SHOWN_EPOCHS = (1, 2, 5, 10, 20, 30)
 
 
 def optimizers(records: Records) -> str:
     """Say what it does to move the weights as the Keras of the book's time did."""
-    heads = ["recipe", "optimizer", "seeds", "test accuracy", "validation accuracy"]
+    heads = ["recipe", "optimizer", "seeds", *(QUANTITIES[name] for name in OF_WHOLE_RUNS)]
     heads += [f"training loss after epoch {epoch}" for epoch in SHOWN_EPOCHS]
     lines = [f"| {' | '.join(heads)} |", "|---|---|" + "--:|" * (len(heads) - 2)]
     words = []
@@ -101,8 +101,9 @@ def optimizers(records: Records) -> str:
     ):
         title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
         if curve := printed.CURVES.get(key[0]):
-            validation = curve.get("val_accuracy", (None,))[-1]
-            cells = [title, "the book's output", "1", "", shown("val_accuracy")(validation)]
+            validation, losses = curve.get("val_accuracy", [None])[-1], curve.get("val_loss", [])
+            best = str(losses.index(min(losses)) + 1) if losses else ""
+            cells = [title, "the book's output", "1", "", shown("val_accuracy")(validation), best]
             cells += [
                 shown("loss")(curve["loss"][at - 1] if at <= len(curve["loss"]) else None)
                 for at in SHOWN_EPOCHS
@@ -113,7 +114,7 @@ def optimizers(records: Records) -> str:
         for optimizer, runs, of in (("rmsprop", now, records.curves), (variant, then, curves)):
             own = of[(of[kind] == key).all(axis=1)]
             cells = [title, optimizer, str(len(runs))]
-            cells += [middle(runs[quantity], quantity) for quantity in ACCURACIES]
+            cells += [middle(runs[quantity], quantity) for quantity in OF_WHOLE_RUNS]
             cells += [middle(own.loc[own["epoch"] == at, "loss"], "loss") for at in SHOWN_EPOCHS]
             lines.append(f"| {' | '.join(cells)} |")
         if min(len(now), len(then)) > 1:

@@ -13,6 +13,7 @@ from chollet_cnn import claims, recipes
 from chollet_cnn.chapters import (
     inside,
     layers,
+    looking,
     networks,
     operations,
     page,
@@ -198,6 +199,20 @@ def test_a_run_is_compared_as_finely_as_the_book_gives_its_figure(recipe, ours, 
     assert networks.book_words(SimpleNamespace(run=run)).endswith(words)
 
 
+def test_channels_that_no_picture_lights_are_not_among_those_shown(monkeypatch):
+    table = pd.DataFrame(
+        [
+            {"channel": channel, "rank": rank, "picture": 0, "activation": float(channel != 3)}
+            for channel in range(12)
+            for rank in (1, 2)
+        ]
+    )
+    monkeypatch.setattr(looking.activations, "most_exciting", lambda *_, **__: table)
+    subject = SimpleNamespace(model=None, sample=np.zeros((2, 4, 4, 1), "uint8"), slug="run")
+    picture = looking._exciting(subject, "conv2d")
+    assert list(picture.numbers["channel"].unique()) == [0, 1, 2, 4, 5, 6, 7, 8]
+
+
 def test_one_seed_is_not_taken_for_an_answer():
     assert "One run cannot tell luck from rule" in reproduction.seeds_words({"a": 1, "b": 1})
     assert reproduction.seeds_words({"a": 2, "b": 10}).endswith("with care: a.")
@@ -243,7 +258,7 @@ def test_the_epoch_of_the_lowest_loss_is_no_percentage(tmp_path):
     title = "Cats vs dogs, first edition"
     assert accuracy == (f"{title}, validation", "71%", "70.61%", "1", "too few runs")
     assert epoch == (f"{title}, best epoch", "5", "15", "1", "too few runs")
-    assert printed == (f"{title}, best epoch, printed", "10", "15", "1", "too few runs")
+    assert printed == (f"{title}, printed best epoch", "10", "15", "1", "too few runs")
     assert chapter.content["by_luck"] is None
 
 
@@ -301,7 +316,7 @@ def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are
     # 1e-4 / (1e-4 + 1e-7), and 1e-4 / sqrt(1e-8 + 1e-7) = 1 / sqrt(11).
     assert (found["gradient"], found["then"], found["now"]) == ("0.0001", "1.00", "0.30")
     html = page.render_chapter(chapter)
-    assert "0.0001 / √(0.0001² + 0.0000001)" in html
+    assert "0.0001 / √(0.0000001 + 0.0001²)" in html
 
 
 def test_without_recorded_runs_the_chapter_says_so(tmp_path):

@@ -158,15 +158,15 @@ def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> 
         return  # training diverged from the first epoch on: none is the best
     best = best_epoch(runs, column)
     at = (best["epoch"], best[column])
-    axes.scatter(*at, s=80, facecolor="none", edgecolor=style.POINTED_AT, linewidth=1.5, zorder=3)
+    axes.scatter(*at, s=80, facecolor="none", edgecolor=style.THIRD, linewidth=1.5, zorder=3)
     # Losses fall and accuracies rise: there is room for words above the ones, below the others.
     place, side = (1, "top") if column.endswith("loss") else (0, "bottom")
     frame = axes.get_xaxis_transform()
     late = best["epoch"] > runs["epoch"].mean()
     axes.annotate(
         f"best: epoch {best['epoch']:.0f}", at, (best["epoch"], place), "data", frame,
-        ha="right" if late else "left", va=side, fontsize=LABEL - 1, color=style.POINTED_AT,
-        arrowprops={"arrowstyle": "-", "color": style.POINTED_AT, "lw": 0.8, "shrinkB": 5,
+        ha="right" if late else "left", va=side, fontsize=LABEL - 1, color=style.THIRD,
+        arrowprops={"arrowstyle": "-", "color": style.THIRD, "lw": 0.8, "shrinkB": 5,
                     "relpos": (1 if late else 0, 0.5)},
     )  # fmt: skip
 

@@ -148,11 +148,11 @@ def plot_optimizers(
         printed: what the book prints of ``loss`` and ``accuracy``, a number an epoch.
 
     Returns:
-        The figure, training loss at the left and training accuracy at the right.
+        The figure, training loss above training accuracy.
     """
-    figure = style.new_figure(WIDTH + 2, 3.4)
-    figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))
-    for quantity, axes in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
+    figure = style.new_figure(WIDTH, 5.4)
+    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
+    for quantity, axes in zip(("loss", "accuracy"), figure.subplots(2, 1), strict=True):
         plot_learning_curve(
             now, quantity, name="RMSprop today", others={"RMSprop of 2017": then}, watched=None,
             book=printed[quantity], axes=axes,

@@ -102,12 +102,16 @@ def _painted(subject: Subject, place: int, layer: str) -> Picture:
 
 def _exciting(subject: Subject, layer: str) -> Picture:
     sample = subject.sample
-    table = activations.most_exciting(subject.model, sample, layer, range(8), count=6)
+    every = activations.most_exciting(subject.model, sample, layer, count=6)
+    best = every[every["rank"] == 1]
+    lit = best[best["activation"] > 0]  # a channel that no picture lights has nothing to show
+    shown = (best if lit.empty else lit)["channel"].head(8)
+    table = every[every["channel"].isin(shown)]
     return Picture(
         f"{subject.slug}-{file_name(layer)}-most-exciting-pictures",
         activations.plot_most_exciting(table, sample, layer),
         table,
-        f"For 8 channels of {layer} the six test pictures that excite each most.",
+        f"For {len(shown)} channels of {layer} the six test pictures that excite each most.",
         "A row is a channel. What do its pictures have in common? In some rows a person can say; "
         "in many only the network can.",
     )

@@ -92,8 +92,10 @@ def _line(claim: dict[str, object]) -> tuple[str, ...]:
     """Return a line of the table: what the book says, what the runs gave, where the figure lies."""
     what = {"val_accuracy": "validation", "best_epoch": "best epoch"}.get(claim["quantity"], "")
     printed = "printed" if claim["kind"] == claims.PRINTED else ""
+    if what == "best epoch":  # a long name for a narrow column
+        what, printed = f"{printed} {what}".strip(), ""
     book = quantities.as_published(claim["quantity"], claim["published"], claim["step"])
-    mean = f"{claim['mean']:.3g}" if what == "best epoch" else percent(claim["mean"], 2)
+    mean = f"{claim['mean']:.3g}" if "epoch" in what else percent(claim["mean"], 2)
     title = ", ".join(filter(None, (claim["title"], what, printed)))
     return title, book, mean, str(claim["n"]), LIES[claim["verdict"]]
 
@@ -133,8 +135,8 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
             f"{title}: what the book's notebook prints, and ours with either RMSprop.",
         ),
         "gradient": f"{SMALL:g}",
-        "sum_then": f"{SMALL:g} / (√({SMALL:g}²) + 0.0000001)",
-        "sum_now": f"{SMALL:g} / √({SMALL:g}² + 0.0000001)",
+        "sum_then": f"{SMALL:g} / (0.0000001 + √({SMALL:g}²))",
+        "sum_now": f"{SMALL:g} / √(0.0000001 + {SMALL:g}²)",
         # A gradient that stays as it is has a mean square of its own square.
         "then": f"{SMALL / (math.sqrt(SMALL**2) + 1e-7):.2f}",
         "now": f"{SMALL / math.sqrt(SMALL**2 + 1e-7):.2f}",
