@@ -188,10 +188,11 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
         A row a claim, and where there are several, for each backend, kind of device and note on the
         data, since runs of different kinds are never mixed. Columns: ``recipe``, ``title``,
         ``quantity``, ``epoch``, ``published``, ``step``, ``kind``, ``source``, ``note``,
-        ``backend``, ``device``, ``data_note``; the fields of
-        :class:`chollet_cnn.spread.Spread`; ``difference``, the mean minus the published value; ``below``, the share of new runs expected below the
-        published value; ``test_set_sd``, the standard deviation that the size of the test set alone
-        explains; and ``verdict``. Accuracies are shares, 0..1. A claim without a run has n = 0.
+        ``backend``, ``device``, ``data_note``; the fields of :class:`chollet_cnn.spread.Spread`;
+        ``difference``, the mean minus the published value; ``below``, the share of new runs
+        expected below the published value; ``test_set_sd``, the standard deviation that the size of
+        the test set alone explains; and ``verdict``. Accuracies are shares, 0..1. A claim without a
+        run has n = 0.
     """
     import pandas as pd
 
