@@ -117,11 +117,11 @@ def optimizers(records: Records) -> str:
             cells += [middle(runs[quantity], quantity) for quantity in OF_WHOLE_RUNS]
             cells += [middle(own.loc[own["epoch"] == at, "loss"], "loss") for at in SHOWN_EPOCHS]
             lines.append(f"| {' | '.join(cells)} |")
-        if min(len(now), len(then)) > 1:
+        if min(len(now), len(then)) >= spread.FEWEST_TO_MISS:
             low, high = spread.difference(then["test_accuracy"], now["test_accuracy"])
             words.append(
-                f"{title}: {variant} minus rmsprop is {100 * low:+.2f} to {100 * high:+.2f} points "
-                "of test accuracy, 95 times in 100."
+                f"- {title}: {variant} minus rmsprop is {100 * low:+.2f} to {100 * high:+.2f} "
+                "points of test accuracy, 95 times in 100."
             )
     return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
 

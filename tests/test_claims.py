@@ -407,8 +407,8 @@ def test_an_optimizer_of_the_book_s_time_stands_below_today_s():
     )
     # As for the sixteen bits above: -1 and 2.27 to either side.
     assert words == (
-        f"{title}: rmsprop-2017 minus rmsprop is -3.27 to +1.27 points of test accuracy, 95 times "
-        "in 100."
+        f"- {title}: rmsprop-2017 minus rmsprop is -3.27 to +1.27 points of test accuracy, 95 "
+        "times in 100."
     )
     records = recorded.Records(rows, then.iloc[:0], pd.DataFrame(), curves, old_curves)
     assert experiments.optimizers(records) == "No such run yet."
