@@ -7,7 +7,7 @@ Each function takes what ``results/`` holds and returns the Markdown of one part
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chollet_cnn import printed, recipes, spread
@@ -93,37 +93,70 @@ def optimizers(records: Records) -> str:
     heads += [f"training loss after epoch {epoch}" for epoch in SHOWN_EPOCHS]
     lines = [f"| {' | '.join(heads)} |", "|---|---|" + "--:|" * (len(heads) - 2)]
     words = []
-    kind = ["recipe", "backend", "device"]
+    kind, order = ["recipe", "backend", "device"], list(recipes.RECIPES)
     old = records.variants[records.variants["variant"].isin(OLD_OPTIMIZERS)]
-    order = list(recipes.RECIPES)
     for (*key, variant), then in sorted(
         old.groupby([*kind, "variant"]), key=lambda found: order.index(found[0][0])
     ):
         title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
-        if curve := printed.CURVES.get(key[0]):
-            validation, losses = curve.get("val_accuracy", [None])[-1], curve.get("val_loss", [])
-            best = str(losses.index(min(losses)) + 1) if losses else ""
-            cells = [title, "the book's output", "1", "", shown("val_accuracy")(validation), best]
-            cells += [
-                shown("loss")(curve["loss"][at - 1] if at <= len(curve["loss"]) else None)
-                for at in SHOWN_EPOCHS
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
         now = records.runs[(records.runs[kind] == key).all(axis=1)]
-        curves = records.variant_curves[records.variant_curves["variant"] == variant]
-        for optimizer, runs, of in (("rmsprop", now, records.curves), (variant, then, curves)):
-            own = of[(of[kind] == key).all(axis=1)]
-            cells = [title, optimizer, str(len(runs))]
-            cells += [middle(runs[quantity], quantity) for quantity in OF_WHOLE_RUNS]
-            cells += [middle(own.loc[own["epoch"] == at, "loss"], "loss") for at in SHOWN_EPOCHS]
-            lines.append(f"| {' | '.join(cells)} |")
+        curves = records.curves[(records.curves[kind] == key).all(axis=1)]
+        same = [*key, variant]
+        old_curves = records.variant_curves
+        old_curves = old_curves[(old_curves[[*kind, "variant"]] == same).all(axis=1)]
+        book = printed.CURVES.get(key[0])
+        if book:
+            lines.append(_line(title, "the book's output", 1, _of_the_book(book)))
+        lines.append(_line(title, "rmsprop", len(now), _of_runs(now, curves)))
+        lines.append(_line(title, variant, len(then), _of_runs(then, old_curves)))
         if min(len(now), len(then)) >= spread.FEWEST_TO_MISS:
             low, high = spread.difference(then["test_accuracy"], now["test_accuracy"])
             words.append(
                 f"- {title}: {variant} minus rmsprop is {100 * low:+.2f} to {100 * high:+.2f} "
                 "points of test accuracy, 95 times in 100."
             )
+            if book:
+                words[-1] += (
+                    f" Of the {sum(map(len, book.values()))} figures that the book prints by epoch "
+                    f"{_missed(book, curves)} lie outside what one run gives with rmsprop, "
+                    f"{_missed(book, old_curves)} with {variant}."
+                )
     return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
+
+
+def _line(title: str, optimizer: str, seeds: int, cells: list[str]) -> str:
+    return f"| {' | '.join([title, optimizer, str(seeds), *cells])} |"
+
+
+def _of_runs(runs: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
+    """Return what runs gave as the cells of a line: of whole runs, then the loss by epoch."""
+    losses = (curves.loc[curves["epoch"] == epoch, "loss"] for epoch in SHOWN_EPOCHS)
+    return [
+        *(middle(runs[quantity], quantity) for quantity in OF_WHOLE_RUNS),
+        *(middle(loss, "loss") for loss in losses),
+    ]
+
+
+def _of_the_book(curve: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return a printed curve as such cells; the notebooks print no test accuracy by epoch."""
+    losses = dict(enumerate(curve["loss"], 1))
+    cells = ["", "", ""]
+    if "val_loss" in curve:
+        best = curve["val_loss"].index(min(curve["val_loss"])) + 1
+        cells = ["", shown("val_accuracy")(curve["val_accuracy"][-1]), str(best)]
+    return cells + [shown("loss")(losses.get(epoch)) for epoch in SHOWN_EPOCHS]
+
+
+def _missed(curve: Mapping[str, Sequence[float]], ours: pd.DataFrame) -> int:
+    """Count the figures of a printed curve that lie where no run of ours is expected."""
+    by_epoch = dict(list(ours.groupby("epoch")))
+    verdicts = [
+        spread.verdict(value, 0.00005, spread.of(by_epoch[epoch][quantity]))
+        for quantity, values in curve.items()
+        for epoch, value in enumerate(values, 1)
+        if epoch in by_epoch
+    ]
+    return sum(verdict in (spread.ABOVE, spread.BELOW) for verdict in verdicts)
 
 
 def choice_of_epoch(rows: pd.DataFrame) -> str:
