@@ -123,7 +123,7 @@ def curve(compared: pd.DataFrame, curves: pd.DataFrame) -> str:
     there = compared[compared["n"] > 0]
     for name in recipes.RECIPES:
         for (_, backend, device), claims in there[there["recipe"] == name].groupby(own):
-            ours = curves[(curves[own] == [name, backend, device]).all(axis=1)]
+            ours = spread.alike(curves, own, (name, backend, device))
             found = [
                 f"{count} {'lies' if count == 1 else 'lie'} {verdict}"
                 if verdict != spread.TOO_FEW

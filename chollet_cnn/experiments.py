@@ -62,7 +62,7 @@ def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     words = []
     kind = ["recipe", "backend", "device"]
     for key, half in variants[variants["variant"] == "bfloat16"].groupby(kind):
-        whole = rows[(rows[kind] == list(key)).all(axis=1)]
+        whole = spread.alike(rows, kind, key)
         title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
         for bits, runs in (("32", whole), ("16", half)):
             of = spread.of(runs["test_accuracy"])
@@ -99,11 +99,9 @@ def optimizers(records: Records) -> str:
         old.groupby([*kind, "variant"]), key=lambda found: order.index(found[0][0])
     ):
         title = f"{recipes.get(key[0]).title} ({key[1]}, {key[2]})"
-        now = records.runs[(records.runs[kind] == key).all(axis=1)]
-        curves = records.curves[(records.curves[kind] == key).all(axis=1)]
-        same = [*key, variant]
-        old_curves = records.variant_curves
-        old_curves = old_curves[(old_curves[[*kind, "variant"]] == same).all(axis=1)]
+        now = spread.alike(records.runs, kind, key)
+        curves = spread.alike(records.curves, kind, key)
+        old_curves = spread.alike(records.variant_curves, [*kind, "variant"], [*key, variant])
         book = printed.CURVES.get(key[0])
         if book:
             lines.append(_line(title, "the book's output", 1, _of_the_book(book)))
@@ -142,8 +140,8 @@ def _of_the_book(curve: Mapping[str, Sequence[float]]) -> list[str]:
     losses = dict(enumerate(curve["loss"], 1))
     cells = ["", "", ""]
     if "val_loss" in curve:
-        best = curve["val_loss"].index(min(curve["val_loss"])) + 1
-        cells = ["", shown("val_accuracy")(curve["val_accuracy"][-1]), str(best)]
+        last = shown("val_accuracy")(curve["val_accuracy"][-1])
+        cells = ["", last, str(printed.best_epoch(curve))]
     return cells + [shown("loss")(losses.get(epoch)) for epoch in SHOWN_EPOCHS]
 
 

@@ -6,6 +6,8 @@ Keras 2.0.8. The later editions' notebooks carry no outputs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 QUANTITIES = ("loss", "accuracy", "val_loss", "val_accuracy")
 """A curve's columns, named as in ``history.csv``; the last two only where a notebook validates."""
 
@@ -57,3 +59,13 @@ CURVES: dict[str, dict[str, tuple[float, ...]]] = {
     """),
 }
 """The printed curves by recipe, each quantity a tuple with a number an epoch."""
+
+
+def best_epoch(curve: Mapping[str, Sequence[float]]) -> int:
+    """Return the epoch, counted from 1, after which a printed validation loss is lowest.
+
+    >>> best_epoch(CURVES["cats-vs-dogs-first-edition"])
+    10
+    """
+    losses = curve["val_loss"]
+    return losses.index(min(losses)) + 1

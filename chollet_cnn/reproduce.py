@@ -140,7 +140,7 @@ def compare(record: dict, now: dict, records: pd.DataFrame) -> dict[str, object]
 def allowed(record: dict, records: pd.DataFrame) -> tuple[float, float]:
     """Return between which test accuracies a run of a recipe counts as reproduced elsewhere."""
     like = ["recipe", "data_sha256", "epochs", "backend", "device"]
-    alike = records[(records[like] == [record[key] for key in like]).all(axis=1)]
+    alike = spread.alike(records, like, (record[key] for key in like))
     runs = spread.of(alike["test_accuracy"])
     sd = runs.sd
     if runs.n < spread.FEWEST_TO_MEET:

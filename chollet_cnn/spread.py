@@ -137,6 +137,11 @@ def difference(some: Iterable[float], others: Iterable[float]) -> tuple[float, f
     return float(low), float(high)
 
 
+def alike(rows: pd.DataFrame, columns: list[str], values: Iterable[object]) -> pd.DataFrame:
+    """Return the rows with these values in these columns, such as the runs of one kind."""
+    return rows[(rows[columns] == list(values)).all(axis=1)]
+
+
 def by_cause(rows: pd.DataFrame, variants: pd.DataFrame) -> dict[tuple[str, str, str], dict]:
     """Return how far runs lie apart if all differs, only their order, or only their first weights.
 
@@ -153,13 +158,13 @@ def by_cause(rows: pd.DataFrame, variants: pd.DataFrame) -> dict[tuple[str, str,
     if held.empty:
         return {}
     kind, found = ["recipe", "backend", "device"], {}
-    for key, alike in held.groupby(kind):
-        own = rows[(rows[kind] == list(key)).all(axis=1)]
+    for key, runs in held.groupby(kind):
+        own = alike(rows, kind, key)
         zero = own.loc[own["seed"] == 0, "test_accuracy"]
         found[key] = {
             "everything": of(own["test_accuracy"]),
-            "order": of([*zero, *alike.loc[alike["variant"] == "same-weights", "test_accuracy"]]),
-            "weights": of([*zero, *alike.loc[alike["variant"] == "same-order", "test_accuracy"]]),
+            "order": of([*zero, *runs.loc[runs["variant"] == "same-weights", "test_accuracy"]]),
+            "weights": of([*zero, *runs.loc[runs["variant"] == "same-order", "test_accuracy"]]),
         }
     return found
 
