@@ -56,12 +56,12 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "rule": spread.rule(),
         "answer": answer(whole),
         "curve": curve(by_epoch, records.curves),
+        "every epoch": curve(by_epoch, records.curves, every=1),
         "slips": "\n".join(
             f"- {slip.where[0].upper()}{slip.where[1:]} says {slip.says}; but {slip.fact}."
             for slip in slips
         ),
         "table": table(whole),
-        "curve table": table(by_epoch),
         "no figure": without_figure(rows, set(compared["recipe"])),
         "whose spread": experiments.whose_spread(rows, records.variants),
         "bfloat16": experiments.sixteen_bits(rows, records.variants),
@@ -111,12 +111,14 @@ def answer(compared: pd.DataFrame) -> str:
     return "\n".join(lines).rstrip()
 
 
-def curve(compared: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """Lay a printed learning curve beside the same epochs of our runs, with their test figures.
+def curve(compared: pd.DataFrame, curves: pd.DataFrame, every: int | None = None) -> str:
+    """Lay the printed learning curves beside the same epochs of our runs, with their test figures.
 
     Args:
         compared: what :func:`chollet_cnn.claims.compare` gives of figures of single epochs.
         curves: what :func:`chollet_cnn.recorded.read_curves` gives.
+        every: show the first five epochs and those that this number divides; without it it is
+            chosen so that six or so follow the first five.
     """
     own = ["recipe", "backend", "device"]
     parts = []
@@ -124,43 +126,60 @@ def curve(compared: pd.DataFrame, curves: pd.DataFrame) -> str:
     for name in recipes.RECIPES:
         for (_, backend, device), claims in there[there["recipe"] == name].groupby(own):
             ours = spread.alike(curves, own, (name, backend, device))
-            found = [
-                f"{count} {'lies' if count == 1 else 'lie'} {verdict}"
-                if verdict != spread.TOO_FEW
-                else f"for {count} there are {verdict}"
-                for verdict in spread.VERDICTS
-                if (count := int((claims["verdict"] == verdict).sum()))
-            ]
+            step = every or max(1, claims["epoch"].max() // 6)
             parts += [
                 f"{recipes.get(name).title}, {ours['seed'].nunique()} seeds ({backend}, {device}), "
-                f"means and the lowest to the highest. Of the {len(claims)} printed figures "
-                f"{', '.join(found)}.",
+                f"means and the lowest to the highest. {verdicts(claims)}",
                 "",
-                *_curve_table(recipes.get(name), claims, ours),
+                *_curve_table(recipes.get(name), claims, ours, step),
                 "",
             ]
     return "\n".join(parts).strip() or "No such run yet."
 
 
-def _curve_table(recipe: Recipe, claims: pd.DataFrame, ours: pd.DataFrame) -> list[str]:
-    """Return the lines of a table with an epoch a line, of long curves every fifth epoch."""
+def curves_in_short(compared: pd.DataFrame) -> str:
+    """Return a line for each printed curve: how many of its figures lie where among our runs."""
+    kinds = compared.groupby(["title", "backend", "device"], sort=False)
+    return "\n".join(
+        f"{title}, the printed curve{f' ({backend}, {device})' if backend else ''}: "
+        f"{verdicts(claims)}"
+        for (title, backend, device), claims in kinds
+    )
+
+
+def verdicts(claims: pd.DataFrame) -> str:
+    """Count how many figures of a printed curve lie where, in a sentence."""
+    found = [
+        f"{count} {'lies' if count == 1 else 'lie'} {verdict}"
+        if verdict != spread.TOO_FEW
+        else f"for {count} there are {verdict}"
+        for verdict in spread.VERDICTS
+        if (count := int((claims["verdict"] == verdict).sum()))
+    ]
+    return f"Of the {len(claims)} printed figures {', '.join(found)}."
+
+
+def _curve_table(recipe: Recipe, claims: pd.DataFrame, ours: pd.DataFrame, every: int) -> list[str]:
+    """Return the lines of a table with an epoch a line; an arrow where the book's figure misses."""
     watched = "test" if recipe.dataset == "mnist" else "validation"
     columns = {
         "accuracy": "training accuracy", "loss": "training loss",
         "val_accuracy": f"{watched} accuracy", "val_loss": f"{watched} loss",
     }  # fmt: skip
-    printed = claims.set_index(["quantity", "epoch"])["published"]
+    printed = claims.set_index(["quantity", "epoch"])[["published", "verdict"]]
     heads = ["epoch"]
     for quantity, words in columns.items():
-        heads += [f"{words}, the book", "ours"] if quantity in printed else [f"{words}, ours"]
+        heads += [f"{words}, the book", "ours"] if quantity in printed.index else [f"{words}, ours"]
     lines = [f"| {' | '.join(heads)} |", "|" + "--:|" * len(heads)]
     for epoch, values in ours.groupby("epoch"):
-        if epoch > 5 and epoch % 5:
+        if epoch > 5 and epoch % every:
             continue
         cells = [str(epoch)]
         for quantity in columns:
-            if quantity in printed:
-                cells.append(shown(quantity)(printed.get((quantity, epoch))))
+            if (quantity, epoch) in printed.index:
+                book = printed.loc[(quantity, epoch)]
+                arrow = {spread.ABOVE: " ↑", spread.BELOW: " ↓"}.get(book["verdict"], "")
+                cells.append(shown(quantity)(book["published"]) + arrow)
             cells.append(middle(values[quantity], quantity))
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -75,8 +75,39 @@ def test_the_curve_printed_for_cats_and_dogs_is_claimed_too(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", sorted(printed.CURVES))
+def test_a_printed_accuracy_is_that_of_a_whole_number_of_pictures(name):
+    # A slip of a finger while copying a figure would hardly end on such a number.
+    def is_of(share, *counts):
+        return any(abs(round(share * n) / n - share) <= 0.00005 + 1e-9 for n in counts)
+
+    seen = {"mnist-first-edition": 60_000, "cats-vs-dogs-first-edition": 2000}.get(name, 3200)
+    # 1,000 pictures in batches of 32 end with a batch of 8; of 50 batches one or two are that one.
+    validated = (50 * 32 - 24, 50 * 32 - 2 * 24) if name.endswith("augmented") else (1000,)
+    curve = printed.CURVES[name]
+    assert all(is_of(share, seen) for share in curve["accuracy"])
+    assert all(is_of(share, *validated) for share in curve.get("val_accuracy", ()))
+
+
+def test_the_curve_printed_for_augmented_cats_and_dogs_has_a_hundred_epochs():
+    curve = printed.CURVES["cats-vs-dogs-first-edition-augmented"]
+    assert {len(values) for values in curve.values()} == {100}
+    assert [values[-1] for values in curve.values()] == [0.3280, 0.8491, 0.3776, 0.8439]
+    assert printed.best_epoch(curve) == 99
+    whole = [
+        (claim.quantity, claim.value, claim.kind)
+        for claim in claims.CLAIMS
+        if claim.recipe.endswith("first-edition-augmented") and claim.epoch is None
+    ]
+    assert whole == [("val_accuracy", 0.82, "text"), ("best_epoch", 99, "printed output")]
+
+
 def test_the_notebook_says_five_epochs_and_prints_the_lowest_loss_after_ten():
-    epochs = {c.kind: c.value for c in claims.CLAIMS if c.quantity == "best_epoch"}
+    epochs = {
+        claim.kind: claim.value
+        for claim in claims.CLAIMS
+        if (claim.recipe, claim.quantity) == ("cats-vs-dogs-first-edition", "best_epoch")
+    }
     assert epochs == {"text": 5, "printed output": 10}
     losses = printed.CURVES["cats-vs-dogs-first-edition"]["val_loss"]
     assert len(losses) == 30
@@ -255,7 +286,7 @@ def test_a_claim_is_laid_beside_the_runs_of_its_own_recipe():
 
 def test_there_is_a_line_for_every_claim_even_without_a_run():
     compared = claims.compare(runs_of("mnist-second-edition", []).reindex(columns=_COLUMNS))
-    assert len(compared) == len(claims.CLAIMS) == 9 + 5 * 2 + 30 * 4
+    assert len(compared) == len(claims.CLAIMS) == 10 + 5 * 2 + 30 * 4 + 100 * 4
     assert set(compared["n"]) == {0}
     assert set(compared["verdict"]) == {"not enough seeds"}
 
@@ -350,12 +381,11 @@ def test_a_printed_curve_stands_beside_ours_with_the_test_figures_that_it_lacks(
         for seed, first in enumerate((0.94, 0.95, 0.96))
     )  # fmt: skip
     compared = claims.compare(runs_of("mnist-first-edition", [0.99] * 3), curves)
-    words, _, _, _, first, _ = answers.curve(
-        compared[compared["epoch"].notna()], curves
-    ).splitlines()
+    by_epoch = compared[compared["epoch"].notna()]
+    words, _, _, _, first, _ = answers.curve(by_epoch, curves).splitlines()
     assert words.startswith("MNIST, first edition, 3 seeds (tensorflow, cpu), means")
     assert first == (
-        "| 1 | 94.40% | 95.00% (94.00% to 96.00%) | 0.1766 | 0.1700 (0.1700 to 0.1700) | 98.00% "
+        "| 1 | 94.40% | 95.00% (94.00% to 96.00%) | 0.1766 ↑ | 0.1700 (0.1700 to 0.1700) | 98.00% "
         "(98.00% to 98.00%) | 0.0600 (0.0600 to 0.0600) |"
     )
 
@@ -465,5 +495,12 @@ def test_the_command_prints_every_claim_and_writes_the_table(tmp_path, capsys):
     rows.to_csv(tmp_path / "runs.csv", index=False)
     assert claims.main(["--results", str(tmp_path), "--write"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("mnist-first-edition") >= 12
+    whole = [claim for claim in claims.CLAIMS if claim.epoch is None]
+    assert sum(line.startswith(("mnist-", "cats-")) for line in printed.splitlines()) == len(whole)
+    assert "MNIST, first edition, the printed curve: Of the 10 printed figures for 10" in printed
+    assert claims.main(["--results", str(tmp_path), "--epochs"]) == 0
+    printed = capsys.readouterr().out
+    assert sum(line.startswith(("mnist-", "cats-")) for line in printed.splitlines()) == len(
+        claims.CLAIMS
+    )
     assert len(pd.read_csv(tmp_path / "claims.csv")) >= len(claims.CLAIMS)
