@@ -67,6 +67,7 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "bfloat16": experiments.sixteen_bits(rows, records.variants),
         "choice": experiments.choice_of_epoch(rows),
         "optimizer": experiments.optimizers(records),
+        "cut short": experiments.cut_short(),
         "copies": experiments.copies(records.copies),
     }
     for name, part in parts.items():

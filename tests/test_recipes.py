@@ -1,5 +1,7 @@
 """The recipes are the book's."""
 
+import keras
+import numpy as np
 import pytest
 
 from chollet_cnn import recipes, train
@@ -71,6 +73,34 @@ def test_the_first_edition_tests_on_500_of_each_class_and_the_later_ones_on_1000
 
 def test_the_augmented_first_edition_takes_100_steps_an_epoch():
     assert RECIPES["cats-vs-dogs-first-edition-augmented"].steps_per_epoch == 100
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow has the generator")
+def test_keras_3_ends_the_book_s_hundred_steps_with_the_pictures():
+    import tensorflow as tf
+
+    generator = tf.keras.preprocessing.image.ImageDataGenerator
+    pictures, labels = np.zeros((2000, 2, 2, 3), "float32"), np.arange(2000) % 2
+    network = keras.Sequential(
+        [keras.Input((2, 2, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
+    )
+    network.compile("rmsprop", "binary_crossentropy")
+    steps = []
+    counter = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append("training"),
+        on_test_batch_end=lambda batch, logs: steps.append("validation"),
+    )
+    with pytest.warns(UserWarning, match="ran out of data"):
+        network.fit(
+            generator(horizontal_flip=True).flow(pictures, labels, batch_size=32),
+            steps_per_epoch=100,
+            epochs=2,
+            validation_data=generator().flow(pictures[:1000], labels[:1000], batch_size=32),
+            validation_steps=50,
+            callbacks=[counter],
+            verbose=0,
+        )
+    assert (steps.count("training"), steps.count("validation")) == (2 * 63, 2 * 32)
 
 
 def test_an_unknown_recipe_is_answered_with_the_closest_names():
