@@ -56,10 +56,15 @@ def jobs_left(
     names: list[str],
     seeds: list[int],
     backend: str,
+    device: str | None = None,
     variant: str | None = None,
     results: Path | None = None,
 ) -> list[dict]:
-    """Return what is still to be trained, as arguments of ``train``, runs of one seed together."""
+    """Return what is still to be trained, as arguments of ``train``, runs of one seed together.
+
+    A run counts as trained where its backend and its ``device``, ``cpu`` or ``gpu``, are those that
+    would train it now; with no device named, any will do.
+    """
     results = results or RESULTS
     whole = recorded.read_runs(results) if (results / "runs.csv").is_file() else None
     found = [whole] if whole is not None else []
@@ -69,13 +74,12 @@ def jobs_left(
         # Seed 0 with the weights, or the order, of seed 0 is seed 0 itself.
         if whole is not None and variant in ("same-weights", "same-order"):
             found.append(whole[whole["seed"] == 0])
-    done = {
-        run
-        for rows in found
-        for run in rows.loc[rows["backend"] == backend, ["recipe", "seed"]].itertuples(
-            index=False, name=None
-        )
-    }
+    done = set()
+    for rows in found:
+        alike = rows["backend"] == backend
+        if device:
+            alike &= rows["device"] == device
+        done |= set(rows.loc[alike, ["recipe", "seed"]].itertuples(index=False, name=None))
     return [
         {"recipe": name, "dataset": recipes.get(name).dataset, "seed": seed}
         | recorded.VARIANTS.get(variant, {})
@@ -118,12 +122,12 @@ def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dic
         pool.shutdown(cancel_futures=True)
 
 
-def processes_that_help() -> int:
-    """Return how many runs to train at once: one for every two cores, a single one on a GPU."""
+def device_here() -> str:
+    """Return what a run would be trained on here: ``cpu`` or ``gpu``."""
     ask = "from chollet_cnn import devices as d; d.start_keras(); print(d.choose().kind)"
     # Asked in another process, since a backend that has looked for a GPU keeps its memory.
     told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
-    return 1 if "gpu" in told.stdout else max(1, determinism.cores() // CORES_A_RUN)
+    return "gpu" if "gpu" in told.stdout else "cpu"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -148,7 +152,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.processes is not None and options.processes < 1:
         raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    left = jobs_left(names, seeds, backend, options.variant, options.results)
+    device = None if options.cluster else device_here()  # who knows what a cluster has
+    left = jobs_left(names, seeds, backend, device, options.variant, options.results)
     print(f"{len(left)} of {len(names) * len(seeds)} runs are still to be trained", flush=True)
     if not left:
         return 0
@@ -156,7 +161,9 @@ def main(argv: list[str] | None = None) -> int:
         finished = train_on(options.cluster, list(left))
     else:
         out = f"{options.out}/{options.variant}" if options.variant else options.out
-        finished = train_here(list(left), out, options.processes or processes_that_help())
+        # Two cores a run, or a GPU.
+        help_each = 1 if device == "gpu" else max(1, determinism.cores() // CORES_A_RUN)
+        finished = train_here(list(left), out, options.processes or help_each)
     began, seconds = time.perf_counter(), {}
     for number, (job, outcome) in enumerate(finished, 1):
         record(outcome, options.variant, options.results)

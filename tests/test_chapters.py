@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chollet_cnn import claims, recipes
+from chollet_cnn import claims, printed, recipes
 from chollet_cnn.chapters import (
     inside,
     layers,
@@ -177,6 +177,36 @@ def test_the_epoch_that_was_tested_is_named_where_it_is_not_the_last():
     words = networks.tested_words({"epochs": 30, "judged_epoch": 12})
     assert "those of epoch 12, where the validation loss was lowest" in words
     assert networks.tested_words({"epochs": 30, "judged_epoch": 30}) == ""
+
+
+def a_run(recipe, published, **columns):
+    history = pd.DataFrame({"epoch": [1, 2], **columns})
+    return SimpleNamespace(
+        run=SimpleNamespace(
+            config={"recipe": recipe}, metrics={"published": published}, history=history
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kind", "last"),
+    [
+        ("mnist-first-edition", "training", (0.9943, 0.0187)),
+        ("cats-vs-dogs-first-edition", "validation", (0.7240, 1.0139)),
+        ("cats-vs-dogs-first-edition-augmented", "validation", (0.8439, 0.3776)),
+    ],
+)
+def test_what_the_book_prints_of_a_curve_is_dashed_beside_it(recipe, kind, last):
+    numbers = {name: [0.5, 0.6] for name in printed.QUANTITIES}
+    subject = a_run(recipe, {"value": 0.7, "quantity": "val_accuracy"}, **numbers)
+    assert networks.dashed_words(subject).startswith(f"Dashed is the {kind} curve")
+    for axes, end in zip(networks._curves(subject, kind).axes, last, strict=True):
+        (dashed,) = (line for line in axes.lines if line.get_linestyle() == "--")
+        assert dashed.get_ydata()[-1] == end
+    changed = a_run(recipe, None, **numbers)
+    assert networks.dashed_words(changed) == ""
+    lines = [line for axes in networks._curves(changed, kind).axes for line in axes.lines]
+    assert all(line.get_linestyle() == "-" for line in lines)
 
 
 @pytest.mark.parametrize(

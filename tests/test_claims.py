@@ -475,6 +475,14 @@ def test_a_lost_mark_is_named():
         answers.renewed("# nothing", records, claims.compare(records.runs), claims.SLIPS)
 
 
+def test_no_run_is_expected_to_be_best_after_its_last_epoch():
+    rows = runs_of("cats-vs-dogs-first-edition", [0.7] * 5).assign(best_epoch=[10, 15, 20, 25, 30])
+    compared = claims.compare(rows)
+    own = compared[(compared["quantity"] == "best_epoch") & (compared["n"] > 0)]
+    assert own[["run_low", "run_high"]].to_numpy().tolist() == [[1, 30], [1, 30]]
+    assert set(own["verdict"]) == {spread.WITHIN}
+
+
 # The command.
 
 

@@ -64,18 +64,28 @@ def test_only_what_no_run_is_recorded_of_is_trained_by_seed_and_backend(run_seed
     assert left == [job(A, 0), job(B, 0), job(B, 1)]
 
 
+def test_a_run_on_a_gpu_does_not_stand_for_one_on_the_cpu(run_seeds, results):
+    record_of(
+        results, "runs.csv", recipe=[A, A], seed=[0, 1], backend=["jax"] * 2, device=["cpu", "gpu"]
+    )
+    assert run_seeds.jobs_left([A], [0, 1], "jax", "cpu") == [job(A, 1)]
+    assert run_seeds.jobs_left([A], [0, 1], "jax", "gpu") == [job(A, 0)]
+    assert run_seeds.jobs_left([A], [0, 1], "jax") == []
+    assert run_seeds.device_here() in ("cpu", "gpu")
+
+
 def test_with_weights_or_order_held_seed_0_is_the_run_that_is_there(run_seeds, results):
     record_of(results, "runs.csv", recipe=[A, A], seed=[0, 1], backend=["tensorflow"] * 2)
     whole = [job(A, 1, order_seed=0), job(A, 2, order_seed=0)]
-    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "same-order") == whole
+    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", variant="same-order") == whole
     record_of(
         results, "variants.csv", variant=["same-order", "same-weights"], recipe=[A, A],
         seed=[1, 2], backend=["tensorflow"] * 2,
     )  # fmt: skip
-    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "same-order") == whole[1:]
-    left = run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", "same-weights")
+    assert run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", variant="same-order") == whole[1:]
+    left = run_seeds.jobs_left([A], [0, 1, 2], "tensorflow", variant="same-weights")
     assert left == [job(A, 1, weights_seed=0)]
-    left = run_seeds.jobs_left([A], [0], "tensorflow", "bfloat16")
+    left = run_seeds.jobs_left([A], [0], "tensorflow", variant="bfloat16")
     assert left == [job(A, 0, precision="bfloat16")]
 
 

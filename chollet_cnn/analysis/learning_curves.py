@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LABEL = 9
 """Points: what is written at a curve's end."""
+DOTS = 40
+"""The most epochs whose dots lie apart on a curve; a longer one is a line alone."""
 
 
 def spread(histories: Sequence[pd.DataFrame], quantity: str = "accuracy") -> pd.DataFrame:
@@ -93,7 +95,7 @@ def plot_learning_curve(
         _ring_best_epoch(axes, histories, f"val_{quantity}")
     if isinstance(book, Sequence):
         epochs = list(range(1, len(book) + 1))
-        axes.plot(epochs, list(book), "--", color=style.POINTED_AT, marker="o", markersize=3.5)
+        axes.plot(epochs, list(book), "--", color=style.POINTED_AT, **_dots(epochs))
         ends.append((epochs, book[-1], "the book", style.POINTED_AT))
     elif book is not None:
         axes.axhline(book, color=style.POINTED_AT, linestyle="--", linewidth=1.2)
@@ -148,8 +150,13 @@ def _draw_runs(
     runs = spread(histories, column)
     if len(histories) > 1:
         axes.fill_between(runs["epoch"], runs["low"], runs["high"], color=color, alpha=0.2, lw=0)
-    axes.plot(runs["epoch"], runs["median"], "-", color=color, marker="o", markersize=3.5)
+    axes.plot(runs["epoch"], runs["median"], "-", color=color, **_dots(runs["epoch"]))
     return list(runs["epoch"]), runs["median"].iloc[-1], name, color
+
+
+def _dots(epochs: Sequence[int]) -> dict[str, object]:
+    """Return how epochs are marked on a curve: where they are many, not, and the line is thin."""
+    return {"marker": "o", "markersize": 3.5} if len(epochs) <= DOTS else {"linewidth": 1}
 
 
 def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> None:

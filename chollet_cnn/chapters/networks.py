@@ -130,7 +130,7 @@ def _training(subject: Subject) -> dict[str, object]:
             f"Accuracy and loss of {subject.name} by epoch: training accuracy from "
             f"{percent(first['accuracy'], 1)} to {percent(last['accuracy'], 1)}, {watched} to "
             f"{percent(last['val_accuracy'], 1)}.",
-            f"{gap} {tested_words(metrics)}".rstrip(),
+            " ".join(filter(None, (gap, tested_words(metrics), dashed_words(subject)))),
         ),
         "steps": settings.get("steps_per_epoch"),
         "batch": settings.get("batch_size"),
@@ -187,20 +187,41 @@ def tested_words(metrics: Mapping[str, object]) -> str:
     )
 
 
+def _printed(subject: Subject) -> tuple[str, Mapping[str, Sequence[float]]]:
+    """Return what the book prints of this recipe by epoch, and of which split: ``val_`` or none."""
+    claim, recipe = subject.run.metrics["published"], subject.run.config["recipe"]
+    curve = printed.CURVES.get(recipe, {}) if claim else {}
+    return ("val_" if "val_loss" in curve else ""), curve
+
+
+def dashed_words(subject: Subject) -> str:
+    """Say what the dashed curve is, where the book prints one."""
+    split, curve = _printed(subject)
+    kind = "validation" if split else "training"
+    return f"Dashed is the {kind} curve that the book's notebook prints." if curve else ""
+
+
 def _curves(subject: Subject, watched: str) -> Figure:
-    """Draw accuracy above loss, with what the book gives of the accuracy."""
-    run = subject.run
-    claim = run.metrics["published"]
-    book = claim["value"] if claim and claim["quantity"] == "val_accuracy" else None
-    if claim and run.config["recipe"] == "mnist-first-edition":
-        book = printed.CURVES["mnist-first-edition"]["accuracy"]
+    """Draw accuracy above loss, with what the book gives of them."""
+    run, claim = subject.run, subject.run.metrics["published"]
+    split, curve = _printed(subject)
+    level = claim["value"] if claim and claim["quantity"] == "val_accuracy" else None
     figure = style.new_figure(grids.WIDTH, 6.6)
     above, below = figure.subplots(2, 1)
     learning_curves.plot_learning_curve(
-        run.history, title="accuracy: the more, the better", watched=watched, book=book, axes=above
+        run.history,
+        title="accuracy: the more, the better",
+        watched=watched,
+        book=curve.get(f"{split}accuracy", level),
+        axes=above,
     )
     learning_curves.plot_learning_curve(
-        run.history, "loss", title="loss: the less, the better", watched=watched, axes=below
+        run.history,
+        "loss",
+        title="loss: the less, the better",
+        watched=watched,
+        book=curve.get(f"{split}loss"),
+        axes=below,
     )
     return figure
 
