@@ -65,7 +65,7 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "no figure": without_figure(rows, set(compared["recipe"])),
         "whose spread": experiments.whose_spread(rows, records.variants),
         "bfloat16": experiments.sixteen_bits(rows, records.variants),
-        "choice": experiments.choice_of_epoch(rows),
+        "choice": experiments.choice_of_epoch(rows, records.curves),
         "optimizer": experiments.optimizers(records),
         "cut short": experiments.cut_short(),
         "copies": experiments.copies(records.copies),

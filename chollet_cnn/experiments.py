@@ -174,20 +174,34 @@ def cut_short(name: str = "cats-vs-dogs-first-edition-augmented") -> str:
     )
 
 
-def choice_of_epoch(rows: pd.DataFrame) -> str:
-    """Say how far testing the epoch of the lowest validation loss moves the test accuracy."""
+LATE = 10
+"""How many epochs at the end of training show where it has come to; single ones jump too far."""
+
+
+def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Say how far testing the epoch of the lowest validation loss moves the test accuracy.
+
+    Args:
+        rows: ``results/runs.csv``.
+        curves: what :func:`chollet_cnn.recorded.read_curves` gives.
+    """
     lines = []
+    kind = ["recipe", "backend", "device"]
     for name, recipe in recipes.RECIPES.items():
         chosen = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
         own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
-        for (backend, device), runs in own.groupby(["backend", "device"]) if chosen else ():
+        for key, runs in own.groupby(kind) if chosen else ():
             moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
             seeds = "one run" if moved.n == 1 else f"{moved.n} seeds"
-            width = f" on average, from {moved.min:+.2f} to {moved.max:+.2f}" if moved.n > 1 else ""
+            width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
+            late = spread.alike(curves, kind, key)
+            late = late.loc[late["epoch"] > recipe.epochs - LATE, "val_accuracy"].mean()
             lines.append(
-                f"- {recipe.title} ({seeds}, {backend}, {device}): {moved.mean:+.2f} points"
-                f"{width}; {_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest "
-                "validation loss"
+                f"- {recipe.title} ({seeds}, {key[1]}, {key[2]}): {moved.mean:+.2f} points{width}, "
+                f"{runs['test_accuracy'].mean():.2%} where the last epoch has "
+                f"{runs['last_epoch_test_accuracy'].mean():.2%}. {_epochs(runs['judged_epoch'])} "
+                f"of {recipe.epochs} had the lowest validation loss; validation accuracy was "
+                f"{runs['val_accuracy'].mean():.2%} there, {late:.2%} over the last {LATE} epochs."
             )
     return "\n".join(lines) or "No such run yet."
 
@@ -219,4 +233,4 @@ def copies(pairs: pd.DataFrame) -> str:
 
 def _epochs(numbers: Iterable[int]) -> str:
     low, high = min(numbers), max(numbers)
-    return f"epoch {low}" if low == high else f"epochs {low} to {high}"
+    return f"Epoch {low}" if low == high else f"Epochs {low} to {high}"

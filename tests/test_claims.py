@@ -450,14 +450,20 @@ def test_an_optimizer_of_the_book_s_time_stands_below_today_s():
 
 def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
     chosen = runs_of("cats-vs-dogs-second-edition", [0.70, 0.72]).assign(
-        last_epoch_test_accuracy=[0.71, 0.70], judged_epoch=[8, 11]
+        last_epoch_test_accuracy=[0.71, 0.70], judged_epoch=[8, 11], val_accuracy=[0.67, 0.69]
     )
     last = runs_of("mnist-first-edition", [0.99], last_epoch_test_accuracy=0.99, judged_epoch=5)
-    assert experiments.choice_of_epoch(pd.concat([chosen, last])) == (
-        "- Cats vs dogs, second edition (2 seeds, tensorflow, cpu): +0.50 points on average, from "
-        "-1.00 to +2.00; epochs 8 to 11 of 30 had the lowest validation loss"
+    curves = pd.DataFrame(
+        {"epoch": range(1, 31), "val_accuracy": [0.5] * 20 + [0.74, 0.76] * 5,
+         "recipe": "cats-vs-dogs-second-edition", "backend": "tensorflow", "device": "cpu"}
+    )  # fmt: skip
+    assert experiments.choice_of_epoch(pd.concat([chosen, last]), curves) == (
+        "- Cats vs dogs, second edition (2 seeds, tensorflow, cpu): +0.50 points on average "
+        "(-1.00 to +2.00), 71.00% where the last epoch has 70.50%. Epochs 8 to 11 of 30 had the "
+        "lowest validation loss; validation accuracy was 68.00% there, 75.00% over the last 10 "
+        "epochs."
     )
-    assert experiments.choice_of_epoch(last) == "No such run yet."
+    assert experiments.choice_of_epoch(last, curves) == "No such run yet."
 
 
 def test_the_interval_of_a_standard_deviation_holds_it_95_times_in_100():
