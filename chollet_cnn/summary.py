@@ -59,6 +59,9 @@ def table(run: Run) -> str:
         "test accuracy": f"{metrics['test_accuracy']:.2%} "
         f"({wrong:,} of {metrics['test_pictures']:,} wrong)",
     }
+    last = metrics.get("last_epoch_test_accuracy")
+    if metrics["judged_epoch"] != metrics["epochs"] and last is not None:
+        lines["after the last epoch"] = f"{last:.2%} test accuracy"
     if metrics["val_accuracy"] is not None:
         lines["validation accuracy"] = f"{metrics['val_accuracy']:.2%}"
     claim = metrics["published"]

@@ -176,6 +176,10 @@ def test_augmentation_and_dropout_are_named_where_they_make_training_harder():
 def test_the_epoch_that_was_tested_is_named_where_it_is_not_the_last():
     words = networks.tested_words({"epochs": 30, "judged_epoch": 12})
     assert "those of epoch 12, where the validation loss was lowest" in words
+    metrics = {"epochs": 30, "judged_epoch": 12, "last_epoch_test_accuracy": 0.8485}
+    assert networks.tested_words(metrics) == (
+        f"{words} (After the last epoch the test accuracy is 84.85%.)"
+    )
     assert networks.tested_words({"epochs": 30, "judged_epoch": 30}) == ""
 
 

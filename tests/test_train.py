@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -145,6 +146,7 @@ def test_beside_the_judged_epoch_s_test_accuracy_stands_the_last_epoch_s(tmp_pat
     assert judged < 7
     assert run.metrics["test_accuracy"] == pytest.approx(watched[judged])
     assert run.metrics["last_epoch_test_accuracy"] == pytest.approx(watched[7])
+    assert re.search(rf"after the last epoch +{watched[7]:.2%} test accuracy", summary.table(run))
 
 
 TINY = """

@@ -181,10 +181,14 @@ def tested_words(metrics: Mapping[str, object]) -> str:
     judged = metrics.get("judged_epoch", metrics["epochs"])
     if judged == metrics["epochs"]:
         return ""
-    return (
+    words = (
         f"The weights tested are those of epoch {judged}, where the validation loss was lowest; "
         "later epochs do not count."
     )
+    last = metrics.get("last_epoch_test_accuracy")
+    if last is None:
+        return words
+    return f"{words} (After the last epoch the test accuracy is {percent(last, 2)}.)"
 
 
 def _printed(subject: Subject) -> tuple[str, Mapping[str, Sequence[float]]]:
