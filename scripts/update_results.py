@@ -16,7 +16,7 @@ import pandas as pd
 
 from chollet_cnn import claims, files, printed, recorded, runs, style
 from chollet_cnn.analysis import seeds
-from chollet_cnn.analysis.learning_curves import plot_learning_curve
+from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_tested_epoch
 from chollet_cnn.errors import UserError, run_door
 
 ROOT = Path(__file__).parents[1]
@@ -137,6 +137,16 @@ def draw_optimizers() -> None:
         figure.savefig(RESULTS / "figures" / "optimizers.png", dpi=160)
 
 
+def draw_tested_epoch() -> None:
+    """Draw a run whose validation loss is lowest long before its accuracy is highest."""
+    name, rows = "cats-vs-dogs-second-edition-augmented", on_tensorflow_and_cpu()
+    own = rows[rows["recipe"] == name].sort_values("seed")
+    if len(own):
+        history = _curve(name, own["seed"].iloc[0])
+        figure = plot_tested_epoch(history, int(own["judged_epoch"].iloc[0]))
+        figure.savefig(RESULTS / "figures" / "tested-epoch.png", dpi=160)
+
+
 def _curve(recipe: str, seed: int) -> pd.DataFrame:
     row = {"recipe": recipe, "seed": seed, "backend": "tensorflow", "device": "cpu"}
     return pd.read_csv(RESULTS / "histories" / recorded.history_name(row))
@@ -150,6 +160,7 @@ def main(argv: list[str] | None = None) -> int:
     draw_figure()
     draw_seeds()
     draw_optimizers()
+    draw_tested_epoch()
     return 0
 
 

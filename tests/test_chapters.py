@@ -256,6 +256,7 @@ def test_one_seed_is_not_taken_for_an_answer():
 def recorded(folder, accuracies, **other):
     row = {"recipe": "mnist-first-edition", "backend": "tensorflow", "device": "cpu"}
     row |= {"data": "MNIST", "data_note": None, "val_accuracy": None, "best_epoch": None}
+    row |= {"last_epoch_test_accuracy": None}
     rows = [
         row | other | {"seed": seed, "test_accuracy": accuracy}
         for seed, accuracy in enumerate(accuracies)
@@ -351,6 +352,27 @@ def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are
     assert (found["gradient"], found["then"], found["now"]) == ("0.0001", "1.00", "0.30")
     html = page.render_chapter(chapter)
     assert "0.0001 / √(0.0000001 + 0.0001²)" in html
+
+
+def test_a_tested_epoch_before_the_last_is_shown_with_what_it_costs(tmp_path):
+    recipe = "cats-vs-dogs-second-edition-augmented"
+    kind = {"data": "pets", "val_accuracy": 0.83, "best_epoch": 2, "epochs": 3, "judged_epoch": 2}
+    (tmp_path / "histories").mkdir()
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "loss": [0.7, 0.5, 0.3], "accuracy": [0.6, 0.8, 0.9],
+         "val_loss": [0.7, 0.4, 0.5], "val_accuracy": [0.6, 0.8, 0.85]}
+    )  # fmt: skip
+    history.to_csv(tmp_path / "histories" / f"{recipe}-seed-0-tensorflow-cpu.csv", index=False)
+    last = {"last_epoch_test_accuracy": 0.8485}
+    chapter = recorded(tmp_path, [0.8135], recipe=recipe, **kind, **last)
+    html = page.render_chapter(chapter)
+    # -ln 0.9 = 0.105 and -ln 0.1 = 2.303; -ln 0.999 = 0.001 and -ln 0.001 = 6.908.
+    assert "(8 · 0.105 + 2 · 2.303) / 10" in html
+    assert "(9 · 0.001 + 1 · 6.908) / 10" in html
+    assert [sums["loss"] for sums in chapter.content["tested"]["sums"]] == ["0.545", "0.692"]
+    assert "epoch 2 of 3" in html
+    assert "81.35%" in html
+    assert "84.85%" in html
 
 
 def test_without_recorded_runs_the_chapter_says_so(tmp_path):

@@ -4,7 +4,11 @@ import pandas as pd
 import pytest
 
 from chollet_cnn.analysis import learning_curves
-from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_learning_curves
+from chollet_cnn.analysis.learning_curves import (
+    plot_learning_curve,
+    plot_learning_curves,
+    plot_tested_epoch,
+)
 
 HISTORY = pd.DataFrame(
     {
@@ -113,6 +117,22 @@ def test_accuracy_and_loss_stand_side_by_side():
     assert [axes.get_ylabel() for axes in figure.axes] == ["accuracy", "loss"]
     assert [len(axes.lines) for axes in figure.axes] == [3, 2]  # the book's level is an accuracy
     assert figure.get_suptitle() == "both"
+
+
+def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_and_told():
+    calm = plot_tested_epoch(HISTORY, 2)
+    above, below = calm.axes
+    assert (above.get_ylabel(), below.get_ylabel()) == ("loss", "accuracy")
+    (dashed,) = (line for line in below.lines if line.get_linestyle() == "--")
+    assert list(dashed.get_xdata()) == [2, 2]
+    (words,) = calm.texts
+    assert words.get_text() == "dashed: epoch 2, whose weights are tested"
+    long = pd.concat([HISTORY] * 4, ignore_index=True)
+    long["epoch"] = range(1, len(long) + 1)
+    long.loc[5, "val_loss"] = 7.5
+    wild = plot_tested_epoch(long, 2)
+    assert wild.texts[0].get_text().endswith("single losses reach 7.5, beyond the edge")
+    assert wild.axes[0].get_ylim()[1] < 7.5
 
 
 def test_labels_that_would_touch_move_apart_and_the_others_stay():

@@ -135,6 +135,31 @@ def plot_learning_curves(
     return figure
 
 
+def plot_tested_epoch(history: pd.DataFrame, tested: int) -> Figure:
+    """Draw one run's loss above its accuracy, and in the latter the epoch whose weights are tested.
+
+    Single epochs with a far higher loss than the others are cut off, and a line says so: what
+    matters lies among the low ones.
+
+    Args:
+        history: the run's history.
+        tested: the epoch, counted from 1.
+    """
+    figure = style.new_figure(7, 5.4)
+    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
+    above, below = figure.subplots(2, 1)
+    plot_learning_curve(history, "loss", axes=above)
+    plot_learning_curve(history, "accuracy", axes=below)
+    below.axvline(tested, color=style.POINTED_AT, linewidth=1.2, linestyle="--")
+    words = f"dashed: epoch {tested}, whose weights are tested"
+    highest, edge = history["val_loss"].max(), 1.5 * history["val_loss"].quantile(0.9)
+    if highest > edge:
+        above.set_ylim(top=edge)
+        words += f"; single losses reach {highest:.3g}, beyond the edge"
+    figure.text(0.01, 0.012, words, fontsize=LABEL - 0.5, color=style.GREY, va="bottom")
+    return figure
+
+
 def _listed(history: Histories) -> list[pd.DataFrame]:
     return list(history) if isinstance(history, Sequence) else [history]
 

@@ -9,13 +9,17 @@ from pathlib import Path
 import pandas as pd
 
 from chollet_cnn import claims, printed, quantities, recipes, recorded, spread
-from chollet_cnn.analysis import seeds
+from chollet_cnn.analysis import learning_curves, seeds
 from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
 CURVE = "mnist-first-edition"
 """The recipe whose printed learning curve ours lie on."""
 OPTIMIZERS = "cats-vs-dogs-first-edition", "rmsprop-2017"
 """The recipe whose printed curve is that of another optimizer, and which."""
+CHOSEN = "cats-vs-dogs-second-edition-augmented"
+"""The recipe whose lowest validation loss comes long before its highest accuracy."""
+ANSWERS = ((8, 2, 0.9), (9, 1, 0.999))
+"""Ten answers made up, right and wrong ones and how sure each is: first some, then surer ones."""
 SMALL = 1e-4
 """A gradient small enough for today's RMSprop to move its weight less far than the book's did."""
 LIES = {
@@ -67,6 +71,7 @@ def _compared(records: recorded.Records) -> dict[str, object]:
         "fewest": spread.FEWEST_TO_MEET,
         "curve": _curve(curves),
         "optimizers": _optimizers(curves, _of_kind(records.variant_curves, *kind)),
+        "tested": _tested(rows, curves),
         "by_luck": _by_luck(whole),
         "causes": [causes_words(key[0], found) for key, found in _causes(records, rows)],
         "notes": sorted(set(rows["data_note"].dropna())),
@@ -140,6 +145,45 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
         # A gradient that stays as it is has a mean square of its own square.
         "then": f"{SMALL / (math.sqrt(SMALL**2) + 1e-7):.2f}",
         "now": f"{SMALL / math.sqrt(SMALL**2 + 1e-7):.2f}",
+    }
+
+
+def _tested(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, object] | None:
+    """Show a run whose validation loss turns before its accuracy does, where one is recorded."""
+    own = rows[(rows["recipe"] == CHOSEN) & rows["last_epoch_test_accuracy"].notna()]
+    if own.empty or not (curves["recipe"] == CHOSEN).any():
+        return None
+    run = own.sort_values("seed").iloc[0]
+    history = curves[(curves["recipe"] == CHOSEN) & (curves["seed"] == run["seed"])]
+    title = f"{recipes.get(CHOSEN).title}, seed {run['seed']}"
+    return {
+        "picture": Picture(
+            "the-epoch-that-is-tested",
+            learning_curves.plot_tested_epoch(history, int(run["judged_epoch"])),
+            history,
+            f"Accuracy and loss of {title} by epoch: the validation loss is lowest after epoch "
+            f"{run['judged_epoch']} of {run['epochs']}, the validation accuracy highest after "
+            f"epoch {learning_curves.best_epoch(history, 'val_accuracy')['epoch']:.0f}.",
+            f"{title}: where the loss is lowest the accuracy is not yet highest.",
+        ),
+        "sums": [_loss_of(*answers) for answers in ANSWERS],
+        "epoch": run["judged_epoch"],
+        "epochs": run["epochs"],
+        "accuracy": percent(run["test_accuracy"], 2),
+        "last": percent(run["last_epoch_test_accuracy"], 2),
+    }
+
+
+def _loss_of(right: int, wrong: int, sure: float) -> dict[str, str]:
+    """Work out the cross-entropy of answers that are all equally sure, of two classes."""
+    of_right, of_wrong = -math.log(sure), -math.log(1 - sure)
+    count = right + wrong
+    return {
+        "right": f"{right}",
+        "wrong": f"{wrong}",
+        "sure": f"{100 * sure:g}%",
+        "sum": f"({right} · {of_right:.3f} + {wrong} · {of_wrong:.3f}) / {count}",
+        "loss": f"{(right * of_right + wrong * of_wrong) / count:.3f}",
     }
 
 
