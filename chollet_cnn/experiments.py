@@ -32,7 +32,6 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
         "its 95% interval",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|--:|"]
-    sums = []
     for (name, backend, device), causes in spread.by_cause(rows, variants).items():
         title = recipes.get(name).title
         for cause, runs in causes.items():
@@ -42,15 +41,7 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
                 f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
                 f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | {width} |"
             )
-        if any(runs.n < 2 for runs in causes.values()):
-            continue
-        sd = {cause: 100 * runs.sd for cause, runs in causes.items()}
-        sums.append(
-            f"{title}: were the two causes apart from each other, their squares would add up, to "
-            f"{math.hypot(sd['order'], sd['weights']):.3f} points; both together give "
-            f"{sd['everything']:.3f}."
-        )
-    return "\n".join([*lines, "", *sums]).strip() if len(lines) > 2 else "No such run yet."
+    return "\n".join(lines) if len(lines) > 2 else "No such run yet."
 
 
 def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
@@ -73,12 +64,8 @@ def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
                 f"| {title} | {bits} | {of.n} | {of.mean:.2%} | {sd} | "
                 f"{of.min:.2%} to {of.max:.2%} |"
             )
-        if min(len(whole), len(half)) > 1:
-            low, high = spread.difference(half["test_accuracy"], whole["test_accuracy"])
-            words.append(
-                f"{title}: the mean of 16 bits minus that of 32 is {100 * low:+.2f} to "
-                f"{100 * high:+.2f} points, 95 times in 100."
-            )
+        if spread.paired(half, whole).n > 1:
+            words.append(f"{title}: 16 bits minus 32 bits is {_paired(half, whole)}.")
     return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
 
 
@@ -91,8 +78,7 @@ def optimizers(records: Records) -> str:
     """Say what it does to move the weights as the Keras of the book's time did."""
     heads = ["recipe", "optimizer", "seeds", *(QUANTITIES[name] for name in OF_WHOLE_RUNS)]
     heads += [f"training loss after epoch {epoch}" for epoch in SHOWN_EPOCHS]
-    lines = [f"| {' | '.join(heads)} |", "|---|---|" + "--:|" * (len(heads) - 2)]
-    words = []
+    lines, words = [], []
     kind, order = ["recipe", "backend", "device"], list(recipes.RECIPES)
     old = records.variants[records.variants["variant"].isin(OLD_OPTIMIZERS)]
     for (*key, variant), then in sorted(
@@ -103,27 +89,52 @@ def optimizers(records: Records) -> str:
         curves = spread.alike(records.curves, kind, key)
         old_curves = spread.alike(records.variant_curves, [*kind, "variant"], [*key, variant])
         book = printed.CURVES.get(key[0])
+        rows = [("rmsprop", len(now), _of_runs(now, curves))]
+        rows.append((variant, len(then), _of_runs(then, old_curves)))
         if book:
-            lines.append(_line(title, "the book's output", 1, _of_the_book(book)))
-        lines.append(_line(title, "rmsprop", len(now), _of_runs(now, curves)))
-        lines.append(_line(title, variant, len(then), _of_runs(then, old_curves)))
-        if min(len(now), len(then)) >= spread.FEWEST_TO_MISS:
-            low, high = spread.difference(then["test_accuracy"], now["test_accuracy"])
-            words.append(
-                f"- {title}: {variant} minus rmsprop is {100 * low:+.2f} to {100 * high:+.2f} "
-                "points of test accuracy, 95 times in 100."
-            )
+            rows.insert(0, ("the book's output", 1, _of_the_book(book)))
+        for optimizer, seeds, cells in rows:
+            lines.append(dict(zip(heads, [title, optimizer, str(seeds), *cells], strict=True)))
+        if spread.paired(then, now).n >= spread.FEWEST_TO_MISS:
+            words.append(f"- {title}: {variant} minus rmsprop is {_paired(then, now)}.")
             if book:
                 words[-1] += (
-                    f" Of the {sum(map(len, book.values()))} figures that the book prints by epoch "
-                    f"{_missed(book, curves)} lie outside what one run gives with rmsprop, "
-                    f"{_missed(book, old_curves)} with {variant}."
+                    f" Averaged over its {len(book['loss'])} epochs the book's training loss is "
+                    f"{sum(book['loss']) / len(book['loss']):.4f}; one more run is expected from "
+                    f"{_mean_loss(curves)} with rmsprop, from {_mean_loss(old_curves)} with "
+                    f"{variant}."
                 )
-    return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
+    return "\n".join([*_table(lines), "", *words]).strip() if lines else "No such run yet."
 
 
-def _line(title: str, optimizer: str, seeds: int, cells: list[str]) -> str:
-    return f"| {' | '.join([title, optimizer, str(seeds), *cells])} |"
+def _paired(some: pd.DataFrame, others: pd.DataFrame) -> str:
+    """Say how far the test accuracy of runs lies from that of those with the same seeds."""
+    moved = spread.paired(some, others)
+    mean, low, high = (100 * share for share in (moved.mean, moved.mean_low, moved.mean_high))
+    return (
+        f"{mean:+z.2f} points of test accuracy on average of {moved.n} seeds (seed by seed; 95%: "
+        f"{low:+z.2f} to {high:+z.2f})"
+    )
+
+
+def _mean_loss(curves: pd.DataFrame) -> str:
+    """Say where the training loss of one more run is expected, averaged over its epochs.
+
+    One number a run: the epochs of a curve hang together and are not so many tests.
+    """
+    runs = spread.of(curves.groupby("seed")["loss"].mean())
+    return f"{runs.run_low:.4f} to {runs.run_high:.4f}"
+
+
+def _table(lines: list[dict[str, str]]) -> list[str]:
+    """Return a Markdown table of what the lines have by column, without columns that are empty."""
+    heads = [head for head in lines[0] if any(line[head] for line in lines)]
+    rule = ["---", "---", *["--:"] * (len(heads) - 2)]
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'|'.join(rule)}|",
+        *(f"| {' | '.join(line[head] for head in heads)} |" for line in lines),
+    ]
 
 
 def _of_runs(runs: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
@@ -143,18 +154,6 @@ def _of_the_book(curve: Mapping[str, Sequence[float]]) -> list[str]:
         last = shown("val_accuracy")(curve["val_accuracy"][-1])
         cells = ["", last, str(printed.best_epoch(curve))]
     return cells + [shown("loss")(losses.get(epoch)) for epoch in SHOWN_EPOCHS]
-
-
-def _missed(curve: Mapping[str, Sequence[float]], ours: pd.DataFrame) -> int:
-    """Count the figures of a printed curve that lie where no run of ours is expected."""
-    by_epoch = dict(list(ours.groupby("epoch")))
-    verdicts = [
-        spread.verdict(value, 0.00005, spread.of(by_epoch[epoch][quantity]))
-        for quantity, values in curve.items()
-        for epoch, value in enumerate(values, 1)
-        if epoch in by_epoch
-    ]
-    return sum(verdict in (spread.ABOVE, spread.BELOW) for verdict in verdicts)
 
 
 def cut_short(name: str = "cats-vs-dogs-first-edition-augmented") -> str:
@@ -220,12 +219,13 @@ def copies(pairs: pd.DataFrame) -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for quantity in ("val_accuracy", "test_accuracy"):
-        by_seed = pairs.pivot_table(index="seed", columns="pictures", values=quantity)
-        moved = spread.of(100 * (by_seed["copies"] - by_seed["originals"]))
+        by_kind = dict(list(pairs.assign(**{quantity: 100 * pairs[quantity]}).groupby("pictures")))
+        moved = spread.paired(by_kind["copies"], by_kind["originals"], quantity)
+        of = {kind: runs[quantity].mean() for kind, runs in by_kind.items()}
         sure = f"{moved.mean_low:+.2f} to {moved.mean_high:+.2f}" if moved.n > 1 else ""
         lines.append(
-            f"| {QUANTITIES[quantity]} | {moved.n} | {by_seed['originals'].mean():.2%} | "
-            f"{by_seed['copies'].mean():.2%} | {moved.mean:+.2f} points ({moved.min:+.2f} to "
+            f"| {QUANTITIES[quantity]} | {moved.n} | {of['originals']:.2f}% | "
+            f"{of['copies']:.2f}% | {moved.mean:+.2f} points ({moved.min:+.2f} to "
             f"{moved.max:+.2f}) | {sure} |"
         )
     return "\n".join(lines)

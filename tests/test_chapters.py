@@ -278,10 +278,14 @@ def test_the_table_says_where_each_figure_of_the_book_lies(tmp_path):
     chapter = recorded(tmp_path, [0.9902, 0.9915, 0.9921, 0.9913, 0.9904])
     printed, text = chapter.content["rows"]
     assert printed == ("MNIST, first edition, printed", "99.13%", "99.11%", "5", "within")
-    assert text == ("MNIST, first edition", "99.3%", "99.11%", "5", "within")
-    luck = chapter.content["by_luck"]
+    assert text == ("MNIST, first edition, a slip", "99.3%", "99.11%", "5", "within")
+    (luck,) = chapter.content["by_luck"]["lines"]
     # The error 0.0089 over twice 10,000 pictures.
     assert (luck["sum"], luck["result"]) == ("√((1 − 0.9911) / (2 · 10,000))", "0.07")
+    assert chapter.content["by_luck"]["further"] == ""
+    far = recorded(tmp_path, [0.98, 0.99, 0.97, 0.98, 0.99])
+    assert far.content["by_luck"]["further"] == "MNIST, first edition"
+    assert "some of them are truly better" in page.render_chapter(far)
     assert chapter.content["causes"] == []
     assert chapter.content["curve"] is None
 
@@ -292,7 +296,7 @@ def test_the_epoch_of_the_lowest_loss_is_no_percentage(tmp_path):
     accuracy, epoch, printed = chapter.content["rows"]
     title = "Cats vs dogs, first edition"
     assert accuracy == (f"{title}, validation", "71%", "70.61%", "1", "too few runs")
-    assert epoch == (f"{title}, best epoch", "5", "15", "1", "too few runs")
+    assert epoch == (f"{title}, best epoch, a slip", "5", "15", "1", "too few runs")
     assert printed == (f"{title}, printed best epoch", "10", "15", "1", "too few runs")
     assert chapter.content["by_luck"] is None
 

@@ -64,7 +64,7 @@ def _compared(records: recorded.Records) -> dict[str, object]:
             runs,
             "A line for each recipe with the recorded runs as dots and the book's figure as a "
             "stroke: " + "; ".join(map(_spoken, whole.to_dict("records"))) + ".",
-            "How far a dot lies from its stroke is what there is to explain.",
+            "What needs explaining is a stroke that lies outside the cloud of its dots.",
         ),
         "seeds": seeds_words(runs.groupby("title", sort=False)["seed"].nunique().to_dict()),
         "rows": [_line(claim) for claim in whole.to_dict("records")],
@@ -74,7 +74,9 @@ def _compared(records: recorded.Records) -> dict[str, object]:
         "tested": _tested(rows, curves),
         "by_luck": _by_luck(whole),
         "causes": [causes_words(key[0], found) for key, found in _causes(records, rows)],
-        "notes": sorted(set(rows["data_note"].dropna())),
+        "copies": bool(
+            rows["data_note"].astype(str).str.startswith("source pictures are all").any()
+        ),
         "call": Call(
             "from chollet_cnn import claims, recorded\n\n"
             "records = recorded.read()   # the folder results of a checkout\n"
@@ -101,7 +103,8 @@ def _line(claim: dict[str, object]) -> tuple[str, ...]:
         what, printed = f"{printed} {what}".strip(), ""
     book = quantities.as_published(claim["quantity"], claim["published"], claim["step"])
     mean = f"{claim['mean']:.3g}" if "epoch" in what else percent(claim["mean"], 2)
-    title = ", ".join(filter(None, (claim["title"], what, printed)))
+    slip = "a slip" if claim["slip"] else ""
+    title = ", ".join(filter(None, (claim["title"], what, printed, slip)))
     return title, book, mean, str(claim["n"]), LIES[claim["verdict"]]
 
 
@@ -187,19 +190,25 @@ def _loss_of(right: int, wrong: int, sure: float) -> dict[str, str]:
     }
 
 
-def _by_luck(whole: pd.DataFrame) -> dict[str, str] | None:
-    """Work out for the first figure how far runs lie apart by the size of the test set alone."""
-    several = whole[(whole["n"] > 1) & whole["test_set_sd"].notna()]
-    if several.empty:
+def _by_luck(whole: pd.DataFrame) -> dict[str, object] | None:
+    """Work out how far runs lie apart by the size of the test set alone, and whether they do."""
+    several = whole[(whole["n"] >= spread.FEWEST_TO_MEET) & whole["test_set_sd"].notna()]
+    several = several.drop_duplicates(["recipe", "quantity"]).to_dict("records")
+    if not several:
         return None
-    claim = several.iloc[0]
-    pictures = claims.pictures(claim["recipe"], claim["quantity"])
+    further = [claim["title"] for claim in several if claim["sd_low"] > claim["test_set_sd"]]
     return {
-        "sum": f"√((1 − {claim['mean']:.4f}) / (2 · {pictures:,}))",
-        "result": f"{100 * claim['test_set_sd']:.2f}",
-        "title": claim["title"],
-        "measured": f"{100 * claim['sd']:.2f}",
-        "n": str(claim["n"]),
+        "lines": [
+            {
+                "sum": f"√((1 − {claim['mean']:.4f}) / (2 · "
+                f"{claims.pictures(claim['recipe'], claim['quantity']):,}))",
+                "result": f"{100 * claim['test_set_sd']:.2f}",
+                "measured": f"points; the {claim['n']} runs of {claim['title']} have "
+                f"{100 * claim['sd']:.2f}",
+            }
+            for claim in several
+        ],
+        "further": "; ".join(further),
     }
 
 
