@@ -83,9 +83,9 @@ def measured(records: Records) -> str:
     """Say which runs there are, on which machines, and what the pictures were."""
     rows = records.runs
     lines = [
-        f"{len(rows)} finished runs of the book's recipes are recorded, and beside them "
+        f"{len(rows)} finished run{'s' * (len(rows) != 1)} of unchanged recipes, besides "
         f"{len(records.variants)} with one thing changed and {len(records.copies)} for the "
-        "question of the copies. Of the recipes:",
+        "question of the copies. Of the unchanged recipes:",
         "",
     ]
     order = {name: place for place, name in enumerate(recipes.RECIPES)}
@@ -107,39 +107,48 @@ def measured(records: Records) -> str:
     return "\n".join(lines)
 
 
-WORTH_KNOWING = {
-    "mnist-first-edition": "any run may give it; the 99.3% of the text is a slip",
-    "mnist-second-edition": "any run may give it",
-    "cats-vs-dogs-first-edition": "a run ends anywhere on a plateau that all of them reach, "
-    "[more slowly today](#the-optimizer-has-changed-measured) than in the book",
-    "cats-vs-dogs-first-edition-augmented": "[Keras 3 stops early](#a-hundred-steps-that-end-early)"
-    " in each epoch, unless one takes care",
-    "cats-vs-dogs-second-edition": "nothing that we know of stands in the way",
-    "cats-vs-dogs-second-edition-augmented": "[which epoch's weights are tested]"
-    "(#the-epoch-that-is-tested-measured) is chance, and matters",
+_OPTIMIZER = "[The optimizer has changed](#the-optimizer-has-changed-measured)"
+_STEPS = "[A hundred steps that end early](#a-hundred-steps-that-end-early)"
+_EPOCH = "[The epoch that is tested](#the-epoch-that-is-tested-measured)"
+SEE = {
+    "cats-vs-dogs-first-edition": _OPTIMIZER,
+    "cats-vs-dogs-first-edition-augmented": _STEPS,
+    "cats-vs-dogs-second-edition": _OPTIMIZER,
+    "cats-vs-dogs-second-edition-augmented": _EPOCH,
 }
+"""Which part of ``results/README.md`` a reader of a recipe's figure should know."""
 
 
 def in_short(compared: pd.DataFrame) -> str:
     """Return a line for each accuracy of the book: what came out here, and what to know of it."""
-    lines = ["| recipe | the book | here | runs | the book's figure lies | worth knowing |",
-             "|---|--:|--:|--:|---|---|"]  # fmt: skip
+    lines = [
+        "| recipe | the book | here | runs | the book's figure lies | see |",
+        "|---|--:|--:|--:|---|---|",
+    ]
     accuracies = compared[compared["quantity"].str.contains("accuracy") & ~compared["slip"]]
     for claim in accuracies.to_dict("records"):
-        show, cells = shown(claim["quantity"]), _cells(claim)
+        cells = _cells(claim)
         width = f" ({cells['range']})" if cells["range"] else ""
         split = " (validation)" if claim["quantity"] == "val_accuracy" else ""
         line = (
-            claim["title"], _book(claim) + split, show(claim["mean"]) + width, str(claim["n"]),
-            claim["verdict"], WORTH_KNOWING[claim["recipe"]],
+            claim["title"] + _kind(claim, compared), _book(claim) + split, cells["mean"] + width,
+            cells["n"], claim["verdict"], SEE.get(claim["recipe"], ""),
         )  # fmt: skip
         lines.append(f"| {' | '.join(line)} |")
     return "\n".join(lines)
 
 
-def answer(compared: pd.DataFrame) -> str:
-    """Say which figures came back, which did not, and of which it cannot be said yet."""
+def _kind(claim: dict[str, object], compared: pd.DataFrame) -> str:
+    """Name the backend and device of a claim's runs where there are runs of several kinds."""
     several = len(compared.loc[compared["n"] > 0, ["backend", "device"]].drop_duplicates()) > 1
+    return f" ({claim['backend']}, {claim['device']})" if several and claim["n"] else ""
+
+
+def answer(compared: pd.DataFrame) -> str:
+    """Say which figures came back, which did not, and of which it cannot be said yet.
+
+    Slips of the text stand apart: whether one comes back says nothing of the book's networks.
+    """
     groups = {
         head: compared[compared["verdict"].isin(verdicts) & ~compared["slip"]]
         for head, verdicts in GROUPS.items()
@@ -148,25 +157,25 @@ def answer(compared: pd.DataFrame) -> str:
     lines = []
     for head, found in groups.items():
         lines += [f"**{head}: {len(found) or 'none'}.**", ""]
-        lines += [f"- {sentence(claim, several)}" for claim in found.to_dict("records")]
+        lines += [
+            f"- {sentence(claim, _kind(claim, compared))}" for claim in found.to_dict("records")
+        ]
         lines += [""] if len(found) else []
     return "\n".join(lines).rstrip()
 
 
 def luck(compared: pd.DataFrame) -> str:
-    """Say of which recipes the runs lie further apart than the size of the test set explains."""
-    enough = compared[(compared["n"] >= spread.FEWEST_TO_MEET) & compared["test_set_sd"].notna()]
+    """Say of which recipes the runs lie further apart than the number of pictures explains."""
     lines = []
-    for claim in enough.drop_duplicates(["recipe", "quantity", "backend"]).to_dict("records"):
+    enough = compared[compared["further_apart"].notna() & ~compared["slip"]]
+    for claim in enough.to_dict("records"):
         low, high = 100 * claim["sd_low"], 100 * claim["sd_high"]
-        apart = (
-            "some runs are truly better than others" if claim["sd_low"] > claim["test_set_sd"]
-            else "none need be better than another"
-        )  # fmt: skip
+        some = "some runs are probably better than others"
         lines.append(
-            f"- {claim['title']}, {QUANTITIES[claim['quantity']]} ({claim['n']} runs): "
-            f"{100 * claim['sd']:.2f} points ({low:.2f} to {high:.2f} with 95% confidence), by the "
-            f"size of the test set {100 * claim['test_set_sd']:.2f}: {apart}."
+            f"- {claim['title']}{_kind(claim, compared)}, {QUANTITIES[claim['quantity']]} "
+            f"({claim['n']} runs): {100 * claim['sd']:.2f} points ({low:.2f} to {high:.2f} with "
+            f"95% confidence), by the number of pictures {100 * claim['test_set_sd']:.2f}: "
+            f"{some if claim['further_apart'] else 'none need be better than another'}."
         )
     return "\n".join(lines) or "Not enough runs yet."
 
@@ -178,8 +187,8 @@ def curve(compared: pd.DataFrame, curves: pd.DataFrame, every: int | None = None
         compared: what :func:`chollet_cnn.claims.compare` gives of figures of single epochs.
         curves: what :func:`chollet_cnn.recorded.read_curves` gives.
         every: show the first five epochs and those that this number divides; without it, it is
-            chosen so that six or so follow the first five. Curves that this shows whole are left
-            out where it is given.
+            chosen so that six or so follow the first five. With it, curves that are shown whole
+            without it are left out.
     """
     own = ["recipe", "backend", "device"]
     parts = []
@@ -187,7 +196,7 @@ def curve(compared: pd.DataFrame, curves: pd.DataFrame, every: int | None = None
     for name in recipes.RECIPES:
         for (_, backend, device), claims in there[there["recipe"] == name].groupby(own):
             ours = spread.alike(curves, own, (name, backend, device))
-            step = max(1, claims["epoch"].max() // 6)
+            step = next(step for step in (1, 5, 10, 20) if claims["epoch"].max() / step < 7)
             if every and step == 1:
                 continue
             parts += [
@@ -212,14 +221,18 @@ def curves_in_short(compared: pd.DataFrame) -> str:
 
 def verdicts(claims: pd.DataFrame) -> str:
     """Count how many figures of a printed curve lie where, in a sentence."""
+    counts = {verdict: int((claims["verdict"] == verdict).sum()) for verdict in spread.VERDICTS}
+    if counts[spread.TOO_FEW] == len(claims):
+        return f"For all {len(claims)} printed figures there are {spread.TOO_FEW}."
     found = [
         f"{count} {'lies' if count == 1 else 'lie'} {verdict}"
         if verdict != spread.TOO_FEW
         else f"for {count} there are {verdict}"
-        for verdict in spread.VERDICTS
-        if (count := int((claims["verdict"] == verdict).sum()))
+        for verdict, count in counts.items()
+        if count
     ]
-    return f"Of the {len(claims)} printed figures {', '.join(found)}."
+    listed = " and ".join(filter(None, (", ".join(found[:-1]), found[-1])))
+    return f"Of the {len(claims)} printed figures {listed}."
 
 
 def _curve_table(recipe: Recipe, claims: pd.DataFrame, ours: pd.DataFrame, every: int) -> list[str]:
@@ -248,12 +261,12 @@ def _curve_table(recipe: Recipe, claims: pd.DataFrame, ours: pd.DataFrame, every
     return lines
 
 
-def sentence(claim: dict[str, object], several: bool = False) -> str:
+def sentence(claim: dict[str, object], kind: str = "") -> str:
     """Say of one figure what the book gives and what the runs gave.
 
     Args:
         claim: a row of what :func:`chollet_cnn.claims.compare` gives.
-        several: whether there are runs of several kinds, so that this one's is to be named.
+        kind: the backend and device of its runs, in brackets, where there are runs of several.
     """
     show = shown(claim["quantity"])
     book = _book(claim)
@@ -262,7 +275,6 @@ def sentence(claim: dict[str, object], several: bool = False) -> str:
     n = claim["n"]
     if n == 0:
         return words + "no run yet."
-    kind = f" on {claim['backend']}, {claim['device']}," if several else ""
     if n == 1:
         return f"{words}the one run so far{kind} gave {show(claim['mean'])}."
     apart = _apart(claim)
@@ -277,7 +289,10 @@ def sentence(claim: dict[str, object], several: bool = False) -> str:
     half = claim["step"] / 2
     if not claim["mean_low"] - half <= claim["published"] <= claim["mean_high"] + half:
         low, high = show(claim["mean_low"]), show(claim["mean_high"])
-        words += f" It is probably not the average, which lies from {low} to {high} (95%)."
+        words += (
+            " The book's figure is probably not the average of all such runs, which lies from "
+            f"{low} to {high} (95%)."
+        )
     return words
 
 

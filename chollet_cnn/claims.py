@@ -207,7 +207,8 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
         deviation of endlessly many runs lies, 95 times in 100;
         ``difference``, the mean minus the published value; ``below``, the share of new runs
         expected below the published value; ``test_set_sd``, the standard deviation that the size of
-        the test set alone explains; and ``verdict``. Accuracies are shares, 0..1. A claim without a
+        the test set alone explains; ``further_apart``, whether runs surely lie further apart than
+        that, None with too few; and ``verdict``. Accuracies are shares, 0..1. A claim without a
         run has n = 0.
     """
     import pandas as pd
@@ -266,12 +267,15 @@ def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
         for end in ("mean_low", "mean_high", "run_low", "run_high"):
             expected[end] = min(max(expected[end], 1), last)
     sd_low, sd_high = spread.sd_interval(runs)
+    test_set_sd = spread.expected_sd(runs.mean, looked_at) if looked_at else None
+    enough = looked_at and runs.n >= spread.FEWEST_TO_MEET
     return expected | {
         "sd_low": sd_low,
         "sd_high": sd_high,
         "difference": runs.mean - claim.value,
         "below": spread.share_below(claim.value, runs),
-        "test_set_sd": spread.expected_sd(runs.mean, looked_at) if looked_at else None,
+        "test_set_sd": test_set_sd,
+        "further_apart": bool(sd_low > test_set_sd) if enough else None,
         "verdict": spread.verdict(claim.value, claim.step / 2, runs),
     }
 

@@ -1,7 +1,7 @@
 """What was tried to find out why a figure comes back or stays away, in words and tables.
 
-Each function takes what ``results/`` holds and returns the Markdown of one part of
-``results/README.md``.
+Each function returns the Markdown of one part of ``results/README.md``, most from what
+``results/`` holds.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def optimizers(records: Records) -> str:
             lines.append(dict(zip(heads, [title, optimizer, str(seeds), *cells], strict=True)))
         if spread.paired(then, now).n >= spread.FEWEST_TO_MISS:
             words.append(f"- {title}: {variant} minus rmsprop is {_paired(then, now)}.")
-            if book:
+            if book and min(map(_seeds, (curves, old_curves))) >= spread.FEWEST_TO_MISS:
                 words[-1] += (
                     f" Averaged over its {len(book['loss'])} epochs the book's training loss is "
                     f"{sum(book['loss']) / len(book['loss']):.4f}; one more run is expected from "
@@ -112,9 +112,13 @@ def _paired(some: pd.DataFrame, others: pd.DataFrame) -> str:
     moved = spread.paired(some, others)
     mean, low, high = (100 * share for share in (moved.mean, moved.mean_low, moved.mean_high))
     return (
-        f"{mean:+z.2f} points of test accuracy on average of {moved.n} seeds (seed by seed; 95%: "
+        f"{mean:+z.2f} points of test accuracy on average over {moved.n} seeds (seed by seed; 95%: "
         f"{low:+z.2f} to {high:+z.2f})"
     )
+
+
+def _seeds(curves: pd.DataFrame) -> int:
+    return curves["seed"].nunique() if len(curves) else 0
 
 
 def _mean_loss(curves: pd.DataFrame) -> str:
@@ -156,18 +160,18 @@ def _of_the_book(curve: Mapping[str, Sequence[float]]) -> list[str]:
     return cells + [shown("loss")(losses.get(epoch)) for epoch in SHOWN_EPOCHS]
 
 
-def cut_short(name: str = "cats-vs-dogs-first-edition-augmented") -> str:
-    """Say how far training comes where an epoch ends with the pictures and not with its steps."""
-    recipe, validation = recipes.get(name), printed.CURVES[name]["val_accuracy"]
+def cut_short() -> str:
+    """Say how many of the book's steps are left when an epoch ends with its pictures."""
+    recipe = recipes.get("cats-vs-dogs-first-edition-augmented")
+    validation = printed.CURVES[recipe.name]["val_accuracy"]
     first, last = recipe.data_options["splits"]["train"]
-    looked_at = math.ceil(2 * (last - first) / recipe.batch_size)
-    asked = recipe.steps_per_epoch * recipe.epochs
-    steps = looked_at * recipe.epochs
+    left = math.ceil(2 * (last - first) / recipe.batch_size)
+    asked, steps = recipe.steps_per_epoch * recipe.epochs, left * recipe.epochs
     there = round(steps / recipe.steps_per_epoch)
     around = validation[there - 5 : there + 4]
     return (
-        f"Of {recipe.steps_per_epoch} steps an epoch {looked_at} are left, in {recipe.epochs} "
-        f"epochs {steps:,} of {asked:,}. The book's run had made as many after epoch {there}: its "
+        f"Of {recipe.steps_per_epoch} steps an epoch {left} are left, in {recipe.epochs} epochs "
+        f"{steps:,} of {asked:,}. The book's run had made as many after epoch {there}: its "
         f"validation accuracy is {sum(around) / len(around):.2%} on average over the nine epochs "
         f"around it, and {sum(validation[-20:]) / 20:.2%} over the last twenty."
     )
@@ -194,14 +198,17 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             seeds = "one run" if moved.n == 1 else f"{moved.n} seeds"
             width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
             late = spread.alike(curves, kind, key)
-            late = late.loc[late["epoch"] > recipe.epochs - LATE, "val_accuracy"].mean()
-            lines.append(
+            late = late[late["seed"].isin(runs["seed"]) & (late["epoch"] > recipe.epochs - LATE)]
+            words = (
                 f"- {recipe.title} ({seeds}, {key[1]}, {key[2]}): {moved.mean:+.2f} points{width}, "
                 f"{runs['test_accuracy'].mean():.2%} where the last epoch has "
                 f"{runs['last_epoch_test_accuracy'].mean():.2%}. {_epochs(runs['judged_epoch'])} "
                 f"of {recipe.epochs} had the lowest validation loss; validation accuracy was "
-                f"{runs['val_accuracy'].mean():.2%} there, {late:.2%} over the last {LATE} epochs."
+                f"{runs['val_accuracy'].mean():.2%} there"
             )
+            if len(late):
+                words += f", {late['val_accuracy'].mean():.2%} over the last {LATE} epochs"
+            lines.append(f"{words}.")
     return "\n".join(lines) or "No such run yet."
 
 

@@ -189,6 +189,28 @@ def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
     return pd.concat(curves[1:] or curves, ignore_index=True)
 
 
+def loss_turned_first(
+    rows: pd.DataFrame, curves: pd.DataFrame, recipe: str
+) -> tuple[pd.Series, pd.DataFrame] | None:
+    """Return a run that was tested early and became better, with its curve; None where none is.
+
+    It is the run with the lowest seed of those whose validation loss was lowest before their
+    validation accuracy was highest, and whose last weights did better on the test set.
+
+    Args:
+        rows: ``results/runs.csv``, runs of one backend and kind of device.
+        curves: what :func:`read_curves` gives of them.
+        recipe: which recipe's runs.
+    """
+    for _, run in rows[rows["recipe"] == recipe].sort_values("seed").iterrows():
+        own = curves[(curves["recipe"] == recipe) & (curves["seed"] == run["seed"])]
+        if own.empty or not run["last_epoch_test_accuracy"] > run["test_accuracy"]:
+            continue
+        if run["judged_epoch"] < own.loc[own["val_accuracy"].idxmax(), "epoch"]:
+            return run, own
+    return None
+
+
 def _read(path: Path, way_out: str) -> pd.DataFrame:
     """Read a table whose floats are to keep every bit, which not every pandas does by itself."""
     import pandas as pd

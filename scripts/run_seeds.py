@@ -56,6 +56,7 @@ def jobs_left(
     names: list[str],
     seeds: list[int],
     backend: str,
+    *,
     device: str | None = None,
     variant: str | None = None,
     results: Path | None = None,
@@ -127,7 +128,9 @@ def device_here() -> str:
     ask = "from chollet_cnn import devices as d; d.start_keras(); print(d.choose().kind)"
     # Asked in another process, since a backend that has looked for a GPU keeps its memory.
     told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
-    return "gpu" if "gpu" in told.stdout else "cpu"
+    if told.returncode:
+        raise UserError(f"Keras did not start: {told.stderr.strip().splitlines()[-1]}")
+    return told.stdout.split()[-1]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -153,7 +156,14 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     device = None if options.cluster else device_here()  # who knows what a cluster has
-    left = jobs_left(names, seeds, backend, device, options.variant, options.results)
+    left = jobs_left(
+        names,
+        seeds,
+        backend,
+        device=device,
+        variant=options.variant,
+        results=options.results,
+    )
     print(f"{len(left)} of {len(names) * len(seeds)} runs are still to be trained", flush=True)
     if not left:
         return 0
@@ -162,8 +172,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         out = f"{options.out}/{options.variant}" if options.variant else options.out
         # Two cores a run, or a GPU.
-        help_each = 1 if device == "gpu" else max(1, determinism.cores() // CORES_A_RUN)
-        finished = train_here(list(left), out, options.processes or help_each)
+        at_once = 1 if device == "gpu" else max(1, determinism.cores() // CORES_A_RUN)
+        finished = train_here(list(left), out, options.processes or at_once)
     began, seconds = time.perf_counter(), {}
     for number, (job, outcome) in enumerate(finished, 1):
         record(outcome, options.variant, options.results)

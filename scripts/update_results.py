@@ -139,11 +139,12 @@ def draw_optimizers() -> None:
 
 def draw_tested_epoch() -> None:
     """Draw a run whose validation loss is lowest long before its accuracy is highest."""
-    name, rows = "cats-vs-dogs-second-edition-augmented", on_tensorflow_and_cpu()
-    own = rows[rows["recipe"] == name].sort_values("seed")
-    if len(own):
-        history = _curve(name, own["seed"].iloc[0])
-        figure = plot_tested_epoch(history, int(own["judged_epoch"].iloc[0]))
+    rows = on_tensorflow_and_cpu()
+    curves = recorded.read_curves(rows, RESULTS)
+    found = recorded.loss_turned_first(rows, curves, "cats-vs-dogs-second-edition-augmented")
+    if found:
+        run, history = found
+        figure = plot_tested_epoch(history, int(run["judged_epoch"]))
         figure.savefig(RESULTS / "figures" / "tested-epoch.png", dpi=160)
 
 

@@ -132,7 +132,12 @@ def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_an
     long.loc[5, "val_loss"] = 7.5
     wild = plot_tested_epoch(long, 2)
     assert wild.texts[0].get_text().endswith("single losses reach 7.5, beyond the edge")
-    assert wild.axes[0].get_ylim()[1] < 7.5
+    low, high = wild.axes[0].get_ylim()
+    assert high < 7.5
+    assert 0 < min(HISTORY["loss"].min(), HISTORY["val_loss"].min()) - low < 0.1
+    ends = [text for text in wild.axes[0].texts if text.get_text().startswith(("train", "valid"))]
+    assert len(ends) == 2
+    assert all(low <= text.xy[1] <= high for text in ends)
 
 
 def test_labels_that_would_touch_move_apart_and_the_others_stay():

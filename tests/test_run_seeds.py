@@ -1,6 +1,7 @@
 """Seeds that are recorded are not trained again; the others are, here or on a cluster."""
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,10 +69,21 @@ def test_a_run_on_a_gpu_does_not_stand_for_one_on_the_cpu(run_seeds, results):
     record_of(
         results, "runs.csv", recipe=[A, A], seed=[0, 1], backend=["jax"] * 2, device=["cpu", "gpu"]
     )
-    assert run_seeds.jobs_left([A], [0, 1], "jax", "cpu") == [job(A, 1)]
-    assert run_seeds.jobs_left([A], [0, 1], "jax", "gpu") == [job(A, 0)]
+    assert run_seeds.jobs_left([A], [0, 1], "jax", device="cpu") == [job(A, 1)]
+    assert run_seeds.jobs_left([A], [0, 1], "jax", device="gpu") == [job(A, 0)]
     assert run_seeds.jobs_left([A], [0, 1], "jax") == []
-    assert run_seeds.device_here() in ("cpu", "gpu")
+
+
+def test_a_keras_that_does_not_start_is_no_cpu(run_seeds, monkeypatch):
+    def answering(returncode, stdout, stderr=""):
+        told = subprocess.CompletedProcess([], returncode, stdout, stderr)
+        monkeypatch.setattr(run_seeds.subprocess, "run", lambda *_, **__: told)
+        return run_seeds.device_here
+
+    assert answering(0, "some notice\ngpu\n")() == "gpu"
+    assert answering(0, "cpu\n")() == "cpu"
+    with pytest.raises(UserError, match="Keras did not start: no such backend"):
+        answering(1, "", "Traceback\nno such backend\n")()
 
 
 def test_with_weights_or_order_held_seed_0_is_the_run_that_is_there(run_seeds, results):

@@ -63,6 +63,7 @@ def plot_learning_curve(
     watched: str | None = "validation",
     others: Mapping[str, Histories] | None = None,
     book: Sequence[float] | float | None = None,
+    top: float | None = None,
     axes: Axes | None = None,
 ) -> Figure:
     """Draw one quantity over the epochs, while training and on the pictures watched beside it.
@@ -79,6 +80,7 @@ def plot_learning_curve(
         watched: what the ``val_`` columns were measured on; None leaves them out.
         others: runs made in another way, by the name of that way, to lay beside these.
         book: what the book gives: a value for each epoch, or one level.
+        top: where to cut the picture off, if single values lie far above the others.
         axes: where to draw; a new figure is made if it is left out.
 
     Returns:
@@ -112,6 +114,9 @@ def plot_learning_curve(
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.xaxis.get_major_locator().set_params(integer=True)
     style.plain_axes(axes)
+    if top is not None:
+        low = min(np.nanmin(line.get_ydata()) for line in axes.lines)
+        axes.set_ylim(low - 0.05 * (top - low), top)
     _label_ends(axes, ends, quantity)
     return axes.figure
 
@@ -148,13 +153,12 @@ def plot_tested_epoch(history: pd.DataFrame, tested: int) -> Figure:
     figure = style.new_figure(7, 5.4)
     figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
     above, below = figure.subplots(2, 1)
-    plot_learning_curve(history, "loss", axes=above)
+    highest, edge = history["val_loss"].max(), 1.5 * history["val_loss"].quantile(0.9)
+    plot_learning_curve(history, "loss", top=edge if highest > edge else None, axes=above)
     plot_learning_curve(history, "accuracy", axes=below)
     below.axvline(tested, color=style.POINTED_AT, linewidth=1.2, linestyle="--")
     words = f"dashed: epoch {tested}, whose weights are tested"
-    highest, edge = history["val_loss"].max(), 1.5 * history["val_loss"].quantile(0.9)
     if highest > edge:
-        above.set_ylim(top=edge)
         words += f"; single losses reach {highest:.3g}, beyond the edge"
     figure.text(0.01, 0.012, words, fontsize=LABEL - 0.5, color=style.GREY, va="bottom")
     return figure
@@ -180,7 +184,7 @@ def _draw_runs(
 
 
 def _dots(epochs: Sequence[int]) -> dict[str, object]:
-    """Return how epochs are marked on a curve: where they are many, not, and the line is thin."""
+    """Return the style of a curve: dots where epochs are few, a thin line where they are many."""
     return {"marker": "o", "markersize": 3.5} if len(epochs) <= DOTS else {"linewidth": 1}
 
 
@@ -211,7 +215,7 @@ def _label_ends(axes: Axes, ends: list[End], quantity: str) -> None:
     low, high = axes.get_ylim()
     inches = axes.get_position().height * axes.figure.get_figheight()
     line = (high - low) * 1.5 * LABEL / 72 / inches
-    places = apart([value if np.isfinite(value) else high for _, value, *_ in ends], line)
+    places = apart([np.clip(np.nan_to_num(v, nan=high), low, high) for _, v, *_ in ends], line)
     for (_, value, name, color), place in zip(ends, places, strict=True):
         axes.annotate(
             f"{name} {_written(value, quantity)}", (1, place), (4, 0),

@@ -192,7 +192,7 @@ def tested_words(metrics: Mapping[str, object]) -> str:
 
 
 def _printed(subject: Subject) -> tuple[str, Mapping[str, Sequence[float]]]:
-    """Return what the book prints of this recipe by epoch, and of which split: ``val_`` or none."""
+    """Return the prefix of the split that the book prints, ``val_`` or none, and its curve."""
     claim, recipe = subject.run.metrics["published"], subject.run.config["recipe"]
     curve = printed.CURVES.get(recipe, {}) if claim else {}
     return ("val_" if "val_loss" in curve else ""), curve
@@ -207,16 +207,15 @@ def dashed_words(subject: Subject) -> str:
 
 def _curves(subject: Subject, watched: str) -> Figure:
     """Draw accuracy above loss, with what the book gives of them."""
-    run, claim = subject.run, subject.run.metrics["published"]
+    run = subject.run
     split, curve = _printed(subject)
-    level = claim["value"] if claim and claim["quantity"] == "val_accuracy" else None
     figure = style.new_figure(grids.WIDTH, 6.6)
     above, below = figure.subplots(2, 1)
     learning_curves.plot_learning_curve(
         run.history,
         title="accuracy: the more, the better",
         watched=watched,
-        book=curve.get(f"{split}accuracy", level),
+        book=curve.get(f"{split}accuracy"),
         axes=above,
     )
     learning_curves.plot_learning_curve(

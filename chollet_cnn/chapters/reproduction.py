@@ -74,9 +74,7 @@ def _compared(records: recorded.Records) -> dict[str, object]:
         "tested": _tested(rows, curves),
         "by_luck": _by_luck(whole),
         "causes": [causes_words(key[0], found) for key, found in _causes(records, rows)],
-        "copies": bool(
-            rows["data_note"].astype(str).str.startswith("source pictures are all").any()
-        ),
+        "notes": sorted(set(rows["data_note"].dropna())),
         "call": Call(
             "from chollet_cnn import claims, recorded\n\n"
             "records = recorded.read()   # the folder results of a checkout\n"
@@ -153,11 +151,10 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
 
 def _tested(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, object] | None:
     """Show a run whose validation loss turns before its accuracy does, where one is recorded."""
-    own = rows[(rows["recipe"] == CHOSEN) & rows["last_epoch_test_accuracy"].notna()]
-    if own.empty or not (curves["recipe"] == CHOSEN).any():
+    found = recorded.loss_turned_first(rows, curves, CHOSEN)
+    if not found:
         return None
-    run = own.sort_values("seed").iloc[0]
-    history = curves[(curves["recipe"] == CHOSEN) & (curves["seed"] == run["seed"])]
+    run, history = found
     title = f"{recipes.get(CHOSEN).title}, seed {run['seed']}"
     return {
         "picture": Picture(
@@ -192,11 +189,10 @@ def _loss_of(right: int, wrong: int, sure: float) -> dict[str, str]:
 
 def _by_luck(whole: pd.DataFrame) -> dict[str, object] | None:
     """Work out how far runs lie apart by the size of the test set alone, and whether they do."""
-    several = whole[(whole["n"] >= spread.FEWEST_TO_MEET) & whole["test_set_sd"].notna()]
-    several = several.drop_duplicates(["recipe", "quantity"]).to_dict("records")
+    several = whole[whole["further_apart"].notna() & ~whole["slip"]].to_dict("records")
     if not several:
         return None
-    further = [claim["title"] for claim in several if claim["sd_low"] > claim["test_set_sd"]]
+    further = [claim["title"] for claim in several if claim["further_apart"]]
     return {
         "lines": [
             {
