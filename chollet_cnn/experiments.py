@@ -197,8 +197,9 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
             seeds = "one run" if moved.n == 1 else f"{moved.n} seeds"
             width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
-            late = spread.alike(curves, kind, key)
-            late = late[late["seed"].isin(runs["seed"]) & (late["epoch"] > recipe.epochs - LATE)]
+            ours = spread.alike(curves, kind, key)
+            ours = ours[ours["seed"].isin(runs["seed"])]
+            late = ours[ours["epoch"] > recipe.epochs - LATE]
             words = (
                 f"- {recipe.title} ({seeds}, {key[1]}, {key[2]}): {moved.mean:+.2f} points{width}, "
                 f"{runs['test_accuracy'].mean():.2%} where the last epoch has "
@@ -208,8 +209,24 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             )
             if len(late):
                 words += f", {late['val_accuracy'].mean():.2%} over the last {LATE} epochs"
-            lines.append(f"{words}.")
+            lines.append(f"{words}.{_closest_call(ours)}")
     return "\n".join(lines) or "No such run yet."
+
+
+def _closest_call(curves: pd.DataFrame) -> str:
+    """Tell of the run in which two epochs came closest to sharing the lowest validation loss."""
+    calls = []
+    for seed, curve in curves.groupby("seed"):
+        first, second = curve.nsmallest(2, "val_loss").to_dict("records")
+        calls.append((second["val_loss"] - first["val_loss"], seed, first, second))
+    if not calls:
+        return ""
+    _, seed, first, second = min(calls, key=lambda call: call[:2])
+    return (
+        f" The closest call: with seed {seed} epoch {first['epoch']:.0f} was kept for a loss of "
+        f"{first['val_loss']:.4f}, epoch {second['epoch']:.0f} had {second['val_loss']:.4f}; their "
+        f"validation accuracy is {first['val_accuracy']:.2%} and {second['val_accuracy']:.2%}."
+    )
 
 
 def copies(pairs: pd.DataFrame) -> str:

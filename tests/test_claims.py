@@ -496,6 +496,7 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
     last = runs_of("mnist-first-edition", [0.99], last_epoch_test_accuracy=0.99, judged_epoch=5)
     curves = pd.DataFrame(
         {"epoch": range(1, 31), "val_accuracy": [0.5] * 20 + [0.74, 0.76] * 5,
+         "val_loss": [0.9] * 7 + [0.6, 0.8, 0.8, 0.61] + [0.9] * 19,
          "recipe": "cats-vs-dogs-second-edition", "backend": "tensorflow", "device": "cpu",
          "seed": 1}
     )  # fmt: skip
@@ -503,7 +504,8 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
         "- Cats vs dogs, second edition (2 seeds, tensorflow, cpu): +0.50 points on average "
         "(-1.00 to +2.00), 71.00% where the last epoch has 70.50%. Epochs 8 to 11 of 30 had the "
         "lowest validation loss; validation accuracy was 68.00% there, 75.00% over the last 10 "
-        "epochs."
+        "epochs. The closest call: with seed 1 epoch 8 was kept for a loss of 0.6000, epoch 11 had "
+        "0.6100; their validation accuracy is 50.00% and 50.00%."
     )
     assert experiments.choice_of_epoch(last, curves) == "No such run yet."
 
