@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from chollet_cnn import files, printed, recipes, recorded
@@ -67,7 +68,7 @@ def _at_the_end(recipe: str, epochs: int) -> str:
     values = printed.CURVES[recipe]["val_accuracy"]
     return (
         f"after its last epoch the output says {values[-1]:.2%}, over the last {epochs} "
-        f"{sum(values[-epochs:]) / epochs:.2%} on average"
+        f"{fmean(values[-epochs:]):.2%} on average"
     )
 
 
@@ -207,9 +208,9 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
         deviation of endlessly many runs lies, 95 times in 100;
         ``difference``, the mean minus the published value; ``below``, the share of new runs
         expected below the published value; ``test_set_sd``, the standard deviation that the size of
-        the test set alone explains; ``further_apart``, whether runs surely lie further apart than
-        that, None with too few; and ``verdict``. Accuracies are shares, 0..1. A claim without a
-        run has n = 0.
+        the test set alone explains; ``further_apart``, whether runs lie further apart than that
+        with 95% confidence, None with too few; and ``verdict``. Accuracies are shares, 0..1. A
+        claim without a run has n = 0.
     """
     import pandas as pd
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from chollet_cnn import printed, recipes, spread
@@ -89,18 +90,18 @@ def optimizers(records: Records) -> str:
         curves = spread.alike(records.curves, kind, key)
         old_curves = spread.alike(records.variant_curves, [*kind, "variant"], [*key, variant])
         book = printed.CURVES.get(key[0])
-        rows = [("rmsprop", len(now), _of_runs(now, curves))]
+        rows = [("the book's output", 1, _of_the_book(book))] if book else []
+        rows.append(("rmsprop", len(now), _of_runs(now, curves)))
         rows.append((variant, len(then), _of_runs(then, old_curves)))
-        if book:
-            rows.insert(0, ("the book's output", 1, _of_the_book(book)))
         for optimizer, seeds, cells in rows:
             lines.append(dict(zip(heads, [title, optimizer, str(seeds), *cells], strict=True)))
         if spread.paired(then, now).n >= spread.FEWEST_TO_MISS:
             words.append(f"- {title}: {variant} minus rmsprop is {_paired(then, now)}.")
-            if book and min(map(_seeds, (curves, old_curves))) >= spread.FEWEST_TO_MISS:
+            kept = min(of["seed"].nunique() for of in (curves, old_curves))
+            if book and kept >= spread.FEWEST_TO_MISS:
                 words[-1] += (
                     f" Averaged over its {len(book['loss'])} epochs the book's training loss is "
-                    f"{sum(book['loss']) / len(book['loss']):.4f}; one more run is expected from "
+                    f"{fmean(book['loss']):.4f}; one more run is expected from "
                     f"{_mean_loss(curves)} with rmsprop, from {_mean_loss(old_curves)} with "
                     f"{variant}."
                 )
@@ -115,10 +116,6 @@ def _paired(some: pd.DataFrame, others: pd.DataFrame) -> str:
         f"{mean:+z.2f} points of test accuracy on average over {moved.n} seeds (seed by seed; 95%: "
         f"{low:+z.2f} to {high:+z.2f})"
     )
-
-
-def _seeds(curves: pd.DataFrame) -> int:
-    return curves["seed"].nunique() if len(curves) else 0
 
 
 def _mean_loss(curves: pd.DataFrame) -> str:
@@ -172,8 +169,8 @@ def cut_short() -> str:
     return (
         f"Of {recipe.steps_per_epoch} steps an epoch {left} are left, in {recipe.epochs} epochs "
         f"{steps:,} of {asked:,}. The book's run had made as many after epoch {there}: its "
-        f"validation accuracy is {sum(around) / len(around):.2%} on average over the nine epochs "
-        f"around it, and {sum(validation[-20:]) / 20:.2%} over the last twenty."
+        f"validation accuracy is {fmean(around):.2%} on average over the nine epochs "
+        f"around it, and {fmean(validation[-20:]):.2%} over the last twenty."
     )
 
 
@@ -217,8 +214,9 @@ def _closest_call(curves: pd.DataFrame) -> str:
     """Tell of the run in which two epochs came closest to sharing the lowest validation loss."""
     calls = []
     for seed, curve in curves.groupby("seed"):
-        first, second = curve.nsmallest(2, "val_loss").to_dict("records")
-        calls.append((second["val_loss"] - first["val_loss"], seed, first, second))
+        if curve["val_loss"].count() > 1:  # a run that diverged has no loss to compare
+            first, second = curve.nsmallest(2, "val_loss").to_dict("records")
+            calls.append((second["val_loss"] - first["val_loss"], seed, first, second))
     if not calls:
         return ""
     _, seed, first, second = min(calls, key=lambda call: call[:2])
@@ -242,15 +240,15 @@ def copies(pairs: pd.DataFrame) -> str:
         "difference, 95% |",
         "|---|--:|--:|--:|--:|--:|",
     ]
+    originals, copied = (pairs[pairs["pictures"] == kind] for kind in ("originals", "copies"))
     for quantity in ("val_accuracy", "test_accuracy"):
-        by_kind = dict(list(pairs.assign(**{quantity: 100 * pairs[quantity]}).groupby("pictures")))
-        moved = spread.paired(by_kind["copies"], by_kind["originals"], quantity)
-        of = {kind: runs[quantity].mean() for kind, runs in by_kind.items()}
-        sure = f"{moved.mean_low:+.2f} to {moved.mean_high:+.2f}" if moved.n > 1 else ""
+        moved = spread.paired(copied, originals, quantity)
+        low, high = 100 * moved.mean_low, 100 * moved.mean_high
         lines.append(
-            f"| {QUANTITIES[quantity]} | {moved.n} | {of['originals']:.2f}% | "
-            f"{of['copies']:.2f}% | {moved.mean:+.2f} points ({moved.min:+.2f} to "
-            f"{moved.max:+.2f}) | {sure} |"
+            f"| {QUANTITIES[quantity]} | {moved.n} | {originals[quantity].mean():.2%} | "
+            f"{copied[quantity].mean():.2%} | {100 * moved.mean:+.2f} points "
+            f"({100 * moved.min:+.2f} to {100 * moved.max:+.2f}) | "
+            f"{f'{low:+.2f} to {high:+.2f}' if moved.n > 1 else ''} |"
         )
     return "\n".join(lines)
 

@@ -29,6 +29,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
+def note_below(figure: Figure, words: str) -> None:
+    """Write a small grey line at the foot of a figure; its layout is to leave room there."""
+    figure.text(0.01, 0.012, words, fontsize=8.5, color=GREY, va="bottom")
+
+
 def plain_axes(axes: Axes) -> Axes:
     """Leave of an axes what carries data: no top and right line, a faint grid behind."""
     axes.spines[["top", "right"]].set_visible(False)

@@ -160,7 +160,7 @@ def plot_tested_epoch(history: pd.DataFrame, tested: int) -> Figure:
     words = f"dashed: epoch {tested}, whose weights are tested"
     if highest > edge:
         words += f"; single losses reach {highest:.3g}, beyond the edge"
-    figure.text(0.01, 0.012, words, fontsize=LABEL - 0.5, color=style.GREY, va="bottom")
+    style.note_below(figure, words)
     return figure
 
 

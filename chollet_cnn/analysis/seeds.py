@@ -50,7 +50,7 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
     parts = ["each dot is a run with another seed"]
     if runs["run_low"].notna().any():
         parts.append("band (with enough runs): where 95% of new ones are expected")
-    figure.text(0.01, 0.012, "; ".join(parts), fontsize=TEXT - 1, color=style.GREY, va="bottom")
+    style.note_below(figure, "; ".join(parts))
     return figure
 
 
@@ -131,7 +131,7 @@ def plot_printed_curves(
     for axes in (left, right):  # one line below the figure says it for both
         axes.set_title("", loc="right")
     words = f"line: median of {len(histories)} seeds, band: lowest to highest"
-    figure.text(0.01, 0.012, words, fontsize=TEXT - 1, color=style.GREY, va="bottom")
+    style.note_below(figure, words)
     return figure
 
 
@@ -161,5 +161,5 @@ def plot_optimizers(
         axes.set_ylabel(f"training {quantity}")
     runs = (f"{len(kind)} run{'s' * (len(kind) > 1)}" for kind in (now, then))
     words = "RMSprop today: {}; of 2017: {}; lines are medians, bands go from lowest to highest"
-    figure.text(0.01, 0.012, words.format(*runs), fontsize=TEXT - 1, color=style.GREY, va="bottom")
+    style.note_below(figure, words.format(*runs))
     return figure
