@@ -282,6 +282,10 @@ def sentence(claim: dict[str, object], kind: str = "") -> str:
         f"{n} seeds{kind} gave {show(claim['mean'])} on average, from {show(claim['min'])} to "
         f"{show(claim['max'])}, so {apart}."
     )
+    if not missing(claim["stay_below"]):
+        limit = as_published(claim["quantity"], claim["stay_below"], 0.01)
+        count = int(claim["below_too"])
+        words += f" {count or 'None'} of them {'lie' if count > 1 else 'lies'} below {limit}."
     if n < spread.FEWEST_TO_MISS:
         return words
     low, high = show(claim["run_low"]), show(claim["run_high"])

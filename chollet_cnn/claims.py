@@ -43,6 +43,8 @@ class Claim:
     """The epoch that it was printed after, or None where it speaks of the whole run."""
     note: str = ""
     """What else is known of it."""
+    stay_below: float | None = None
+    """What readers who tried the recipe say that they did not reach, where they do."""
     slip: bool = False
     """Whether the output beside it says otherwise; see :data:`SLIPS`."""
 
@@ -94,6 +96,7 @@ CLAIMS: tuple[Claim, ...] = (
         _LATER,
         0.001,
         note="a reader who tried many times reports less than 80%, issue 235 of the notebooks",
+        stay_below=0.80,
     ),
 )
 
@@ -203,10 +206,10 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
         A row a claim, and where there are several, for each backend, kind of device and note on the
         data, since runs of different kinds are never mixed. Columns: ``recipe``, ``title``,
         ``quantity``, ``epoch``, ``published``, ``step``, ``kind``, ``source``, ``note``,
-        ``slip``, ``backend``, ``device``, ``data_note``; the fields of
-        :class:`chollet_cnn.spread.Spread`; ``sd_low`` and ``sd_high``, between which the standard
-        deviation of endlessly many runs lies, 95 times in 100;
-        ``difference``, the mean minus the published value; ``below``, the share of new runs
+        ``slip``, ``stay_below``, ``below_too`` (how many runs ended below that), ``backend``,
+        ``device``, ``data_note``; the fields of :class:`chollet_cnn.spread.Spread`; ``sd_low`` and
+        ``sd_high``, between which the standard deviation of endlessly many runs lies, 95 times in
+        100; ``difference``, the mean minus the published value; ``below``, the share of new runs
         expected below the published value; ``test_set_sd``, the standard deviation that the size of
         the test set alone explains; ``further_apart``, whether runs lie further apart than that
         with 95% confidence, None with too few; and ``verdict``. Accuracies are shares, 0..1. A
@@ -227,13 +230,15 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
                 "source": claim.source,
                 "note": claim.note,
                 "slip": claim.slip,
+                "stay_below": claim.stay_below,
+                "below_too": _count_below(claim.stay_below, values),
                 **kind_of_run,
                 **_judged(claim, values),
             }
             for claim in CLAIMS
             for kind_of_run, values in _measured(claim, rows, curves)
         ]
-    ).astype({"epoch": "Int64"})
+    ).astype({"epoch": "Int64", "below_too": "Int64"})
 
 
 def _measured(
@@ -254,6 +259,10 @@ def _measured(
         (dict(zip(keys, kind, strict=True)), list(group[claim.quantity]))
         for kind, group in found.groupby(keys)
     ]
+
+
+def _count_below(limit: float | None, values: list[float]) -> int | None:
+    return None if limit is None else sum(value < limit for value in values)
 
 
 def _judged(claim: Claim, values: list[float]) -> dict[str, object]:

@@ -197,12 +197,20 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             ours = spread.alike(curves, kind, key)
             ours = ours[ours["seed"].isin(runs["seed"])]
             late = ours[ours["epoch"] > recipe.epochs - LATE]
+            tested, last = runs["test_accuracy"], runs["last_epoch_test_accuracy"]
             words = (
                 f"- {recipe.title} ({seeds}, {key[1]}, {key[2]}): {moved.mean:+.2f} points{width}, "
-                f"{runs['test_accuracy'].mean():.2%} where the last epoch has "
-                f"{runs['last_epoch_test_accuracy'].mean():.2%}. {_epochs(runs['judged_epoch'])} "
-                f"of {recipe.epochs} had the lowest validation loss; validation accuracy was "
-                f"{runs['val_accuracy'].mean():.2%} there"
+                f"{middle(tested, 'test_accuracy')} where the last epoch has "
+                f"{middle(last, 'test_accuracy')}. "
+            )
+            if moved.n >= spread.FEWEST_TO_MISS:
+                words += (
+                    f"The standard deviation is {100 * tested.std():.2f} points, after the last "
+                    f"epoch {100 * last.std():.2f}. "
+                )
+            words += (
+                f"{_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest validation "
+                f"loss; validation accuracy was {runs['val_accuracy'].mean():.2%} there"
             )
             if len(late):
                 words += f", {late['val_accuracy'].mean():.2%} over the last {LATE} epochs"

@@ -349,6 +349,20 @@ def test_a_sentence_says_what_the_book_gives_and_what_came_out():
     )
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        ([0.80, 0.81], "None of them lies below 80%."),
+        ([0.7995, 0.81], "1 of them lies below 80%."),
+        ([0.7995, 0.75, 0.85], "2 of them lie below 80%. One more"),
+    ],
+)
+def test_what_readers_report_is_counted_among_our_runs(accuracies, said):
+    recipe = "cats-vs-dogs-second-edition-augmented"
+    (claim,) = of(claims.compare(runs_of(recipe, accuracies)), recipe)
+    assert f"book's figure. {said}" in answers.sentence(claim)
+
+
 def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
     rows = runs_of("mnist-second-edition", [0.98, 0.99, 1.0])
     variants = pd.concat(
@@ -502,12 +516,18 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
     )  # fmt: skip
     assert experiments.choice_of_epoch(pd.concat([chosen, last]), curves) == (
         "- Cats vs dogs, second edition (2 seeds, tensorflow, cpu): +0.50 points on average "
-        "(-1.00 to +2.00), 71.00% where the last epoch has 70.50%. Epochs 8 to 11 of 30 had the "
-        "lowest validation loss; validation accuracy was 68.00% there, 75.00% over the last 10 "
-        "epochs. The closest call: with seed 1 epoch 8 was kept for a loss of 0.6000, epoch 11 had "
-        "0.6100; their validation accuracy is 50.00% and 50.00%."
+        "(-1.00 to +2.00), 71.00% (70.00% to 72.00%) where the last epoch has 70.50% (70.00% to "
+        "71.00%). Epochs 8 to 11 of 30 had the lowest validation loss; validation accuracy was "
+        "68.00% there, 75.00% over the last 10 epochs. The closest call: with seed 1 epoch 8 was "
+        "kept for a loss of 0.6000, epoch 11 had 0.6100; their validation accuracy is 50.00% and "
+        "50.00%."
     )
     assert experiments.choice_of_epoch(last, curves) == "No such run yet."
+    # 70, 72 and 74%, and 71, 70 and 69%.
+    third = chosen.iloc[:1].assign(seed=2, test_accuracy=0.74, last_epoch_test_accuracy=0.69)
+    assert (
+        "The standard deviation is 2.00 points, after the last epoch 1.00. Epochs"
+    ) in experiments.choice_of_epoch(pd.concat([chosen, third]), curves)
 
 
 def test_the_interval_of_a_standard_deviation_holds_it_95_times_in_100():
