@@ -108,11 +108,11 @@ def draw_seeds() -> None:
         return
     figure = seeds.plot_seeds(claims.accuracies(rows))
     figure.savefig(RESULTS / "figures" / "seeds.png", dpi=160)
-    own = rows.loc[rows["recipe"] == "mnist-first-edition", "seed"]
-    if len(own) > 1:
-        histories = [_curve("mnist-first-edition", seed) for seed in own]
-        figure = seeds.plot_printed_curves(histories, printed.CURVES["mnist-first-edition"])
-        figure.savefig(RESULTS / "figures" / "printed-curve.png", dpi=160)
+    for recipe, book in printed.CURVES.items():
+        own = rows.loc[rows["recipe"] == recipe, "seed"]
+        if len(own) > 1:
+            figure = seeds.plot_printed_curves([_curve(recipe, seed) for seed in own], book)
+            figure.savefig(RESULTS / "figures" / f"printed-curve-{recipe}.png", dpi=160)
 
 
 def draw_optimizers() -> None:

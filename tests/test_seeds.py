@@ -94,6 +94,15 @@ def test_the_printed_curve_lies_over_the_band_of_all_seeds():
     assert "line: median of 3 seeds, band: lowest to highest" in words_of(figure)
 
 
+def test_a_printed_validation_curve_has_a_row_of_its_own():
+    columns = {"accuracy": 0.9, "loss": 0.2, "val_accuracy": 0.7, "val_loss": 0.6}
+    curves = [pd.DataFrame({"epoch": [1, 2], **columns}) for _ in range(2)]
+    figure = seeds.plot_printed_curves(curves, {name: [0.5, 0.5] for name in columns})
+    for axes, (name, value) in zip(figure.axes, columns.items(), strict=True):
+        (line,) = lines_of(axes, style.THIRD if name.startswith("val_") else style.DATA)
+        assert list(line.get_ydata()) == [value, value]
+
+
 def test_both_optimizers_and_the_printed_curve_are_drawn_each_in_its_colour():
     def run(loss, accuracy):
         return pd.DataFrame({"epoch": [1, 2], "loss": loss, "accuracy": accuracy})

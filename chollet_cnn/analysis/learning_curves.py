@@ -89,7 +89,8 @@ def plot_learning_curve(
     if axes is None:
         axes = style.new_figure(5.2, 3.4).subplots()
     histories = _listed(history)
-    ends = [_draw_runs(axes, histories, quantity, name, style.DATA)]
+    color = style.THIRD if quantity.startswith("val_") else style.DATA
+    ends = [_draw_runs(axes, histories, quantity, name, color)]
     for other, runs in (others or {}).items():
         ends.append(_draw_runs(axes, _listed(runs), quantity, other, style.THIRD))
     if watched:

@@ -114,22 +114,30 @@ def _percent(share: float) -> str:
 def plot_printed_curves(
     histories: Sequence[pd.DataFrame], printed: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """Draw the training curves of all seeds as a band, with the curve that the book prints over it.
+    """Draw the curves of all seeds as a band, with the curve that the book prints over it.
 
     Args:
-        histories: one for each seed, with ``epoch``, ``accuracy`` and ``loss``.
-        printed: the printed training ``accuracy`` and ``loss``, a number an epoch.
+        histories: one for each seed, with ``epoch`` and the columns that are printed.
+        printed: the printed ``accuracy`` and ``loss`` of training, a number an epoch; where the
+            book validates, ``val_accuracy`` and ``val_loss`` too.
 
     Returns:
-        The figure, accuracy at the left and loss at the right.
+        The figure, accuracy at the left and loss at the right; training above validation.
     """
-    figure = style.new_figure(WIDTH, 3.1)
-    figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))
-    left, right = figure.subplots(1, 2)
-    for quantity, axes in (("accuracy", left), ("loss", right)):
-        plot_learning_curve(histories, quantity, watched=None, book=printed[quantity], axes=axes)
-    for axes in (left, right):  # one line below the figure says it for both
-        axes.set_title("", loc="right")
+    rows = {"": "training", "val_": "validation"} if "val_loss" in printed else {"": "training"}
+    height = 2.5 * len(rows) + 0.6
+    figure = style.new_figure(WIDTH, height)
+    note = 0.19 / height
+    figure.get_layout_engine().set(rect=(0, note, 1, 1 - note))
+    grid = figure.subplots(len(rows), 2, squeeze=False)
+    for (prefix, name), places in zip(rows.items(), grid, strict=True):
+        for quantity, axes in zip(("accuracy", "loss"), places, strict=True):
+            column = prefix + quantity
+            plot_learning_curve(
+                histories, column, name=name, watched=None, book=printed[column], axes=axes
+            )
+            axes.set_title("", loc="right")  # one line below the figure says it for all
+            axes.set_ylabel(quantity)
     words = f"line: median of {len(histories)} seeds, band: lowest to highest"
     style.note_below(figure, words)
     return figure

@@ -12,8 +12,6 @@ from chollet_cnn import claims, printed, quantities, recipes, recorded, spread
 from chollet_cnn.analysis import learning_curves, seeds
 from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
-CURVE = "mnist-first-edition"
-"""The recipe whose printed learning curve ours lie on."""
 OPTIMIZERS = "cats-vs-dogs-first-edition", "rmsprop-2017"
 """The recipe whose printed curve is that of another optimizer, and which."""
 CHOSEN = "cats-vs-dogs-second-edition-augmented"
@@ -69,7 +67,7 @@ def _compared(records: recorded.Records) -> dict[str, object]:
         "seeds": seeds_words(runs.groupby("title", sort=False)["seed"].nunique().to_dict()),
         "rows": [_line(claim) for claim in whole.to_dict("records")],
         "fewest": spread.FEWEST_TO_MEET,
-        "curve": _curve(curves),
+        "curves": list(_printed_curves(compared, curves)),
         "optimizers": _optimizers(curves, _of_kind(records.variant_curves, *kind)),
         "tested": _tested(rows, curves),
         "by_luck": _by_luck(whole),
@@ -106,20 +104,28 @@ def _line(claim: dict[str, object]) -> tuple[str, ...]:
     return title, book, mean, str(claim["n"]), LIES[claim["verdict"]]
 
 
-def _curve(curves: pd.DataFrame) -> Picture | None:
-    """Draw the printed learning curve over those of all seeds, where there are several."""
-    own = curves[curves["recipe"] == CURVE]
-    if own["seed"].nunique() < 2:
-        return None
-    histories = [history for _, history in own.groupby("seed")]
-    return Picture(
-        "printed-curve-over-ours",
-        seeds.plot_printed_curves(histories, printed.CURVES[CURVE]),
-        own,
-        f"Training accuracy and loss of {recipes.get(CURVE).title} by epoch: a narrow band of "
-        f"{len(histories)} seeds, and on it the curve that the book's notebook prints.",
-        "What the first edition's notebook prints, over what the same recipe gives today.",
-    )
+def _printed_curves(compared: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Picture]:
+    """Draw each printed learning curve over those of all seeds, where there are several."""
+    for recipe, book in printed.CURVES.items():
+        own = curves[curves["recipe"] == recipe]
+        histories = [history for _, history in own.groupby("seed")]
+        if len(histories) < 2:
+            continue
+        title = recipes.get(recipe).title
+        figures = compared[(compared["recipe"] == recipe) & compared["epoch"].notna()]
+        within = (figures["verdict"] == spread.WITHIN).sum()
+        words = f"{title}: what the notebook prints, over what {len(histories)} seeds give."
+        if len(histories) >= spread.FEWEST_TO_MEET:
+            words += f" {within} of its {len(figures)} numbers lie within what one run gives."
+        parts = "training, below it validation" if "val_loss" in book else "training"
+        yield Picture(
+            f"printed-curve-of-{recipe}",
+            seeds.plot_printed_curves(histories, book),
+            own,
+            f"Accuracy and loss of {title} by epoch, in {parts}: a band of {len(histories)} seeds, "
+            "and the curve that the book's notebook prints.",
+            words,
+        )
 
 
 def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, object] | None:
