@@ -69,6 +69,7 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "choice": experiments.choice_of_epoch(rows, records.curves),
         "optimizer": experiments.optimizers(records),
         "cut short": experiments.cut_short(),
+        "stopped early": _stopped_early(compared, records.curves),
         "copies": experiments.copies(records.copies),
     }
     for name, part in parts.items():
@@ -109,12 +110,12 @@ def measured(records: Records) -> str:
 
 _OPTIMIZER = "[The optimizer has changed](#the-optimizer-has-changed-measured)"
 _STEPS = "[A hundred steps that end early](#a-hundred-steps-that-end-early)"
-_EPOCH = "[The epoch that is tested](#the-epoch-that-is-tested-measured)"
+_SHORT = "[If you stay below the book's figure](#if-you-stay-below-the-books-figure)"
 SEE = {
     "cats-vs-dogs-first-edition": _OPTIMIZER,
     "cats-vs-dogs-first-edition-augmented": _STEPS,
     "cats-vs-dogs-second-edition": _OPTIMIZER,
-    "cats-vs-dogs-second-edition-augmented": _EPOCH,
+    "cats-vs-dogs-second-edition-augmented": _SHORT,
 }
 """Which part of ``results/README.md`` a reader of a recipe's figure should know."""
 
@@ -142,6 +143,15 @@ def _kind(claim: dict[str, object], compared: pd.DataFrame) -> str:
     """Name the backend and device of a claim's runs where there are runs of several kinds."""
     several = len(compared.loc[compared["n"] > 0, ["backend", "device"]].drop_duplicates()) > 1
     return f" ({claim['backend']}, {claim['device']})" if several and claim["n"] else ""
+
+
+def _stopped_early(compared: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Say what fewer epochs give where readers report that they stay below a figure."""
+    reported = compared.dropna(subset="stay_below").drop_duplicates("recipe")
+    return "\n\n".join(
+        experiments.stopped_early(curves, claim["recipe"], claim["stay_below"])
+        for claim in reported.to_dict("records")
+    )
 
 
 def answer(compared: pd.DataFrame) -> str:
@@ -285,7 +295,9 @@ def sentence(claim: dict[str, object], kind: str = "") -> str:
     if not missing(claim["stay_below"]):
         limit = as_published(claim["quantity"], claim["stay_below"], 0.01)
         count = int(claim["below_too"])
-        words += f" {count or 'None'} of them {'lie' if count > 1 else 'lies'} below {limit}."
+        words += f" {count or 'None'} of them {'lie' if count > 1 else 'lies'} below {limit}"
+        share = "" if n < spread.FEWEST_TO_MEET else _share(claim["new_below_too"])
+        words += f", where {share} of new runs are expected." if share else "."
     if n < spread.FEWEST_TO_MISS:
         return words
     low, high = show(claim["run_low"]), show(claim["run_high"])

@@ -212,7 +212,8 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
         :class:`chollet_cnn.spread.Spread`; ``sd_low`` and ``sd_high``, between which the standard
         deviation of endlessly many runs lies, 95 times in 100; ``difference``, the mean minus the
         published value; ``below``, the share of new runs expected below the published value;
-        ``below_too``, how many of the runs ended below ``stay_below``; ``test_set_sd``, the
+        ``below_too``, how many of the runs ended below ``stay_below``, and ``new_below_too``, the
+        share of new ones expected there; ``test_set_sd``, the
         standard deviation that the size of the test set alone explains; ``further_apart``, whether
         runs lie further apart than that with 95% confidence, None with too few; and ``verdict``.
         Accuracies are shares, 0..1. A claim without a run has n = 0.
@@ -283,6 +284,7 @@ def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
         "difference": runs.mean - claim.value,
         "below": spread.share_below(claim.value, runs),
         "below_too": None if limit is None else sum(value < limit for value in values),
+        "new_below_too": None if limit is None else spread.share_below(limit, runs),
         "test_set_sd": test_set_sd,
         "further_apart": bool(sd_low > test_set_sd) if enough else None,
         "verdict": spread.verdict(claim.value, claim.step / 2, runs),

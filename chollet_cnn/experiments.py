@@ -235,6 +235,45 @@ def _closest_call(curves: pd.DataFrame) -> str:
     )
 
 
+STOPS = (10, 20, 30, 50, 100)
+"""After how many epochs a reader may have stopped; 30 is what the plain recipe is trained for."""
+
+
+def stopped_early(curves: pd.DataFrame, recipe: str, limit: float) -> str:
+    """Say what the runs of a recipe would have kept, had they been stopped after fewer epochs.
+
+    No epoch knows how many follow, so a shorter run is the beginning of a longer one. The test
+    pictures are looked at once, at the end; of the epochs before there is validation accuracy.
+
+    Args:
+        curves: what :func:`chollet_cnn.recorded.read_curves` gives.
+        recipe: one that keeps the epoch of the lowest validation loss.
+        limit: the accuracy, 0..1, to count the runs below of.
+    """
+    parts = []
+    for (backend, device), runs in curves[curves["recipe"] == recipe].groupby(
+        ["backend", "device"]
+    ):
+        count = runs["seed"].nunique()
+        parts += [
+            f"{recipes.get(recipe).title}, {count} seeds ({backend}, {device}):",
+            "",
+            "| stopped after | the epoch that is kept | its validation accuracy | below "
+            f"{limit:.0%} |",
+            "|--:|--:|--:|--:|",
+        ]
+        for stop in STOPS:
+            begun = runs[(runs["epoch"] <= stop) & runs["val_loss"].notna()]
+            kept = begun.sort_values(["val_loss", "epoch"]).groupby("seed").head(1)
+            parts.append(
+                f"| {stop} epochs | {_range(kept['epoch'])} | "
+                f"{middle(kept['val_accuracy'], 'val_accuracy')} | "
+                f"{(kept['val_accuracy'] < limit).sum()} of {len(kept)} |"
+            )
+        parts.append("")
+    return "\n".join(parts).strip() or "No such run yet."
+
+
 def copies(pairs: pd.DataFrame) -> str:
     """Say how far it moves the accuracy to train and test on copies of the pictures.
 
@@ -262,5 +301,9 @@ def copies(pairs: pd.DataFrame) -> str:
 
 
 def _epochs(numbers: Iterable[int]) -> str:
+    return f"Epoch{'s' * (min(numbers) < max(numbers))} {_range(numbers)}"
+
+
+def _range(numbers: Iterable[int]) -> str:
     low, high = min(numbers), max(numbers)
-    return f"Epoch {low}" if low == high else f"Epochs {low} to {high}"
+    return f"{low}" if low == high else f"{low} to {high}"

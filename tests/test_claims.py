@@ -355,6 +355,7 @@ def test_a_sentence_says_what_the_book_gives_and_what_came_out():
         ([0.80, 0.81], "None of them lies below 80%."),
         ([0.7995, 0.81], "1 of them lies below 80%."),
         ([0.7995, 0.75, 0.85], "2 of them lie below 80%. One more"),
+        ([0.75, 0.76, 0.80, 0.84, 0.85], "2 of them lie below 80%, where 50% of new runs are"),
     ],
 )
 def test_what_readers_report_is_counted_among_our_runs(accuracies, said):
@@ -528,6 +529,24 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
     assert (
         "The standard deviation is 2.00 points, after the last epoch 1.00. Epochs"
     ) in experiments.choice_of_epoch(pd.concat([chosen, third]), curves)
+
+
+def test_a_run_that_is_stopped_early_keeps_the_best_epoch_so_far():
+    recipe = "cats-vs-dogs-second-edition-augmented"
+    curves = pd.concat(
+        pd.DataFrame(
+            {"epoch": range(1, 101), "val_accuracy": [0.7] * 24 + [late] * 76,
+             "val_loss": [0.6] * 24 + [0.5 - step] + [0.7] * 75, "recipe": recipe,
+             "backend": "tensorflow", "device": "cpu", "seed": seed}
+        )
+        for seed, (late, step) in enumerate([(0.79, 0), (0.80, 0), (0.83, -0.2)])
+    )  # fmt: skip
+    lines = experiments.stopped_early(curves, recipe, 0.80).splitlines()
+    assert lines[0] == "Cats vs dogs, second edition, augmented, 3 seeds (tensorflow, cpu):"
+    assert lines[4] == "| 10 epochs | 1 | 70.00% (70.00% to 70.00%) | 3 of 3 |"
+    # The last run's epoch 25 has a loss of 0.7, so that its first is still the best.
+    assert lines[6] == "| 30 epochs | 1 to 25 | 76.33% (70.00% to 80.00%) | 2 of 3 |"
+    assert experiments.stopped_early(curves.iloc[:0], recipe, 0.80) == "No such run yet."
 
 
 def test_the_interval_of_a_standard_deviation_holds_it_95_times_in_100():
