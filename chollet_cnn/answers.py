@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chollet_cnn import experiments, recipes, spread
 from chollet_cnn.errors import UserError
-from chollet_cnn.quantities import QUANTITIES, as_published, middle, missing, points, shown
+from chollet_cnn.quantities import QUANTITIES, as_published, middle, missing, points, seeds, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -209,9 +209,11 @@ def curve(compared: pd.DataFrame, curves: pd.DataFrame, every: int | None = None
             step = next(step for step in (1, 5, 10, 20) if claims["epoch"].max() / step < 7)
             if every and step == 1:
                 continue
+            count = ours["seed"].nunique()
+            width = ", means and the lowest to the highest" if count > 1 else ""
             parts += [
-                f"{recipes.get(name).title}, {ours['seed'].nunique()} seeds ({backend}, {device}), "
-                f"means and the lowest to the highest. {verdicts(claims)}",
+                f"{recipes.get(name).title}, {seeds(count)} ({backend}, {device}){width}. "
+                f"{verdicts(claims)}",
                 "",
                 *_curve_table(recipes.get(name), claims, ours, every or step),
                 "",
@@ -341,10 +343,9 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
             continue
         for (backend, device), own in runs.groupby(["backend", "device"]):
             of = spread.of(own["test_accuracy"])
-            seeds = "one run" if of.n == 1 else f"{of.n} seeds"
             width = f", from {of.min:.2%} to {of.max:.2%}" if of.n > 1 else ""
             title = recipes.get(name).title
-            lines.append(f"- {title} ({seeds}, {backend}, {device}): {of.mean:.2%}{width}")
+            lines.append(f"- {title} ({seeds(of.n)}, {backend}, {device}): {of.mean:.2%}{width}")
     return "\n".join(lines) or "No such recipe has a run yet."
 
 

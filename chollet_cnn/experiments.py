@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from chollet_cnn import printed, recipes, spread
-from chollet_cnn.quantities import QUANTITIES, middle, shown
+from chollet_cnn.quantities import QUANTITIES, middle, seeds, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,8 +93,8 @@ def optimizers(records: Records) -> str:
         rows = [("the book's output", 1, _of_the_book(book))] if book else []
         rows.append(("rmsprop", len(now), _of_runs(now, curves)))
         rows.append((variant, len(then), _of_runs(then, old_curves)))
-        for optimizer, seeds, cells in rows:
-            lines.append(dict(zip(heads, [title, optimizer, str(seeds), *cells], strict=True)))
+        for optimizer, count, cells in rows:
+            lines.append(dict(zip(heads, [title, optimizer, str(count), *cells], strict=True)))
         if spread.paired(then, now).n >= spread.FEWEST_TO_MISS:
             words.append(f"- {title}: {variant} minus rmsprop is {_paired(then, now)}.")
             kept = min(of["seed"].nunique() for of in (curves, old_curves))
@@ -192,15 +192,14 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
         for key, runs in own.groupby(kind) if chosen else ():
             moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
-            seeds = "one run" if moved.n == 1 else f"{moved.n} seeds"
             width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
             ours = spread.alike(curves, kind, key)
             ours = ours[ours["seed"].isin(runs["seed"])]
             late = ours[ours["epoch"] > recipe.epochs - LATE]
             tested, last = runs["test_accuracy"], runs["last_epoch_test_accuracy"]
             words = (
-                f"- {recipe.title} ({seeds}, {key[1]}, {key[2]}): {moved.mean:+.2f} points{width}, "
-                f"{middle(tested, 'test_accuracy')} where the last epoch has "
+                f"- {recipe.title} ({seeds(moved.n)}, {key[1]}, {key[2]}): {moved.mean:+.2f} points"
+                f"{width}, {middle(tested, 'test_accuracy')} where the last epoch has "
                 f"{middle(last, 'test_accuracy')}. "
             )
             if moved.n >= spread.FEWEST_TO_MISS:
@@ -256,7 +255,7 @@ def stopped_early(curves: pd.DataFrame, recipe: str, limit: float) -> str:
     ):
         count = runs["seed"].nunique()
         parts += [
-            f"{recipes.get(recipe).title}, {count} seeds ({backend}, {device}):",
+            f"{recipes.get(recipe).title}, {seeds(count)} ({backend}, {device}):",
             "",
             "| stopped after | the epoch that is kept | its validation accuracy | below "
             f"{limit:.0%} |",

@@ -19,6 +19,15 @@ QUANTITIES = {
 }
 
 
+def seeds(count: int) -> str:
+    """Say how many runs there are, each with a seed of its own.
+
+    >>> seeds(1), seeds(5)
+    ('one run', '5 seeds')
+    """
+    return "one run" if count == 1 else f"{count} seeds"
+
+
 def middle(values: pd.Series, quantity: str) -> str:
     """Write the mean and, of several values, the lowest to the highest; nothing where none is."""
     values, show = values.dropna(), shown(quantity)
