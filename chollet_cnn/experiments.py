@@ -34,15 +34,17 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|--:|"]
     for (name, backend, device), causes in spread.by_cause(rows, variants).items():
+        if min(runs.n for runs in causes.values()) < spread.FEWEST_TO_MISS:
+            continue  # two runs say next to nothing of how far apart all lie
         title = recipes.get(name).title
         for cause, runs in causes.items():
             low, high = (100 * limit for limit in spread.sd_interval(runs))
-            width = f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f}" if runs.n > 1 else " | "
             lines.append(
                 f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
-                f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | {width} |"
+                f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | "
+                f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} |"
             )
-    return "\n".join(lines) if len(lines) > 2 else "No such run yet."
+    return "\n".join(lines) if len(lines) > 2 else "Not enough such runs yet."
 
 
 def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:

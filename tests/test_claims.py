@@ -368,7 +368,9 @@ def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
     rows = runs_of("mnist-second-edition", [0.98, 0.99, 1.0])
     variants = pd.concat(
         [
-            runs_of("mnist-second-edition", [0.96], variant="same-weights").assign(seed=1),
+            runs_of("mnist-second-edition", [0.96, 0.97], variant="same-weights").assign(
+                seed=[1, 2]
+            ),
             runs_of("mnist-second-edition", [0.99, 1.0], variant="same-order").assign(seed=[1, 2]),
         ]
     )
@@ -377,12 +379,12 @@ def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
         "| everything differs | 3 | 99.00% | 98.00% to 100.00% | 1.000 points | 0.521 to "
         in everything
     )
-    # 98% and 96%: a standard deviation of the square root of 2.
-    seed_0 = "starting weights are seed 0's | 2 | 97.00% | 96.00% to 98.00% | 1.414"
+    seed_0 = "starting weights are seed 0's | 3 | 97.00% | 96.00% to 98.00% | 1.000"
     assert f"the order differs, the {seed_0}" in order
     seed_0 = "order is seed 0's | 3 | 99.00% | 98.00% to 100.00% | 1.000"
     assert f"the starting weights differ, the {seed_0}" in weights
-    assert experiments.whose_spread(rows, variants.iloc[:0]) == "No such run yet."
+    assert experiments.whose_spread(rows, variants.iloc[:0]) == "Not enough such runs yet."
+    assert experiments.whose_spread(rows, variants.iloc[1:]) == "Not enough such runs yet."
 
 
 def test_a_printed_curve_stands_beside_ours_with_the_test_figures_that_it_lacks():
