@@ -111,21 +111,24 @@ def mnist_without_pooling() -> keras.Model:
 
 
 def cats_vs_dogs_first_edition(
-    augmentation: bool = False, dropout: float = 0.0, image_size: tuple[int, int] = (150, 150)
+    augmentation: bool | str = False,
+    dropout: float = 0.0,
+    image_size: tuple[int, int] = (150, 150),
 ) -> keras.Model:
     """Say how likely a picture shows a dog, first edition, listing 5.5 (3,453,121 parameters).
 
     Four convolutions and four poolings on 150x150 colour pictures. ``augmentation`` turns, shifts,
-    shears, zooms and mirrors each training picture at random (listing 5.11); ``dropout`` is the
-    share of values set to zero before the dense layer of 512 while training (listing 5.13);
-    ``image_size`` is ``(height, width)``, the book's unless given.
+    shears, zooms and mirrors each training picture at random (listing 5.11), with ``"2017"`` as the
+    Keras of the book's time did; ``dropout`` is the share of values set to zero before the dense
+    layer of 512 while training (listing 5.13); ``image_size`` is ``(height, width)``, the book's
+    unless given.
     """
     from keras import layers
 
     return _sequential(
         "cats_vs_dogs_first_edition",
         (*image_size, 3),
-        *(_augmentation_first_edition() if augmentation else ()),
+        *(_augmentation_first_edition(as_then=augmentation == "2017") if augmentation else ()),
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(2),
         layers.Conv2D(64, 3, activation="relu"),
@@ -215,17 +218,26 @@ def _dropout(rate: float) -> list[keras.Layer]:
     return [layers.Dropout(rate)] if rate else []
 
 
-def _augmentation_first_edition() -> list[keras.Layer]:
-    """Return the layers that do what ``ImageDataGenerator`` did in listing 5.11.
+def _augmentation_first_edition(as_then: bool) -> list[keras.Layer]:
+    """Return the layers that do what ``ImageDataGenerator`` does in listing 5.11, today or then.
 
-    The old generator composed one matrix and resampled each picture once; here each layer resamples
-    what the one before it made, so pictures come out a little softer. Its shear was given in
-    degrees: 0.2 of them move a pixel at the border by a quarter of a pixel.
+    The generator composes one matrix and resamples each picture once; Keras's layers each resample
+    what the one before made, so pictures come out a little softer. Today it takes the shear for
+    degrees: 0.2 of them move a pixel at the border by a quarter of a pixel. In the book's time it
+    took it for radians, and the nearest pixel for each (:mod:`chollet_cnn.augmentation`).
     """
     from math import radians, tan
 
     from keras import layers
 
+    from chollet_cnn import augmentation
+
+    if as_then:
+        random_affine = augmentation.random_affine()
+        return [
+            random_affine(rotation=40, shift=0.2, shear=0.2, zoom=0.2),
+            layers.RandomFlip("horizontal"),
+        ]
     return [
         layers.RandomRotation(40 / 360, fill_mode="nearest"),
         layers.RandomTranslation(0.2, 0.2, fill_mode="nearest"),

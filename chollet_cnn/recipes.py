@@ -7,7 +7,8 @@ rate of RMSprop and of Adam is 0.001.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 from chollet_cnn.errors import UserError
 
@@ -20,6 +21,9 @@ OPTIMIZERS = {
     "rmsprop-2021": "RMSprop as Keras 2.4 to 2.10 computed it, the second edition's time",
 }
 """How weights are moved; :mod:`chollet_cnn.optimizers` says what the difference is."""
+AUGMENTATIONS = {"2017": "ImageDataGenerator as in Keras 2.0, the first edition's time"}
+"""How training pictures are changed other than by Keras 3's layers, where a recipe changes them;
+:mod:`chollet_cnn.augmentation` says what the difference is."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Recipe:
     epochs: int
     judged_by: str
     """The epoch whose weights are tested: the last, or that of the lowest validation loss."""
-    network_options: dict[str, bool | float] = field(default_factory=dict)
+    network_options: dict[str, bool | float | str] = field(default_factory=dict)
     steps_per_epoch: int | None = None
     """Batches an epoch where the book sets them; otherwise an epoch sees every picture once."""
     data_options: dict[str, object] = field(default_factory=dict)
@@ -111,8 +115,10 @@ _RECIPES = (
         steps_per_epoch=100,
         data_options=_FIRST_EDITION_PICTURES,
         notes=(
-            "The book's ImageDataGenerator turned, shifted, sheared and zoomed a picture in one "
-            "step; Keras 3's layers do it one after the other, which softens it a little.",
+            "ImageDataGenerator turns, shifts, shears and zooms a picture in one step; Keras 3's "
+            "layers do it one after the other, which softens it a little. In the book's time it "
+            "took the shear for radians, not degrees, and the nearest pixel for each: "
+            "--augmentation 2017 does.",
             "Each validation picture is looked at once an epoch; the notebook's 50 batches of 32 "
             "looked at 576 of the 1,000 twice.",
         ),
@@ -196,3 +202,47 @@ def get(name: str) -> Recipe:
     raise UserError(
         f"there is no recipe {name!r}; {hint}`python -m chollet_cnn.train --list` shows them all"
     )
+
+
+def changed(
+    recipe: Recipe,
+    *,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    optimizer: str | None = None,
+    augmentation: str | None = None,
+) -> Recipe:
+    """Return the recipe with what a reader asked to have different; ``None`` leaves it as it is.
+
+    Raises:
+        UserError: if one of them is no such thing, or ``augmentation`` is asked of a recipe that
+            has none of the kind; the message names the option of the command.
+    """
+    for option, number in (("--epochs", epochs), ("--batch-size", batch_size)):
+        if number is not None and number < 1:
+            raise UserError(f"{option} is a whole number of at least 1, not {number}")
+    if learning_rate is not None and not 0 < learning_rate < math.inf:
+        raise UserError(f"--learning-rate is a number above 0, not {learning_rate}")
+    for option, name, names in (
+        ("--optimizer", optimizer, OPTIMIZERS),
+        ("--augmentation", augmentation, AUGMENTATIONS),
+    ):
+        if name is not None and name not in names:
+            raise UserError(f"{option} is one of {', '.join(names)}, not {name}")
+    options = recipe.network_options
+    if augmentation is not None:
+        if recipe.network != "cats_vs_dogs_first_edition" or not options.get("augmentation"):
+            raise UserError(
+                f"--augmentation {augmentation} is for cats-vs-dogs-first-edition-augmented alone, "
+                f"whose pictures Keras changed otherwise then; leave it out for {recipe.name}"
+            )
+        options = options | {"augmentation": augmentation}
+    asked = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "optimizer": optimizer,
+        "network_options": options,
+    }
+    return replace(recipe, **{k: v for k, v in asked.items() if v is not None})

@@ -23,8 +23,10 @@ VARIANTS = {
     "bfloat16": {"precision": "bfloat16"},
     "rmsprop-2017": {"optimizer": "rmsprop-2017"},
     "rmsprop-2021": {"optimizer": "rmsprop-2021"},
+    "augmentation-2017": {"augmentation": "2017"},
+    "keras-2017": {"optimizer": "rmsprop-2017", "augmentation": "2017"},
 }
-"""One thing changed, as arguments of :func:`chollet_cnn.train.train`, to see what it does."""
+"""What is changed, as arguments of :func:`chollet_cnn.train.train`, to see what it does."""
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
 

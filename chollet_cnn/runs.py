@@ -65,6 +65,9 @@ class Run:
         """Return the trained network; it takes raw pixels, 0..255."""
         import keras
 
+        from chollet_cnn.augmentation import random_affine
+
+        random_affine()
         try:
             return keras.models.load_model(self.path / "model.keras", compile=False)
         except Exception as problem:  # Keras raises whatever the damage leads it into

@@ -47,6 +47,7 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     optimizer: str | None = None,
+    augmentation: str | None = None,
     seed: int = 0,
     weights_seed: int | None = None,
     order_seed: int | None = None,
@@ -66,11 +67,13 @@ def train(
             that is MNIST and MNIST cannot be had, it is the embedded ``digits``, which the run then
             says.
         data_dir: where the data are looked for first.
-        epochs: other than the recipe's; this, ``batch_size``, ``learning_rate`` and ``optimizer``
-            make it a changed recipe, which is not compared with the book.
+        epochs: other than the recipe's; this, ``batch_size``, ``learning_rate``, ``optimizer`` and
+            ``augmentation`` make it a changed recipe, which is not compared with the book.
         batch_size: pictures in a training batch, other than the recipe's.
         learning_rate: other than the recipe's.
         optimizer: other than the recipe's, a key of :data:`chollet_cnn.recipes.OPTIMIZERS`.
+        augmentation: ``2017`` to change training pictures as the Keras of the first edition did,
+            for its augmented recipe alone.
         seed: decides the starting weights, the order of the pictures, dropout and augmentation.
         weights_seed: another seed for the starting weights alone, to tell what they do from what
             the order does.
@@ -89,7 +92,14 @@ def train(
         UserError: for anything that the caller can put right; nothing is left half-written.
     """
     asked = recipes.get(recipe)
-    plan = _changed(asked, epochs, batch_size, learning_rate, optimizer)
+    plan = recipes.changed(
+        asked,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        augmentation=augmentation,
+    )
     seeds = _seeds(seed, weights_seed, order_seed)
     if tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard needs TensorBoard; install it: pip install tensorboard")
@@ -328,30 +338,6 @@ def _lowest_loss(rows: list[dict[str, float]]) -> float:
     return min((row["val_loss"] for row in rows), default=math.inf)
 
 
-def _changed(
-    recipe: Recipe,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    optimizer: str | None,
-) -> Recipe:
-    """Return the recipe with what the reader asked to have different."""
-    for option, number in (("--epochs", epochs), ("--batch-size", batch_size)):
-        if number is not None and number < 1:
-            raise UserError(f"{option} is a whole number of at least 1, not {number}")
-    if learning_rate is not None and not 0 < learning_rate < math.inf:
-        raise UserError(f"--learning-rate is a number above 0, not {learning_rate}")
-    if optimizer is not None and optimizer not in recipes.OPTIMIZERS:
-        raise UserError(f"--optimizer is one of {', '.join(recipes.OPTIMIZERS)}, not {optimizer}")
-    asked = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "optimizer": optimizer,
-    }
-    return dataclasses.replace(recipe, **{k: v for k, v in asked.items() if v is not None})
-
-
 def _seeds(seed: int, weights_seed: int | None, order_seed: int | None) -> Seeds:
     """Return the seeds of a run, each a whole number that 32 bits hold."""
     options = {"--seed": seed, "--weights-seed": weights_seed, "--order-seed": order_seed}
@@ -383,6 +369,9 @@ def _differences(
         for name in ("epochs", "batch_size", "learning_rate", "optimizer")
         if getattr(book, name) != getattr(plan, name)
     }
+    then, now = (of.network_options.get("augmentation") for of in (book, plan))
+    if then != now:
+        changed["augmentation"] = {"recipe": "Keras 3's layers", "run": now}
     if data.name != book.dataset:
         changed["dataset"] = {"recipe": book.dataset, "run": data.name}
     if precision != "float32":
@@ -463,6 +452,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--learning-rate", type=float, metavar="X", help="step size of the optimizer")
     add("--optimizer", choices=recipes.OPTIMIZERS, help="how weights are moved; those with a year "
         "as Keras did it then")  # fmt: skip
+    add("--augmentation", choices=recipes.AUGMENTATIONS, help="how training pictures are changed: "
+        "2017 as Keras did it then, for cats-vs-dogs-first-edition-augmented")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="decides all that is random (default: 0)")
     add("--weights-seed", type=int, metavar="N", help="another seed for the starting weights")
     add("--order-seed", type=int, metavar="N", help="another seed for the order of the pictures")

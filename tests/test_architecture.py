@@ -20,6 +20,7 @@ GROUND = {
     "recipes",
     "networks",
     "optimizers",
+    "augmentation",
     "determinism",
     "devices",
     "analysis",
@@ -29,7 +30,8 @@ GROUND = {
     "style",
 }
 MAY_IMPORT = {name: {"errors", "files", "style"} for name in GROUND} | {
-    "runs": {"errors", "files", "recipes"},
+    "networks": {"augmentation"},
+    "runs": {"errors", "files", "recipes", "augmentation"},
     "recorded": {"errors"},
     "experiments": {"printed", "quantities", "recipes", "spread"},
     "answers": {"errors", "recipes", "spread", "quantities", "experiments"},

@@ -106,3 +106,20 @@ def test_keras_3_ends_the_book_s_hundred_steps_with_the_pictures():
 def test_an_unknown_recipe_is_answered_with_the_closest_names():
     with pytest.raises(UserError, match="mnist-second-edition"):
         recipes.get("mnist-second-editon")
+
+
+def test_a_changed_recipe_differs_in_what_was_asked_alone():
+    book = RECIPES["cats-vs-dogs-first-edition-augmented"]
+    assert recipes.changed(book) == book
+    then = recipes.changed(book, augmentation="2017", epochs=3)
+    assert then.network_options == {"augmentation": "2017", "dropout": 0.5}
+    assert (then.epochs, then.optimizer) == (3, "rmsprop")
+    assert book.network_options["augmentation"] is True
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in TABLE if name != "cats-vs-dogs-first-edition-augmented"]
+)
+def test_the_augmentation_of_2017_is_for_the_recipe_that_had_it(name):
+    with pytest.raises(UserError, match=f"-augmented alone.* leave it out for {name}$"):
+        recipes.changed(RECIPES[name], augmentation="2017")

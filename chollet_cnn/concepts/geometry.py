@@ -233,6 +233,7 @@ _CELL_BY_CELL = {
     *("Rescaling", "Normalization", "BatchNormalization", "Dense"),
     *("Activation", "ReLU", "LeakyReLU", "Softmax", "Dropout", "SpatialDropout2D", "GaussianNoise"),
     *("RandomFlip", "RandomRotation", "RandomTranslation", "RandomShear", "RandomZoom"),
+    "RandomAffine",
     *("RandomBrightness", "RandomContrast"),
 }
 _HAVE_A_KERNEL = {"Conv2D", "DepthwiseConv2D", "Dense"}
