@@ -68,6 +68,7 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "bfloat16": experiments.sixteen_bits(rows, records.variants),
         "choice": experiments.choice_of_epoch(rows, records.curves),
         "optimizer": experiments.optimizers(records),
+        "augmentation": experiments.augmentation(records),
         "cut short": experiments.cut_short(),
         "stopped early": _stopped_early(compared, records.curves),
         "copies": experiments.copies(records.copies),

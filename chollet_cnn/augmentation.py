@@ -1,10 +1,9 @@
 """Changing training pictures at random as the Keras of the first edition did.
 
-Listing 5.11 asks ``ImageDataGenerator`` for ``shear_range=0.2``, and no Keras since has answered as
-the book's did. Keras 2.0.8, which the notebooks print as their version, took it for radians (11.5
-degrees) and gave each pixel the value of the nearest one; since 2.1.3 it is in degrees, and four
-pixels are mixed. Both changes are from December 2017, when the book was out: pull requests 8868 and
-8849 of Keras.
+Listing 5.11 asks ``ImageDataGenerator`` for ``shear_range=0.2``. Keras 2.0.8, which the notebooks
+print as their version, took that for radians, 11.5 degrees, and gave each pixel of the new picture
+the value of the nearest one in the old. Since pull requests 8868 and 8849 of December 2017 it is
+0.2 degrees, and four pixels are mixed.
 
 Source: ``keras/preprocessing/image.py`` of Keras 2.0.8.
 """

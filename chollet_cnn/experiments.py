@@ -159,6 +159,62 @@ def _of_the_book(curve: Mapping[str, Sequence[float]]) -> list[str]:
     return cells + [shown("loss")(losses.get(epoch)) for epoch in SHOWN_EPOCHS]
 
 
+OLD_KERAS = {
+    "rmsprop-2017": "its RMSprop",
+    "augmentation-2017": "its augmentation",
+    "keras-2017": "both",
+}
+"""What of the first edition's Keras a variant computes with."""
+OVER = 20
+"""How many epochs at the end a long augmented run is averaged over."""
+LATE_COLUMNS = ("accuracy", "val_accuracy", "val_loss")
+
+
+def augmentation(records: Records) -> str:
+    """Say what it does to train the first edition's augmented recipe as its own Keras did."""
+    recipe = recipes.get("cats-vs-dogs-first-edition-augmented")
+    book, late = printed.CURVES[recipe.name], f"over the last {OVER} epochs"
+    heads = ["of the book's Keras", "seeds"]
+    heads += [f"{QUANTITIES[column]} {late}" for column in LATE_COLUMNS]
+    heads += [QUANTITIES["best_epoch"], QUANTITIES["test_accuracy"]]
+    whole = [
+        *(shown(column)(fmean(book[column][-OVER:])) for column in LATE_COLUMNS),
+        str(printed.best_epoch(book)),
+        "",
+    ]
+    parts = []
+    own = records.runs[records.runs["recipe"] == recipe.name]
+    others = records.variants[records.variants["recipe"] == recipe.name]
+    for (backend, device), now in own.groupby(["backend", "device"]):
+        kind = {"recipe": recipe.name, "backend": backend, "device": device}
+        curves = spread.alike(records.curves, list(kind), kind.values())
+        lines = [["all: the book's output", "1", *whole], ["nothing", *_late(now, curves)]]
+        for variant, words in OLD_KERAS.items():
+            key = kind | {"variant": variant}
+            then = spread.alike(others, list(key), key.values())
+            if len(then):
+                curves = spread.alike(records.variant_curves, list(key), key.values())
+                lines.append([words, *_late(then, curves)])
+        if len(lines) > 2:
+            parts += [
+                f"{recipe.title} ({backend}, {device}):",
+                "",
+                *_table([dict(zip(heads, line, strict=True)) for line in lines]),
+                "",
+            ]
+    return "\n".join(parts).strip() or "No such run yet."
+
+
+def _late(runs: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
+    """Return what runs came to in their last epochs, as cells of a line of :func:`augmentation`."""
+    late = curves[curves["epoch"] > curves["epoch"].max() - OVER].groupby("seed")
+    return [
+        str(len(runs)),
+        *(middle(late[column].mean(), column) for column in LATE_COLUMNS),
+        *(middle(runs[quantity], quantity) for quantity in ("best_epoch", "test_accuracy")),
+    ]
+
+
 def cut_short() -> str:
     """Say how many of the book's steps are left when an epoch ends with its pictures."""
     recipe = recipes.get("cats-vs-dogs-first-edition-augmented")

@@ -7,11 +7,12 @@ A seed that results/ has already is not trained again, so the command can be sto
 started again; a run that was cut off goes on from its last finished epoch. Every finished run is
 recorded at once.
 
---variant changes one thing, to see what it does; such runs go to results/variants.csv. same-weights
+--variant changes something, to see what it does; such runs go to results/variants.csv. same-weights
 gives every run the starting weights of seed 0, so that only the order of the pictures differs from
 run to run (and what dropout and augmentation draw, where there are any); same-order does it the
 other way round; bfloat16 computes with 16 bits; rmsprop-2017 and rmsprop-2021 move the weights as
-the Keras of the first and of the second edition did.
+the Keras of the first and of the second edition did; augmentation-2017 changes the training
+pictures as that of the first did, and keras-2017 does both.
 
 Several runs are trained at once where there are cores for it: each gets two, as the recorded runs
 had, since more would help these small networks little and change the last bits. On a GPU it is one

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import claims, files, printed, recorded, runs, style
+from chollet_cnn import claims, files, printed, recorded, runs, spread, style
 from chollet_cnn.analysis import seeds
 from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_tested_epoch
 from chollet_cnn.errors import UserError, run_door
@@ -115,26 +115,25 @@ def draw_seeds() -> None:
             figure.savefig(RESULTS / "figures" / f"printed-curve-{recipe}.png", dpi=160)
 
 
-def draw_optimizers() -> None:
-    """Draw how cats and dogs are learned with the RMSprop of today and of the first edition."""
-    records, name = recorded.read(RESULTS), "cats-vs-dogs-first-edition"
-    now, then = (
-        [
-            curve
-            for _, curve in curves[
-                (curves["recipe"] == name)
-                & (curves["backend"] == "tensorflow")
-                & (curves["device"] == "cpu")
-            ].groupby("seed")
-        ]
-        for curves in (
-            records.curves,
-            records.variant_curves.query("variant == 'rmsprop-2017'"),
-        )
-    )
-    if now and then:
-        figure = seeds.plot_optimizers(now, then, printed.CURVES[name])
-        figure.savefig(RESULTS / "figures" / "optimizers.png", dpi=160)
+def draw_then_and_now() -> None:
+    """Draw how the first edition's networks learn by the Keras of today and by the book's own."""
+    plain, curves = "cats-vs-dogs-first-edition", ("accuracy", "val_accuracy")
+    _draw_then_and_now("optimizers", plain, "rmsprop-2017", ("loss", "accuracy"), "RMSprop")
+    _draw_then_and_now("augmentation", f"{plain}-augmented", "keras-2017", curves, "Keras")
+
+
+def _draw_then_and_now(
+    name: str, recipe: str, variant: str, quantities: tuple[str, ...], what: str
+) -> None:
+    records = recorded.read(RESULTS)
+    kind = {"recipe": recipe, "backend": "tensorflow", "device": "cpu"}
+    now = spread.alike(records.curves, list(kind), kind.values())
+    kind["variant"] = variant
+    then = spread.alike(records.variant_curves, list(kind), kind.values())
+    if len(now) and len(then):
+        runs = ([curve for _, curve in of.groupby("seed")] for of in (now, then))
+        figure = seeds.plot_then_and_now(*runs, printed.CURVES[recipe], quantities, what)
+        figure.savefig(RESULTS / "figures" / f"{name}.png", dpi=160)
 
 
 def draw_tested_epoch() -> None:
@@ -160,7 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     write_table()
     draw_figure()
     draw_seeds()
-    draw_optimizers()
+    draw_then_and_now()
     draw_tested_epoch()
     return 0
 

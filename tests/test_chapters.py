@@ -333,25 +333,25 @@ def test_the_printed_curve_and_the_causes_are_told_where_they_were_measured(tmp_
     )
 
 
-def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are(tmp_path):
-    recipe = "cats-vs-dogs-first-edition"
+def then_and_now(folder, recipe, variant):
+    """Make the chapter of one recorded run of a recipe, without and with one of a variant."""
     kind = {"data": "pets", "data_note": "copies", "val_accuracy": 0.7, "best_epoch": 9}
-    assert recorded(tmp_path, [0.7], recipe=recipe, **kind).content["optimizers"] is None
-    (tmp_path / "histories").mkdir()
-    for what, loss in ((recipe, 0.5), (f"{recipe}-rmsprop-2017", 0.4)):
-        epochs = {
-            "epoch": [1, 2],
-            "accuracy": 0.7,
-            "loss": loss,
-            "val_accuracy": 0.7,
-            "val_loss": 1,
-        }
+    without = recorded(folder, [0.7], recipe=recipe, **kind)
+    (folder / "histories").mkdir()
+    for what, loss in ((recipe, 0.5), (f"{recipe}-{variant}", 0.4)):
+        columns = {"accuracy": 0.7, "loss": loss, "val_accuracy": 0.7, "val_loss": 1}
         name = f"{what}-seed-0-tensorflow-cpu.csv"
-        pd.DataFrame(epochs).to_csv(tmp_path / "histories" / name, index=False)
-    variant = {"variant": "rmsprop-2017", "recipe": recipe, "seed": 0, "backend": "tensorflow",
-               "device": "cpu", "test_accuracy": 0.7, **kind}  # fmt: skip
-    pd.DataFrame([variant]).to_csv(tmp_path / "variants.csv", index=False)
-    chapter = recorded(tmp_path, [0.7], recipe=recipe, **kind)
+        curve = pd.DataFrame({"epoch": [1, 2], **columns})
+        curve.to_csv(folder / "histories" / name, index=False)
+    row = {"variant": variant, "recipe": recipe, "seed": 0, "backend": "tensorflow",
+           "device": "cpu", "test_accuracy": 0.7, **kind}  # fmt: skip
+    pd.DataFrame([row]).to_csv(folder / "variants.csv", index=False)
+    return without, recorded(folder, [0.7], recipe=recipe, **kind)
+
+
+def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are(tmp_path):
+    without, chapter = then_and_now(tmp_path, "cats-vs-dogs-first-edition", "rmsprop-2017")
+    assert without.content["optimizers"] is None
     found = chapter.content["optimizers"]
     assert found["picture"].name == "the-optimizer-has-changed"
     assert found["picture"].numbers.groupby("variant")["loss"].first().to_dict() == {
@@ -361,6 +361,19 @@ def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are
     assert (found["gradient"], found["then"], found["now"]) == ("0.0001", "1.00", "0.30")
     html = page.render_chapter(chapter)
     assert "0.0001 / √(0.0000001 + 0.0001²)" in html
+    assert chapter.content["augmentation"] is None
+
+
+def test_the_augmentation_that_has_changed_is_shown_where_runs_with_the_old_one_are(tmp_path):
+    without, chapter = then_and_now(tmp_path, "cats-vs-dogs-first-edition-augmented", "keras-2017")
+    assert without.content["augmentation"] is None
+    found = chapter.content["augmentation"]
+    assert found["picture"].name == "the-augmentation-has-changed"
+    assert set(found["picture"].numbers["variant"]) == {"", "keras-2017"}
+    # 75 sin 0.2 = 14.90; 0.2 degrees are 0.00349 radians: 75 x 0.00349 = 0.262.
+    assert (found["side"], found["then"], found["now"]) == (150, "14.9", "0.26")
+    assert "75 · sin(0.2 · π / 180)" in page.render_chapter(chapter)
+    assert chapter.content["optimizers"] is None
 
 
 def test_a_tested_epoch_before_the_last_is_shown_with_what_it_costs(tmp_path):

@@ -506,6 +506,39 @@ def test_an_optimizer_of_the_book_s_time_stands_below_today_s():
     assert experiments.optimizers(records) == "No such run yet."
 
 
+def test_the_augmented_first_edition_stands_beside_itself_as_its_keras_computed_it():
+    recipe = "cats-vs-dogs-first-edition-augmented"
+    kind = {"recipe": recipe, "backend": "tensorflow", "device": "cpu"}
+    rows = runs_of(recipe, [0.77, 0.79], val_accuracy=0.78, best_epoch=90)
+    then = runs_of(recipe, [0.82], variant="keras-2017", val_accuracy=0.83, best_epoch=98)
+    other = runs_of("cats-vs-dogs-first-edition", [0.7], variant="rmsprop-2017")
+    late = {"accuracy": 0.8, "val_accuracy": 0.78, "val_loss": 0.45}
+
+    def history(seed, **columns):
+        epochs = pd.DataFrame({"epoch": range(1, 101), "seed": seed, **kind, **late | columns})
+        epochs.loc[epochs["epoch"] <= 80, "accuracy"] = 0.0  # not of the last twenty
+        return epochs
+
+    curves = pd.concat([history(0), history(1, accuracy=0.82)])
+    old = history(0, accuracy=0.84, val_accuracy=0.83).assign(variant="keras-2017")
+    records = recorded.Records(rows, pd.concat([then, other]), pd.DataFrame(), curves, old)
+    title, _, heads, _, book, now, both = experiments.augmentation(records).splitlines()
+    assert title == "Cats vs dogs, first edition, augmented (tensorflow, cpu):"
+    assert heads == (
+        "| of the book's Keras | seeds | training accuracy over the last 20 epochs | validation "
+        "accuracy over the last 20 epochs | validation loss over the last 20 epochs | epoch of the "
+        "lowest validation loss | test accuracy |"
+    )
+    assert book.startswith("| all: the book's output | 1 | 84.53% | 82.77% | 0.3978 | 99 |  |")
+    assert now == (
+        "| nothing | 2 | 81.00% (80.00% to 82.00%) | 78.00% (78.00% to 78.00%) | 0.4500 (0.4500 to "
+        "0.4500) | 90 (90 to 90) | 78.00% (77.00% to 79.00%) |"
+    )
+    assert both == "| both | 1 | 84.00% | 83.00% | 0.4500 | 98 | 82.00% |"
+    records = recorded.Records(rows, other, pd.DataFrame(), curves, old.iloc[:0])
+    assert experiments.augmentation(records) == "No such run yet."
+
+
 def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
     chosen = runs_of("cats-vs-dogs-second-edition", [0.70, 0.72]).assign(
         last_epoch_test_accuracy=[0.71, 0.70], judged_epoch=[8, 11], val_accuracy=[0.67, 0.69]

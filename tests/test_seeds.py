@@ -110,7 +110,7 @@ def test_both_optimizers_and_the_printed_curve_are_drawn_each_in_its_colour():
     now = [run([0.69, 0.68], [0.5, 0.55]), run([0.69, 0.66], [0.5, 0.57])]
     then = [run([0.69, 0.65], [0.5, 0.6])]
     printed = {"loss": [0.68, 0.64], "accuracy": [0.52, 0.63]}
-    figure = seeds.plot_optimizers(now, then, printed)
+    figure = seeds.plot_then_and_now(now, then, printed)
     losses, accuracies = figure.axes
     for axes, medians in (
         (losses, ([0.69, 0.67], [0.69, 0.65], [0.68, 0.64])),
@@ -123,3 +123,18 @@ def test_both_optimizers_and_the_printed_curve_are_drawn_each_in_its_colour():
     assert any(
         text.startswith("RMSprop today: 2 runs; of 2017: 1 run;") for text in words_of(figure)
     )
+
+
+def test_of_validation_too_each_way_to_compute_has_its_colour():
+    def run(value):
+        return pd.DataFrame({"epoch": [1, 2], "val_accuracy": [0.5, value]})
+
+    figure = seeds.plot_then_and_now(
+        [run(0.6)], [run(0.7)], {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras"
+    )
+    (axes,) = figure.axes
+    for color, value in ((style.DATA, 0.6), (style.THIRD, 0.7), (style.POINTED_AT, 0.8)):
+        (line,) = lines_of(axes, color)
+        assert list(line.get_ydata()) == [0.5, value]
+    assert axes.get_ylabel() == "validation accuracy"
+    assert "Keras today: 1 run; of 2017: 1 run" in words_of(figure)

@@ -89,7 +89,7 @@ def plot_learning_curve(
     if axes is None:
         axes = style.new_figure(5.2, 3.4).subplots()
     histories = _listed(history)
-    color = style.THIRD if quantity.startswith("val_") else style.DATA
+    color = style.THIRD if quantity.startswith("val_") and not others else style.DATA
     ends = [_draw_runs(axes, histories, quantity, name, color)]
     for other, runs in (others or {}).items():
         ends.append(_draw_runs(axes, _listed(runs), quantity, other, style.THIRD))

@@ -143,31 +143,40 @@ def plot_printed_curves(
     return figure
 
 
-def plot_optimizers(
+def plot_then_and_now(
     now: Sequence[pd.DataFrame],
     then: Sequence[pd.DataFrame],
     printed: Mapping[str, Sequence[float]],
+    quantities: Sequence[str] = ("loss", "accuracy"),
+    what: str = "RMSprop",
 ) -> Figure:
-    """Draw how a network learns with the optimizer of today and with that of the book's time.
+    """Draw how a network learns with what computes today and with what did in the book's time.
 
     Args:
-        now: histories of runs with today's optimizer, with ``epoch``, ``loss`` and ``accuracy``.
-        then: the same with the optimizer of the book's time.
-        printed: what the book prints of ``loss`` and ``accuracy``, a number an epoch.
+        now: histories of runs with today's, with ``epoch`` and the quantities.
+        then: the same with that of the book's time.
+        printed: what the book prints of the quantities, a number an epoch.
+        quantities: columns of a history, one above the other; those that begin with ``val_`` are
+            of validation, others of training.
+        what: what has changed, a word for the curves' ends.
 
     Returns:
-        The figure, training loss above training accuracy.
+        The figure.
     """
-    figure = style.new_figure(WIDTH, 5.4)
+    figure = style.new_figure(WIDTH, 2.7 * len(quantities))
     figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
-    for quantity, axes in zip(("loss", "accuracy"), figure.subplots(2, 1), strict=True):
+    places = figure.subplots(len(quantities), 1, squeeze=False)[:, 0]
+    for column, axes in zip(quantities, places, strict=True):
+        quantity = column.removeprefix("val_")
         plot_learning_curve(
-            now, quantity, name="RMSprop today", others={"RMSprop of 2017": then}, watched=None,
-            book=printed[quantity], axes=axes,
+            now, column, name=f"{what} today", others={f"{what} of 2017": then}, watched=None,
+            book=printed[column], axes=axes,
         )  # fmt: skip
         axes.set_title("", loc="right")
-        axes.set_ylabel(f"training {quantity}")
+        axes.set_ylabel(f"{'training' if column == quantity else 'validation'} {quantity}")
     runs = (f"{len(kind)} run{'s' * (len(kind) > 1)}" for kind in (now, then))
-    words = "RMSprop today: {}; of 2017: {}; lines are medians, bands go from lowest to highest"
-    style.note_below(figure, words.format(*runs))
+    words = f"{what} today: {{}}; of 2017: {{}}".format(*runs)
+    if max(len(now), len(then)) > 1:
+        words += "; lines are medians, bands go from lowest to highest"
+    style.note_below(figure, words)
     return figure

@@ -14,6 +14,10 @@ from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
 OPTIMIZERS = "cats-vs-dogs-first-edition", "rmsprop-2017"
 """The recipe whose printed curve is that of another optimizer, and which."""
+KERAS = "cats-vs-dogs-first-edition-augmented", "keras-2017"
+"""The recipe whose printed curve is that of another Keras, augmentation included, and which."""
+SHEAR = 0.2
+"""What listing 5.11 asks of it, in radians when the book was written and in degrees today."""
 CHOSEN = "cats-vs-dogs-second-edition-augmented"
 """The recipe whose lowest validation loss comes long before its highest accuracy."""
 ANSWERS = ((8, 2, 0.9), (9, 1, 0.999))
@@ -69,6 +73,7 @@ def _compared(records: recorded.Records) -> dict[str, object]:
         "fewest": spread.FEWEST_TO_MEET,
         "curves": list(_printed_curves(compared, curves)),
         "optimizers": _optimizers(curves, _of_kind(records.variant_curves, *kind)),
+        "augmentation": _augmentation(curves, _of_kind(records.variant_curves, *kind)),
         "tested": _tested(rows, curves),
         "by_luck": _by_luck(whole),
         "causes": [causes_words(key[0], found) for key, found in _causes(records, rows)],
@@ -131,17 +136,15 @@ def _printed_curves(compared: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Pi
 def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, object] | None:
     """Show what has become of RMSprop since the book, where runs with the old one are recorded."""
     recipe, old = OPTIMIZERS
-    now = curves[curves["recipe"] == recipe]
-    then = variants[(variants["recipe"] == recipe) & (variants["variant"] == old)]
-    if now.empty or then.empty:
+    now, then = _now_and_then(recipe, old, curves, variants)
+    if not (now and then):
         return None
-    histories = ([history for _, history in of.groupby("seed")] for of in (now, then))
     title = recipes.get(recipe).title
     return {
         "picture": Picture(
             "the-optimizer-has-changed",
-            seeds.plot_optimizers(*histories, printed.CURVES[recipe]),
-            pd.concat([now.assign(variant=""), then]),
+            seeds.plot_then_and_now(now, then, printed.CURVES[recipe]),
+            pd.concat([*now, *then]),
             f"Training loss and accuracy of {title} by epoch: the curve that the book prints lies "
             "close to the one with the old RMSprop, and apart from the one with today's.",
             f"{title}: what the book's notebook prints, and ours with either RMSprop.",
@@ -153,6 +156,42 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
         "then": f"{SMALL / (math.sqrt(SMALL**2) + 1e-7):.2f}",
         "now": f"{SMALL / math.sqrt(SMALL**2 + 1e-7):.2f}",
     }
+
+
+def _augmentation(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, object] | None:
+    """Show what has become of augmentation since the book, where the old one is recorded."""
+    name, old = KERAS
+    now, then = _now_and_then(name, old, curves, variants)
+    if not (now and then):
+        return None
+    recipe, drawn = recipes.get(name), ("accuracy", "val_accuracy")
+    half = recipe.data_options["image_size"][0] // 2
+    return {
+        "picture": Picture(
+            "the-augmentation-has-changed",
+            seeds.plot_then_and_now(now, then, printed.CURVES[name], drawn, "Keras"),
+            pd.concat([*now, *then]),
+            f"Training and validation accuracy of {recipe.title} by epoch: the curve that the book "
+            "prints, ours with today's Keras, and ours computed as the book's Keras did.",
+            f"{recipe.title}: what the book's notebook prints, and ours with either Keras.",
+        ),
+        "shear": f"{SHEAR:g}",
+        "side": 2 * half,
+        "half": half,
+        "sum_then": f"{half} · sin({SHEAR:g})",
+        "sum_now": f"{half} · sin({SHEAR:g} · π / 180)",
+        "then": f"{half * math.sin(SHEAR):.1f}",
+        "now": f"{half * math.sin(math.radians(SHEAR)):.2f}",
+    }
+
+
+def _now_and_then(
+    recipe: str, variant: str, curves: pd.DataFrame, variants: pd.DataFrame
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """Return the histories of a recipe's runs, and those of a variant of it."""
+    now = curves[curves["recipe"] == recipe].assign(variant="")
+    then = variants[(variants["recipe"] == recipe) & (variants["variant"] == variant)]
+    return tuple([history for _, history in of.groupby("seed")] for of in (now, then))
 
 
 def _tested(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, object] | None:
