@@ -86,7 +86,7 @@ def measured(records: Records) -> str:
     rows = records.runs
     lines = [
         f"{len(rows)} finished run{'s' * (len(rows) != 1)} of unchanged recipes, besides "
-        f"{len(records.variants)} with one thing changed and {len(records.copies)} for the "
+        f"{len(records.variants)} with something changed and {len(records.copies)} for the "
         "question of the copies. Of the unchanged recipes:",
         "",
     ]

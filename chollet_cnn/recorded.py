@@ -137,7 +137,7 @@ def read_runs(results: Path = RESULTS) -> pd.DataFrame:
 
 
 def read_variants(results: Path = RESULTS) -> pd.DataFrame:
-    """Return ``results/variants.csv``: runs of the book's recipes with one thing changed.
+    """Return ``results/variants.csv``: runs of the book's recipes with something changed.
 
     Its columns are those of ``runs.csv`` and ``variant``, a key of :data:`VARIANTS`. Without such
     runs it has no rows.

@@ -188,6 +188,22 @@ def start(script, out, *arguments):
     )
 
 
+def test_a_run_with_the_augmentation_of_2017_says_so_and_loads_in_another_process(
+    noisy_pets, tmp_path, monkeypatch
+):
+    book = recipes.get("cats-vs-dogs-first-edition-augmented")
+    splits = {"train": (0, 12), "validation": (12, 16), "test": (16, 20)}
+    few = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 4}
+    small = dataclasses.replace(book, data_options=book.data_options | {"splits": splits}, **few)
+    monkeypatch.setitem(recipes.RECIPES, book.name, small)
+    noisy_pets(tmp_path, 20, (60, 60))
+    run = train.train(book.name, augmentation="2017", data_dir=tmp_path, out=tmp_path / "runs")
+    assert run.config["changed"] == {"augmentation": {"recipe": "Keras 3's layers", "run": "2017"}}
+    ask = f"from chollet_cnn import runs; print(runs.read({str(run.path)!r}).load_model().layers)"
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert "RandomAffine" in told.stdout
+
+
 def test_a_killed_run_resumes_to_the_same_bits_dropout_and_augmentation_included(tiny, tmp_path):
     whole = start(tiny, tmp_path / "whole")
     output, errors = whole.communicate(timeout=300)
