@@ -39,7 +39,7 @@ def of_keras_2(picture, turn, down, right, slant, tall, wide):
 
 
 def looked_up(picture, *numbers):
-    columns = [np.float32([[number]]) for number in numbers]
+    columns = [keras.ops.convert_to_tensor(np.float32([[number]])) for number in numbers]
     maps = augmentation.affine_maps(*columns, picture.shape[:2])
     return keras.ops.convert_to_numpy(
         keras.ops.image.affine_transform(
