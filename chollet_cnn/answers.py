@@ -110,11 +110,11 @@ def measured(records: Records) -> str:
 
 
 _OPTIMIZER = "[The optimizer has changed](#the-optimizer-has-changed-measured)"
-_STEPS = "[A hundred steps that end early](#a-hundred-steps-that-end-early)"
+_AUGMENTATION = "[The augmentation has changed](#the-augmentation-has-changed-measured)"
 _SHORT = "[If you stay below the book's figure](#if-you-stay-below-the-books-figure)"
 SEE = {
     "cats-vs-dogs-first-edition": _OPTIMIZER,
-    "cats-vs-dogs-first-edition-augmented": _STEPS,
+    "cats-vs-dogs-first-edition-augmented": _AUGMENTATION,
     "cats-vs-dogs-second-edition": _OPTIMIZER,
     "cats-vs-dogs-second-edition-augmented": _SHORT,
 }

@@ -525,16 +525,18 @@ def test_the_augmented_first_edition_stands_beside_itself_as_its_keras_computed_
     title, _, heads, _, book, now, both = experiments.augmentation(records).splitlines()
     assert title == "Cats vs dogs, first edition, augmented (tensorflow, cpu):"
     assert heads == (
-        "| of the book's Keras | seeds | training accuracy over the last 20 epochs | validation "
+        "| computed with | seeds | training accuracy over the last 20 epochs | validation "
         "accuracy over the last 20 epochs | validation loss over the last 20 epochs | epoch of the "
         "lowest validation loss | test accuracy |"
     )
-    assert book.startswith("| all: the book's output | 1 | 84.53% | 82.77% | 0.3978 | 99 |  |")
+    assert book.startswith("| the book's output | 1 | 84.53% | 82.77% | 0.3978 | 99 |  |")
     assert now == (
-        "| nothing | 2 | 81.00% (80.00% to 82.00%) | 78.00% (78.00% to 78.00%) | 0.4500 (0.4500 to "
-        "0.4500) | 90 (90 to 90) | 78.00% (77.00% to 79.00%) |"
+        "| today's Keras | 2 | 81.00% (80.00% to 82.00%) | 78.00% (78.00% to 78.00%) | 0.4500 "
+        "(0.4500 to 0.4500) | 90 (90 to 90) | 78.00% (77.00% to 79.00%) |"
     )
-    assert both == "| both | 1 | 84.00% | 83.00% | 0.4500 | 98 | 82.00% |"
+    assert both == (
+        "| the RMSprop and the augmentation of 2017 | 1 | 84.00% | 83.00% | 0.4500 | 98 | 82.00% |"
+    )
     records = recorded.Records(rows, other, pd.DataFrame(), curves, old.iloc[:0])
     assert experiments.augmentation(records) == "No such run yet."
 
