@@ -67,7 +67,7 @@ class Run:
 
         from chollet_cnn.augmentation import random_affine
 
-        random_affine()
+        random_affine()  # Keras is to know the layer that --augmentation 2017 puts into a network
         try:
             return keras.models.load_model(self.path / "model.keras", compile=False)
         except Exception as problem:  # Keras raises whatever the damage leads it into

@@ -73,7 +73,8 @@ def train(
         learning_rate: other than the recipe's.
         optimizer: other than the recipe's, a key of :data:`chollet_cnn.recipes.OPTIMIZERS`.
         augmentation: ``2017`` to change training pictures as the Keras of the first edition did,
-            for its augmented recipe alone.
+            for its augmented recipe alone. Keras can load such a network only with this package,
+            as :meth:`chollet_cnn.runs.Run.load_model` does.
         seed: decides the starting weights, the order of the pictures, dropout and augmentation.
         weights_seed: another seed for the starting weights alone, to tell what they do from what
             the order does.
