@@ -69,6 +69,9 @@ def random_affine() -> type[keras.Layer]:
                 fill_mode="nearest",
             )
 
+        def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+            return input_shape
+
         def get_config(self) -> dict[str, object]:
             return super().get_config() | self.ranges
 

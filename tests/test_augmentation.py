@@ -6,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from chollet_cnn import augmentation, networks, recipes
+from chollet_cnn.concepts.geometry import layer_table
 
 HEIGHT, WIDTH = 24, 31
 PICTURE = np.random.default_rng(0).random((HEIGHT, WIDTH, 3), np.float32)
@@ -103,3 +104,12 @@ def test_the_network_of_2017_loads_and_answers_as_before(tmp_path):
     np.testing.assert_array_equal(
         *(keras.ops.convert_to_numpy(of(picture, training=False)) for of in (model, loaded))
     )
+
+
+def test_the_table_of_layers_takes_the_augmentation_of_2017_as_it_takes_today_s():
+    then, now = (
+        layer_table(networks.cats_vs_dogs_first_edition(augmentation=kind))
+        for kind in ("2017", True)
+    )
+    assert "RandomAffine" in set(then["kind"])
+    assert list(then["receptive_field"])[-4:] == list(now["receptive_field"])[-4:]
