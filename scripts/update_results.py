@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from chollet_cnn import claims, files, printed, recorded, runs, spread, style
 from chollet_cnn.analysis import seeds
@@ -117,23 +118,27 @@ def draw_seeds() -> None:
 
 def draw_then_and_now() -> None:
     """Draw how the first edition's networks learn by the Keras of today and by the book's own."""
-    plain, curves = "cats-vs-dogs-first-edition", ("accuracy", "val_accuracy")
-    _draw_then_and_now("optimizers", plain, "rmsprop-2017", ("loss", "accuracy"), "RMSprop")
-    _draw_then_and_now("augmentation", f"{plain}-augmented", "keras-2017", curves, "Keras")
+    records, plain = recorded.read(RESULTS), "cats-vs-dogs-first-edition"
+    for name, recipe, variant, quantities, what in (
+        ("optimizers", plain, "rmsprop-2017", ("loss", "accuracy"), "RMSprop"),
+        ("augmentation", f"{plain}-augmented", "keras-2017", ("accuracy", "val_accuracy"), "Keras"),
+    ):
+        figure = _then_and_now(records, recipe, variant, quantities, what)
+        if figure:
+            figure.savefig(RESULTS / "figures" / f"{name}.png", dpi=160)
 
 
-def _draw_then_and_now(
-    name: str, recipe: str, variant: str, quantities: tuple[str, ...], what: str
-) -> None:
-    records = recorded.read(RESULTS)
+def _then_and_now(
+    records: recorded.Records, recipe: str, variant: str, quantities: tuple[str, ...], what: str
+) -> Figure | None:
     kind = {"recipe": recipe, "backend": "tensorflow", "device": "cpu"}
     now = spread.alike(records.curves, list(kind), kind.values())
     kind["variant"] = variant
     then = spread.alike(records.variant_curves, list(kind), kind.values())
-    if len(now) and len(then):
-        runs = ([curve for _, curve in of.groupby("seed")] for of in (now, then))
-        figure = seeds.plot_then_and_now(*runs, printed.CURVES[recipe], quantities, what)
-        figure.savefig(RESULTS / "figures" / f"{name}.png", dpi=160)
+    if now.empty or then.empty:
+        return None
+    histories = ([curve for _, curve in of.groupby("seed")] for of in (now, then))
+    return seeds.plot_then_and_now(*histories, printed.CURVES[recipe], quantities, what)
 
 
 def draw_tested_epoch() -> None:
