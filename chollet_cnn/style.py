@@ -29,6 +29,12 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
+def title_above(figure: Figure, words: str) -> None:
+    """Write a figure's title at its left; without words there is no room kept for one."""
+    if words:
+        figure.suptitle(words, fontsize=11, x=0.01, ha="left")
+
+
 def note_below(figure: Figure, words: str) -> None:
     """Write a small grey line at the foot of a figure; its layout is to leave room there."""
     figure.text(0.01, 0.012, words, fontsize=8.5, color=GREY, va="bottom")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from chollet_cnn import claims, files, printed, recorded, runs, spread, style
+from chollet_cnn import claims, files, printed, recipes, recorded, runs, spread, style
 from chollet_cnn.analysis import seeds
 from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_tested_epoch
 from chollet_cnn.errors import UserError, run_door
@@ -91,12 +91,14 @@ def draw_figure() -> None:
         title="Handwritten digits, seed 0",
         watched=None,
         book=printed.CURVES["mnist-first-edition"]["accuracy"],
+        book_name="the book's training",
         axes=left,
     )
     plot_learning_curve(
         _curve("cats-vs-dogs-first-edition", 0),
         title="Cats and dogs, seed 0: learned by heart",
         book=printed.CURVES["cats-vs-dogs-first-edition"]["val_accuracy"],
+        book_name="the book's validation",
         axes=right,
     )
     figure.savefig(RESULTS / "figures" / "learning-curves.png", dpi=160)
@@ -112,7 +114,8 @@ def draw_seeds() -> None:
     for recipe, book in printed.CURVES.items():
         own = rows.loc[rows["recipe"] == recipe, "seed"]
         if len(own) > 1:
-            figure = seeds.plot_printed_curves([_curve(recipe, seed) for seed in own], book)
+            histories = [_curve(recipe, seed) for seed in own]
+            figure = seeds.plot_printed_curves(histories, book, recipes.get(recipe).title)
             figure.savefig(RESULTS / "figures" / f"printed-curve-{recipe}.png", dpi=160)
 
 
@@ -138,17 +141,20 @@ def _then_and_now(
     if now.empty or then.empty:
         return None
     histories = ([curve for _, curve in of.groupby("seed")] for of in (now, then))
-    return seeds.plot_then_and_now(*histories, printed.CURVES[recipe], quantities, what)
+    book, title = printed.CURVES[recipe], recipes.get(recipe).title
+    return seeds.plot_then_and_now(*histories, book, quantities, what, title)
 
 
 def draw_tested_epoch() -> None:
     """Draw a run whose validation loss is lowest long before its accuracy is highest."""
     rows = on_tensorflow_and_cpu()
     curves = recorded.read_curves(rows, RESULTS)
-    found = recorded.loss_turned_first(rows, curves, "cats-vs-dogs-second-edition-augmented")
+    recipe = recipes.get("cats-vs-dogs-second-edition-augmented")
+    found = recorded.loss_turned_first(rows, curves, recipe.name)
     if found:
         run, history = found
-        figure = plot_tested_epoch(history, int(run["judged_epoch"]))
+        title = f"{recipe.title}, seed {run['seed']}"
+        figure = plot_tested_epoch(history, int(run["judged_epoch"]), title)
         figure.savefig(RESULTS / "figures" / "tested-epoch.png", dpi=160)
 
 

@@ -38,6 +38,8 @@ def test_training_and_validation_are_drawn_by_epoch(quantity):
 
 def test_the_book_s_level_and_the_book_s_curve_are_drawn_in_vermilion():
     level = plot_learning_curve(HISTORY, book=0.71).axes[0].lines[-1]
+    named = plot_learning_curve(HISTORY, book=0.71, book_name="the book's test").axes[0]
+    assert "the book's test 71.0%" in written(named)
     assert list(level.get_ydata()) == [0.71, 0.71]
     curve = plot_learning_curve(HISTORY, watched=None, book=(0.4, 0.6, 0.8)).axes[0].lines[-1]
     assert list(curve.get_ydata()) == [0.4, 0.6, 0.8]
@@ -72,7 +74,7 @@ def test_the_best_epoch_has_the_lowest_loss_or_the_highest_accuracy(quantity, ep
 def test_the_best_epoch_on_the_watched_pictures_is_ringed():
     axes = plot_learning_curve(HISTORY).axes[0]
     assert axes.collections[0].get_offsets().tolist() == [[2, 0.6]]
-    assert "best: epoch 2" in written(axes)
+    assert "highest: epoch 2" in written(axes)
     assert not plot_learning_curve(HISTORY, watched=None).axes[0].collections
 
 
@@ -121,6 +123,7 @@ def test_accuracy_and_loss_stand_side_by_side():
 
 def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_and_told():
     calm = plot_tested_epoch(HISTORY, 2)
+    assert plot_tested_epoch(HISTORY, 2, "of seed 0").get_suptitle() == "of seed 0"
     above, below = calm.axes
     assert (above.get_ylabel(), below.get_ylabel()) == ("loss", "accuracy")
     (dashed,) = (line for line in below.lines if line.get_linestyle() == "--")

@@ -86,7 +86,8 @@ def test_the_printed_curve_lies_over_the_band_of_all_seeds():
         for low in (0.93, 0.95, 0.96)
     ]
     printed = {"accuracy": [0.944, 0.9855], "loss": [0.1766, 0.0462]}
-    figure = seeds.plot_printed_curves(curves, printed)
+    figure = seeds.plot_printed_curves(curves, printed, "digits")
+    assert figure.get_suptitle() == "digits"
     for axes, printed in zip(figure.axes, ([0.944, 0.9855], [0.1766, 0.0462]), strict=True):
         (line,) = lines_of(axes, style.POINTED_AT)
         assert list(line.get_ydata()) == printed
@@ -130,8 +131,9 @@ def test_of_validation_too_each_way_to_compute_has_its_colour():
         return pd.DataFrame({"epoch": [1, 2], "val_accuracy": [0.5, value]})
 
     figure = seeds.plot_then_and_now(
-        [run(0.6)], [run(0.7)], {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras"
+        [run(0.6)], [run(0.7)], {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras", "cats"
     )
+    assert figure.get_suptitle() == "cats"
     (axes,) = figure.axes
     for color, value in ((style.DATA, 0.6), (style.THIRD, 0.7), (style.POINTED_AT, 0.8)):
         (line,) = lines_of(axes, color)

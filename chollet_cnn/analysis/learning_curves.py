@@ -63,6 +63,7 @@ def plot_learning_curve(
     watched: str | None = "validation",
     others: Mapping[str, Histories] | None = None,
     book: Sequence[float] | float | None = None,
+    book_name: str = "the book",
     top: float | None = None,
     axes: Axes | None = None,
 ) -> Figure:
@@ -80,6 +81,7 @@ def plot_learning_curve(
         watched: what the ``val_`` columns were measured on; None leaves them out.
         others: runs made in another way, by the name of that way, to lay beside these.
         book: what the book gives: a value for each epoch, or one level.
+        book_name: stands at the end of the book's curve.
         top: where to cut the picture off, if single values lie far above the others.
         axes: where to draw; a new figure is made if it is left out.
 
@@ -99,10 +101,10 @@ def plot_learning_curve(
     if isinstance(book, Sequence):
         epochs = list(range(1, len(book) + 1))
         axes.plot(epochs, list(book), "--", color=style.POINTED_AT, **_dots(epochs))
-        ends.append((epochs, book[-1], "the book", style.POINTED_AT))
+        ends.append((epochs, book[-1], book_name, style.POINTED_AT))
     elif book is not None:
         axes.axhline(book, color=style.POINTED_AT, linestyle="--", linewidth=1.2)
-        ends.append((ends[0][0], book, "the book", style.POINTED_AT))
+        ends.append((ends[0][0], book, book_name, style.POINTED_AT))
     axes.set_title(title, fontsize=11, loc="left")
     axes.set_xlabel("epoch")
     if len(histories) > 1:
@@ -137,11 +139,11 @@ def plot_learning_curves(
     left, right = figure.subplots(1, 2)
     plot_learning_curve(history, "accuracy", watched=watched, book=book, axes=left)
     plot_learning_curve(history, "loss", watched=watched, axes=right)
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    style.title_above(figure, title)
     return figure
 
 
-def plot_tested_epoch(history: pd.DataFrame, tested: int) -> Figure:
+def plot_tested_epoch(history: pd.DataFrame, tested: int, title: str = "") -> Figure:
     """Draw one run's loss above its accuracy, and in the latter the epoch whose weights are tested.
 
     Single epochs with a far higher loss than the others are cut off, and a line says so: what
@@ -150,6 +152,7 @@ def plot_tested_epoch(history: pd.DataFrame, tested: int) -> Figure:
     Args:
         history: the run's history.
         tested: the epoch, counted from 1.
+        title: stands over the figure.
     """
     figure = style.new_figure(7, 5.4)
     figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
@@ -162,6 +165,7 @@ def plot_tested_epoch(history: pd.DataFrame, tested: int) -> Figure:
     if highest > edge:
         words += f"; single losses reach {highest:.3g}, beyond the edge"
     style.note_below(figure, words)
+    style.title_above(figure, title)
     return figure
 
 
@@ -197,11 +201,13 @@ def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> 
     at = (best["epoch"], best[column])
     axes.scatter(*at, s=80, facecolor="none", edgecolor=style.THIRD, linewidth=1.5, zorder=3)
     # Losses fall and accuracies rise: there is room for words above the ones, below the others.
-    place, side = (1, "top") if column.endswith("loss") else (0, "bottom")
+    falls = column.endswith("loss")
+    place, side = (1, "top") if falls else (0, "bottom")
     frame = axes.get_xaxis_transform()
     late = best["epoch"] > runs["epoch"].mean()
+    words = f"{'lowest' if falls else 'highest'}: epoch {best['epoch']:.0f}"
     axes.annotate(
-        f"best: epoch {best['epoch']:.0f}", at, (best["epoch"], place), "data", frame,
+        words, at, (best["epoch"], place), "data", frame,
         ha="right" if late else "left", va=side, fontsize=LABEL - 1, color=style.THIRD,
         arrowprops={"arrowstyle": "-", "color": style.THIRD, "lw": 0.8, "shrinkB": 5,
                     "relpos": (1 if late else 0, 0.5)},

@@ -112,7 +112,7 @@ def _percent(share: float) -> str:
 
 
 def plot_printed_curves(
-    histories: Sequence[pd.DataFrame], printed: Mapping[str, Sequence[float]]
+    histories: Sequence[pd.DataFrame], printed: Mapping[str, Sequence[float]], title: str = ""
 ) -> Figure:
     """Draw the curves of all seeds as a band, with the curve that the book prints over it.
 
@@ -120,6 +120,7 @@ def plot_printed_curves(
         histories: one for each seed, with ``epoch`` and the columns that are printed.
         printed: the printed ``accuracy`` and ``loss`` of training, a number an epoch; where the
             book validates, ``val_accuracy`` and ``val_loss`` too.
+        title: stands over the figure.
 
     Returns:
         The figure, accuracy at the left and loss at the right; training above validation.
@@ -140,6 +141,7 @@ def plot_printed_curves(
             axes.set_ylabel(quantity)
     words = f"line: median of {len(histories)} seeds, band: lowest to highest"
     style.note_below(figure, words)
+    style.title_above(figure, title)
     return figure
 
 
@@ -149,6 +151,7 @@ def plot_then_and_now(
     printed: Mapping[str, Sequence[float]],
     quantities: Sequence[str] = ("loss", "accuracy"),
     what: str = "RMSprop",
+    title: str = "",
 ) -> Figure:
     """Draw how a network learns with what computes today and with what did in the book's time.
 
@@ -159,6 +162,7 @@ def plot_then_and_now(
         quantities: columns of a history, one above the other; those that begin with ``val_`` are
             of validation, others of training.
         what: what has changed, a word for the curves' ends.
+        title: stands over the figure.
 
     Returns:
         The figure.
@@ -179,4 +183,5 @@ def plot_then_and_now(
     if max(len(now), len(then)) > 1:
         words += "; lines are medians, bands go from lowest to highest"
     style.note_below(figure, words)
+    style.title_above(figure, title)
     return figure

@@ -125,7 +125,7 @@ def _printed_curves(compared: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Pi
         parts = "training, below it validation" if "val_loss" in book else "training"
         yield Picture(
             f"printed-curve-of-{recipe}",
-            seeds.plot_printed_curves(histories, book),
+            seeds.plot_printed_curves(histories, book, title),
             own,
             f"Accuracy and loss of {title} by epoch, in {parts}: a band of {len(histories)} seeds, "
             "and the curve that the book's notebook prints.",
@@ -143,7 +143,7 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
     return {
         "picture": Picture(
             "the-optimizer-has-changed",
-            seeds.plot_then_and_now(now, then, printed.CURVES[recipe]),
+            seeds.plot_then_and_now(now, then, printed.CURVES[recipe], title=title),
             pd.concat([*now, *then]),
             f"Training loss and accuracy of {title} by epoch: the curve that the book prints lies "
             "close to the one with the old RMSprop, and apart from the one with today's.",
@@ -169,7 +169,7 @@ def _augmentation(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, obj
     return {
         "picture": Picture(
             "the-augmentation-has-changed",
-            seeds.plot_then_and_now(now, then, printed.CURVES[name], drawn, "Keras"),
+            seeds.plot_then_and_now(now, then, printed.CURVES[name], drawn, "Keras", recipe.title),
             pd.concat([*now, *then]),
             f"Training and validation accuracy of {recipe.title} by epoch: the curve that the book "
             "prints, ours with today's Keras, and ours computed as the book's Keras did.",
@@ -204,12 +204,13 @@ def _tested(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, object] | Non
     return {
         "picture": Picture(
             "the-epoch-that-is-tested",
-            learning_curves.plot_tested_epoch(history, int(run["judged_epoch"])),
+            learning_curves.plot_tested_epoch(history, int(run["judged_epoch"]), title),
             history,
             f"Accuracy and loss of {title} by epoch: the validation loss is lowest after epoch "
             f"{run['judged_epoch']} of {run['epochs']}, the validation accuracy highest after "
             f"epoch {learning_curves.best_epoch(history, 'val_accuracy')['epoch']:.0f}.",
-            f"{title}: where the loss is lowest the accuracy is not yet highest.",
+            f"{title}, chosen because it shows this well: where the loss is lowest the accuracy is "
+            "not yet highest.",
         ),
         "sums": [_loss_of(*answers) for answers in ANSWERS],
         "epoch": run["judged_epoch"],
