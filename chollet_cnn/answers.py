@@ -55,7 +55,7 @@ def renewed(text: str, records: Records, compared: pd.DataFrame, slips: Iterable
         "in short": in_short(whole),
         "luck": luck(whole),
         "rule": spread.rule(),
-        "answer": answer(whole),
+        "answer": answer(whole, by_epoch),
         "curve": curve(by_epoch, records.curves),
         "every epoch": curve(by_epoch, records.curves, every=1),
         "slips": "\n".join(
@@ -155,10 +155,15 @@ def _stopped_early(compared: pd.DataFrame, curves: pd.DataFrame) -> str:
     )
 
 
-def answer(compared: pd.DataFrame) -> str:
+def answer(compared: pd.DataFrame, by_epoch: pd.DataFrame) -> str:
     """Say which figures came back, which did not, and of which it cannot be said yet.
 
-    Slips of the text stand apart: whether one comes back says nothing of the book's networks.
+    Slips of the text stand apart: whether one comes back says nothing of the book's networks. So
+    do printed curves, whose figures hang together.
+
+    Args:
+        compared: what :func:`chollet_cnn.claims.compare` gives of figures of whole runs.
+        by_epoch: what it gives of figures of single epochs.
     """
     groups = {
         head: compared[compared["verdict"].isin(verdicts) & ~compared["slip"]]
@@ -172,6 +177,11 @@ def answer(compared: pd.DataFrame) -> str:
             f"- {sentence(claim, _kind(claim, compared))}" for claim in found.to_dict("records")
         ]
         lines += [""] if len(found) else []
+    there = by_epoch[by_epoch["n"] > 0]
+    if len(there):
+        kinds = there["recipe"].nunique()
+        lines += [f"**Printed curves, counted by themselves below: {kinds}.**", ""]
+        lines += [f"- {line}" for line in curves_in_short(there).splitlines()]
     return "\n".join(lines).rstrip()
 
 
@@ -303,9 +313,12 @@ def sentence(claim: dict[str, object], kind: str = "") -> str:
         words += f", where {share} of new runs are expected." if share else "."
     if n < spread.FEWEST_TO_MISS:
         return words
+    half = claim["step"] / 2
+    if claim["published"] < claim["min"] - half or claim["published"] > claim["max"] + half:
+        side = "above" if claim["difference"] > 0 else "below"
+        words += f" All runs so far lie {side} the book's figure."
     low, high = show(claim["run_low"]), show(claim["run_high"])
     words += f" One more run is expected from {low} to {high}."
-    half = claim["step"] / 2
     if not claim["mean_low"] - half <= claim["published"] <= claim["mean_high"] + half:
         low, high = show(claim["mean_low"]), show(claim["mean_high"])
         words += (

@@ -113,10 +113,14 @@ def optimizers(records: Records) -> str:
 def _paired(some: pd.DataFrame, others: pd.DataFrame) -> str:
     """Say how far the test accuracy of runs lies from that of those with the same seeds."""
     moved = spread.paired(some, others)
+    both = set(some["seed"]) & set(others["seed"])
+    means = [
+        f"{of.loc[of['seed'].isin(both), 'test_accuracy'].mean():.2%}" for of in (some, others)
+    ]
     mean, low, high = (100 * share for share in (moved.mean, moved.mean_low, moved.mean_high))
     return (
-        f"{mean:+z.2f} points of test accuracy on average over {moved.n} seeds (seed by seed; 95%: "
-        f"{low:+z.2f} to {high:+z.2f})"
+        f"{mean:+z.2f} points of test accuracy on average, {means[0]} and {means[1]} over the "
+        f"{moved.n} seeds that both have (seed by seed; 95%: {low:+z.2f} to {high:+z.2f})"
     )
 
 
@@ -172,6 +176,8 @@ LATE_COLUMNS = ("accuracy", "val_accuracy", "val_loss")
 
 def augmentation(records: Records) -> str:
     """Say what it does to train the first edition's augmented recipe as its own Keras did."""
+    import pandas as pd
+
     recipe = recipes.get("cats-vs-dogs-first-edition-augmented")
     book, late = printed.CURVES[recipe.name], f"over the last {OVER} epochs"
     heads = ["computed with", "seeds"]
@@ -189,17 +195,24 @@ def augmentation(records: Records) -> str:
         kind = {"recipe": recipe.name, "backend": backend, "device": device}
         curves = spread.alike(records.curves, list(kind), kind.values())
         lines = [["the book's output", "1", *whole], ["today's Keras", *_late(now, curves)]]
+        means = [("the book", _over_all(pd.DataFrame(book).assign(seed=0)))]
+        means.append(("today's Keras", _over_all(curves)))
         for variant, words in OLD_KERAS.items():
             key = kind | {"variant": variant}
             then = spread.alike(others, list(key), key.values())
             if len(then):
                 curves = spread.alike(records.variant_curves, list(key), key.values())
                 lines.append([words, *_late(then, curves)])
+                means.append((words, _over_all(curves)))
         if len(lines) > 2:
             parts += [
                 f"{recipe.title} ({backend}, {device}):",
                 "",
                 *_table([dict(zip(heads, line, strict=True)) for line in lines]),
+                "",
+                f"Averaged over all {recipe.epochs} epochs: "
+                + "; ".join(f"{whose} {accuracies}" for whose, accuracies in means)
+                + ".",
                 "",
             ]
     return "\n".join(parts).strip() or "No such run yet."
@@ -215,6 +228,13 @@ def _late(runs: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
     ]
 
 
+def _over_all(curves: pd.DataFrame) -> str:
+    """Return the accuracies of runs, each averaged over all of its epochs."""
+    means = curves.groupby("seed")[["accuracy", "val_accuracy"]].mean()
+    training, validation = (middle(means[column], column) for column in means)
+    return f"{training} in training and {validation} in validation"
+
+
 def cut_short() -> str:
     """Say how many of the book's steps are left when an epoch ends with its pictures."""
     recipe = recipes.get("cats-vs-dogs-first-edition-augmented")
@@ -228,7 +248,7 @@ def cut_short() -> str:
         f"Of {recipe.steps_per_epoch} steps an epoch {left} are left, in {recipe.epochs} epochs "
         f"{steps:,} of {asked:,}. The book's run had made as many after epoch {there}: its "
         f"validation accuracy is {fmean(around):.2%} on average over the nine epochs "
-        f"around it, and {fmean(validation[-20:]):.2%} over the last twenty."
+        f"around it, and {fmean(validation[-OVER:]):.2%} over the last {OVER}."
     )
 
 
@@ -250,6 +270,7 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
         for key, runs in own.groupby(kind) if chosen else ():
             moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
+            better = int((runs["last_epoch_test_accuracy"] > runs["test_accuracy"]).sum())
             width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
             ours = spread.alike(curves, kind, key)
             ours = ours[ours["seed"].isin(runs["seed"])]
@@ -262,9 +283,12 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             )
             if moved.n >= spread.FEWEST_TO_MISS:
                 words += (
-                    f"The standard deviation is {100 * tested.std():.2f} points, after the last "
-                    f"epoch {100 * last.std():.2f}. "
+                    f"Of endlessly many runs it lies from {moved.mean_low:+.2f} to "
+                    f"{moved.mean_high:+.2f} points on average (95%). The standard deviation is "
+                    f"{100 * tested.std():.2f} points, after the last epoch "
+                    f"{100 * last.std():.2f}. "
                 )
+            words += f"In {better} of {moved.n} the last epoch did better. "
             words += (
                 f"{_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest validation "
                 f"loss; validation accuracy was {runs['val_accuracy'].mean():.2%} there"

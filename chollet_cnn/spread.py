@@ -104,7 +104,7 @@ def sd_interval(runs: Spread) -> tuple[float, float]:
     """Return between which values the standard deviation of endlessly many runs lies.
 
     It does so 95 times in 100, if runs are normally distributed; NaN with fewer than two runs. The
-    interval is wide: with ten runs the true value may be half as large again.
+    interval is wide: with ten runs the true value may be nearly twice as large.
 
     Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.2.3.1.
 

@@ -343,9 +343,9 @@ def test_a_sentence_says_what_the_book_gives_and_what_came_out():
     assert answers.sentence(claim) == (
         "Cats vs dogs, second edition, test accuracy: the book 69.5% (text, 2nd ed., "
         "chapter 8); 5 seeds gave 74.00% on average, from 73.00% to 75.00%, so the mean lies 4.50 "
-        "points above the book's figure. One more run is expected from 71.60% to 76.40%. The "
-        "book's figure is probably not the average of all such runs, which lies from 73.02% to "
-        "74.98% (95%)."
+        "points above the book's figure. All runs so far lie above the book's figure. One more run "
+        "is expected from 71.60% to 76.40%. The book's figure is probably not the average of all "
+        "such runs, which lies from 73.02% to 74.98% (95%)."
     )
 
 
@@ -438,7 +438,7 @@ def test_how_far_the_book_was_after_the_steps_that_are_left():
     curve = printed.CURVES["cats-vs-dogs-first-edition-augmented"]["val_accuracy"]
     assert (curve[58], curve[66]) == (0.8099, 0.8325)
     assert f"after epoch 63: its validation accuracy is {sum(curve[58:67]) / 9:.2%} on" in words
-    assert words.endswith("and 82.77% over the last twenty.")
+    assert words.endswith("and 82.77% over the last 20.")
 
 
 def test_what_sixteen_bits_do_stands_beside_what_the_seeds_do():
@@ -451,7 +451,8 @@ def test_what_sixteen_bits_do_stands_beside_what_the_seeds_do():
     # The differences are -1, -2, -1: a mean of -4/3, a standard deviation of the root of 1/3; that
     # over the root of 3 is 1/3, times t of 2 degrees of freedom, 4.303, is 1.43.
     paired = (
-        "-1.33 points of test accuracy on average over 3 seeds (seed by seed; 95%: -2.77 to +0.10)"
+        "-1.33 points of test accuracy on average, 97.67% and 99.00% over the 3 seeds that both "
+        "have (seed by seed; 95%: -2.77 to +0.10)"
     )
     assert words == f"{title}: 16 bits minus 32 bits is {paired}."
     assert experiments.sixteen_bits(rows, variants.iloc[:0]) == "No such run yet."
@@ -495,7 +496,8 @@ def test_an_optimizer_of_the_book_s_time_stands_below_today_s():
     )
     # Runs with mean losses of 0.1, 0.105, 0.11: 0.005 x sqrt(4/3) x 4.303 is 0.0248 to either side.
     paired = (
-        "-1.33 points of test accuracy on average over 3 seeds (seed by seed; 95%: -2.77 to +0.10)"
+        "-1.33 points of test accuracy on average, 97.67% and 99.00% over the 3 seeds that both "
+        "have (seed by seed; 95%: -2.77 to +0.10)"
     )
     assert words == (
         f"- {title}: rmsprop-2017 minus rmsprop is {paired}. Averaged over its 5 epochs the book's "
@@ -522,7 +524,8 @@ def test_the_augmented_first_edition_stands_beside_itself_as_its_keras_computed_
     curves = pd.concat([history(0), history(1, accuracy=0.82)])
     old = history(0, accuracy=0.84, val_accuracy=0.83).assign(variant="keras-2017")
     records = recorded.Records(rows, pd.concat([then, other]), pd.DataFrame(), curves, old)
-    title, _, heads, _, book, now, both = experiments.augmentation(records).splitlines()
+    told = experiments.augmentation(records).splitlines()
+    title, _, heads, _, book, now, both, _, means = told
     assert title == "Cats vs dogs, first edition, augmented (tensorflow, cpu):"
     assert heads == (
         "| computed with | seeds | training accuracy over the last 20 epochs | validation "
@@ -536,6 +539,14 @@ def test_the_augmented_first_edition_stands_beside_itself_as_its_keras_computed_
     )
     assert both == (
         "| the RMSprop and the augmentation of 2017 | 1 | 84.00% | 83.00% | 0.4500 | 98 | 82.00% |"
+    )
+    # Twenty epochs of 80 and of 82% after eighty of nothing are 16 and 16.4% on average.
+    book_s = printed.CURVES[recipe]
+    assert means == (
+        f"Averaged over all 100 epochs: the book {sum(book_s['accuracy']) / 100:.2%} in training "
+        f"and {sum(book_s['val_accuracy']) / 100:.2%} in validation; today's Keras 16.20% (16.00% "
+        "to 16.40%) in training and 78.00% (78.00% to 78.00%) in validation; the RMSprop and the "
+        "augmentation of 2017 16.80% in training and 83.00% in validation."
     )
     records = recorded.Records(rows, other, pd.DataFrame(), curves, old.iloc[:0])
     assert experiments.augmentation(records) == "No such run yet."
@@ -555,16 +566,18 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
     assert experiments.choice_of_epoch(pd.concat([chosen, last]), curves) == (
         "- Cats vs dogs, second edition (2 seeds, tensorflow, cpu): +0.50 points on average "
         "(-1.00 to +2.00), 71.00% (70.00% to 72.00%) where the last epoch has 70.50% (70.00% to "
-        "71.00%). Epochs 8 to 11 of 30 had the lowest validation loss; validation accuracy was "
-        "68.00% there, 75.00% over the last 10 epochs. The closest call: with seed 1 epoch 8 was "
-        "kept for a loss of 0.6000, epoch 11 had 0.6100; their validation accuracy is 50.00% and "
-        "50.00%."
+        "71.00%). In 1 of 2 the last epoch did better. Epochs 8 to 11 of 30 had the lowest "
+        "validation loss; validation accuracy was 68.00% there, 75.00% over the last 10 epochs. "
+        "The closest call: with seed 1 epoch 8 was kept for a loss of 0.6000, epoch 11 had 0.6100; "
+        "their validation accuracy is 50.00% and 50.00%."
     )
     assert experiments.choice_of_epoch(last, curves) == "No such run yet."
-    # 70, 72 and 74%, and 71, 70 and 69%.
+    # 70, 72 and 74%, and 71, 70 and 69%: differences of -1, 2 and 5 points. Their standard
+    # deviation, 3, over the root of 3, times t of 2 degrees of freedom, 4.303, is 7.45.
     third = chosen.iloc[:1].assign(seed=2, test_accuracy=0.74, last_epoch_test_accuracy=0.69)
     assert (
-        "The standard deviation is 2.00 points, after the last epoch 1.00. Epochs"
+        "Of endlessly many runs it lies from -5.45 to +9.45 points on average (95%). The standard "
+        "deviation is 2.00 points, after the last epoch 1.00. In 1 of 3 the last epoch did better. "
     ) in experiments.choice_of_epoch(pd.concat([chosen, third]), curves)
 
 
@@ -611,12 +624,37 @@ def test_no_run_is_expected_to_be_best_after_its_last_epoch():
 
 def test_a_slip_of_the_text_is_told_apart_and_counts_neither_way():
     rows = runs_of("mnist-first-edition", [0.9910, 0.9911, 0.9912, 0.9913, 0.9914])
-    told = answers.answer(claims.compare(rows))
+    compared = claims.compare(rows)
+    told = answers.answer(compared, compared.iloc[:0])
     assert "**Came back: 1.**" in told
     assert "**Did not come back: none.**" in told
     counted, apart = told.split("**Slips of the text, not counted: 2.**")
     assert "99.3%" not in counted
     assert "99.3%" in apart
+
+
+def test_printed_curves_are_counted_by_themselves_and_a_figure_beyond_all_runs_is_said_to_be():
+    rows = runs_of("mnist-first-edition", [0.9908, 0.9909, 0.9910, 0.9911, 0.9912])
+    kind = {"recipe": "mnist-first-edition", "backend": "tensorflow", "device": "cpu"}
+    curves = pd.concat(
+        pd.DataFrame({"epoch": [1], "accuracy": 0.94 + seed / 1000, "loss": 0.18, "seed": seed,
+                      "val_accuracy": math.nan, "val_loss": math.nan, "data_note": "", **kind})
+        for seed in range(5)
+    )  # fmt: skip
+    compared = claims.compare(rows, curves)
+    whole, by_epoch = (compared[compared["epoch"].isna()], compared[compared["epoch"].notna()])
+    counted, curve = answers.answer(whole, by_epoch).split(
+        "**Printed curves, counted by themselves"
+    )
+    assert "Came back: 1." in counted
+    assert "below the book's figure. All runs so far lie below the book's figure." in counted
+    assert curve.startswith(" below: 1.**")
+    assert "- MNIST, first edition, the printed curve (tensorflow, cpu): Of the " in curve
+    within = runs_of("mnist-first-edition", [0.9911, 0.9912, 0.9913, 0.9914, 0.9915])
+    of = claims.compare(within)
+    told = answers.answer(of[of["kind"] == claims.PRINTED], of.iloc[:0])
+    assert "All runs" not in told.split("**Slips")[0]
+    assert "Printed curves" not in told
 
 
 def test_in_short_there_is_a_line_for_each_accuracy_of_the_book():
