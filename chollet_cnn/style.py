@@ -18,6 +18,8 @@ POINTED_AT = "#d55e00"
 THIRD = "#009e73"
 GREY = "#6b6f76"
 PALE = "#d9dbdf"
+INKS = {POINTED_AT: "#b84f00", THIRD: "#007a5a"}
+"""For words: colours that are bright enough for a line are too bright for small letters."""
 MAP = "gray"
 """The colour map of feature maps and pictures with one channel."""
 
@@ -27,6 +29,14 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def ink(color: str) -> str:
+    """Return the colour of words about something of this colour, dark enough to read on white.
+
+    The contrast is at least 4.5, as the Web Content Accessibility Guidelines 2.1 ask in 1.4.3.
+    """
+    return INKS.get(color, color)
 
 
 def title_above(figure: Figure, words: str) -> None:

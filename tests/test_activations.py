@@ -138,7 +138,7 @@ def test_a_mosaic_of_maps_numbers_its_channels_and_points_at_the_dark_ones():
     (axes,) = figure.axes
     labels = [text for text in axes.texts if text.get_text()]
     assert [text.get_text() for text in labels] == ["0", "1", "2", "3"]
-    assert [text.get_color() == "#d55e00" for text in labels] == [False, True, False, False]
+    assert [text.get_color() == "#b84f00" for text in labels] == [False, True, False, False]
     assert "4 maps of 6×6, 1 of them dark" in figure.texts[0].get_text()
     assert "white 4 and above" in figure.texts[1].get_text()
     (image,) = axes.images

@@ -174,9 +174,18 @@ def test_the_reliability_diagram_draws_thin_bins_hollow_and_names_the_error():
     assert many.get_xydata().tolist() == [[pytest.approx(0.95), 0.5]]
     assert few.get_xydata().tolist() == [[pytest.approx(0.65), 1]]
     assert sum(bar.get_height() for bar in below.patches) == 23
-    error = (20 * 0.45 + 3 * 0.35) / 23
-    assert f"{100 * error:.1f} points" in figure.texts[0].get_text()
-    assert "surer than it may be" in figure.texts[0].get_text()
+    gap = (20 * 0.45 - 3 * 0.35) / 23
+    title = f"The network is surer than it may be, by {100 * gap:.1f} points on average"
+    assert figure.texts[0].get_text() == title
+
+
+def test_a_network_too_sure_here_and_not_sure_enough_there_is_right_on_average():
+    confidence = np.array([0.65] * 20 + [0.95] * 20)
+    answers = np.stack([confidence, 1 - confidence], axis=1)
+    table = errors.reliability(np.array(([0] * 16 + [1] * 4) * 2), answers)
+    assert errors.expected_calibration_error(table) == pytest.approx(0.15)
+    title = errors.plot_reliability(table).texts[0].get_text()
+    assert title == "The network is as sure as it may be, on average"
 
 
 def test_the_roc_curve_marks_where_the_answer_turns():

@@ -1,8 +1,11 @@
 """A learning curve shows the figures it was given."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
+from chollet_cnn import style
 from chollet_cnn.analysis import learning_curves
 from chollet_cnn.analysis.learning_curves import (
     plot_learning_curve,
@@ -61,9 +64,24 @@ def test_a_label_has_the_colour_of_its_curve():
     axes = plot_learning_curve(HISTORY, book=0.71).axes[0]
     colours = {text.get_text().split()[0]: text.get_color() for text in axes.texts}
     training, validation, book = axes.lines
-    assert colours["training"] == training.get_color() == "#0072b2"
-    assert colours["validation"] == validation.get_color() == "#009e73"
-    assert colours["the"] == book.get_color()
+    for name, line, color in (
+        ("training", training, "#0072b2"),
+        ("validation", validation, "#009e73"),
+        ("the", book, "#d55e00"),
+    ):
+        assert line.get_color() == color
+        assert colours[name] == style.ink(color)
+
+
+def contrast_with_white(color):
+    channels = np.array(to_rgb(color))
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05)
+
+
+@pytest.mark.parametrize("color", [style.DATA, style.POINTED_AT, style.THIRD, style.GREY])
+def test_what_is_written_in_a_curves_colour_is_dark_enough_to_read(color):
+    assert contrast_with_white(style.ink(color)) >= 4.5  # WCAG 2.1, 1.4.3
 
 
 @pytest.mark.parametrize(("quantity", "epoch"), [("val_loss", 2), ("val_accuracy", 2), ("loss", 3)])

@@ -58,7 +58,7 @@ def test_every_picture_has_its_label_and_the_marked_one_is_vermilion():
     )
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["a", "b", "c"]
-    assert [text.get_color() == "#d55e00" for text in axes.texts] == [False, True, False]
+    assert [text.get_color() == "#b84f00" for text in axes.texts] == [False, True, False]
     assert figure.get_figwidth() == 7
 
 

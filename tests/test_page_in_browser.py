@@ -171,6 +171,8 @@ def test_the_window_slides_by_arrow_keys_and_the_sum_follows(browser, address):
     slider = browser.find_element("css selector", ".slider")
     line = browser.find_element("id", "sum")
     assert line.text.endswith("= −60")
+    slider.send_keys(Keys.SHIFT + Keys.ARROW_RIGHT)
+    assert line.text.endswith("= −60")  # arrows with another key are the browser's
     slider.send_keys(Keys.ARROW_RIGHT)
     assert line.text.endswith("= 110")
     assert "5·153" in line.text

@@ -274,7 +274,7 @@ def plot_dark_channels(table: pd.DataFrame) -> Figure:
             )
         ]
         words[0] += f" are dark for {whose}"
-        axes.bar_label(bars, words, padding=3, fontsize=mosaics.SMALL, color=color)
+        axes.bar_label(bars, words, padding=3, fontsize=mosaics.SMALL, color=style.ink(color))
     axes.set_yticks(rows, table["layer"], fontsize=mosaics.BODY)
     axes.invert_yaxis()
     largest = table[["share_dark_for_picture", "share_never_lit"]].to_numpy().max()

@@ -288,13 +288,14 @@ def plot_surest_mistakes(table: pd.DataFrame, images: np.ndarray, columns: int =
 
 def plot_reliability(table: pd.DataFrame) -> Figure:
     """Draw how often the network is right against how sure it is; on the line it knows itself."""
-    error = expected_calibration_error(table)
     filled = table[table["count"] > 0]
     gap = np.average(filled["confidence"] - filled["accuracy"], weights=filled["count"])
-    verdict = "surer than it may be" if gap > 0 else "less sure than it could be"
-    figure = mosaics.new_sheet(
-        3.6, f"The network is {verdict}, by {100 * error:.1f} points on average"
-    )
+    apart = f"by {100 * abs(gap):.1f} points on average"
+    if apart == "by 0.0 points on average":
+        verdict = "as sure as it may be, on average"
+    else:
+        verdict = f"{'surer than it may' if gap > 0 else 'less sure than it could'} be, {apart}"
+    figure = mosaics.new_sheet(3.6, f"The network is {verdict}")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], "--", color=style.GREY, lw=1)
     many = filled[filled["count"] >= FEW]
@@ -342,7 +343,8 @@ def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure
     axes.annotate(
         f"where it is more than half sure:\n{at[1]:.0%} of the {second}s found,\n"
         f"{at[0]:.0%} of the {first}s taken for one", at, xytext=(0.98, 0.1),
-        textcoords="axes fraction", ha="right", fontsize=mosaics.BODY, color=style.POINTED_AT,
+        textcoords="axes fraction", ha="right", fontsize=mosaics.BODY,
+        color=style.ink(style.POINTED_AT),
         arrowprops={"arrowstyle": "-", "color": style.POINTED_AT, "lw": 0.8, "shrinkB": 4},
     )  # fmt: skip
     axes.set_xlabel(f"{first}s taken for a {second}", fontsize=mosaics.BODY)

@@ -208,7 +208,7 @@ def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> 
     words = f"{'lowest' if falls else 'highest'}: epoch {best['epoch']:.0f}"
     axes.annotate(
         words, at, (best["epoch"], place), "data", frame,
-        ha="right" if late else "left", va=side, fontsize=LABEL - 1, color=style.THIRD,
+        ha="right" if late else "left", va=side, fontsize=LABEL - 1, color=style.ink(style.THIRD),
         arrowprops={"arrowstyle": "-", "color": style.THIRD, "lw": 0.8, "shrinkB": 5,
                     "relpos": (1 if late else 0, 0.5)},
     )  # fmt: skip
@@ -226,8 +226,8 @@ def _label_ends(axes: Axes, ends: list[End], quantity: str) -> None:
     for (_, value, name, color), place in zip(ends, places, strict=True):
         axes.annotate(
             f"{name} {_written(value, quantity)}", (1, place), (4, 0),
-            axes.get_yaxis_transform(), "offset points", va="center", fontsize=LABEL, color=color,
-            annotation_clip=False,
+            axes.get_yaxis_transform(), "offset points", va="center", fontsize=LABEL,
+            color=style.ink(color), annotation_clip=False,
         )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def plot_mosaic(
     for (top, start), label, mark in zip(places, labels, marked, strict=True):
         color = style.POINTED_AT if mark else style.GREY
         axes.text(
-            start, top - above * 0.12, label, color=color, fontsize=SMALL, va="bottom",
+            start, top - above * 0.12, label, color=style.ink(color), fontsize=SMALL, va="bottom",
             linespacing=1.1, fontweight="bold" if mark else None,
         )  # fmt: skip
         _outline(axes, top, start, height, width, pointed_at=mark)

@@ -86,7 +86,7 @@ def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
         axes.plot([book, book], [line - 0.26, line + 0.17], color=style.POINTED_AT, lw=2)
         axes.annotate(
             f"the book {_percent(book)}", (book, line - 0.27), ha="center", va="bottom",
-            fontsize=TEXT, color=style.POINTED_AT, annotation_clip=False,
+            fontsize=TEXT, color=style.ink(style.POINTED_AT), annotation_clip=False,
         )  # fmt: skip
     mean = own["accuracy"].mean()
     words = f"{'mean ' if len(own) > 1 else ''}{mean:.2%}"

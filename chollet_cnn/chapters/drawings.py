@@ -53,7 +53,12 @@ def plot_window_with_depth(window: np.ndarray, kernel: np.ndarray) -> Figure:
             )
         grids.write(figure, lefts[2], middle, grids.number(sums[index]), va="center", fontsize=13)
     total = f"all together: {grids.number(sum(sums))}"
-    options = {"color": style.POINTED_AT, "fontweight": "bold", "fontsize": 13, "ha": "right"}
+    options = {
+        "color": style.ink(style.POINTED_AT),
+        "fontweight": "bold",
+        "fontsize": 13,
+        "ha": "right",
+    }
     grids.write(figure, 6.2, top + 3 * (side + 0.35) + 0.12, total, **options)
     return figure
 

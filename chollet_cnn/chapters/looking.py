@@ -118,7 +118,7 @@ def _exciting(subject: Subject, layer: str) -> Picture:
 
 
 def where_it_looked(subjects: Sequence[Subject]) -> Chapter:
-    """Which parts of the picture decided the answer: three ways to ask."""
+    """Which parts of the picture decided the answer: four ways to ask."""
     return Chapter(
         slug="where-the-network-looked",
         title="Where the network looked",
@@ -134,10 +134,8 @@ def _looked(subject: Subject) -> dict[str, object]:
     said, second = (int(i) for i in subject.shares.argsort()[::-1][:2])
     names = subject.classes
 
-    def cam(target: int) -> np.ndarray:
-        return place.stretched(heatmaps.grad_cam(model, picture, target), picture.shape[:2])
-
-    raw = heatmaps.grad_cam(model, picture, said)
+    raw, other = (heatmaps.grad_cam(model, picture, target) for target in (said, second))
+    on_picture, for_second = (place.stretched(heat, picture.shape[:2]) for heat in (raw, other))
     occlusion = heatmaps.occlusion(model, picture, said)
     pixels = {
         "saliency": heatmaps.saliency(model, picture, said),
@@ -152,7 +150,7 @@ def _looked(subject: Subject) -> dict[str, object]:
         "regions": _heat(
             subject,
             "grad-cam-and-occlusion",
-            {"Grad-CAM": cam(said), "occlusion": occlusion},
+            {"Grad-CAM": on_picture, "occlusion": occlusion},
             f"The parts of the picture that made it say {names[said]}",
             "The more vermilion, the more a place counted. The two ask differently and need not "
             "agree; where they do, trust them more.",
@@ -167,7 +165,7 @@ def _looked(subject: Subject) -> dict[str, object]:
         "sides": _heat(
             subject,
             "for-and-against",
-            {f"for {names[said]}": cam(said), f"for {names[second]}": cam(second)},
+            {f"for {names[said]}": on_picture, f"for {names[second]}": for_second},
             f"What speaks for {names[said]}, and what for {names[second]}",
             f"Grad-CAM again, asked for {names[said]} and for {names[second]}, the next likeliest.",
         ),

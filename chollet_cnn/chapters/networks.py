@@ -165,15 +165,15 @@ def gap_words(training: float, watched: float, name: str, options: Mapping[str, 
     ends = f"The curves end {abs(points):.1f} points apart. "
     if points > 5:
         return ends + (
-            "The network goes on getting better at its own pictures and not at new ones: it "
-            "learns them by heart. This is called overfitting."
+            "The network answers its own pictures better than new ones: part of what it learned "
+            "holds for them alone, as if learned by heart. This is called overfitting."
         )
     if points < 0:
         return ends + (
             f"The {name} curve is the higher one: training accuracy is counted while the network "
             f"is still learning, the other at the end of the epoch.{own}"
         )
-    return ends + f"New pictures are answered about as well as its own.{own}"
+    return ends + f"New pictures are answered nearly as well as its own.{own}"
 
 
 def tested_words(metrics: Mapping[str, object]) -> str:
@@ -342,7 +342,7 @@ def _facts(subject: Subject) -> dict[str, object]:
     on_cpu = environment["device"] == "cpu"
     where = environment["processor" if on_cpu else "device_name"]
     remarks = [
-        f"{metrics['epochs']} epochs on {metrics['dataset']} in "
+        f"{metrics['epochs']} epoch{'s' * (metrics['epochs'] != 1)} on {metrics['dataset']} in "
         f"{_duration(metrics['train_seconds'])} ({where}).",
         tested_words(metrics),
         book_words(subject),

@@ -22,6 +22,8 @@ CHOSEN = "cats-vs-dogs-second-edition-augmented"
 """The recipe whose lowest validation loss comes long before its highest accuracy."""
 ANSWERS = ((8, 2, 0.9), (9, 1, 0.999))
 """Ten answers made up, right and wrong ones and how sure each is: first some, then surer ones."""
+EPSILON_THEN, EPSILON_NOW = 1e-8, 1e-7
+"""What RMSprop adds, so as not to divide by zero: in Keras 2.0.8, and today."""
 SMALL = 1e-4
 """A gradient small enough for today's RMSprop to move its weight less far than the book's did."""
 LIES = {
@@ -150,11 +152,13 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
             f"{title}: what the book's notebook prints, and ours with either RMSprop.",
         ),
         "gradient": f"{SMALL:g}",
-        "sum_then": f"{SMALL:g} / (0.0000001 + √({SMALL:g}²))",
-        "sum_now": f"{SMALL:g} / √(0.0000001 + {SMALL:g}²)",
+        "sum_then": f"{SMALL:g} / ({EPSILON_THEN:.8f} + √({SMALL:g}²))",
+        "sum_now": f"{SMALL:g} / √({EPSILON_NOW:.7f} + {SMALL:g}²)",
+        "epsilon_then": f"{EPSILON_THEN:.8f}",
+        "epsilon_now": f"{EPSILON_NOW:.7f}",
         # A gradient that stays as it is has a mean square of its own square.
-        "then": f"{SMALL / (math.sqrt(SMALL**2) + 1e-7):.2f}",
-        "now": f"{SMALL / math.sqrt(SMALL**2 + 1e-7):.2f}",
+        "then": f"{SMALL / (math.sqrt(SMALL**2) + EPSILON_THEN):.2f}",
+        "now": f"{SMALL / math.sqrt(SMALL**2 + EPSILON_NOW):.2f}",
     }
 
 

@@ -59,7 +59,8 @@ function slideWindow(slider) {
   slider.addEventListener("keydown", (event) => {
     const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     const step = steps[event.key];
-    if (!step) return;
+    const forBrowser = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+    if (!step || forBrowser) return;
     event.preventDefault();
     move(row + step[0], column + step[1]);
   });

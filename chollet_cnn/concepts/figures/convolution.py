@@ -103,7 +103,7 @@ def _write_sum(
     ]
     line = " + ".join(terms).replace(f"+ {grids.MINUS}", f"{grids.MINUS} ")
     line = f"{line} = {grids.number((window * kernel).sum())}"
-    grids.write(figure, grids.EDGE, top, line, color=style.POINTED_AT, fontweight="bold")
+    grids.write(figure, grids.EDGE, top, line, color=style.ink(style.POINTED_AT), fontweight="bold")
 
 
 def plot_sharpened_and_pooled(
@@ -159,7 +159,7 @@ def plot_sharpened_and_pooled(
     for index, (line, color) in enumerate(lines):
         weight = "bold" if color == style.POINTED_AT else "normal"
         below = small_top + 0.2 + 0.25 * index
-        grids.write(figure, left, below, line, color=color, fontweight=weight)
+        grids.write(figure, left, below, line, color=style.ink(color), fontweight=weight)
     return figure
 
 

@@ -127,7 +127,9 @@ def plot_receptive_fields(
         top = 0.75 + (index // columns) * row_height
         text = f"{field.size} × {field.size}"
         grids.write(figure, left, top + 0.14, name, fontsize=grids.SMALL, color=style.GREY)
-        grids.write(figure, left, top + 0.36, text, fontweight="bold", color=style.POINTED_AT)
+        grids.write(
+            figure, left, top + 0.36, text, fontweight="bold", color=style.ink(style.POINTED_AT)
+        )
         alone = field.size + field.jump > image.shape[1]
         jump = "the only one" if alone else f"next {field.jump} px on"
         options = {"ha": "right", "fontsize": grids.SMALL, "color": style.GREY}

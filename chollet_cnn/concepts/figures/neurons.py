@@ -106,7 +106,7 @@ def _label_end(axes: Axes, x: float, y: float, text: str, color: str) -> None:
         (x, y),
         (6, 0),
         textcoords="offset points",
-        color=color,
+        color=style.ink(color),
         fontsize=grids.BODY,
         va="center",
         annotation_clip=False,

@@ -116,7 +116,7 @@ def plot_shifted_digit(
     figure = style.new_figure(grids.WIDTH, 7.0)
     grids.headline(
         figure,
-        "Pooled answers move less than the digit does",
+        "Pooled answers move less than answers that are not pooled",
         "changed: all differences between two maps added up, divided by the sum of both maps",
     )
     above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
@@ -146,7 +146,7 @@ def plot_shifted_digit(
             (8, 0),
             textcoords="offset points",
             fontsize=grids.BODY,
-            color=color,
+            color=style.ink(color),
             va="center",
         )
     axes.set_xlabel("the digit is moved by (pixels)", fontsize=grids.BODY)
