@@ -16,7 +16,6 @@ from chollet_cnn import devices, files, runs, style
 from chollet_cnn.errors import UserError, run_door
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
     from matplotlib.figure import Figure
 
@@ -46,22 +45,27 @@ def predict(run: runs.Run | str | Path, pictures: list[str | Path]) -> list[Answ
         pictures: files of any format and size that Pillow reads.
 
     Raises:
-        UserError: if the run or one of the pictures cannot be read.
+        UserError: if the run or one of the pictures cannot be read, or if the run's training
+            diverged, so that it has no answer.
     """
+    import numpy as np
+
+    from chollet_cnn.analysis.errors import predictions
+
+    if not pictures:
+        return []
     run = run if isinstance(run, runs.Run) else runs.read(run)
     seen = [_prepare(run, picture) for picture in pictures]
     devices.start_keras()
     model = run.load_model()
+    try:
+        rows = predictions(model, np.stack(seen), batch_size=BATCH)
+    except UserError as problem:
+        raise UserError(f"{run.path}: {problem}") from problem
     answers = []
-    for start in range(0, len(seen), BATCH):
-        batch = seen[start : start + BATCH]
-        for picture, image, row in zip(
-            pictures[start:], batch, _probabilities(model, batch), strict=False
-        ):
-            ranked = sorted(
-                zip(run.config["classes"], row.tolist(), strict=True), key=lambda pair: -pair[1]
-            )
-            answers.append(Answer(str(picture), dict(ranked), image))
+    for picture, image, row in zip(pictures, seen, rows.tolist(), strict=True):
+        ranked = sorted(zip(run.config["classes"], row, strict=True), key=lambda pair: -pair[1])
+        answers.append(Answer(str(picture), dict(ranked), image))
     return answers
 
 
@@ -77,17 +81,6 @@ def _prepare(run: runs.Run, picture: str | Path) -> np.ndarray:
         return pictures.as_digit(image)
     except UserError as problem:
         raise UserError(f"{picture}: {problem}") from problem
-
-
-def _probabilities(model: keras.Model, images: list[np.ndarray]) -> np.ndarray:
-    """Return a row of probabilities for each picture, a column for each class."""
-    import numpy as np
-    from keras import ops
-
-    scores = ops.convert_to_numpy(model(np.stack(images), training=False)).astype(np.float64)
-    if scores.shape[1] == 1:  # one sigmoid unit: the probability of the second class
-        return np.concatenate([1 - scores, scores], axis=1)
-    return scores
 
 
 def plot_answer(answer: Answer, top: int = 5) -> Figure:

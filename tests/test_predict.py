@@ -165,3 +165,17 @@ def test_a_run_without_its_network_is_named(run, photographs, tmp_path):
     (copy / "model.keras").unlink()
     with pytest.raises(UserError, match=r"model\.keras"):
         predict.predict(copy, [next(iter(photographs))])
+
+
+def test_a_network_whose_training_diverged_has_no_answer(run, photographs, tmp_path):
+    import keras
+
+    from chollet_cnn import runs
+
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    model = runs.read(copy).load_model()
+    last = model.layers[-1]
+    last.set_weights([weights * float("nan") for weights in last.get_weights()])
+    keras.saving.save_model(model, copy / "model.keras")
+    with pytest.raises(UserError, match="copy: the network answers NaN"):
+        predict.predict(copy, [next(iter(photographs))])
