@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chollet_cnn.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]) -> None:
@@ -21,7 +27,8 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
     Raises:
         UserError: if it cannot be written; nothing is left half-written.
     """
-    beside = path.with_name(path.name + ".part")
+    # A name of its own, so that two processes that write one file do not write into each other's.
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(beside, "wb") as file:
@@ -33,9 +40,35 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as problem:
+        raise unwritable(path, problem) from problem
+    finally:
         with contextlib.suppress(OSError):
             beside.unlink()
-        raise unwritable(path, problem) from problem
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes that hold the same folder waiting, to read and write in it as one.
+
+    The folder is made if need be. Where the system or the file system knows no locks, nobody waits.
+
+    Raises:
+        UserError: if the folder cannot be made or opened.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = os.open(folder, os.O_RDONLY) if fcntl else None
+    except OSError as problem:
+        raise unwritable(folder, problem) from problem
+    if place is None:
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def unwritable(path: Path, problem: OSError) -> UserError:

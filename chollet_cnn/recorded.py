@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ VARIANTS = {
 }
 """What is changed, as arguments of :func:`chollet_cnn.train.train`, to see what it does."""
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+OF_A_RUN = ("recipe", "seed", "backend")
+"""Columns without which a table of runs cannot be read."""
 FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
 
 
@@ -186,7 +189,7 @@ def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
     for run in rows.to_dict("records"):
         path = results / "histories" / history_name(run)
         if path.is_file():
-            curve = _read(path, "the run is to be recorded again")
+            curve = _read(path, "the run is to be recorded again", CURVE)
             curves.append(curve.assign(**{key: run[key] for key in keys}))
     return pd.concat(curves[1:] or curves, ignore_index=True)
 
@@ -213,13 +216,16 @@ def loss_turned_first(
     return None
 
 
-def _read(path: Path, way_out: str) -> pd.DataFrame:
+def _read(path: Path, way_out: str, needed: Sequence[str] = OF_A_RUN) -> pd.DataFrame:
     """Read a table whose floats are to keep every bit, which not every pandas does by itself."""
     import pandas as pd
 
     try:
         converters = dict.fromkeys(FLOATS, _as_float) | {"processor_kind": str}
-        return pd.read_csv(path, converters=converters)
+        table = pd.read_csv(path, converters=converters)
+        if missing := [column for column in needed if column not in table]:
+            raise ValueError(f"it has no column {missing[0]}")
+        return table
     except (OSError, ValueError) as problem:
         raise UserError(f"{path} cannot be read ({problem}); {way_out}") from problem
 

@@ -44,7 +44,8 @@ def report(
         picture: a file of yours to send through the networks; a cat or a test digit without it.
         out: a folder for ``index.html`` and, in ``figures/``, each figure and its numbers as CSV.
         figures_only: write no page.
-        format: of the figures' files: ``png``, ``svg`` or ``pdf``. The page has PNG inside.
+        format: of the figures' files: ``png``, ``svg`` or ``pdf``. The page has copies
+            of its own inside, as WebP.
         quiet: print no progress. A run that is left out is named on standard error either way.
         data_dir: where the runs' test pictures are looked for first.
 
@@ -165,7 +166,7 @@ def _write_figures(chapter: Chapter, folder: Path, file_format: str) -> None:
 @contextmanager
 def _written_whole(out: Path) -> Iterator[Path]:
     """Lend a folder to write in; when all went well its files move to ``out``, the page last."""
-    was_there = out.exists()
+    was_there = os.path.exists(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
@@ -177,6 +178,8 @@ def _written_whole(out: Path) -> Iterator[Path]:
         for file in sorted(files, key=lambda file: file.name == "index.html"):
             (out / file).parent.mkdir(exist_ok=True)
             os.replace(folder / file, out / file)
+    except BrokenPipeError:  # whoever read what is printed has gone; nothing is wrong with out
+        raise
     except OSError as problem:
         raise _unwritable(out, problem) from problem
     finally:

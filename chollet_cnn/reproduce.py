@@ -114,7 +114,8 @@ def compare(record: dict, now: dict, records: pd.DataFrame) -> dict[str, object]
         records: all records; those like ``record`` but for their seed give the spread.
     """
     same_weights = now["weights_sha256"] == record["weights_sha256"]
-    same_curve = now["history"] == record["history"]
+    # Of a record whose curve is not kept the weights alone tell.
+    same_curve = record["history"] in ("", now["history"])
     other = {
         what: name for what, name in DECIDES.items() if what in record and now[what] != record[what]
     }

@@ -17,9 +17,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,12 +86,12 @@ def directory(out: str | Path, recipe: str, seed: int) -> Path:
 
 def is_finished(path: Path) -> bool:
     """Return whether a directory holds a run that came to its end."""
-    return (path / "metrics.json").is_file()
+    return os.path.isfile(path / "metrics.json")  # no error where one may not look into a folder
 
 
 def is_begun(path: Path) -> bool:
     """Return whether a directory holds a run, finished or not."""
-    return (path / "config.json").is_file()
+    return os.path.isfile(path / "config.json")
 
 
 def read(path: str | Path) -> Run:
@@ -171,8 +173,17 @@ def as_json(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    files.write(path, json.dumps(content, indent=2) + "\n")
+    """Write a JSON file, whole or not at all; what is no number, such as NaN, becomes null."""
+    files.write(path, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(content: object) -> object:
+    """Return what JSON can hold: it knows no NaN, the loss of a run that diverged."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:
@@ -220,7 +231,15 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
                 variables=[file[f"variable_{i}"] for i in range(_count(names, "variable_"))],
                 best_weights=[file[f"best_{i}"] for i in range(_count(names, "best_"))],
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        RuntimeError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as problem:
         raise UserError(
             f"{path / _CHECKPOINT} is damaged ({_first_line(problem)}); begin the run again with "
             "--overwrite"

@@ -10,7 +10,6 @@ import dataclasses
 import math
 import sys
 import time
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +19,7 @@ from chollet_cnn.errors import UserError, run_door
 from chollet_cnn.recipes import LOWEST_VALIDATION_LOSS, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import keras
 
@@ -84,10 +83,10 @@ def train(
         precision: ``float32``, or ``bfloat16`` to compute with 16 bits and keep the weights in 32;
             that changes the recipe.
         resume: go on from the last finished epoch of an interrupted run. A run that was never begun
-            begins; a finished one is returned as it is.
+            begins; a finished one is returned as it is, if it is what would be trained.
         overwrite: replace the run that is there.
         tensorboard: write curves for TensorBoard into the run directory too.
-        quiet: print nothing.
+        quiet: print nothing but warnings.
 
     Raises:
         UserError: for anything that the caller can put right; nothing is left half-written.
@@ -110,9 +109,6 @@ def train(
     path = runs.directory(out, plan.name, seed)
     if resume and runs.is_begun(path):
         _refuse_other_settings(path, plan, precision, seeds)
-    if resume and runs.is_finished(path):
-        say(f"{path} is finished already.")
-        return runs.read(path)
     if runs.is_begun(path) and not (resume or overwrite):
         state = "a finished" if runs.is_finished(path) else "an unfinished"
         way = "" if runs.is_finished(path) else "--resume goes on with it, "
@@ -143,6 +139,9 @@ def train(
     environment |= {"device": chosen.kind, "device_name": chosen.name, "data": data.fingerprint}
     if resume and runs.is_begun(path):
         _refuse_another_environment(path, environment)
+        if runs.is_finished(path):
+            say(f"{path} is finished already.")
+            return runs.read(path)
     else:
         runs.begin(path, config)
     runs.write_json(path / "environment.json", environment)
@@ -164,6 +163,7 @@ def _fit(
 ) -> runs.Run:
     """Run the epochs still to run, keep a checkpoint after each, and write what came out."""
     from chollet_cnn import determinism, fitting, optimizers
+    from chollet_cnn.data.progress import progress_bar
 
     model = build(plan)
     determinism.set_starting_weights(model, seeds.weights)
@@ -186,7 +186,8 @@ def _fit(
             seeds.order, epoch, len(data.train), plan.batch_size, plan.steps_per_epoch
         )
         pictures = sum(map(len, batches)) + len(watched)
-        with _progress(f"epoch {epoch + 1}/{plan.epochs}", pictures, quiet) as on_progress:
+        title = f"epoch {epoch + 1}/{plan.epochs}"
+        with progress_bar(title, pictures, shown=not quiet, stays=False) as on_progress:
             score = fitting.run_epoch(steps.train, feed, batches, on_progress)
             watch = evaluate(on_progress)
         row = {
@@ -284,16 +285,19 @@ def _refuse_other_settings(path: Path, plan: Recipe, precision: str, seeds: Seed
 
 
 def _refuse_another_environment(path: Path, environment: dict) -> None:
-    """Raise if an unfinished run was begun where its next epoch would come out otherwise."""
+    """Raise if a run was begun on other pictures or another device than would train it now.
+
+    An unfinished one also where its next epoch would come out otherwise.
+    """
     if not (path / "environment.json").is_file():
         return
     before = runs.read_json(path / "environment.json")
-    then_and_now = {
-        name: (before.get(name), environment.get(name))
-        for name in ("device", "processor", "processor_kind", "threads")
-    }
-    for name in ("keras", environment["backend"], "numpy"):
-        then_and_now[name] = before["versions"].get(name), environment["versions"].get(name)
+    then_and_now = {"device": (before.get("device"), environment["device"])}
+    if not runs.is_finished(path):
+        for name in ("processor", "processor_kind", "threads"):
+            then_and_now[name] = before.get(name), environment.get(name)
+        for name in ("keras", environment["backend"], "numpy"):
+            then_and_now[name] = before["versions"].get(name), environment["versions"].get(name)
     then_and_now["data"] = before["data"]["sha256"], environment["data"]["sha256"]
     _refuse(path, then_and_now)
 
@@ -407,26 +411,6 @@ def _load_data(
         return data.load("digits")
 
 
-@contextmanager
-def _progress(title: str, samples: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar while samples go through the network, where there is a terminal to show it in."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich import progress
-    from rich.console import Console
-
-    columns = (
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=samples)
-        yield lambda done: bar.advance(task, done)
-
-
 def _write_tensorboard(path: Path, row: dict[str, float]) -> None:
     """Write an epoch's figures as Keras's own callback names them."""
     from tensorboard.summary import Writer
@@ -464,7 +448,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--resume", action="store_true", help="go on with an interrupted run")
     add("--overwrite", action="store_true", help="replace the run that is there")
     add("--tensorboard", action="store_true", help="write curves for TensorBoard too")
-    add("--quiet", action="store_true", help="print nothing")
+    add("--quiet", action="store_true", help="print nothing but warnings")
     return parser
 
 

@@ -213,6 +213,10 @@ def main(argv: list[str] | None = None) -> int:
     add("--data-dir", help="where the data lie")
     add("--out", type=Path, default=HERE.parent / "results" / "benchmark.csv")
     options = parser.parse_args(argv)
+    names = [recipes.get(name).name for name in options.recipes]  # before anything takes time
+    for option in ("repeats", "epochs"):
+        if (count := getattr(options, option)) < 1:
+            raise UserError(f"--{option} is a whole number of at least 1, not {count}")
     contenders = list(options.contenders)
     if "floor" in contenders and os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         print("the floor is left out: it is measured with TensorFlow only", file=sys.stderr)
@@ -220,8 +224,8 @@ def main(argv: list[str] | None = None) -> int:
     if "torch" in contenders and not find_spec("torch"):
         print("torch is left out: it is not installed (pip install torch)", file=sys.stderr)
         contenders.remove("torch")
-    rows = []
-    for name in options.recipes:
+    for name in names:
+        rows = []
         recipe = recipes.get(name)
         with tempfile.TemporaryDirectory() as scratch:
             if recipe.dataset != "mnist":
@@ -253,12 +257,11 @@ def main(argv: list[str] | None = None) -> int:
                         f"{rows[-1]['epoch_seconds']:.1f} s an epoch",
                         file=sys.stderr,
                     )
-    measured = pd.DataFrame(rows)
-    if options.out.is_file():
-        before = pd.read_csv(options.out)
-        before = before[~before["recipe"].isin(options.recipes)]
-        measured = pd.concat([before, measured], ignore_index=True)
-    write(measured, options.out)
+        measured = pd.DataFrame(rows)
+        if options.out.is_file():
+            before = pd.read_csv(options.out)
+            measured = pd.concat([before[before["recipe"] != name], measured], ignore_index=True)
+        write(measured, options.out)
     return 0
 
 

@@ -8,8 +8,8 @@ recipe was changed, or that used the embedded digits, is refused: results/ holds
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +39,11 @@ def record(outcome: dict, variant: str | None = None, results: Path | None = Non
         UserError: if something else was changed, for results/ holds the book's recipes only; or if
             its pictures are not those of the recorded runs, which it would be mixed with.
     """
-    results = results or RESULTS
+    with files.held(results or RESULTS):
+        _record(outcome, variant, results or RESULTS)
+
+
+def _record(outcome: dict, variant: str | None, results: Path) -> None:
     row, changed = outcome["row"], set(outcome["changed"])
     if changed - set(recorded.VARIANTS.get(variant, ())):
         raise UserError(
@@ -52,15 +56,17 @@ def record(outcome: dict, variant: str | None = None, results: Path | None = Non
         same = ["variant", *same]
     rows = pd.DataFrame([row])
     table = results / ("variants.csv" if variant else "runs.csv")
-    if table.is_file():
-        before = recorded.read_variants(results) if variant else recorded.read_runs(results)
+    tables = {"runs.csv": recorded.read_runs, "variants.csv": recorded.read_variants}
+    found = {name: read(results) for name, read in tables.items() if (results / name).is_file()}
+    for name, before in found.items():  # variants are laid beside the runs of their recipe
         there = before.loc[before["recipe"] == row["recipe"], "data_sha256"]
         if len(there) and row["data_sha256"] not in set(there):
             raise UserError(
-                f"{table} has runs of {row['recipe']} on other pictures than this one's; record "
-                "it in another folder with --results"
+                f"{results / name} has runs of {row['recipe']} on other pictures than this one's; "
+                "record it in another folder with --results"
             )
-        rows = pd.concat([before, rows]).drop_duplicates(same, keep="last")
+    if table.name in found:
+        rows = pd.concat([found[table.name], rows]).drop_duplicates(same, keep="last")
     # The curve first: a run that the table has is never trained again.
     files.write(results / "histories" / recorded.history_name(row), outcome["history"])
     files.write(table, rows.sort_values(same).to_csv(index=False))
@@ -74,6 +80,11 @@ def on_tensorflow_and_cpu() -> pd.DataFrame:
 
 def write_table() -> None:
     """Write the README's table of runs, results/claims.csv and results/README.md."""
+    with files.held(RESULTS):
+        _write_table()
+
+
+def _write_table() -> None:
     readme = ROOT / "README.md"
     table = claims.markdown_table(on_tensorflow_and_cpu())
     speed = (RESULTS / "benchmark.md").read_text().split("\n\n")[0]
@@ -165,8 +176,17 @@ def _curve(recipe: str, seed: int) -> pd.DataFrame:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
-    for path in sys.argv[1:] if argv is None else argv:
-        record(recorded.outcome(runs.read(path)))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="a finished run's directory")
+    parser.add_argument("--results", type=Path, metavar="DIR",
+                        help="record in this folder, and write no table and no figure")  # fmt: skip
+    options = parser.parse_args(argv)
+    for path in options.runs:
+        record(recorded.outcome(runs.read(path)), results=options.results)
+    if options.results:
+        return 0
     write_table()
     draw_figure()
     draw_seeds()

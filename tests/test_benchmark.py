@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from chollet_cnn import recipes, train
+from chollet_cnn.errors import UserError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -33,6 +34,37 @@ def test_ratios_are_taken_repeat_by_repeat(script):
     assert script("benchmark")._ratio(rows, "runner", "keras") == "0.50 (0.50 to 0.62)"
     assert script("benchmark")._ratio(rows, "keras", "keras") == ""
     assert script("benchmark")._ratio(rows, "runner", "torch") == ""
+
+
+@pytest.mark.parametrize(
+    "asked", [["mnist-second-edition", "mnist-secnd"], ["--repeats", "0"], ["--epochs", "0"]]
+)
+def test_a_mistake_is_told_before_anything_is_measured(script, asked, monkeypatch, tmp_path):
+    benchmark = script("benchmark")
+    monkeypatch.setattr(benchmark, "measure", lambda *_: pytest.fail("it was measured"))
+    with pytest.raises(UserError):
+        benchmark.main([*asked, "--out", str(tmp_path / "out.csv")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_measured_is_written_recipe_by_recipe(script, monkeypatch, tmp_path):
+    benchmark = script("benchmark")
+    seconds = {key: [2.0, 1.0] for key in ("epochs", "processor_seconds")}
+    numbers = ("first_step", "first_step_after_import", "peak_mib", "matrix_product_gflops")
+    result = seconds | dict.fromkeys(numbers, 1.0)
+
+    def measure(contender, name, *_):
+        if name == "mnist-third-edition":
+            raise UserError("it broke off")
+        return result
+
+    monkeypatch.setattr(benchmark, "measure", measure)
+    asked = ["mnist-second-edition", "mnist-third-edition", "--contenders", "keras", "runner"]
+    with pytest.raises(UserError, match="it broke off"):
+        benchmark.main([*asked, "--repeats", "1", "--out", str(tmp_path / "out.csv")])
+    kept = pd.read_csv(tmp_path / "out.csv")
+    assert kept["contender"].tolist() == ["keras", "runner"]
+    assert set(kept["recipe"]) == {"mnist-second-edition"}
 
 
 def test_the_summary_has_a_line_a_recipe_and_leaves_open_what_was_not_measured(script):

@@ -320,6 +320,17 @@ def test_a_data_folder_that_is_not_there_is_named_at_once(digits_run, tmp_path):
     assert not (tmp_path / "page").exists()
 
 
+def test_a_reader_that_went_away_is_not_taken_for_a_full_disk(tmp_path):
+    def print_to_nobody():
+        with report._written_whole(tmp_path / "page") as folder:
+            (folder / "index.html").write_text("half")
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        print_to_nobody()
+    assert not (tmp_path / "page").exists()
+
+
 def test_a_run_that_diverged_is_left_out(tmp_path):
     import keras
 

@@ -60,6 +60,13 @@ def test_what_differs_in_the_environment_is_named_as_the_likely_cause(what, name
     assert line["holds"]
 
 
+def test_where_no_curve_is_kept_the_weights_tell():
+    record = record_of(0.98, history="")
+    assert reproduce.compare(record, record_of(0.98), pd.DataFrame([record]))["holds"]
+    other = reproduce.compare(record, record_of(0.98, weights_sha256="x"), pd.DataFrame([record]))
+    assert not other["holds"]
+
+
 def test_with_one_seed_the_test_set_s_size_sets_the_limit_three_deviations_out():
     # 2% wrong of 10,000: sqrt(0.02 / 20000) = 0.1 points, so from 97.7% to 98.3%.
     record = record_of(0.98)

@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -160,12 +161,32 @@ def test_runs_on_other_pictures_are_recorded_in_another_folder_and_counted_there
     record(outcome_of(1))
     with pytest.raises(UserError, match="--results"):
         record(outcome_of(2, data_sha256="theirs"))
+    with pytest.raises(UserError, match=r"runs\.csv has runs of .* on other pictures"):
+        record(outcome_of(1, ["order_seed"], data_sha256="theirs"), "same-order")
     elsewhere = tmp_path / "theirs"
     record(outcome_of(2, data_sha256="theirs"), results=elsewhere)
     assert pd.read_csv(results / "runs.csv")["seed"].tolist() == [1]
     assert pd.read_csv(elsewhere / "runs.csv")["seed"].tolist() == [2]
     left = run_seeds.jobs_left([A], [1, 2], "tensorflow", results=elsewhere)
     assert [job["seed"] for job in left] == [1]
+
+
+def test_runs_that_are_recorded_at_once_all_stay(results):
+    record = sys.modules["update_results"].record
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(record, map(outcome_of, range(40))))
+    assert pd.read_csv(results / "runs.csv")["seed"].tolist() == list(range(40))
+    assert not list(results.rglob("*.part"))
+
+
+def test_a_finished_run_is_recorded_in_another_folder_by_name(results, tmp_path, monkeypatch):
+    module = sys.modules["update_results"]
+    monkeypatch.setattr(module.runs, "read", lambda path: path)
+    monkeypatch.setattr(module.recorded, "outcome", lambda path: outcome_of(int(path)))
+    elsewhere = tmp_path / "theirs"
+    assert module.main(["3", "5", "--results", str(elsewhere)]) == 0
+    assert pd.read_csv(elsewhere / "runs.csv")["seed"].tolist() == [3, 5]
+    assert not (results / "runs.csv").exists()
 
 
 def test_a_changed_recipe_is_not_recorded_and_a_variant_only_where_it_belongs(results):

@@ -1,11 +1,14 @@
 """A run directory is there whole or not at all, and reads back what was written."""
 
 import json
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from chollet_cnn import networks, runs
+from chollet_cnn import files, networks, runs
 from chollet_cnn.errors import UserError
 
 ROWS = [
@@ -94,6 +97,40 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / "checkpoint" / "state.npz").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(UserError, match=r"state\.npz is damaged"):
         runs.read_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_with_a_damaged_head_is_named(tmp_path):
+    runs.write_checkpoint(tmp_path, runs.Checkpoint(ROWS, [np.ones(3)], []))
+    file = tmp_path / "checkpoint" / "state.npz"
+    whole = bytearray(file.read_bytes())
+    whole[whole.rindex(b"PK\x01\x02") + 10] = 99  # a way to compress that nobody knows
+    file.write_bytes(whole)
+    with pytest.raises(UserError, match=r"state\.npz is damaged"):
+        runs.read_checkpoint(tmp_path)
+
+
+def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: files.write(tmp_path / "a", str(n) * 9999), [1, 2, 3, 4] * 20))
+    assert len(set((tmp_path / "a").read_text())) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_is_no_number_is_null_in_json(tmp_path):
+    content = {"loss": math.nan, "losses": [1.5, math.inf], "settings": {"rate": 1e30}}
+    runs.write_json(tmp_path / "metrics.json", content)
+    assert runs.read_json(tmp_path / "metrics.json") == {
+        "loss": None, "losses": [1.5, None], "settings": {"rate": 1e30}
+    }  # fmt: skip
+
+
+def test_a_folder_that_nobody_may_look_into_holds_no_run(tmp_path, monkeypatch):
+    def closed(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", closed)  # as root may look everywhere
+    assert not runs.is_begun(tmp_path)
+    assert not runs.is_finished(tmp_path)
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -280,6 +281,21 @@ def test_a_finished_run_is_not_handed_back_for_one_with_other_settings(run, othe
     assert train.train(out=run.path.parents[1], resume=True, **asked).metrics == run.metrics
     with pytest.raises(UserError, match=rf"other settings \({name}\)"):
         train.train(out=run.path.parents[1], resume=True, **asked | other)
+
+
+@pytest.mark.parametrize("other", [{"device": "gpu"}, {"data": {"sha256": "others"}}])
+def test_a_finished_run_is_not_handed_back_for_one_on_other_pictures_or_another_device(
+    run, other, tmp_path
+):
+    copy = runs.directory(tmp_path, "mnist-three-block", 4)
+    shutil.copytree(run.path, copy)
+    environment = runs.read_json(copy / "environment.json")
+    runs.write_json(copy / "environment.json", environment | {"processor": "another"})
+    resumed = train.train(out=tmp_path, seed=4, resume=True, **DIGITS)  # its bits are there
+    assert resumed.metrics == run.metrics
+    runs.write_json(copy / "environment.json", environment | other)
+    with pytest.raises(UserError, match=rf"other settings \({next(iter(other))}\)"):
+        train.train(out=tmp_path, seed=4, resume=True, **DIGITS)
 
 
 @pytest.mark.parametrize("option", [{"precision": "half"}, {"device": "tpu"}])

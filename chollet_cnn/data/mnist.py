@@ -164,7 +164,15 @@ def _read_npz(path: Path) -> Arrays:
     except PermissionError:
         raise
     # A single array, an .npy file that is named otherwise, cannot be opened as an archive.
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as problem:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as problem:
         raise _damaged(path, "it is no whole .npz file") from problem
 
 

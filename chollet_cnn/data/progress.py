@@ -7,7 +7,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(
-    title: str, total: int, done: int = 0, *, in_bytes: bool = False, shown: bool = True
+    title: str,
+    total: int,
+    done: int = 0,
+    *,
+    in_bytes: bool = False,
+    shown: bool = True,
+    stays: bool = True,
 ) -> Iterator[Callable[[int], None]]:
     """Show on standard error how far a piece of work has come, if standard error is a terminal.
 
@@ -17,6 +23,7 @@ def progress_bar(
         done: how many of them were done before.
         in_bytes: steps are bytes, shown as MB with their speed.
         shown: ``False`` draws nothing, terminal or not.
+        stays: ``False`` takes the bar away when the work is done.
 
     Yields:
         A function to call with the number of steps that were just done.
@@ -38,6 +45,6 @@ def progress_bar(
         *amount,
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=Console(stderr=True)) as bar:
+    with progress.Progress(*columns, console=Console(stderr=True), transient=not stays) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda steps: bar.advance(task, steps)
