@@ -96,6 +96,14 @@ def test_the_best_epoch_on_the_watched_pictures_is_ringed():
     assert not plot_learning_curve(HISTORY, watched=None).axes[0].collections
 
 
+def test_a_single_epoch_is_no_best_one_and_is_counted_in_whole_epochs():
+    figure = plot_learning_curve(HISTORY.head(1))
+    (axes,) = figure.axes
+    assert not axes.collections
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_run_that_diverged_has_no_best_epoch_and_says_so_at_the_top(value):
     axes = plot_learning_curve(HISTORY.assign(loss=value, val_loss=value), "loss").axes[0]

@@ -116,6 +116,8 @@ def plot_learning_curve(
     if quantity.endswith("accuracy"):
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.xaxis.get_major_locator().set_params(integer=True)
+    if len(ends[0][0]) == 1:  # with nothing to scale by, matplotlib would show parts of an epoch
+        axes.set_xlim(0, 2)
     style.plain_axes(axes)
     if top is not None:
         low = min(np.nanmin(line.get_ydata()) for line in axes.lines)
@@ -195,8 +197,8 @@ def _dots(epochs: Sequence[int]) -> dict[str, object]:
 
 def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> None:
     runs = spread(histories, column).rename(columns={"median": column})
-    if not np.isfinite(runs[column]).any():
-        return  # training diverged from the first epoch on: none is the best
+    if len(runs) == 1 or not np.isfinite(runs[column]).any():
+        return  # there is no other; or training diverged from the first epoch on, and none is best
     best = best_epoch(runs, column)
     at = (best["epoch"], best[column])
     axes.scatter(*at, s=80, facecolor="none", edgecolor=style.THIRD, linewidth=1.5, zorder=3)
