@@ -525,6 +525,7 @@ def test_the_augmented_first_edition_stands_beside_itself_as_its_keras_computed_
     old = history(0, accuracy=0.84, val_accuracy=0.83).assign(variant="keras-2017")
     records = recorded.Records(rows, pd.concat([then, other]), pd.DataFrame(), curves, old)
     told = experiments.augmentation(records).splitlines()
+    assert not any("One more run" in line for line in told)  # two are too few to say
     title, _, heads, _, book, now, both, _, means = told
     assert title == "Cats vs dogs, first edition, augmented (tensorflow, cpu):"
     assert heads == (
@@ -548,6 +549,15 @@ def test_the_augmented_first_edition_stands_beside_itself_as_its_keras_computed_
         "to 16.40%) in training and 78.00% (78.00% to 78.00%) in validation; the RMSprop and the "
         "augmentation of 2017 16.80% in training and 83.00% in validation."
     )
+    # Three runs of 78, 79 and 80%: one point x sqrt(4/3) x 4.303 is 4.97 to either side of 79%.
+    third = [history(seed, val_accuracy=0.78 + seed / 100) for seed in range(3)]
+    records = recorded.Records(
+        rows, pd.concat([then, other]), pd.DataFrame(), pd.concat(third), old
+    )
+    assert (
+        "One more run with today's Keras is expected to have a validation accuracy from 74.03% to "
+        "83.97% over the last 20 epochs, where the book's output has 82.77%."
+    ) in experiments.augmentation(records)
     records = recorded.Records(rows, other, pd.DataFrame(), curves, old.iloc[:0])
     assert experiments.augmentation(records) == "No such run yet."
 
