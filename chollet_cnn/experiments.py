@@ -303,7 +303,8 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
                     f"{100 * tested.std():.2f} points, after the last epoch "
                     f"{100 * last.std():.2f}. "
                 )
-            words += f"In {better} of {moved.n} the last epoch did better. "
+            if moved.n > 1:
+                words += f"In {better} of {moved.n} the last epoch did better. "
             words += (
                 f"{_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest validation "
                 f"loss; validation accuracy was {runs['val_accuracy'].mean():.2%} there"
