@@ -222,18 +222,23 @@ def augmentation(records: Records) -> str:
 
 def _late(runs: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
     """Return what runs came to in their last epochs, as cells of a line of :func:`augmentation`."""
-    late = curves[curves["epoch"] > curves["epoch"].max() - OVER].groupby("seed")
+    late = _over_the_last(curves)
     return [
         str(len(runs)),
-        *(middle(late[column].mean(), column) for column in LATE_COLUMNS),
+        *(middle(late[column], column) for column in LATE_COLUMNS),
         *(middle(runs[quantity], quantity) for quantity in ("best_epoch", "test_accuracy")),
     ]
 
 
+def _over_the_last(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return what each run came to in its last epochs on average, a row a run."""
+    late = curves[curves["epoch"] > curves["epoch"].max() - OVER]
+    return late.groupby("seed")[list(LATE_COLUMNS)].mean()
+
+
 def _one_more(way: str, curves: pd.DataFrame, book: Mapping[str, Sequence[float]]) -> str:
     """Say where one more run would come to in its last epochs, which are calmer than the last."""
-    late = curves[curves["epoch"] > curves["epoch"].max() - OVER]
-    runs = spread.of(late.groupby("seed")["val_accuracy"].mean())
+    runs = spread.of(_over_the_last(curves)["val_accuracy"])
     if runs.n < spread.FEWEST_TO_MISS:
         return ""
     return (

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+EPSILON_2017, EPSILON_2021 = 1e-8, 1e-7
+"""What Keras added by default, so as not to divide by zero; today it is as in 2021."""
+
 
 def make(name: str, learning_rate: float) -> keras.Optimizer:
     """Return a new optimizer.
@@ -31,8 +34,8 @@ def make(name: str, learning_rate: float) -> keras.Optimizer:
     kinds = {
         "rmsprop": keras.optimizers.RMSprop,
         "adam": keras.optimizers.Adam,
-        "rmsprop-2017": lambda rate: _old_rmsprop(rate, epsilon=1e-8),
-        "rmsprop-2021": lambda rate: _old_rmsprop(rate, epsilon=1e-7),
+        "rmsprop-2017": lambda rate: _old_rmsprop(rate, epsilon=EPSILON_2017),
+        "rmsprop-2021": lambda rate: _old_rmsprop(rate, epsilon=EPSILON_2021),
     }
     return kinds[name](learning_rate)
 

@@ -290,12 +290,10 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
     """Draw how often the network is right against how sure it is; on the line it knows itself."""
     filled = table[table["count"] > 0]
     gap = np.average(filled["confidence"] - filled["accuracy"], weights=filled["count"])
-    apart = f"by {100 * abs(gap):.1f} points on average"
-    if apart == "by 0.0 points on average":
-        verdict = "as sure as it may be, on average"
-    else:
-        verdict = f"{'surer than it may' if gap > 0 else 'less sure than it could'} be, {apart}"
-    figure = mosaics.new_sheet(3.6, f"The network is {verdict}")
+    points = round(100 * gap, 1)
+    side = "surer than it may" if points > 0 else "less sure than it could"
+    verdict = f"{side} be, by {abs(points)} points" if points else "as sure as it may be,"
+    figure = mosaics.new_sheet(3.6, f"The network is {verdict} on average")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], "--", color=style.GREY, lw=1)
     many = filled[filled["count"] >= FEW]

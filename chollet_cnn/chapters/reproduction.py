@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import claims, printed, quantities, recipes, recorded, spread
+from chollet_cnn import claims, optimizers, printed, quantities, recipes, recorded, spread
 from chollet_cnn.analysis import learning_curves, seeds
 from chollet_cnn.chapters.page import Call, Chapter, Picture, percent
 
@@ -22,8 +22,7 @@ CHOSEN = "cats-vs-dogs-second-edition-augmented"
 """The recipe whose lowest validation loss comes long before its highest accuracy."""
 ANSWERS = ((8, 2, 0.9), (9, 1, 0.999))
 """Ten answers made up, right and wrong ones and how sure each is: first some, then surer ones."""
-EPSILON_THEN, EPSILON_NOW = 1e-8, 1e-7
-"""What RMSprop adds, so as not to divide by zero: in Keras 2.0.8, and today."""
+EPSILON_THEN, EPSILON_NOW = optimizers.EPSILON_2017, optimizers.EPSILON_2021
 SMALL = 1e-4
 """A gradient small enough for today's RMSprop to move its weight less far than the book's did."""
 LIES = {
