@@ -180,22 +180,6 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def pictures(recipe: str, quantity: str) -> int | None:
-    """Return how many pictures an accuracy of a recipe is measured on; None for another quantity.
-
-    >>> pictures("cats-vs-dogs-second-edition", "test_accuracy")
-    2000
-    """
-    split = {"test_accuracy": "test", "val_accuracy": "validation"}.get(quantity)
-    if split is None:
-        return None
-    splits = recipes.get(recipe).data_options.get("splits")
-    if splits is None:  # MNIST, which has no validation set of its own
-        return 10_000 if split == "test" else None
-    first, last = splits[split]
-    return 2 * (last - first)  # so many cats and so many dogs
-
-
 def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return how every published figure lies among the runs of its recipe.
 
@@ -268,7 +252,7 @@ def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
     from chollet_cnn import spread
 
     runs = spread.of(values)
-    looked_at = pictures(claim.recipe, claim.quantity)
+    looked_at = recipes.pictures(claim.recipe, claim.quantity)
     expected = dataclasses.asdict(runs)
     if claim.quantity == "best_epoch":  # Student's t knows nothing of where the epochs end
         last = recipes.get(claim.recipe).epochs

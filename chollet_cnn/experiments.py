@@ -30,9 +30,9 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     """Say how far runs lie apart if only their starting weights, or only their order, differ."""
     heads = (
         "recipe", "from run to run", "seeds", "mean", "lowest to highest", "standard deviation",
-        "its 95% interval",
+        "its 95% interval", "expected from the test set's size",
     )  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|--:|"]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|--:|--:|"]
     for (name, backend, device), causes in spread.by_cause(rows, variants).items():
         if min(runs.n for runs in causes.values()) < spread.FEWEST_TO_MISS:
             continue  # two runs say next to nothing of how far apart all lie
@@ -42,7 +42,8 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
             lines.append(
                 f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
                 f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | "
-                f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} |"
+                f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} | "
+                f"{100 * _expected_sd(name, runs.mean):.3f} points |"
             )
     return "\n".join(lines) if len(lines) > 2 else "Not enough such runs yet."
 
@@ -50,8 +51,9 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
 def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     """Say what computing with 16 bits does to the test accuracy."""
     lines = [
-        "| recipe | bits | seeds | mean | standard deviation | lowest to highest |",
-        "|---|---|--:|--:|--:|--:|",
+        "| recipe | bits | seeds | mean | standard deviation | expected from the test set's size | "
+        "lowest to highest |",
+        "|---|---|--:|--:|--:|--:|--:|",
     ]
     words = []
     kind = ["recipe", "backend", "device"]
@@ -65,11 +67,16 @@ def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
             sd = f"{100 * of.sd:.2f} points" if of.n > 1 else ""
             lines.append(
                 f"| {title} | {bits} | {of.n} | {of.mean:.2%} | {sd} | "
+                f"{100 * _expected_sd(key[0], of.mean):.2f} points | "
                 f"{of.min:.2%} to {of.max:.2%} |"
             )
         if spread.paired(half, whole).n > 1:
             words.append(f"{title}: 16 bits minus 32 bits is {_paired(half, whole)}.")
     return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
+
+
+def _expected_sd(recipe: str, test_accuracy: float) -> float:
+    return spread.expected_sd(test_accuracy, recipes.pictures(recipe, "test_accuracy"))
 
 
 OF_WHOLE_RUNS = ("test_accuracy", "val_accuracy", "best_epoch")
@@ -283,14 +290,15 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         rows: ``results/runs.csv``.
         curves: what :func:`chollet_cnn.recorded.read_curves` gives.
     """
-    lines = []
+    lines, together = [], []
     kind = ["recipe", "backend", "device"]
     for name, recipe in recipes.RECIPES.items():
         chosen = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
         own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
         for key, runs in own.groupby(kind) if chosen else ():
-            moved = spread.of(100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"]))
-            better = int((runs["last_epoch_test_accuracy"] > runs["test_accuracy"]).sum())
+            differences = 100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"])
+            together.extend(differences)
+            moved, better = spread.of(differences), int((differences < 0).sum())
             width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
             ours = spread.alike(curves, kind, key)
             ours = ours[ours["seed"].isin(runs["seed"])]
@@ -306,7 +314,9 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
                     f"Of endlessly many runs it lies from {moved.mean_low:+.2f} to "
                     f"{moved.mean_high:+.2f} points on average (95%). The standard deviation is "
                     f"{100 * tested.std():.2f} points, after the last epoch "
-                    f"{100 * last.std():.2f}. "
+                    f"{100 * last.std():.2f}; by the number of pictures "
+                    f"{100 * _expected_sd(name, tested.mean()):.2f} and "
+                    f"{100 * _expected_sd(name, last.mean()):.2f}. "
                 )
             if moved.n > 1:
                 words += f"In {better} of {moved.n} the last epoch did better. "
@@ -317,6 +327,13 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             if len(late):
                 words += f", {late['val_accuracy'].mean():.2%} over the last {LATE} epochs"
             lines.append(f"{words}.{_closest_call(ours)}")
+    if len(lines) > 1:
+        moved, better = spread.of(together), sum(difference < 0 for difference in together)
+        lines.append(
+            f"- All of these: {moved.mean:+.2f} points on average, of endlessly many from "
+            f"{moved.mean_low:+.2f} to {moved.mean_high:+.2f} (95%). In {better} of {moved.n} the "
+            "last epoch did better."
+        )
     return "\n".join(lines) or "No such run yet."
 
 

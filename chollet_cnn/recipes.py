@@ -204,6 +204,22 @@ def get(name: str) -> Recipe:
     )
 
 
+def pictures(recipe: str, quantity: str) -> int | None:
+    """Return how many pictures an accuracy of a recipe is measured on; None for another quantity.
+
+    >>> pictures("cats-vs-dogs-second-edition", "test_accuracy")
+    2000
+    """
+    split = {"test_accuracy": "test", "val_accuracy": "validation"}.get(quantity)
+    if split is None:
+        return None
+    splits = get(recipe).data_options.get("splits")
+    if splits is None:  # MNIST, which has no validation set of its own
+        return 10_000 if split == "test" else None
+    first, last = splits[split]
+    return 2 * (last - first)  # so many cats and so many dogs
+
+
 def changed(
     recipe: Recipe,
     *,

@@ -173,14 +173,12 @@ def record_quick(
 
 def _with_curves(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     """Return recorded runs with what the records of short runs hold too."""
-    from chollet_cnn import claims
-
     curves = recorded.read_curves(rows, results)
     keys = ["recipe", "seed", "backend", "device"]
     by_run = {run: recorded.curve_as_text(curve) for run, curve in curves.groupby(keys)}
     return rows.assign(
         history=[by_run.get(run, "") for run in rows[keys].itertuples(index=False, name=None)],
-        test_pictures=[claims.pictures(name, "test_accuracy") for name in rows["recipe"]],
+        test_pictures=[recipes.pictures(name, "test_accuracy") for name in rows["recipe"]],
         dataset=[recipes.get(name).dataset for name in rows["recipe"]],
     )
 

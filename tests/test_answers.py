@@ -156,3 +156,19 @@ def test_runs_further_apart_than_their_test_set_explains_are_told_from_others():
         "by the number of pictures 0.07: some runs are probably better than others."
     )
     assert second.endswith("0.07: none need be better than another.")
+
+
+def test_a_recipe_without_a_figure_is_told_with_what_its_test_set_explains():
+    rows = pd.concat(
+        [
+            runs_of("cats-vs-dogs-third-edition", [0.75, 0.76, 0.77]),
+            runs_of("mnist-third-edition", [0.98, 0.99]),
+            runs_of("mnist-first-edition", [0.99]),
+        ]
+    )
+    # 24% wrong of 2,000 pictures: sqrt(0.24 / 4,000) = 0.77 points.
+    assert answers.without_figure(rows, {"mnist-first-edition"}).splitlines() == [
+        "- MNIST, third edition (2 seeds, tensorflow, cpu): 98.50%, from 98.00% to 99.00%",
+        "- Cats vs dogs, third edition (3 seeds, tensorflow, cpu): 76.00%, from 75.00% to 77.00%; "
+        "a standard deviation of 1.00 points, by the number of pictures 0.77",
+    ]

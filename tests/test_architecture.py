@@ -58,7 +58,7 @@ MAY_IMPORT = {name: {"errors", "files", "style"} for name in GROUND} | {
         "summary",
         "spread",
     },
-    "reproduce": {*GROUND, "runs", "claims", "recorded", "spread", "train"},
+    "reproduce": {*GROUND, "runs", "recorded", "spread", "train"},
     "report": {"chapters", "data", "devices", "errors"},
 }
 

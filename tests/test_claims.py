@@ -128,20 +128,6 @@ def test_the_slip_in_the_notebook_is_claimed_beside_what_it_prints():
     assert any("26x26" in slip.says and "28x28" in slip.fact for slip in claims.SLIPS)
 
 
-@pytest.mark.parametrize(
-    ("recipe", "quantity", "count"),
-    [
-        ("mnist-first-edition", "test_accuracy", 10_000),
-        ("cats-vs-dogs-first-edition", "val_accuracy", 1000),
-        ("cats-vs-dogs-first-edition", "test_accuracy", 1000),
-        ("cats-vs-dogs-second-edition", "test_accuracy", 2000),
-        ("cats-vs-dogs-first-edition", "best_epoch", None),
-    ],
-)
-def test_an_accuracy_was_measured_on_so_many_pictures(recipe, quantity, count):
-    assert claims.pictures(recipe, quantity) == count
-
-
 def test_a_claim_is_laid_beside_the_runs_of_its_own_recipe():
     rows = pd.concat(
         [

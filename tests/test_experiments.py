@@ -23,6 +23,7 @@ def test_whose_spread_it_is_counts_seed_0_with_the_held_ones():
         "| everything differs | 3 | 99.00% | 98.00% to 100.00% | 1.000 points | 0.521 to "
         in everything
     )
+    assert everything.endswith(" | 0.071 points |")  # sqrt(0.01 / 20,000)
     seed_0 = "starting weights are seed 0's | 3 | 97.00% | 96.00% to 98.00% | 1.000"
     assert f"the order differs, the {seed_0}" in order
     seed_0 = "order is seed 0's | 3 | 99.00% | 98.00% to 100.00% | 1.000"
@@ -47,8 +48,9 @@ def test_what_sixteen_bits_do_stands_beside_what_the_seeds_do():
     variants = runs_of("mnist-second-edition", [0.97, 0.97, 0.99], variant="bfloat16")
     whole, half, _, words = experiments.sixteen_bits(rows, variants).splitlines()[2:]
     title = "MNIST, second edition (tensorflow, cpu)"
-    assert whole == f"| {title} | 32 | 3 | 99.00% | 1.00 points | 98.00% to 100.00% |"
-    assert half == f"| {title} | 16 | 3 | 97.67% | 1.15 points | 97.00% to 99.00% |"
+    # One of a hundred wrong of 10,000 pictures: sqrt(0.01 / 20,000) = 0.07 points.
+    assert whole == f"| {title} | 32 | 3 | 99.00% | 1.00 points | 0.07 points | 98.00% to 100.00% |"
+    assert half == f"| {title} | 16 | 3 | 97.67% | 1.15 points | 0.11 points | 97.00% to 99.00% |"
     # The differences are -1, -2, -1: a mean of -4/3, a standard deviation of the root of 1/3; that
     # over the root of 3 is 1/3, times t of 2 degrees of freedom, 4.303, is 1.43.
     paired = (
@@ -183,12 +185,22 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
         "their validation accuracy is 50.00% and 50.00%."
     )
     assert experiments.choice_of_epoch(last, curves) == "No such run yet."
+    # With another recipe's run, of +5 points: -1, 2 and 5 as below.
+    other = chosen.iloc[:1].assign(
+        recipe="cats-vs-dogs-third-edition", test_accuracy=0.75, last_epoch_test_accuracy=0.70
+    )
+    *_, together = experiments.choice_of_epoch(pd.concat([chosen, other]), curves).splitlines()
+    assert together == (
+        "- All of these: +2.00 points on average, of endlessly many from -5.45 to +9.45 (95%). In "
+        "1 of 3 the last epoch did better."
+    )
     # 70, 72 and 74%, and 71, 70 and 69%: differences of -1, 2 and 5 points. Their standard
     # deviation, 3, over the root of 3, times t of 2 degrees of freedom, 4.303, is 7.45.
     third = chosen.iloc[:1].assign(seed=2, test_accuracy=0.74, last_epoch_test_accuracy=0.69)
     assert (
         "Of endlessly many runs it lies from -5.45 to +9.45 points on average (95%). The standard "
-        "deviation is 2.00 points, after the last epoch 1.00. In 1 of 3 the last epoch did better. "
+        "deviation is 2.00 points, after the last epoch 1.00; by the number of pictures 0.84 and "
+        "0.87. In 1 of 3 the last epoch did better. "
     ) in experiments.choice_of_epoch(pd.concat([chosen, third]), curves)
 
 

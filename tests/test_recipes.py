@@ -71,6 +71,20 @@ def test_the_first_edition_tests_on_500_of_each_class_and_the_later_ones_on_1000
         assert (first, last) == ((1500, 2000) if "first" in name else (1500, 2500))
 
 
+@pytest.mark.parametrize(
+    ("recipe", "quantity", "count"),
+    [
+        ("mnist-first-edition", "test_accuracy", 10_000),
+        ("cats-vs-dogs-first-edition", "val_accuracy", 1000),
+        ("cats-vs-dogs-first-edition", "test_accuracy", 1000),
+        ("cats-vs-dogs-second-edition", "test_accuracy", 2000),
+        ("cats-vs-dogs-first-edition", "best_epoch", None),
+    ],
+)
+def test_an_accuracy_was_measured_on_so_many_pictures(recipe, quantity, count):
+    assert recipes.pictures(recipe, quantity) == count
+
+
 def test_the_augmented_first_edition_takes_100_steps_an_epoch():
     assert RECIPES["cats-vs-dogs-first-edition-augmented"].steps_per_epoch == 100
 

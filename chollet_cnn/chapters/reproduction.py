@@ -246,7 +246,7 @@ def _by_luck(whole: pd.DataFrame) -> dict[str, object] | None:
         "lines": [
             {
                 "sum": f"√((1 − {claim['mean']:.4f}) / (2 · "
-                f"{claims.pictures(claim['recipe'], claim['quantity']):,}))",
+                f"{recipes.pictures(claim['recipe'], claim['quantity']):,}))",
                 "result": f"{100 * claim['test_set_sd']:.2f}",
                 "measured": f"points; the {claim['n']} runs of {claim['title']} have "
                 f"{100 * claim['sd']:.2f}",
