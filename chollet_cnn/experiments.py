@@ -290,14 +290,14 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         rows: ``results/runs.csv``.
         curves: what :func:`chollet_cnn.recorded.read_curves` gives.
     """
-    lines, together = [], []
+    lines, together = [], {}
     kind = ["recipe", "backend", "device"]
     for name, recipe in recipes.RECIPES.items():
         chosen = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
         own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
         for key, runs in own.groupby(kind) if chosen else ():
             differences = 100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"])
-            together.extend(differences)
+            together.setdefault(key[1:], []).append(differences)
             moved, better = spread.of(differences), int((differences < 0).sum())
             width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
             ours = spread.alike(curves, kind, key)
@@ -327,13 +327,15 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             if len(late):
                 words += f", {late['val_accuracy'].mean():.2%} over the last {LATE} epochs"
             lines.append(f"{words}.{_closest_call(ours)}")
-    if len(lines) > 1:
-        moved, better = spread.of(together), sum(difference < 0 for difference in together)
-        lines.append(
-            f"- All of these: {moved.mean:+.2f} points on average, of endlessly many from "
-            f"{moved.mean_low:+.2f} to {moved.mean_high:+.2f} (95%). In {better} of {moved.n} the "
-            "last epoch did better."
-        )
+    for (backend, device), by_recipe in together.items():
+        if len(by_recipe) > 1:
+            moved = spread.of(difference for own in by_recipe for difference in own)
+            better = sum(int((own < 0).sum()) for own in by_recipe)
+            lines.append(
+                f"- All of these ({backend}, {device}): {moved.mean:+.2f} points on average, of "
+                f"endlessly many from {moved.mean_low:+.2f} to {moved.mean_high:+.2f} (95%). In "
+                f"{better} of {moved.n} the last epoch did better."
+            )
     return "\n".join(lines) or "No such run yet."
 
 

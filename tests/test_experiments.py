@@ -189,10 +189,13 @@ def test_the_choice_of_the_epoch_is_told_only_where_the_recipe_makes_one():
     other = chosen.iloc[:1].assign(
         recipe="cats-vs-dogs-third-edition", test_accuracy=0.75, last_epoch_test_accuracy=0.70
     )
-    *_, together = experiments.choice_of_epoch(pd.concat([chosen, other]), curves).splitlines()
+    elsewhere = other.assign(device="gpu")  # never mixed with the others
+    *_, together = experiments.choice_of_epoch(
+        pd.concat([chosen, other, elsewhere]), curves
+    ).splitlines()
     assert together == (
-        "- All of these: +2.00 points on average, of endlessly many from -5.45 to +9.45 (95%). In "
-        "1 of 3 the last epoch did better."
+        "- All of these (tensorflow, cpu): +2.00 points on average, of endlessly many from -5.45 "
+        "to +9.45 (95%). In 1 of 3 the last epoch did better."
     )
     # 70, 72 and 74%, and 71, 70 and 69%: differences of -1, 2 and 5 points. Their standard
     # deviation, 3, over the root of 3, times t of 2 degrees of freedom, 4.303, is 7.45.
