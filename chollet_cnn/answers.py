@@ -361,10 +361,9 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
             title = recipes.get(name).title
             words = f"- {title} ({seeds(of.n)}, {backend}, {device}): {of.mean:.2%}{width}"
             if of.n >= spread.FEWEST_TO_MISS:
-                by_size = spread.expected_sd(of.mean, recipes.pictures(name, "test_accuracy"))
                 words += (
                     f"; a standard deviation of {100 * of.sd:.2f} points, by the number of "
-                    f"pictures {100 * by_size:.2f}"
+                    f"pictures {100 * experiments.expected_sd(name, of.mean):.2f}"
                 )
             lines.append(words)
     return "\n".join(lines) or "No such recipe has a run yet."

@@ -43,7 +43,7 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
                 f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
                 f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | "
                 f"{100 * runs.sd:.3f} points | {low:.3f} to {high:.3f} | "
-                f"{100 * _expected_sd(name, runs.mean):.3f} points |"
+                f"{100 * expected_sd(name, runs.mean):.3f} points |"
             )
     return "\n".join(lines) if len(lines) > 2 else "Not enough such runs yet."
 
@@ -67,7 +67,7 @@ def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
             sd = f"{100 * of.sd:.2f} points" if of.n > 1 else ""
             lines.append(
                 f"| {title} | {bits} | {of.n} | {of.mean:.2%} | {sd} | "
-                f"{100 * _expected_sd(key[0], of.mean):.2f} points | "
+                f"{100 * expected_sd(key[0], of.mean):.2f} points | "
                 f"{of.min:.2%} to {of.max:.2%} |"
             )
         if spread.paired(half, whole).n > 1:
@@ -75,7 +75,8 @@ def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
     return "\n".join([*lines, "", *words]).strip() if len(lines) > 2 else "No such run yet."
 
 
-def _expected_sd(recipe: str, test_accuracy: float) -> float:
+def expected_sd(recipe: str, test_accuracy: float) -> float:
+    """Return how far a recipe's runs lie apart by the size of its test set alone, 0..1."""
     return spread.expected_sd(test_accuracy, recipes.pictures(recipe, "test_accuracy"))
 
 
@@ -290,53 +291,67 @@ def choice_of_epoch(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         rows: ``results/runs.csv``.
         curves: what :func:`chollet_cnn.recorded.read_curves` gives.
     """
-    lines, together = [], {}
+    lines = []
     kind = ["recipe", "backend", "device"]
-    for name, recipe in recipes.RECIPES.items():
-        chosen = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
-        own = rows[(rows["recipe"] == name) & rows["last_epoch_test_accuracy"].notna()]
-        for key, runs in own.groupby(kind) if chosen else ():
-            differences = 100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"])
-            together.setdefault(key[1:], []).append(differences)
-            moved, better = spread.of(differences), int((differences < 0).sum())
-            width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
+    choosing = [
+        name
+        for name, recipe in recipes.RECIPES.items()
+        if recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
+    ]
+    chosen = rows[rows["recipe"].isin(choosing) & rows["last_epoch_test_accuracy"].notna()]
+    for name in choosing:
+        for key, runs in chosen[chosen["recipe"] == name].groupby(kind):
             ours = spread.alike(curves, kind, key)
-            ours = ours[ours["seed"].isin(runs["seed"])]
-            late = ours[ours["epoch"] > recipe.epochs - LATE]
-            tested, last = runs["test_accuracy"], runs["last_epoch_test_accuracy"]
-            words = (
-                f"- {recipe.title} ({seeds(moved.n)}, {key[1]}, {key[2]}): {moved.mean:+.2f} points"
-                f"{width}, {middle(tested, 'test_accuracy')} where the last epoch has "
-                f"{middle(last, 'test_accuracy')}. "
-            )
-            if moved.n >= spread.FEWEST_TO_MISS:
-                words += (
-                    f"Of endlessly many runs it lies from {moved.mean_low:+.2f} to "
-                    f"{moved.mean_high:+.2f} points on average (95%). The standard deviation is "
-                    f"{100 * tested.std():.2f} points, after the last epoch "
-                    f"{100 * last.std():.2f}; by the number of pictures "
-                    f"{100 * _expected_sd(name, tested.mean()):.2f} and "
-                    f"{100 * _expected_sd(name, last.mean()):.2f}. "
-                )
-            if moved.n > 1:
-                words += f"In {better} of {moved.n} the last epoch did better. "
-            words += (
-                f"{_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest validation "
-                f"loss; validation accuracy was {runs['val_accuracy'].mean():.2%} there"
-            )
-            if len(late):
-                words += f", {late['val_accuracy'].mean():.2%} over the last {LATE} epochs"
-            lines.append(f"{words}.{_closest_call(ours)}")
-    for (backend, device), by_recipe in together.items():
-        if len(by_recipe) > 1:
-            moved = spread.of(difference for own in by_recipe for difference in own)
-            better = sum(int((own < 0).sum()) for own in by_recipe)
+            lines.append(_choice(key, runs, ours[ours["seed"].isin(runs["seed"])]))
+    for (backend, device), runs in chosen.groupby(["backend", "device"]):
+        if runs["recipe"].nunique() > 1:
+            moved = spread.of(_moved(runs))
             lines.append(
                 f"- All of these ({backend}, {device}): {moved.mean:+.2f} points on average, of "
-                f"endlessly many from {moved.mean_low:+.2f} to {moved.mean_high:+.2f} (95%). In "
-                f"{better} of {moved.n} the last epoch did better."
+                f"endlessly many from {moved.mean_low:+.2f} to {moved.mean_high:+.2f} (95%). "
+                f"{_how_often_the_last_did_better(runs)}"
             )
     return "\n".join(lines) or "No such run yet."
+
+
+def _choice(key: Sequence[str], runs: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Tell of the runs of one recipe on one kind of device, with their learning curves."""
+    recipe, moved = recipes.get(key[0]), spread.of(_moved(runs))
+    tested, last = runs["test_accuracy"], runs["last_epoch_test_accuracy"]
+    width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
+    words = (
+        f"- {recipe.title} ({seeds(moved.n)}, {key[1]}, {key[2]}): {moved.mean:+.2f} points"
+        f"{width}, {middle(tested, 'test_accuracy')} where the last epoch has "
+        f"{middle(last, 'test_accuracy')}. "
+    )
+    if moved.n >= spread.FEWEST_TO_MISS:
+        words += (
+            f"Of endlessly many runs it lies from {moved.mean_low:+.2f} to "
+            f"{moved.mean_high:+.2f} points on average (95%). The standard deviation is "
+            f"{100 * tested.std():.2f} points, after the last epoch "
+            f"{100 * last.std():.2f}; by the number of pictures "
+            f"{100 * expected_sd(recipe.name, tested.mean()):.2f} and "
+            f"{100 * expected_sd(recipe.name, last.mean()):.2f}. "
+        )
+    if moved.n > 1:
+        words += f"{_how_often_the_last_did_better(runs)} "
+    words += (
+        f"{_epochs(runs['judged_epoch'])} of {recipe.epochs} had the lowest validation "
+        f"loss; validation accuracy was {runs['val_accuracy'].mean():.2%} there"
+    )
+    late = curves[curves["epoch"] > recipe.epochs - LATE]
+    if len(late):
+        words += f", {late['val_accuracy'].mean():.2%} over the last {LATE} epochs"
+    return f"{words}.{_closest_call(curves)}"
+
+
+def _moved(runs: pd.DataFrame) -> pd.Series:
+    """Return how many points testing the chosen epoch gains each run over testing the last."""
+    return 100 * (runs["test_accuracy"] - runs["last_epoch_test_accuracy"])
+
+
+def _how_often_the_last_did_better(runs: pd.DataFrame) -> str:
+    return f"In {(_moved(runs) < 0).sum()} of {len(runs)} the last epoch did better."
 
 
 def _closest_call(curves: pd.DataFrame) -> str:
