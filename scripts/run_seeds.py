@@ -168,13 +168,15 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{len(left)} of {len(names) * len(seeds)} runs are still to be trained", flush=True)
     if not left:
         return 0
+    at_once = None
     if options.cluster:
         finished = train_on(options.cluster, list(left))
     else:
         out = f"{options.out}/{options.variant}" if options.variant else options.out
         # Two cores a run, or a GPU.
-        at_once = 1 if device == "gpu" else max(1, determinism.cores() // CORES_A_RUN)
-        finished = train_here(list(left), out, options.processes or at_once)
+        help_here = 1 if device == "gpu" else max(1, determinism.cores() // CORES_A_RUN)
+        at_once = options.processes or help_here
+        finished = train_here(list(left), out, at_once)
     began, seconds = time.perf_counter(), {}
     for number, (job, outcome) in enumerate(finished, 1):
         record(outcome, options.variant, options.results)
@@ -182,28 +184,32 @@ def main(argv: list[str] | None = None) -> int:
             write_table()
         left.remove(job)
         seconds.setdefault(job["recipe"], []).append(outcome["row"]["seconds"])
-        later = time_left(left, seconds, time.perf_counter() - began)
+        later = time_left(left, seconds, time.perf_counter() - began, at_once)
         accuracy = outcome["row"]["test_accuracy"]
         print(f"{number}. {job['recipe']} seed {job['seed']}: {accuracy:.2%}; {later}", flush=True)
     return 0
 
 
-def time_left(left: list[dict], seconds: dict[str, list[float]], elapsed: float) -> str:
+def time_left(
+    left: list[dict], seconds: dict[str, list[float]], elapsed: float, at_once: int | None = None
+) -> str:
     """Say how long the runs that are left will take, going by the finished ones of each recipe.
 
     Args:
         left: the jobs that are left.
-        seconds: how long the finished runs of each recipe took.
-        elapsed: seconds since the first of them was begun, fewer than their sum if several are
-            trained at once.
+        seconds: how long the finished runs of each recipe took, from their first epoch on.
+        elapsed: seconds since this command began to train.
+        at_once: how many runs are trained at once; None where that is to be told from the times.
+            (They tell it only of runs that were begun anew: one that went on from an epoch took
+            longer than this command did.)
     """
     if not left:
         return "none left"
-    at_once = sum(map(sum, seconds.values())) / elapsed
+    at_once = min(at_once, len(left)) if at_once else sum(map(sum, seconds.values())) / elapsed
     known = [job["recipe"] for job in left if job["recipe"] in seconds]
     minutes = sum(sum(seconds[name]) / len(seconds[name]) for name in known) / at_once / 60
     unknown = len(left) - len(known)
-    more = f" and {unknown} runs of recipes not timed yet" if unknown else ""
+    more = f", not counting {unknown} of a recipe not timed yet" if unknown else ""
     return f"{len(left)} left, about {minutes:.0f} min{more}"
 
 

@@ -108,8 +108,16 @@ def test_the_time_left_goes_by_each_recipe_and_by_how_many_run_at_once(run_seeds
     told = run_seeds.time_left([job(A, 3), job(B, 3)], seconds, 360)
     assert told == "2 left, about 6 min"
     told = run_seeds.time_left([job(A, 3), job("mnist-third-edition", 3)], seconds, 720)
-    assert told == "2 left, about 1 min and 1 runs of recipes not timed yet"
+    assert told == "2 left, about 1 min, not counting 1 of a recipe not timed yet"
     assert run_seeds.time_left([], seconds, 720) == "none left"
+
+
+def test_the_time_left_after_a_run_that_went_on_is_that_of_whole_runs(run_seeds):
+    # The first run took 600 s in all, 60 of them after the command was started again.
+    jobs, seconds = [job(B, 1), job(B, 2)], {B: [600.0]}
+    assert run_seeds.time_left(jobs, seconds, 60, at_once=1) == "2 left, about 20 min"
+    assert run_seeds.time_left(jobs, seconds, 60, at_once=2) == "2 left, about 10 min"
+    assert run_seeds.time_left(jobs[:1], seconds, 60, at_once=2) == "1 left, about 10 min"
 
 
 def digits(seed, **more):
