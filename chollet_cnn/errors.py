@@ -9,7 +9,7 @@ class UserError(Exception):
     """Something that the reader can put right; the message is one sentence that says how."""
 
 
-def run_door(main: Callable[[list[str] | None], int | None]) -> None:
+def run_cli(main: Callable[[list[str] | None], int | None]) -> None:
     """Run a command's ``main`` and leave the process as a command should.
 
     A :class:`UserError` becomes one line on standard error and exit status 2; a key press of

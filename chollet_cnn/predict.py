@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn import devices, files, runs, style
-from chollet_cnn.errors import UserError, run_door
+from chollet_cnn import files
+from chollet_cnn.drawing import style
+from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.training import devices, runs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +52,7 @@ def predict(run: runs.Run | str | Path, pictures: list[str | Path]) -> list[Answ
     """
     import numpy as np
 
-    from chollet_cnn.analysis.errors import predictions
+    from chollet_cnn.analysis.mistakes import predictions
 
     if not pictures:
         return []
@@ -160,4 +162,4 @@ def _as_json(answer: Answer, top: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chollet_cnn.errors import UserError, run_door
+from chollet_cnn.errors import UserError, run_cli
 
 if TYPE_CHECKING:
-    from chollet_cnn.chapters.page import Chapter
-    from chollet_cnn.chapters.subject import Subject
+    from chollet_cnn.page.chapter import Chapter
+    from chollet_cnn.page.trained_model import Subject
 
 FORMATS = ("png", "svg", "pdf")
 Say = Callable[[str], None]
@@ -89,13 +89,14 @@ def _report(
             chapter = make()
             _write_figures(chapter, folder / "figures", file_format)
             if not figures_only:
-                from chollet_cnn.chapters import page
+                from chollet_cnn.page import chapter as page
 
                 html = page.render_chapter(chapter)
                 laid_out.append((replace(chapter, content={}), html))  # its figures may go
             say(f"{place:2}  {chapter.title}, {time.perf_counter() - began:.1f} s")
         if not figures_only:
-            from chollet_cnn.chapters import networks, page
+            from chollet_cnn.page import chapter as page
+            from chollet_cnn.page import networks
 
             html = page.render_page(laid_out, networks.opening(subjects), problems)
             (folder / "index.html").write_text(html, encoding="utf-8")
@@ -113,15 +114,15 @@ def _subjects(
     """Read the runs; one that cannot be read is named and left out."""
     if not paths:
         return [], []
-    from chollet_cnn import devices
-    from chollet_cnn.chapters import subject
+    from chollet_cnn.page import trained_model
+    from chollet_cnn.training import devices
 
     devices.start_keras()
     found, problems = [], []
     for path in paths:
         try:
             taken = {other.slug for other in found}
-            found.append(subject.read(path, taken, picture, data_dir))
+            found.append(trained_model.read(path, taken, picture, data_dir))
         except UserError as problem:
             problems.append(str(problem))
             print(f"left out: {problem}", file=sys.stderr)
@@ -132,7 +133,7 @@ def _subjects(
 
 def _chapters(subjects: Sequence[Subject]) -> Iterator[Callable[[], Chapter]]:
     """Yield what makes each chapter, in the order of the page."""
-    from chollet_cnn.chapters import (
+    from chollet_cnn.page import (
         inside,
         layers,
         looking,
@@ -229,4 +230,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

@@ -35,8 +35,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chollet_cnn import data, files, recipes
-from chollet_cnn.errors import UserError, run_door
+from chollet_cnn import data, files
+from chollet_cnn.book import recipes
+from chollet_cnn.errors import UserError, run_cli
 
 HERE = Path(__file__).parent
 CONTENDERS = ("keras", "runner", "bfloat16", "torch", "floor")
@@ -78,10 +79,10 @@ def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -
 
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
     """Count the products that one picture's way forward through a network takes."""
-    from chollet_cnn import train
-    from chollet_cnn.concepts.geometry import layer_table
+    from chollet_cnn.analysis.layer_table import layer_table
+    from chollet_cnn.training import trainer
 
-    return int(layer_table(train.build(recipe))["multiply_accumulates"].sum())
+    return int(layer_table(trainer.build(recipe))["multiply_accumulates"].sum())
 
 
 def summary(rows: pd.DataFrame) -> str:
@@ -266,4 +267,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import chollet_cnn
-from chollet_cnn import determinism
 from chollet_cnn.errors import UserError
+from chollet_cnn.training import environment
 
 CORES_A_RUN = 2
 """As the recorded runs had; more would help these small networks little."""
@@ -36,8 +36,8 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
     except ModuleNotFoundError as problem:
         raise UserError('--cluster needs Ray; install it: pip install -e ".[cluster]"') from problem
 
-    environment = determinism.limit_threads(CORES_A_RUN)
-    environment |= {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+    variables = environment.limit_threads(CORES_A_RUN)
+    variables |= {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     local = address == "local"
     try:
         _knock(address)
@@ -48,7 +48,7 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
             log_to_driver=False,
             runtime_env={
                 "py_modules": [str(Path(chollet_cnn.__file__).parent)],
-                "env_vars": environment,
+                "env_vars": variables,
             },
         )
     except (OSError, ValueError, RuntimeError) as problem:
@@ -62,8 +62,8 @@ def train_on(address: str, jobs: list[dict]) -> Iterator[tuple[dict, dict]]:
     def train_one(job: dict) -> dict:
         import tempfile
 
-        from chollet_cnn import recorded
-        from chollet_cnn.train import train
+        from chollet_cnn.evidence import records as recorded
+        from chollet_cnn.training.trainer import train
 
         with tempfile.TemporaryDirectory() as folder:
             return recorded.outcome(train(**job, out=folder))

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import data, determinism, devices, optimizers, recipes, train
+from chollet_cnn import data
+from chollet_cnn.book import optimizers, recipes
+from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import UserError
-from chollet_cnn.recipes import Recipe
+from chollet_cnn.training import devices, seeding, trainer
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +64,7 @@ def keras_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
             clock.step_done()
 
-    model = train.build(recipe)
+    model = trainer.build(recipe)
     one_unit = model.output_shape[-1] == 1
     model.compile(
         optimizers.make(recipe.optimizer, recipe.learning_rate),
@@ -87,26 +89,26 @@ def keras_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock
 
 def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
     """Train as this package does; cats and dogs are validated in each epoch, as the book does."""
-    from chollet_cnn import fitting
+    from chollet_cnn.training import loop
 
     pictures = dataset()
     device = devices.choose()
-    model = train.build(recipe)
-    determinism.set_starting_weights(model, seed=0)
-    determinism.seed_random_layers(model, seed=0)
-    steps = fitting.compile_steps(model, optimizers.make(recipe.optimizer, recipe.learning_rate))
-    feed = fitting.feed_from(pictures.train.images, pictures.train.labels, device.kind)
-    evaluate = pictures.validation and train.evaluation(
+    model = trainer.build(recipe)
+    seeding.set_starting_weights(model, seed=0)
+    seeding.seed_random_layers(model, seed=0)
+    steps = loop.compile_steps(model, optimizers.make(recipe.optimizer, recipe.learning_rate))
+    feed = loop.feed_from(pictures.train.images, pictures.train.labels, device.kind)
+    evaluate = pictures.validation and trainer.evaluation(
         steps.evaluate, pictures.validation, device.kind
     )
 
     def one(epoch: int) -> None:
-        batches = determinism.batches(0, epoch, len(pictures.train), recipe.batch_size)
+        batches = seeding.batches(0, epoch, len(pictures.train), recipe.batch_size)
         if epoch == 0:  # a first piece of a single step, to know when the first step ended
-            fitting.run_epoch(steps.train, feed, batches[:1])
+            loop.run_epoch(steps.train, feed, batches[:1])
             clock.step_done()
             batches = batches[1:]
-        fitting.run_epoch(steps.train, feed, batches)
+        loop.run_epoch(steps.train, feed, batches)
         if evaluate:
             evaluate()
 
@@ -133,7 +135,7 @@ def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, cloc
 
     pictures = dataset()
     place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = _torch_network(train.build(recipe)).to(place)
+    network = _torch_network(trainer.build(recipe)).to(place)
     if place.type == "cuda":
         network = torch.compile(network)
     kinds = {
@@ -183,11 +185,11 @@ def floor(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Cl
         raise UserError("the floor is measured with TensorFlow only: KERAS_BACKEND=tensorflow")
     import tensorflow as tf
 
-    from chollet_cnn.fitting import _mean_loss
+    from chollet_cnn.training.loop import _mean_loss
 
     pictures = dataset()
-    model = train.build(recipe)
-    chosen = determinism.batches(0, 0, len(pictures.train), recipe.batch_size)
+    model = trainer.build(recipe)
+    chosen = seeding.batches(0, 0, len(pictures.train), recipe.batch_size)
     images = tf.constant(pictures.train.images[chosen[0]])
     labels = tf.constant(pictures.train.labels[chosen[0]].astype(np.int32))
     looks = 0 if pictures.validation is None else len(pictures.validation) // len(chosen[0])
@@ -238,7 +240,7 @@ def _folders() -> Path:
     return Path(os.environ["BENCHMARK_FOLDERS"])
 
 
-def _torch_network(model: keras.Model):  # noqa: ANN202 - torch is not always there
+def _torch_network(model: keras.Model):  # noqa: ANN202
     """Return the same layers in PyTorch, with starting weights of its own; scores come out."""
     from torch import nn
 

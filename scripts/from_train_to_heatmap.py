@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chollet_cnn.analysis import activations, heatmaps, learning_curves
 from chollet_cnn.data import digits
-from chollet_cnn.train import train
+from chollet_cnn.training.trainer import train
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "from-train-to-heatmap")
 

@@ -20,8 +20,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from chollet_cnn import files, recipes, train
-from chollet_cnn.errors import UserError, run_door
+from chollet_cnn import files
+from chollet_cnn.book import recipes
+from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.training import trainer
 
 RECIPE = "cats-vs-dogs-first-edition"
 VALIDATED = 100
@@ -52,7 +54,7 @@ def train_and_tell(count: int, folder: Path) -> None:
     recipes.RECIPES[RECIPE] = dataclasses.replace(
         recipe, data_options=recipe.data_options | {"splits": splits}
     )
-    train.train(RECIPE, data_dir=folder, epochs=1, out=folder / "runs")
+    trainer.train(RECIPE, data_dir=folder, epochs=1, out=folder / "runs")
     unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
 
@@ -96,4 +98,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

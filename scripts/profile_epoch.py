@@ -18,9 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chollet_cnn import data, determinism, devices, files, fitting, optimizers, recipes, train
-from chollet_cnn.errors import run_door
-from chollet_cnn.recipes import Recipe
+from chollet_cnn import data, files
+from chollet_cnn.book import optimizers, recipes
+from chollet_cnn.book.recipes import Recipe
+from chollet_cnn.errors import run_cli
+from chollet_cnn.training import devices, seeding, trainer
+from chollet_cnn.training import loop as training_loop
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -29,10 +32,13 @@ def loops(recipe: Recipe) -> dict[str, Callable]:
     """Return a compiled loop for each part of a step; each does the one before it as well."""
     import tensorflow as tf
 
-    model, optimizer = train.build(recipe), optimizers.make(recipe.optimizer, recipe.learning_rate)
-    determinism.set_starting_weights(model, seed=0)
-    determinism.seed_random_layers(model, seed=0)
-    steps = fitting.compile_steps(model, optimizer)
+    model, optimizer = (
+        trainer.build(recipe),
+        optimizers.make(recipe.optimizer, recipe.learning_rate),
+    )
+    seeding.set_starting_weights(model, seed=0)
+    seeding.seed_random_layers(model, seed=0)
+    steps = training_loop.compile_steps(model, optimizer)
     weights = model.trainable_variables
     augmenting = [layer for layer in model.layers if type(layer).__name__.startswith("Random")]
 
@@ -46,7 +52,7 @@ def loops(recipe: Recipe) -> dict[str, Callable]:
         return tf.reduce_sum(pictures)
 
     def forward(pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return fitting._mean_loss(labels, model(pixels, training=True))
+        return training_loop._mean_loss(labels, model(pixels, training=True))
 
     def backward(pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
@@ -80,8 +86,8 @@ def loops(recipe: Recipe) -> dict[str, Callable]:
 def profile(recipe: Recipe, steps: int, repeats: int, data_dir: str | None) -> pd.DataFrame:
     """Time each part's loop and return milliseconds a step, and the share of the whole step."""
     pictures = data.load(recipe.dataset, data_dir, **recipe.data_options).train
-    batches = determinism.batches(0, 0, len(pictures), recipe.batch_size)[:steps]
-    piece = next(iter(fitting.feed_from(pictures.images, pictures.labels)(batches)))
+    batches = seeding.batches(0, 0, len(pictures), recipe.batch_size)[:steps]
+    piece = next(iter(training_loop.feed_from(pictures.images, pictures.labels)(batches)))
     parts = loops(recipe)
     times = {name: [] for name in parts}
     for run in parts.values():
@@ -132,4 +138,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

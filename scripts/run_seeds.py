@@ -36,8 +36,10 @@ from threading import Event
 from cluster import CORES_A_RUN, train_on
 from update_results import RESULTS, record, write_table
 
-from chollet_cnn import determinism, recipes, recorded, runs
-from chollet_cnn.errors import UserError, run_door
+from chollet_cnn.book import recipes
+from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.evidence import records as recorded
+from chollet_cnn.training import environment, runs
 
 
 def seeds_of(text: str) -> list[int]:
@@ -93,9 +95,9 @@ def jobs_left(
 
 def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dict, dict]]:
     """Train every job in a process of its own, as a reader would; yield it when it is finished."""
-    threads = min(CORES_A_RUN, max(1, determinism.cores() // processes))
-    fewer = threads < determinism.cores()
-    environment = os.environ | (determinism.limit_threads(threads) if fewer else {})
+    threads = min(CORES_A_RUN, max(1, environment.cores() // processes))
+    fewer = threads < environment.cores()
+    variables = os.environ | (environment.limit_threads(threads) if fewer else {})
     failed = Event()
 
     def one(job: dict) -> dict | None:
@@ -105,7 +107,7 @@ def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dic
         for name, value in job.items():
             if name != "recipe":
                 command += [f"--{name.replace('_', '-')}", str(value)]
-        done = subprocess.run([*command, "--resume", "--quiet"], env=environment, check=False)
+        done = subprocess.run([*command, "--resume", "--quiet"], env=variables, check=False)
         if done.returncode:
             failed.set()
             raise UserError(
@@ -126,7 +128,7 @@ def train_here(jobs: list[dict], out: str, processes: int) -> Iterator[tuple[dic
 
 def device_here() -> str:
     """Return what a run would be trained on here: ``cpu`` or ``gpu``."""
-    ask = "from chollet_cnn import devices as d; d.start_keras(); print(d.choose().kind)"
+    ask = "from chollet_cnn.training import devices as d; d.start_keras(); print(d.choose().kind)"
     # Asked in another process, since a backend that has looked for a GPU keeps its memory.
     told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
     if told.returncode:
@@ -174,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         out = f"{options.out}/{options.variant}" if options.variant else options.out
         # Two cores a run, or a GPU.
-        help_here = 1 if device == "gpu" else max(1, determinism.cores() // CORES_A_RUN)
+        help_here = 1 if device == "gpu" else max(1, environment.cores() // CORES_A_RUN)
         at_once = options.processes or help_here
         finished = train_here(list(left), out, at_once)
     began, seconds = time.perf_counter(), {}
@@ -214,4 +216,4 @@ def time_left(
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

@@ -25,9 +25,12 @@ import pandas as pd
 from run_seeds import seeds_of
 from update_results import RESULTS, write_table
 
-from chollet_cnn import files, recipes, recorded, train
-from chollet_cnn.errors import run_door
-from chollet_cnn.recipes import Recipe
+from chollet_cnn import files
+from chollet_cnn.book import recipes
+from chollet_cnn.book.recipes import Recipe
+from chollet_cnn.errors import run_cli
+from chollet_cnn.evidence import records as recorded
+from chollet_cnn.training import trainer
 
 BOOK = recipes.get("cats-vs-dogs-first-edition")
 HALF = tuple(side // 2 for side in BOOK.data_options["image_size"])
@@ -85,7 +88,9 @@ def main(argv: list[str] | None = None) -> int:
         for seed in left:
             rows = []
             for pictures, place in (("originals", options.data_dir), ("copies", copies)):
-                run = train.train(plan.name, data_dir=place, seed=seed, out=Path(scratch, pictures))
+                run = trainer.train(
+                    plan.name, data_dir=place, seed=seed, out=Path(scratch, pictures)
+                )
                 rows.append({"pictures": pictures, **recorded.row(run)})
             pairs = pd.concat([pairs, pd.DataFrame(rows)]) if len(pairs) else pd.DataFrame(rows)
             files.write(RESULTS / "copies.csv", pairs.to_csv(index=False))
@@ -96,4 +101,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

@@ -15,10 +15,15 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from chollet_cnn import claims, files, printed, recipes, recorded, runs, spread, style
-from chollet_cnn.analysis import seeds
+from chollet_cnn import files
 from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_tested_epoch
-from chollet_cnn.errors import UserError, run_door
+from chollet_cnn.book import printed, recipes
+from chollet_cnn.drawing import style
+from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.evidence import comparison, figures
+from chollet_cnn.evidence import records as recorded
+from chollet_cnn.evidence import statistics as spread
+from chollet_cnn.training import runs
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -30,9 +35,9 @@ def record(outcome: dict, variant: str | None = None, results: Path | None = Non
     """Add a finished run to results/; a repeated run takes its own place.
 
     Args:
-        outcome: what :func:`chollet_cnn.recorded.outcome` gives.
-        variant: what was changed, a key of :data:`chollet_cnn.recorded.VARIANTS`; the run then goes
-            to variants.csv.
+        outcome: what :func:`chollet_cnn.evidence.records.outcome` gives.
+        variant: what was changed, a key of :data:`chollet_cnn.evidence.records.VARIANTS`; the run
+            then goes to variants.csv.
         results: another folder of results.
 
     Raises:
@@ -86,11 +91,11 @@ def write_table() -> None:
 
 def _write_table() -> None:
     readme = ROOT / "README.md"
-    table = claims.markdown_table(on_tensorflow_and_cpu())
+    table = comparison.markdown_table(on_tensorflow_and_cpu())
     speed = (RESULTS / "benchmark.md").read_text().split("\n\n")[0]
     text = TABLE.sub(lambda marks: marks[1] + table + marks[2], readme.read_text("utf-8"))
     files.write(readme, SPEED.sub(lambda marks: marks[1] + speed + marks[2], text))
-    claims.write(RESULTS)
+    comparison.write(RESULTS)
 
 
 def draw_figure() -> None:
@@ -120,13 +125,13 @@ def draw_seeds() -> None:
     rows = on_tensorflow_and_cpu()
     if rows["recipe"].value_counts().max() < 2:
         return
-    figure = seeds.plot_seeds(claims.accuracies(rows))
+    figure = figures.plot_seeds(comparison.accuracies(rows))
     figure.savefig(RESULTS / "figures" / "seeds.png", dpi=160)
     for recipe, book in printed.CURVES.items():
         own = rows.loc[rows["recipe"] == recipe, "seed"]
         if len(own) > 1:
             histories = [_curve(recipe, seed) for seed in own]
-            figure = seeds.plot_printed_curves(histories, book, recipes.get(recipe).title)
+            figure = figures.plot_printed_curves(histories, book, recipes.get(recipe).title)
             figure.savefig(RESULTS / "figures" / f"printed-curve-{recipe}.png", dpi=160)
 
 
@@ -153,7 +158,7 @@ def _then_and_now(
         return None
     histories = ([curve for _, curve in of.groupby("seed")] for of in (now, then))
     book, title = printed.CURVES[recipe], recipes.get(recipe).title
-    return seeds.plot_then_and_now(*histories, book, quantities, what, title)
+    return figures.plot_then_and_now(*histories, book, quantities, what, title)
 
 
 def draw_tested_epoch() -> None:
@@ -196,4 +201,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

@@ -36,10 +36,10 @@ def real_mnist_dir(data_folder):
 @pytest.fixture(scope="session")
 def real_mnist_run(real_mnist_dir, tmp_path_factory):
     """The three-block network after one epoch on real MNIST."""
-    from chollet_cnn import train
+    from chollet_cnn.training import trainer
 
     out = tmp_path_factory.mktemp("real-runs")
-    return train.train(dataset="mnist", data_dir=real_mnist_dir, epochs=1, out=out)
+    return trainer.train(dataset="mnist", data_dir=real_mnist_dir, epochs=1, out=out)
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chollet_cnn import predict, train
+from chollet_cnn import predict
 from chollet_cnn.data import digits, mnist
 from chollet_cnn.errors import UserError
+from chollet_cnn.training import trainer
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return train.train(dataset="digits", epochs=6, out=tmp_path_factory.mktemp("runs"))
+    return trainer.train(dataset="digits", epochs=6, out=tmp_path_factory.mktemp("runs"))
 
 
 def photograph(digit, folder, name, random):
@@ -170,7 +171,7 @@ def test_a_run_without_its_network_is_named(run, photographs, tmp_path):
 def test_a_network_whose_training_diverged_has_no_answer(run, photographs, tmp_path):
     import keras
 
-    from chollet_cnn import runs
+    from chollet_cnn.training import runs
 
     copy = shutil.copytree(run.path, tmp_path / "copy")
     model = runs.read(copy).load_model()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import style
-from chollet_cnn.analysis import gradients, mosaics
+from chollet_cnn.analysis import gradients
+from chollet_cnn.drawing import mosaics, style
 
 if TYPE_CHECKING:
     import keras

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn.analysis import gradients, mosaics
+from chollet_cnn.analysis import gradients
+from chollet_cnn.drawing import mosaics
 
 if TYPE_CHECKING:
     import keras

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import style
-from chollet_cnn.analysis import gradients, mosaics
+from chollet_cnn.analysis import gradients
 from chollet_cnn.analysis.activations import feature_layers
+from chollet_cnn.drawing import mosaics, style
 
 if TYPE_CHECKING:
     import keras

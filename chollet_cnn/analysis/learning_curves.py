@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import style
+from chollet_cnn.drawing import style
 
 if TYPE_CHECKING:
     import pandas as pd

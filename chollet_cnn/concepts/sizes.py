@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from chollet_cnn.concepts.checks import whole_number
 
 
-class ImpossibleGeometry(ValueError):  # noqa: N818, it is named for what it says
+class ImpossibleGeometry(ValueError):  # noqa: N818
     """The windows do not come out whole: cells would be left over, or the window does not fit.
 
     Attributes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chollet_cnn.data import NAMES, archives, cats_vs_dogs, mnist
 from chollet_cnn.data.sources import NotFound, download_folder, is_whole, search_path
-from chollet_cnn.errors import UserError, run_door
+from chollet_cnn.errors import UserError, run_cli
 
 FETCHABLE = ("mnist", "cats-vs-dogs")
 FIRST_RECIPE = {"mnist": "mnist-three-block", "cats-vs-dogs": "cats-vs-dogs-first-edition"}
@@ -84,4 +84,4 @@ def _place(name: str, data_dir: Path | None) -> str:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)

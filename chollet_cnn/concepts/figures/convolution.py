@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import style
 from chollet_cnn.concepts.convolution import convolve1d, convolve2d, cross_correlate2d
-from chollet_cnn.concepts.figures import grids
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.concepts.kernels import SHARPEN
 from chollet_cnn.concepts.pooling import max_pool2d
+from chollet_cnn.drawing import sheet, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,28 +38,28 @@ def plot_sliding_kernel(
     result = cross_correlate2d(image, kernel)
     (rows, columns), (out_rows, out_columns) = image.shape, result.shape
     gap = 0.9
-    cell = min(0.5, (grids.WIDTH - 2 * grids.EDGE - gap) / (columns + out_columns))
+    cell = min(0.5, (sheet.WIDTH - 2 * sheet.EDGE - gap) / (columns + out_columns))
     frame_height = rows * cell + 0.75
-    figure = grids.sheet(
+    figure = sheet.sheet(
         0.75 + len(stops) * frame_height,
         f"Multiply, add, move on: {rows} × {columns} pixels become {out_rows} × {out_columns} sums",
         "the small number under a pixel is the kernel's, laid on the picture",
     )
     for index, (row, column) in enumerate(stops):
         top = 0.75 + index * frame_height
-        axes = grids.place(figure, grids.EDGE, top, columns * cell, rows * cell, f"picture {index}")
+        axes = sheet.place(figure, sheet.EDGE, top, columns * cell, rows * cell, f"picture {index}")
         _draw_window(axes, image, kernel, (row, column))
         written = np.arange(result.size).reshape(result.shape) <= row * out_columns + column
-        left = grids.EDGE + columns * cell + gap
+        left = sheet.EDGE + columns * cell + gap
         middle = top + (rows - out_rows) * cell / 2
-        axes = grids.place(
+        axes = sheet.place(
             figure, left, middle, out_columns * cell, out_rows * cell, f"sums {index}"
         )
         limits = (result.min(), result.max())
-        grids.draw_grid(axes, np.where(written, result, np.nan), limits=limits)
-        grids.mark(axes, (row, column), (1, 1))
+        sheet.draw_grid(axes, np.where(written, result, np.nan), limits=limits)
+        sheet.mark(axes, (row, column), (1, 1))
         arrow = {"ha": "center", "fontsize": 18, "color": style.GREY, "va": "center"}
-        grids.write(figure, left - gap / 2, top + rows * cell / 2, "→", **arrow)
+        sheet.write(figure, left - gap / 2, top + rows * cell / 2, "→", **arrow)
         _write_sum(figure, top + rows * cell + 0.27, image, kernel, (row, column))
     return figure
 
@@ -69,9 +68,9 @@ def _draw_window(
     axes: Axes, image: np.ndarray, kernel: np.ndarray, corner: tuple[int, int]
 ) -> None:
     """Draw a picture with the kernel laid on it: under each pixel the number it is taken by."""
-    grids.draw_grid(axes, image, limits=(0, 255))
+    sheet.draw_grid(axes, image, limits=(0, 255))
     cells = iter(axes.texts[:])
-    fills = grids.greys(image, (0, 255))
+    fills = sheet.greys(image, (0, 255))
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
             pixel = next(cells)
@@ -81,13 +80,13 @@ def _draw_window(
                 axes.text(
                     column,
                     row + 0.25,
-                    f"× {grids.number(kernel[inside])}",
+                    f"× {sheet.number(kernel[inside])}",
                     fontsize=8.5,
-                    color=grids.contrasting(fills[row, column]),
+                    color=sheet.contrasting(fills[row, column]),
                     ha="center",
                     va="center_baseline",
                 )
-    grids.mark(axes, corner, kernel.shape)
+    sheet.mark(axes, corner, kernel.shape)
 
 
 def _write_sum(
@@ -97,13 +96,13 @@ def _write_sum(
     row, column = corner
     window = image[row : row + kernel.shape[0], column : column + kernel.shape[1]]
     terms = [
-        f"{grids.number(factor)}·{grids.number(pixel)}"
+        f"{sheet.number(factor)}·{sheet.number(pixel)}"
         for factor, pixel in zip(kernel.flat, window.flat, strict=True)
         if factor
     ]
-    line = " + ".join(terms).replace(f"+ {grids.MINUS}", f"{grids.MINUS} ")
-    line = f"{line} = {grids.number((window * kernel).sum())}"
-    grids.write(figure, grids.EDGE, top, line, color=style.ink(style.POINTED_AT), fontweight="bold")
+    line = " + ".join(terms).replace(f"+ {sheet.MINUS}", f"{sheet.MINUS} ")
+    line = f"{line} = {sheet.number((window * kernel).sum())}"
+    sheet.write(figure, sheet.EDGE, top, line, color=style.ink(style.POINTED_AT), fontweight="bold")
 
 
 def plot_sharpened_and_pooled(
@@ -123,43 +122,43 @@ def plot_sharpened_and_pooled(
     pooled = max_pool2d(response)
     (rows, columns), (small_rows, small_columns) = response.shape, pooled.shape
     lost = image.shape[0] - rows
-    cell = (grids.WIDTH - 2 * grids.EDGE) / columns
+    cell = (sheet.WIDTH - 2 * sheet.EDGE) / columns
     top = 0.95
     small_top = top + rows * cell + 0.35
     limits = (response.min(), response.max())
-    figure = grids.sheet(
-        small_top + small_rows * cell + grids.EDGE,
+    figure = sheet.sheet(
+        small_top + small_rows * cell + sheet.EDGE,
         f"The kernel costs {lost} rows and columns,\n"
         "pooling keeps the largest of every four numbers",
-        f"one grey scale for both maps: black is {grids.number(limits[0])}, "
-        f"white is {grids.number(limits[1])}",
+        f"one grey scale for both maps: black is {sheet.number(limits[0])}, "
+        f"white is {sheet.number(limits[1])}",
     )
-    size = min(grids.BODY, 22 * cell)
-    axes = grids.place(figure, grids.EDGE, top, columns * cell, rows * cell, "response")
-    grids.draw_grid(axes, response, limits=limits, fontsize=size)
+    size = min(sheet.BODY, 22 * cell)
+    axes = sheet.place(figure, sheet.EDGE, top, columns * cell, rows * cell, "response")
+    sheet.draw_grid(axes, response, limits=limits, fontsize=size)
     row, column = block
-    grids.mark(axes, (2 * row, 2 * column), (2, 2), width=3)
-    axes = grids.place(
-        figure, grids.EDGE, small_top, small_columns * cell, small_rows * cell, "pooled"
+    sheet.mark(axes, (2 * row, 2 * column), (2, 2), width=3)
+    axes = sheet.place(
+        figure, sheet.EDGE, small_top, small_columns * cell, small_rows * cell, "pooled"
     )
-    grids.draw_grid(axes, pooled, limits=limits, fontsize=size)
-    grids.mark(axes, block, (1, 1), width=3)
+    sheet.draw_grid(axes, pooled, limits=limits, fontsize=size)
+    sheet.mark(axes, block, (1, 1), width=3)
     four = response[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-    numbers = ", ".join(grids.number(value) for value in four.flat)
-    left = grids.EDGE + small_columns * cell + 0.25
+    numbers = ", ".join(sheet.number(value) for value in four.flat)
+    left = sheet.EDGE + small_columns * cell + 0.25
     shape = f"{image.shape[0]} × {image.shape[1]}"
     lines = (
-        (f"{rows} × {columns} above, {small_rows} × {small_columns} here", grids.INK),
-        (f"of a picture of {shape}", grids.INK),
-        ("", grids.INK),
+        (f"{rows} × {columns} above, {small_rows} × {small_columns} here", sheet.INK),
+        (f"of a picture of {shape}", sheet.INK),
+        ("", sheet.INK),
         ("the largest of", style.POINTED_AT),
         (numbers, style.POINTED_AT),
-        (f"is {grids.number(pooled[block])}", style.POINTED_AT),
+        (f"is {sheet.number(pooled[block])}", style.POINTED_AT),
     )
     for index, (line, color) in enumerate(lines):
         weight = "bold" if color == style.POINTED_AT else "normal"
         below = small_top + 0.2 + 0.25 * index
-        grids.write(figure, left, below, line, color=style.ink(color), fontweight=weight)
+        sheet.write(figure, left, below, line, color=style.ink(color), fontweight=weight)
     return figure
 
 
@@ -186,19 +185,19 @@ def plot_smoothed_signal(
         before = np.sqrt(np.mean((signal - truth)[kept] ** 2))
         after = np.sqrt(np.mean((smooth - truth[kept]) ** 2))
         note += f"\ntypical distance from the sine: {before:.2f} before, {after:.2f} after"
-    figure = style.new_figure(grids.WIDTH, 4.2)
-    grids.headline(figure, "The mean of neighbours takes the noise and leaves the wave", note)
+    figure = style.new_figure(sheet.WIDTH, 4.2)
+    sheet.headline(figure, "The mean of neighbours takes the noise and leaves the wave", note)
     axes = style.plain_axes(figure.subplots())
     axes.plot(position, signal, "o", color=style.DATA, markersize=3, alpha=0.6, label="measured")
     if truth is not None:
         axes.plot(position, truth, "--", color=style.GREY, lw=1.6, label="without noise")
     axes.plot(kept, smooth, color=style.POINTED_AT, lw=2.4, label="smoothed")
-    axes.set_xlabel("position", fontsize=grids.BODY)
-    axes.tick_params(labelsize=grids.SMALL)
+    axes.set_xlabel("position", fontsize=sheet.BODY)
+    axes.tick_params(labelsize=sheet.SMALL)
     axes.margins(x=0.01)
     axes.legend(
         frameon=False,
-        fontsize=grids.BODY,
+        fontsize=sheet.BODY,
         ncols=3,
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
@@ -226,17 +225,17 @@ def plot_convolution_beside_correlation(
     )
     columns = image.shape[1] + kernel.shape[1] + rows[0][3].shape[1]
     gap = 0.5
-    cell = (grids.WIDTH - 2 * grids.EDGE - 2 * gap) / columns
+    cell = (sheet.WIDTH - 2 * sheet.EDGE - 2 * gap) / columns
     height = image.shape[0] * cell + 0.7
-    figure = grids.sheet(
+    figure = sheet.sheet(
         0.7 + 2 * height,
         "Convolution gives the kernel back, cross-correlation gives it turned",
         "by 180°: follow the framed cell; on a symmetric kernel the two agree",
     )
     for index, (name, kernel_name, laid, result) in enumerate(rows):
         top = 1.2 + index * height
-        grids.write(figure, grids.EDGE, top - 0.3, name, fontweight="bold")
-        left = grids.EDGE
+        sheet.write(figure, sheet.EDGE, top - 0.3, name, fontweight="bold")
+        left = sheet.EDGE
         for label, sign, values in (
             ("picture", "", image),
             (kernel_name, "∗" if index else "⋆", laid),
@@ -246,16 +245,16 @@ def plot_convolution_beside_correlation(
                 middle = top + image.shape[0] * cell / 2
                 size = 40 if sign == "⋆" else 22  # the star is drawn small
                 options = {"ha": "center", "va": "center", "fontsize": size, "color": style.GREY}
-                grids.write(figure, left + gap / 2, middle, sign, **options)
+                sheet.write(figure, left + gap / 2, middle, sign, **options)
                 left += gap
             width, tall = values.shape[1] * cell, values.shape[0] * cell
             down = top + (image.shape[0] * cell - tall) / 2
-            axes = grids.place(figure, left, down, width, tall, f"{label} {index}")
+            axes = sheet.place(figure, left, down, width, tall, f"{label} {index}")
             shades = 1 - 0.4 * np.clip(values / max(values.max(), 1), 0, 1)
-            grids.draw_grid(axes, values, fills=np.repeat(shades[..., None], 3, axis=2))
+            sheet.draw_grid(axes, values, fills=np.repeat(shades[..., None], 3, axis=2))
             if values is not image:
-                grids.write(figure, left, down - 0.08, label, color=style.GREY)
+                sheet.write(figure, left, down - 0.08, label, color=style.GREY)
                 first = (0, 0) if (values is laid) != bool(index) else (-1, -1)
-                grids.mark(axes, [i % n for i, n in zip(first, values.shape, strict=True)], (1, 1))
+                sheet.mark(axes, [i % n for i, n in zip(first, values.shape, strict=True)], (1, 1))
             left += width
     return figure

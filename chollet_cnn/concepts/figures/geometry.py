@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from chollet_cnn import style
-from chollet_cnn.concepts.figures import grids, photographs
+from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.geometry import output_size, receptive_field
+from chollet_cnn.drawing import sheet, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,26 +45,26 @@ def plot_padding_and_stride(
     """
     widest = size + 2 * max(padding for _, padding in cases)
     gap = 0.35
-    cell = (grids.WIDTH - 2 * grids.EDGE - gap) / (2 * widest)
+    cell = (sheet.WIDTH - 2 * sheet.EDGE - gap) / (2 * widest)
     panel = widest * cell
     row_height = panel + 0.75
     rows = -(-len(cases) // 2)
-    figure = grids.sheet(
+    figure = sheet.sheet(
         0.7 + rows * row_height,
         "Padding keeps the border, a larger stride leaves places out",
         "numbered: the middle of each window; framed: the first two windows; hatched: zeros added",
     )
     for index, (stride, padding) in enumerate(cases):
-        left = grids.EDGE + (index % 2) * (panel + gap)
+        left = sheet.EDGE + (index % 2) * (panel + gap)
         top = 0.75 + (index // 2) * row_height
         places = output_size(size, kernel_size, stride, padding)
         head = f"stride {stride}, padding {padding}: {size} becomes {places}"
-        grids.write(figure, left, top + 0.15, head, fontweight="bold")
+        sheet.write(figure, left, top + 0.15, head, fontweight="bold")
         formula = f"({size} − {kernel_size} + 2·{padding}) / {stride} + 1 = {places}"
-        grids.write(figure, left, top + 0.36, formula, color=style.GREY)
+        sheet.write(figure, left, top + 0.36, formula, color=style.GREY)
         inset = (widest - size - 2 * padding) / 2 * cell
         side = (size + 2 * padding) * cell
-        axes = grids.place(figure, left + inset, top + 0.47 + inset, side, side, head)
+        axes = sheet.place(figure, left + inset, top + 0.47 + inset, side, side, head)
         _draw_places(axes, size, kernel_size, stride, padding, places, 27 * cell)
     return figure
 
@@ -88,14 +88,14 @@ def _draw_places(
     for count, (row, column) in enumerate((r, c) for r in steps for c in steps):
         fills[row, column] = to_rgb(style.DATA)
         texts[row][column] = str(count + 1)
-    grids.draw_grid(axes, np.zeros((padded, padded)), texts, fills=fills, fontsize=fontsize)
+    sheet.draw_grid(axes, np.zeros((padded, padded)), texts, fills=fills, fontsize=fontsize)
     added = np.ones((padded, padded), bool)
     added[padding : padded - padding, padding : padded - padding] = False
     for row, column in np.argwhere(added):
         axes.patches[row * padded + column].set(hatch="////", edgecolor="0.7")
-    grids.mark(axes, (0, 0), (kernel_size, kernel_size), width=2.5)
+    sheet.mark(axes, (0, 0), (kernel_size, kernel_size), width=2.5)
     if places > 1:
-        grids.mark(axes, (0, stride), (kernel_size, kernel_size), line="--", width=1.8)
+        sheet.mark(axes, (0, stride), (kernel_size, kernel_size), line="--", width=1.8)
 
 
 def plot_receptive_fields(
@@ -105,7 +105,7 @@ def plot_receptive_fields(
 
     Args:
         layers: name, window and stride of each convolution and pooling, as
-            :func:`~chollet_cnn.concepts.figures.networks.sliding_layers` reads them from a model;
+            :func:`~chollet_cnn.analysis.network_diagram.sliding_layers` reads them from a model;
             the three-block MNIST network by default.
         image: the picture, ``(height, width)`` or ``(height, width, 3)``, of the size that the
             network takes; a digit of 28x28 by default.
@@ -115,27 +115,27 @@ def plot_receptive_fields(
     size = min(image.shape[:2])
     fields = receptive_field([(window, stride) for _, window, stride in layers])
     columns = 3
-    side, gap = (grids.WIDTH - 2 * grids.EDGE - 2 * 0.3) / columns, 0.3
+    side, gap = (sheet.WIDTH - 2 * sheet.EDGE - 2 * 0.3) / columns, 0.3
     row_height = side * image.shape[0] / image.shape[1] + 0.75
-    figure = grids.sheet(
+    figure = sheet.sheet(
         0.7 + -(-len(layers) // columns) * row_height,
         f"One unit of the last layer sees {min(fields[-1].size, size)} of {size} pixels across",
         "solid frame: what one unit of the layer sees; dashed: what the next one sees",
     )
     for index, ((name, _, _), field) in enumerate(zip(layers, fields, strict=True)):
-        left = grids.EDGE + (index % columns) * (side + gap)
+        left = sheet.EDGE + (index % columns) * (side + gap)
         top = 0.75 + (index // columns) * row_height
         text = f"{field.size} × {field.size}"
-        grids.write(figure, left, top + 0.14, name, fontsize=grids.SMALL, color=style.GREY)
-        grids.write(
+        sheet.write(figure, left, top + 0.14, name, fontsize=sheet.SMALL, color=style.GREY)
+        sheet.write(
             figure, left, top + 0.36, text, fontweight="bold", color=style.ink(style.POINTED_AT)
         )
         alone = field.size + field.jump > image.shape[1]
         jump = "the only one" if alone else f"next {field.jump} px on"
-        options = {"ha": "right", "fontsize": grids.SMALL, "color": style.GREY}
-        grids.write(figure, left + side, top + 0.36, jump, **options)
+        options = {"ha": "right", "fontsize": sheet.SMALL, "color": style.GREY}
+        sheet.write(figure, left + side, top + 0.36, jump, **options)
         height = side * image.shape[0] / image.shape[1]
-        axes = grids.place(figure, left, top + 0.45, side, height, name)
+        axes = sheet.place(figure, left, top + 0.45, side, height, name)
         axes.imshow(image, cmap=style.MAP)
         _draw_field(axes, image.shape[:2], field.size, field.jump)
     return figure
@@ -151,8 +151,8 @@ def _draw_field(axes: Axes, shape: tuple[int, ...], size: int, jump: int) -> Non
     axes.imshow(veil)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     if column + jump + size <= width:
-        grids.mark(axes, (row, column + jump), (size, size), line=(0, (2, 1.5)), width=1.4)
-    grids.mark(axes, (row, column), (size, size), width=2.4)
+        sheet.mark(axes, (row, column + jump), (size, size), line=(0, (2, 1.5)), width=1.4)
+    sheet.mark(axes, (row, column), (size, size), width=2.4)
     axes.add_patch(
         Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=style.PALE, lw=0.8, zorder=1)
     )

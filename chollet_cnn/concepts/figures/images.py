@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import style
-from chollet_cnn.concepts.figures import grids, photographs
+from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.images import as_array, feature_count, split_channels
+from chollet_cnn.drawing import sheet, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,14 +44,14 @@ def plot_pixel_values(image: np.ndarray | None = None) -> Figure:
     """
     image = as_array(PADLOCK if image is None else image, "picture", (2,))
     height, width = image.shape
-    cell = (grids.WIDTH - 0.2) / width
-    figure = grids.sheet(
+    cell = (sheet.WIDTH - 0.2) / width
+    figure = sheet.sheet(
         0.8 + height * cell,
         f"{height} × {width} = {feature_count(image.shape)} numbers are the whole picture",
         "0 is black, 255 is white",
     )
-    axes = grids.place(figure, 0.1, 0.7, width * cell, height * cell, "picture")
-    grids.draw_grid(axes, image, limits=(0, 255), fontsize=min(11, 27 * cell))
+    axes = sheet.place(figure, 0.1, 0.7, width * cell, height * cell, "picture")
+    sheet.draw_grid(axes, image, limits=(0, 255), fontsize=min(11, 27 * cell))
     return figure
 
 
@@ -68,8 +68,8 @@ def plot_channels(image: np.ndarray | None = None, pixel: tuple[int, int] | None
     image = as_array(image, "picture", (3,))
     height, width = image.shape[:2]
     row, column = pixel or (height // 2, width // 2)
-    figure = style.new_figure(grids.WIDTH, grids.WIDTH * height / width + 1.0)
-    grids.headline(
+    figure = style.new_figure(sheet.WIDTH, sheet.WIDTH * height / width + 1.0)
+    sheet.headline(
         figure,
         "A colour picture is three grey pictures, laid over each other",
         "a channel is bright where the picture has much of its colour; 0 is none, 255 is all",
@@ -80,17 +80,17 @@ def plot_channels(image: np.ndarray | None = None, pixel: tuple[int, int] | None
     shown = [image, *split_channels(image)]
     for axes, picture, name in zip(panels, shown, ("the picture", *names), strict=True):
         axes.imshow(picture, cmap=style.MAP, vmin=0, vmax=255)
-        axes.set_title(name, fontsize=grids.BODY, loc="left", color=grids.INK)
+        axes.set_title(name, fontsize=sheet.BODY, loc="left", color=sheet.INK)
         axes.set_axis_off()
     side = -1 if column > width / 2 else 1
     for axes, text in zip(figure.axes, (f"row {row}, column {column}", *values), strict=True):
-        grids.mark(axes, (row - 4, column - 4), (9, 9), width=2)
+        sheet.mark(axes, (row - 4, column - 4), (9, 9), width=2)
         axes.annotate(
             text,
             (column + 5 * side, row),
             (8 * side, 0),
             textcoords="offset points",
-            fontsize=grids.BODY,
+            fontsize=sheet.BODY,
             fontweight="bold",
             color=style.ink(style.POINTED_AT),
             ha="left" if side > 0 else "right",

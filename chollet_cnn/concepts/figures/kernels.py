@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import style
 from chollet_cnn.concepts.convolution import cross_correlate2d
-from chollet_cnn.concepts.figures import grids, photographs
+from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.kernels import GALLERY
+from chollet_cnn.drawing import sheet, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,10 +37,10 @@ def plot_kernel_gallery(
         }
     kernels = GALLERY if kernels is None else kernels
     left, gap = 1.6, 0.1
-    side = (grids.WIDTH - left - grids.EDGE - gap * len(photos)) / len(photos)
+    side = (sheet.WIDTH - left - sheet.EDGE - gap * len(photos)) / len(photos)
     row_height = side + 0.2
     top = 0.75
-    figure = grids.sheet(
+    figure = sheet.sheet(
         top + len(kernels) * row_height,
         "Numbers that add up to 0 see only change; the others keep the picture",
         "where the sum is 0, middle grey is 0, black is below and white above it",
@@ -51,25 +51,25 @@ def plot_kernel_gallery(
         _draw_kernel(figure, at, name, kernel)
         for place, (who, photo) in enumerate(photos.items()):
             x = left + place * (side + gap) + gap
-            axes = grids.place(figure, x, at, side, side, f"{name}, {who}")
+            axes = sheet.place(figure, x, at, side, side, f"{name}, {who}")
             _draw_response(axes, photo, kernel)
     return figure
 
 
 def _draw_kernel(figure: Figure, top: float, name: str, kernel: np.ndarray) -> None:
     """Write a kernel's name and numbers, in hundredths where they are not whole."""
-    grids.write(figure, grids.EDGE, top + 0.14, name, fontweight="bold")
+    sheet.write(figure, sheet.EDGE, top + 0.14, name, fontweight="bold")
     whole = np.allclose(kernel, np.rint(kernel))
     numbers = np.rint(kernel if whole else 100 * kernel)
     side = 1.45
-    axes = grids.place(figure, grids.EDGE, top + 0.25, side, side, name)
-    cells = [[grids.number(value + 0.0) for value in row] for row in numbers]
-    grids.draw_grid(axes, kernel, cells, fills=np.ones((*kernel.shape, 3)))
-    remark = f"sum {grids.number(round(float(kernel.sum()), 3) + 0.0)}"
+    axes = sheet.place(figure, sheet.EDGE, top + 0.25, side, side, name)
+    cells = [[sheet.number(value + 0.0) for value in row] for row in numbers]
+    sheet.draw_grid(axes, kernel, cells, fills=np.ones((*kernel.shape, 3)))
+    remark = f"sum {sheet.number(round(float(kernel.sum()), 3) + 0.0)}"
     if not whole:
         remark += ", in hundredths"
-    options = {"fontsize": grids.SMALL, "color": style.GREY}
-    grids.write(figure, grids.EDGE, top + side + 0.43, remark, **options)
+    options = {"fontsize": sheet.SMALL, "color": style.GREY}
+    sheet.write(figure, sheet.EDGE, top + side + 0.43, remark, **options)
 
 
 def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:

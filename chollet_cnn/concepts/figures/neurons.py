@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from chollet_cnn import style
 from chollet_cnn.concepts import neurons
-from chollet_cnn.concepts.figures import grids
+from chollet_cnn.drawing import sheet, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,25 +36,25 @@ def plot_shared_weights(
     owner = np.rint(neurons.convolution_matrix(which, input_shape)).astype(int)
     rows, columns = matrix.shape
     sheet_of_kernel = np.atleast_2d(kernel)
-    cell = min(0.45, (grids.WIDTH - 2 * grids.EDGE) / columns)
+    cell = min(0.45, (sheet.WIDTH - 2 * sheet.EDGE) / columns)
     top = 0.9
     below = top + (sheet_of_kernel.shape[0] * cell + 0.45)
-    figure = grids.sheet(
-        below + rows * cell + grids.EDGE,
+    figure = sheet.sheet(
+        below + rows * cell + sheet.EDGE,
         f"{matrix.size} places in the weight matrix, only {kernel.size} different weights",
         "one row for each output, one column for each input; a blank place is 0: no connection",
     )
-    size = min(grids.BODY, 30 * cell)
-    grids.write(figure, grids.EDGE, top - 0.08, "the kernel", color=style.GREY)
+    size = min(sheet.BODY, 30 * cell)
+    sheet.write(figure, sheet.EDGE, top - 0.08, "the kernel", color=style.GREY)
     width, height = sheet_of_kernel.shape[1] * cell, sheet_of_kernel.shape[0] * cell
-    axes = grids.place(figure, grids.EDGE, top, width, height, "kernel")
+    axes = sheet.place(figure, sheet.EDGE, top, width, height, "kernel")
     owners = np.atleast_2d(which)
-    grids.draw_grid(axes, sheet_of_kernel, fills=_fills(owners), fontsize=size)
+    sheet.draw_grid(axes, sheet_of_kernel, fills=_fills(owners), fontsize=size)
     name = f"its matrix, {rows} × {columns}"
-    grids.write(figure, grids.EDGE, below - 0.08, name, color=style.GREY)
-    axes = grids.place(figure, grids.EDGE, below, columns * cell, rows * cell, "matrix")
+    sheet.write(figure, sheet.EDGE, below - 0.08, name, color=style.GREY)
+    axes = sheet.place(figure, sheet.EDGE, below, columns * cell, rows * cell, "matrix")
     shown = np.where(owner > 0, matrix, np.nan)
-    grids.draw_grid(axes, shown, fills=_fills(owner), fontsize=size)
+    sheet.draw_grid(axes, shown, fills=_fills(owner), fontsize=size)
     return figure
 
 
@@ -81,8 +80,8 @@ def plot_activations(limit: float = 4.0) -> Figure:
         ("sigmoid", neurons.sigmoid, neurons.sigmoid_derivative, "its slope is 1/4 at most"),
         ("tanh", neurons.tanh, neurons.tanh_derivative, "its slope is 1 at most, and only at 0"),
     )
-    figure = style.new_figure(grids.WIDTH, 7.4)
-    grids.headline(
+    figure = style.new_figure(sheet.WIDTH, 7.4)
+    sheet.headline(
         figure,
         "Where a curve is flat, its slope is 0 and nothing is learned",
         "solid: the activation; dashed: its slope (the derivative)",
@@ -92,8 +91,8 @@ def plot_activations(limit: float = 4.0) -> Figure:
         axes.plot(x, function(x), color=style.DATA, lw=2.2, label=name)
         dashed = np.where(x == 0, np.nan, slope(x)) if name == "ReLU" else slope(x)
         axes.plot(x, dashed, "--", color=style.POINTED_AT, lw=2.2, label=f"slope of {name}")
-        axes.set_title(f"{name}: {remark}", fontsize=grids.BODY, loc="left", color=grids.INK)
-        axes.tick_params(labelsize=grids.SMALL)
+        axes.set_title(f"{name}: {remark}", fontsize=sheet.BODY, loc="left", color=sheet.INK)
+        axes.tick_params(labelsize=sheet.SMALL)
         axes.set_xlim(-limit, limit)
         _label_end(axes, x[-1], function(x)[-1], name, style.DATA)
         _label_end(axes, x[-1], slope(x)[-1], "slope", style.POINTED_AT)
@@ -107,7 +106,7 @@ def _label_end(axes: Axes, x: float, y: float, text: str, color: str) -> None:
         (6, 0),
         textcoords="offset points",
         color=style.ink(color),
-        fontsize=grids.BODY,
+        fontsize=sheet.BODY,
         va="center",
         annotation_clip=False,
     )
@@ -123,13 +122,13 @@ def plot_softmax_beside_sigmoids(
         scores: one number for each class.
         classes: the classes' names.
     """
-    figure = style.new_figure(grids.WIDTH, 1.6 + 0.42 * len(scores))
-    grids.headline(
+    figure = style.new_figure(sheet.WIDTH, 1.6 + 0.42 * len(scores))
+    sheet.headline(
         figure,
         "Softmax shares out 100%, sigmoids answer class by class",
     )
     names = [
-        f"{name}, score {grids.number(score)}" for name, score in zip(classes, scores, strict=True)
+        f"{name}, score {sheet.number(score)}" for name, score in zip(classes, scores, strict=True)
     ]
     panels = (
         ("softmax", neurons.softmax(scores), style.DATA),
@@ -137,12 +136,12 @@ def plot_softmax_beside_sigmoids(
     )
     for axes, (name, shares, color) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
         bars = axes.barh(names, shares, color=color, height=0.7)
-        axes.bar_label(bars, [f"{share:.1%}" for share in shares], padding=4, fontsize=grids.BODY)
+        axes.bar_label(bars, [f"{share:.1%}" for share in shares], padding=4, fontsize=sheet.BODY)
         axes.set_title(
-            f"{name}: sum {shares.sum():.0%}", fontsize=grids.BODY, loc="left", fontweight="bold"
+            f"{name}: sum {shares.sum():.0%}", fontsize=sheet.BODY, loc="left", fontweight="bold"
         )
         axes.set_xlim(0, 1.3)
         axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, labelbottom=False, labelsize=grids.BODY)
+        axes.tick_params(length=0, labelbottom=False, labelsize=sheet.BODY)
     figure.axes[0].invert_yaxis()
     return figure

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chollet_cnn import style
 from chollet_cnn.concepts.convolution import cross_correlate2d
-from chollet_cnn.concepts.figures import grids, photographs
+from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.concepts.kernels import EDGE, SHARPEN
 from chollet_cnn.concepts.neurons import relu
 from chollet_cnn.concepts.pooling import average_pool2d, max_pool2d
+from chollet_cnn.drawing import sheet, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,32 +43,32 @@ def plot_max_beside_average(
     top = 0.9
     small_height = rows // 2 * cell
     height = max(rows * cell, 2 * small_height + 0.4)
-    figure = grids.sheet(
+    figure = sheet.sheet(
         top + height + 0.15,
         "Four numbers become one: the strongest answer, or the mean of all",
         "each block of 2 × 2 gives one cell on the right",
     )
     limits = (values.min(), values.max())
-    axes = grids.place(figure, grids.EDGE, top, columns * cell, rows * cell, "before")
-    grids.draw_grid(axes, values, limits=limits, fontsize=min(13, 20 * cell))
+    axes = sheet.place(figure, sheet.EDGE, top, columns * cell, rows * cell, "before")
+    sheet.draw_grid(axes, values, limits=limits, fontsize=min(13, 20 * cell))
     _draw_block_lines(axes, rows, columns)
     row, column = block
-    grids.mark(axes, (2 * row, 2 * column), (2, 2), width=3)
-    left = grids.EDGE + columns * cell + gap
+    sheet.mark(axes, (2 * row, 2 * column), (2, 2), width=3)
+    left = sheet.EDGE + columns * cell + gap
     for index, (name, pooled) in enumerate(results):
         down = top + index * (height - small_height)
-        grids.write(figure, left, down - 0.08, name, fontweight="bold")
-        axes = grids.place(figure, left, down, columns // 2 * cell, small_height, name)
-        grids.draw_grid(axes, pooled, limits=limits, fontsize=min(13, 16 * cell))
-        grids.mark(axes, block, (1, 1), width=3)
+        sheet.write(figure, left, down - 0.08, name, fontweight="bold")
+        axes = sheet.place(figure, left, down, columns // 2 * cell, small_height, name)
+        sheet.draw_grid(axes, pooled, limits=limits, fontsize=min(13, 16 * cell))
+        sheet.mark(axes, block, (1, 1), width=3)
     return figure
 
 
 def _draw_block_lines(axes: Axes, rows: int, columns: int) -> None:
     for row in range(2, rows, 2):
-        axes.axhline(row - 0.5, color=grids.WHITE, lw=5)
+        axes.axhline(row - 0.5, color=sheet.WHITE, lw=5)
     for column in range(2, columns, 2):
-        axes.axvline(column - 0.5, color=grids.WHITE, lw=5)
+        axes.axvline(column - 0.5, color=sheet.WHITE, lw=5)
 
 
 def shift_right(image: np.ndarray, pixels: int) -> np.ndarray:
@@ -113,8 +113,8 @@ def plot_shifted_digit(
     """
     digit = np.asarray(photographs.digit(32) if digit is None else digit, dtype=float)
     kernel = EDGE if kernel is None else np.asarray(kernel)
-    figure = style.new_figure(grids.WIDTH, 7.0)
-    grids.headline(
+    figure = style.new_figure(sheet.WIDTH, 7.0)
+    sheet.headline(
         figure,
         "Pooled answers move less than answers that are not pooled",
         "changed: all differences between two maps added up, divided by the sum of both maps",
@@ -127,9 +127,9 @@ def plot_shifted_digit(
         for axes, values in zip(panels[:, column], shown, strict=True):
             axes.imshow(values, cmap=style.MAP, vmin=0)
             axes.set(xticks=[], yticks=[])
-        panels[0, column].set_title(f"by {shift} px" if shift else "not moved", fontsize=grids.BODY)
+        panels[0, column].set_title(f"by {shift} px" if shift else "not moved", fontsize=sheet.BODY)
     for axes, name in zip(panels[:, 0], ("the digit", "answers", "pooled twice"), strict=True):
-        axes.set_ylabel(name, fontsize=grids.BODY)
+        axes.set_ylabel(name, fontsize=sheet.BODY)
     axes = style.plain_axes(below.subplots())
     colors = (style.DATA, style.GREY, style.THIRD, style.POINTED_AT)
     for times, color, line in zip(POOLINGS, colors, ("-", ":", "--", "-."), strict=True):
@@ -145,12 +145,12 @@ def plot_shifted_digit(
             (shifts[-1], moves[-1]),
             (8, 0),
             textcoords="offset points",
-            fontsize=grids.BODY,
+            fontsize=sheet.BODY,
             color=style.ink(color),
             va="center",
         )
-    axes.set_xlabel("the digit is moved by (pixels)", fontsize=grids.BODY)
-    axes.set_ylabel("answers that changed", fontsize=grids.BODY)
+    axes.set_xlabel("the digit is moved by (pixels)", fontsize=sheet.BODY)
+    axes.set_ylabel("answers that changed", fontsize=sheet.BODY)
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.set_xticks(shifts)
     axes.set_ylim(0)

@@ -1,0 +1,187 @@
+"""What several seeds show and one run cannot: how far runs of one recipe lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chollet_cnn.analysis.learning_curves import plot_learning_curve
+from chollet_cnn.drawing import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, LINE = 7.0, 0.72
+"""Inches: the figure, and one recipe's row in it."""
+TEXT = 9.5
+"""Points: legible where the figure is shown 700 pixels wide."""
+SIDE = 0.33
+"""The share of the width that the recipes' names take."""
+KINDS = {"test_accuracy": "test accuracy", "val_accuracy": "validation accuracy"}
+
+
+def plot_seeds(runs: pd.DataFrame) -> Figure:
+    """Draw each run as a dot, one row a recipe, with the published value as a line across it.
+
+    The pale band is where one more run is expected, 95 times in 100. Recipes on the same pictures
+    share a scale: a tenth of a point is much on digits and nothing on cats and dogs.
+
+    Args:
+        runs: a row a run with ``data``, ``title``, ``quantity``, ``accuracy``, ``published``,
+            ``run_low`` and ``run_high``, the last three NaN where there is nothing to draw;
+            accuracies are shares, 0..1.
+
+    Raises:
+        ValueError: there is no run.
+    """
+    if runs.empty:
+        raise ValueError("there is no run; at least one is needed")
+    panels = [panel for _, panel in runs.groupby("data", sort=False)]
+    heights = [panel["title"].nunique() * LINE for panel in panels]
+    figure = style.new_figure(WIDTH, sum(heights) + 0.55 * len(panels) + 0.45)
+    figure.get_layout_engine().set(rect=(SIDE, 0.04, 1 - SIDE, 0.96), hspace=0.06)
+    grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for axes, panel in zip(grid[:, 0], panels, strict=True):
+        _draw_panel(axes, panel)
+    parts = ["each dot is a run with another seed"]
+    if runs["run_low"].notna().any():
+        parts.append("band (with enough runs): where 95% of new ones are expected")
+    style.note_below(figure, "; ".join(parts))
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: pd.DataFrame) -> None:
+    """Draw the recipes that were trained on the same pictures, to one scale."""
+    count = panel["title"].nunique()
+    style.plain_axes(axes)
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color="0.9")
+    axes.set(ylim=(count - 0.4, -0.6), yticks=[])
+    axes.margins(x=0.08)
+    # Two runs that hardly differ are not to look far apart: a quarter of the error, or wider.
+    values = panel[["accuracy", "published", "run_low", "run_high"]]
+    spare = 0.25 * (1 - panel["accuracy"].mean()) - (values.max().max() - values.min().min())
+    if spare > 0:
+        axes.set_xlim(values.min().min() - spare / 2, values.max().max() + spare / 2)
+    axes.tick_params(labelsize=TEXT, length=0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+    for line, (title, own) in enumerate(panel.groupby("title", sort=False)):
+        _draw_recipe(axes, line, title, own)
+
+
+def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
+    """Draw one recipe's runs, the band around them, and the published value."""
+    low, high, book = own[["run_low", "run_high", "published"]].iloc[0]
+    if np.isfinite(low):
+        axes.fill_between([low, high], line - 0.17, line + 0.17, color=style.DATA, alpha=0.16, lw=0)
+    # Equal accuracies are common on a small test set: dots step aside by the order of the seeds.
+    aside = np.linspace(-0.1, 0.1, len(own)) if len(own) > 1 else [0]
+    axes.plot(own["accuracy"], line + np.asarray(aside), "o", color=style.DATA, ms=6, alpha=0.75)
+    if np.isfinite(book):
+        axes.plot([book, book], [line - 0.26, line + 0.17], color=style.POINTED_AT, lw=2)
+        axes.annotate(
+            f"the book {_percent(book)}", (book, line - 0.27), ha="center", va="bottom",
+            fontsize=TEXT, color=style.ink(style.POINTED_AT), annotation_clip=False,
+        )  # fmt: skip
+    mean = own["accuracy"].mean()
+    words = f"{'mean ' if len(own) > 1 else ''}{mean:.2%}"
+    axes.annotate(
+        words, (mean, line + 0.24), ha="center", va="top", fontsize=TEXT - 1, color=style.DATA,
+        annotation_clip=False,
+    )  # fmt: skip
+    # A long title's last words go to the grey line below, so that they stay clear of the dots.
+    name, *rest = title.rsplit(", ", 1) if title.count(", ") > 1 else [title]
+    kind = KINDS[own["quantity"].iloc[0]]
+    below = ", ".join([*rest, f"{len(own)} run{'s' * (len(own) > 1)}", kind])
+    for text, up, size, color in ((name, 2, TEXT, "black"), (below, -11, TEXT - 1.5, style.GREY)):
+        axes.annotate(
+            text, (0.01, line), xytext=(0, up), xycoords=("figure fraction", "data"),
+            textcoords="offset points", fontsize=size, color=color, va="baseline",
+            annotation_clip=False, in_layout=False,
+        )  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    """Write a share with as many places as it has, at least none: 71%, 69.5%, 99.13%."""
+    return f"{100 * share:.4g}%"
+
+
+def plot_printed_curves(
+    histories: Sequence[pd.DataFrame], printed: Mapping[str, Sequence[float]], title: str = ""
+) -> Figure:
+    """Draw the curves of all seeds as a band, with the curve that the book prints over it.
+
+    Args:
+        histories: one for each seed, with ``epoch`` and the columns that are printed.
+        printed: the printed ``accuracy`` and ``loss`` of training, a number an epoch; where the
+            book validates, ``val_accuracy`` and ``val_loss`` too.
+        title: stands over the figure.
+
+    Returns:
+        The figure, accuracy at the left and loss at the right; training above validation.
+    """
+    rows = {"": "training", "val_": "validation"} if "val_loss" in printed else {"": "training"}
+    height = 2.5 * len(rows) + 0.6
+    figure = style.new_figure(WIDTH, height)
+    note = 0.19 / height
+    figure.get_layout_engine().set(rect=(0, note, 1, 1 - note))
+    grid = figure.subplots(len(rows), 2, squeeze=False)
+    for (prefix, name), places in zip(rows.items(), grid, strict=True):
+        for quantity, axes in zip(("accuracy", "loss"), places, strict=True):
+            column = prefix + quantity
+            plot_learning_curve(
+                histories, column, name=name, watched=None, book=printed[column], axes=axes
+            )
+            axes.set_title("", loc="right")  # one line below the figure says it for all
+            axes.set_ylabel(quantity)
+    words = f"line: median of {len(histories)} seeds, band: lowest to highest"
+    style.note_below(figure, words)
+    style.title_above(figure, title)
+    return figure
+
+
+def plot_then_and_now(
+    now: Sequence[pd.DataFrame],
+    then: Sequence[pd.DataFrame],
+    printed: Mapping[str, Sequence[float]],
+    quantities: Sequence[str] = ("loss", "accuracy"),
+    what: str = "RMSprop",
+    title: str = "",
+) -> Figure:
+    """Draw how a network learns with what computes today and with what did in the book's time.
+
+    Args:
+        now: histories of runs with today's, with ``epoch`` and the quantities.
+        then: the same with that of the book's time.
+        printed: what the book prints of the quantities, a number an epoch.
+        quantities: columns of a history, one above the other; those that begin with ``val_`` are
+            of validation, others of training.
+        what: what has changed, a word for the curves' ends.
+        title: stands over the figure.
+
+    Returns:
+        The figure.
+    """
+    figure = style.new_figure(WIDTH, 2.7 * len(quantities))
+    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
+    places = figure.subplots(len(quantities), 1, squeeze=False)[:, 0]
+    for column, axes in zip(quantities, places, strict=True):
+        quantity = column.removeprefix("val_")
+        plot_learning_curve(
+            now, column, name=f"{what} today", others={f"{what} of 2017": then}, watched=None,
+            book=printed[column], axes=axes,
+        )  # fmt: skip
+        axes.set_title("", loc="right")
+        axes.set_ylabel(f"{'training' if column == quantity else 'validation'} {quantity}")
+    runs = (f"{len(kind)} run{'s' * (len(kind) > 1)}" for kind in (now, then))
+    words = f"{what} today: {{}}; of 2017: {{}}".format(*runs)
+    if max(len(now), len(then)) > 1:
+        words += "; lines are medians, bands go from lowest to highest"
+    style.note_below(figure, words)
+    style.title_above(figure, title)
+    return figure

@@ -1,0 +1,270 @@
+"""Train recorded runs again and compare: the same bits, or at least the same accuracy.
+
+Where versions, processor and threads are those of the record, a run ends with the same weights and
+the same learning curve, bit for bit, or something has changed that should not have. Elsewhere the
+last bits differ, and the accuracy is held to the recorded seeds of that recipe: it may lie as far
+out as any of them, or up to three standard deviations from their mean. With fewer than five seeds
+their own standard deviation says little, and the one that the size of the test set alone gives
+stands in (:func:`chollet_cnn.evidence.statistics.expected_sd`).
+
+From the shell ``python -m chollet_cnn.reproduce``, from Python :func:`reproduce`.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chollet_cnn import files
+from chollet_cnn.book import recipes
+from chollet_cnn.errors import UserError
+from chollet_cnn.evidence import records as recorded
+from chollet_cnn.evidence import statistics as spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chollet_cnn.training.runs import Run
+
+SAME_BITS = "the same, bit for bit"
+OTHER_BITS = "other bits where they should be the same"
+INSIDE = "within the recorded spread"
+OUTSIDE = "outside the recorded spread"
+NO_DATA = "not trained: its data are not here"
+DEVIATIONS = 3
+# What of a record's environment decides the bits, with the name that a reader knows it by.
+DECIDES = {
+    "versions": "versions", "machine": "processor and threads", "backend": "backend",
+    "device": "device", "data_sha256": "pictures", "processor_kind": "kind of processor",
+}  # fmt: skip
+# The short runs of --quick: recipe, data set, epochs. Each is recorded with several seeds, so that
+# another kind of machine has a spread to be held to; only the first seed is trained again.
+QUICK = (
+    ("mnist-three-block", "digits", 5),
+    ("mnist-first-edition", "digits", 5),
+    ("mnist-third-edition", "digits", 3),
+    ("mnist-three-block", "mnist", 1),
+)
+QUICK_SEEDS = range(5)
+
+
+def reproduce(
+    names: Iterable[str] = (),
+    *,
+    seed: int | None = None,
+    every: bool = False,
+    quick: bool = False,
+    data_dir: str | Path | None = None,
+    results: Path = recorded.RESULTS,
+    say: Callable[[str], None] = lambda line: None,
+) -> pd.DataFrame:
+    """Train recorded runs again and return how each compares with its record.
+
+    Args:
+        names: the recipes; of each, its first recorded seed.
+        seed: another seed than the first.
+        every: all recorded seeds; without ``names``, of all recipes.
+        quick: the short runs of ``results/quick.csv`` instead of those of ``results/runs.csv``.
+        data_dir: where the data are looked for first.
+        results: the folder of the records.
+        say: is called with a line before each run.
+
+    Returns:
+        A row a run: ``recipe``, ``data``, ``seed``, ``recorded`` and ``now`` (test accuracy, 0..1),
+        ``same_bits``, ``verdict``, ``holds``, and ``why``, the likely cause of a difference.
+
+    Raises:
+        UserError: if no such run is recorded.
+    """
+    import pandas as pd
+
+    from chollet_cnn.data.sources import NotFound
+
+    records = (
+        recorded.read_quick(results)
+        if quick
+        else _with_curves(recorded.read_runs(results), results)
+    )
+    chosen = _choose(records, [recipes.get(name).name for name in names], seed, every, quick)
+    lines = []
+    for number, record in enumerate(chosen, 1):
+        say(f"{number}/{len(chosen)} {record['recipe']} on {record['data']}, seed {record['seed']}")
+        line = {key: record[key] for key in ("recipe", "data", "seed")}
+        line["recorded"] = record["test_accuracy"]
+        try:
+            if quick:
+                _refuse_to_download(record, data_dir)
+            with tempfile.TemporaryDirectory() as folder:
+                run = _train(record, data_dir, folder)
+                line |= compare(record, recorded.as_record(run), records)
+        except NotFound as problem:
+            line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick, why=str(problem))
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def compare(record: dict, now: dict, records: pd.DataFrame) -> dict[str, object]:
+    """Say how a run that was trained again compares with its record.
+
+    Args:
+        record: a row of the records and its learning curve, as
+            :func:`chollet_cnn.evidence.records.as_record` makes it.
+        now: the same of the run trained now.
+        records: all records; those like ``record`` but for their seed give the spread.
+    """
+    same_weights = now["weights_sha256"] == record["weights_sha256"]
+    # Of a record whose curve is not kept the weights alone tell.
+    same_curve = record["history"] in ("", now["history"])
+    other = {
+        what: name for what, name in DECIDES.items() if what in record and now[what] != record[what]
+    }
+    line = {"now": now["test_accuracy"], "same_bits": same_weights and same_curve}
+    if line["same_bits"]:
+        return line | {"verdict": SAME_BITS, "holds": True, "why": ""}
+    if not other:
+        differs = "the learning curve" if same_weights else "the weights"
+        why = (
+            f"{differs} differ from the record though its versions, processor and threads are the "
+            "same here: the package's own code has changed since (git log), or something that is "
+            "not recorded, such as another library or a processor that only shares the name"
+        )
+        return line | {"verdict": OTHER_BITS, "holds": False, "why": why}
+    why = "; ".join(
+        f"other {name}: {now[what]}, recorded {record[what]}" for what, name in other.items()
+    )
+    low, high = allowed(record, records)
+    inside = low <= now["test_accuracy"] <= high
+    return line | {"verdict": INSIDE if inside else OUTSIDE, "holds": inside, "why": why}
+
+
+def allowed(record: dict, records: pd.DataFrame) -> tuple[float, float]:
+    """Return between which test accuracies a run of a recipe counts as reproduced elsewhere."""
+    like = ["recipe", "data_sha256", "epochs", "backend", "device"]
+    alike = spread.alike(records, like, (record[key] for key in like))
+    runs = spread.of(alike["test_accuracy"])
+    sd = runs.sd
+    if runs.n < spread.FEWEST_TO_MEET:
+        sd = spread.expected_sd(runs.mean, record["test_pictures"])
+    return min(runs.min, runs.mean - DEVIATIONS * sd), max(runs.max, runs.mean + DEVIATIONS * sd)
+
+
+def record_quick(
+    data_dir: str | Path | None = None,
+    results: Path = recorded.RESULTS,
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Train the short runs of :data:`QUICK` and write them to ``results/quick.csv``."""
+    import pandas as pd
+
+    rows = []
+    for recipe, dataset, epochs in QUICK:
+        for seed in QUICK_SEEDS:
+            say(f"{recipe} on {dataset}, seed {seed}")
+            short = {"recipe": recipe, "dataset": dataset, "epochs": epochs, "seed": seed}
+            with tempfile.TemporaryDirectory() as folder:
+                rows.append(
+                    recorded.as_record(_train(short, data_dir, folder)) | {"dataset": dataset}
+                )
+    path = results / "quick.csv"
+    files.write(path, pd.DataFrame(rows).drop(columns=["seconds"]).to_csv(index=False))
+    return path
+
+
+def _with_curves(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
+    """Return recorded runs with what the records of short runs hold too."""
+    curves = recorded.read_curves(rows, results)
+    keys = ["recipe", "seed", "backend", "device"]
+    by_run = {run: recorded.curve_as_text(curve) for run, curve in curves.groupby(keys)}
+    return rows.assign(
+        history=[by_run.get(run, "") for run in rows[keys].itertuples(index=False, name=None)],
+        test_pictures=[recipes.pictures(name, "test_accuracy") for name in rows["recipe"]],
+        dataset=[recipes.get(name).dataset for name in rows["recipe"]],
+    )
+
+
+def _choose(
+    records: pd.DataFrame, names: list[str], seed: int | None, every: bool, quick: bool
+) -> list[dict]:
+    """Return the records to train again; of several kinds of run the one nearest to here."""
+    from chollet_cnn.training import devices
+
+    if not (names or every or quick):
+        raise UserError("name a recipe, or use --all or --quick")
+    found = records[records["recipe"].isin(names)] if names else records
+    if seed is not None:
+        found = found[found["seed"] == seed]
+    missing = set(names) - set(found["recipe"])
+    if missing or found.empty:
+        what = f"{' and '.join(sorted(missing)) or 'those recipes'}"
+        what += f" with seed {seed}" if seed is not None else ""
+        table = "quick.csv" if quick else "runs.csv"
+        raise UserError(f"no run of {what} is recorded; results/{table} has those that are")
+    devices.start_keras()
+    import keras
+
+    from chollet_cnn.training import environment
+
+    environment.use_deterministic_gpu_operations()
+    here = keras.backend.backend(), devices.choose().kind
+    order = {name: place for place, name in enumerate(recipes.RECIPES)}
+    near = found.assign(
+        place=found["recipe"].map(order),
+        backend_is_other=found["backend"] != here[0],
+        device_is_other=found["device"] != here[1],
+    ).sort_values(["place", "seed", "backend_is_other", "device_is_other"], kind="stable")
+    short_run = ["recipe", "dataset", "epochs"]
+    near = near.drop_duplicates([*short_run, "seed"])
+    if not every:
+        near = near.drop_duplicates(short_run)
+    return near.to_dict("records")
+
+
+def _train(record: dict, data_dir: str | Path | None, folder: str) -> Run:
+    """Train what a record says, on its kind of device where there is one."""
+    from chollet_cnn.training import devices
+    from chollet_cnn.training.trainer import train
+
+    book = recipes.get(record["recipe"])
+    devices.start_keras()
+    # TensorFlow warns of functions compiled again and again; here each run is to compile its own.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    here = devices.choose().kind
+    return train(
+        book.name,
+        dataset=record["dataset"],
+        data_dir=data_dir,
+        epochs=None if record["epochs"] == book.epochs else int(record["epochs"]),
+        seed=int(record["seed"]),
+        out=folder,
+        device="cpu" if record.get("device", here) == "cpu" else here,
+    )
+
+
+def _refuse_to_download(record: dict, data_dir: str | Path | None) -> None:
+    """Raise where a short run would have to fetch MNIST first; the digits are always there."""
+    from chollet_cnn.data import mnist
+    from chollet_cnn.data.sources import NotFound
+
+    if record["dataset"] == "mnist" and not mnist.find(data_dir):
+        raise NotFound("MNIST is not on this machine, and a short run is not worth a download")
+
+
+def table(compared: pd.DataFrame) -> str:
+    """Return the comparison as text: a line a run, and below what explains the differences."""
+    heads = ("recipe", "data", "seed", "recorded", "now", "same bits?", "verdict")
+    lines = [heads]
+    for run in compared.to_dict("records"):
+        now = "" if run["now"] != run["now"] or run["now"] is None else f"{run['now']:.2%}"
+        same = "yes" if run["same_bits"] else "no"
+        figures = f"{run['recorded']:.2%}", now, same if now else "", run["verdict"]
+        lines.append((run["recipe"], run["data"], str(run["seed"]), *figures))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    whys = dict.fromkeys(filter(None, compared["why"]))
+    return "\n".join([*text, *(f"Likely cause: {why}." for why in whys)])

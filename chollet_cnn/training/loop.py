@@ -1,0 +1,331 @@
+"""One epoch: forward, backward and update for every batch, in compiled runs of many steps.
+
+What is computed is what ``model.fit`` computes: the mean loss of a batch, its gradient, one step of
+the Keras optimizer. It is only asked for in longer pieces. Python gathers the pictures of many
+batches (as uint8, from an array or a memory-mapped file), hands them over once, and a compiled loop
+takes the steps; so the time goes into arithmetic and not between the steps. Each backend has its
+own loop below, over the same Keras layers, losses and optimizers.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+# Steps in one compiled run, at most, and bytes of pictures handed over for them. Enough that the
+# hand-over costs nothing, few enough that a progress bar moves and that memory does not grow with
+# the data.
+STEPS_IN_ONE_RUN = 128
+BYTES_IN_ONE_RUN = 32 * 2**20
+BYTES_HELD_ON_A_GPU = 2 * 2**30
+
+# Given an epoch's batches: pictures, labels, and which of them each batch holds, piece by piece.
+Feed = Callable[[list[np.ndarray]], Iterator[tuple[Any, Any, np.ndarray]]]
+
+
+class Score(NamedTuple):
+    """Mean loss and share of right answers over the samples of an epoch."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A network's compiled loops.
+
+    Both take pictures ``(n, height, width, channels)`` uint8, labels ``(n,)`` int32 and which of
+    them each batch holds, ``(steps, batch)`` int32; both return the mean loss of each batch and how
+    many answers were right, two arrays ``(steps,)``. ``train`` changes the network's weights,
+    ``evaluate`` does not.
+    """
+
+    train: Callable[..., tuple[np.ndarray, np.ndarray]]
+    evaluate: Callable[..., tuple[np.ndarray, np.ndarray]]
+
+
+def compile_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
+    """Return the training and evaluation loops of a network on the backend that runs.
+
+    They run where the network's weights lie.
+    """
+    import keras
+
+    optimizer.build(model.trainable_variables)
+    build = {"tensorflow": _tensorflow_steps, "jax": _jax_steps, "torch": _torch_steps}
+    return build[keras.backend.backend()](model, optimizer)
+
+
+def run_epoch(
+    steps: Callable[..., tuple[np.ndarray, np.ndarray]],
+    feed: Feed,
+    batches: list[np.ndarray],
+    on_progress: Callable[[int], None] = lambda samples: None,
+) -> Score:
+    """Take one epoch's steps and return the mean loss and accuracy over its samples.
+
+    Args:
+        steps: ``Steps.train`` or ``Steps.evaluate``.
+        feed: the pictures, from :func:`feed_from`.
+        batches: the sample numbers of each batch, in order.
+        on_progress: is told how many samples each finished piece held.
+    """
+    total_loss = total_right = samples = 0
+    for pixels, labels, places in feed(batches):
+        loss, right = steps(pixels, labels, places)
+        # Sums in 64 bits: an epoch's mean must not depend on how it was cut into pieces.
+        total_loss += places.shape[1] * loss.astype(np.float64).sum()
+        total_right += int(right.sum())
+        samples += places.size
+        on_progress(places.size)
+    return Score(float(total_loss / samples), float(total_right / samples))
+
+
+def feed_from(images: np.ndarray, labels: np.ndarray, device: str = "cpu") -> Feed:
+    """Return how an epoch's pictures reach the compiled loops.
+
+    A GPU is given all of them once, if they fit, and afterwards only told which to take; otherwise
+    they are handed over piece by piece, so that memory does not grow with their number.
+
+    Args:
+        images: ``(n, height, width, channels)`` uint8, in memory or memory-mapped.
+        labels: ``(n,)`` whole numbers.
+        device: ``cpu`` or ``gpu``.
+    """
+    labels = labels.astype(np.int32)
+    if device == "gpu" and images.nbytes <= BYTES_HELD_ON_A_GPU:
+        return _held(images, labels)
+    return _handed_over(images, labels)
+
+
+def _held(images: np.ndarray, labels: np.ndarray) -> Feed:
+    from keras import ops
+
+    pixels, answers = ops.convert_to_tensor(np.asarray(images)), ops.convert_to_tensor(labels)
+
+    def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
+        for _, alike in groupby(batches, key=len):
+            yield pixels, answers, np.stack(list(alike)).astype(np.int32)
+
+    return pieces
+
+
+def _handed_over(images: np.ndarray, labels: np.ndarray) -> Feed:
+    def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
+        for piece in _pieces(batches, images[0].nbytes):
+            chosen = np.concatenate(piece)
+            pixels = np.asarray(images[chosen])
+            _forget_pages(images)
+            places = np.arange(len(chosen), dtype=np.int32).reshape(len(piece), -1)
+            yield pixels, labels[chosen], places
+
+    return pieces
+
+
+def _pieces(batches: list[np.ndarray], bytes_per_sample: int) -> Iterator[list[np.ndarray]]:
+    """Cut an epoch into pieces of batches of one size, each small enough to hand over at once."""
+    for size, alike in groupby(batches, key=len):
+        run = list(alike)
+        fitting = max(1, min(STEPS_IN_ONE_RUN, BYTES_IN_ONE_RUN // (size * bytes_per_sample)))
+        length = 1 << (fitting.bit_length() - 1)  # a power of two: see _padded
+        for start in range(0, len(run), length):
+            yield run[start : start + length]
+
+
+def _forget_pages(images: np.ndarray) -> None:
+    """Let go of a memory-mapped file's pages, which would else count as this process's memory."""
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _mean_loss(labels, scores):  # noqa: ANN001, ANN202
+    """Return the mean crossentropy of a batch, for one sigmoid unit or a softmax over classes."""
+    from keras import losses, ops
+
+    scores = ops.cast(scores, "float32")  # under mixed precision they come in 16 bits
+    if scores.shape[-1] == 1:
+        return ops.mean(losses.binary_crossentropy(ops.expand_dims(labels, -1), scores))
+    return ops.mean(losses.sparse_categorical_crossentropy(labels, scores))
+
+
+def _right_answers(labels, scores):  # noqa: ANN001, ANN202
+    """Count the right answers of a batch: the unit above one half, or the largest of several."""
+    from keras import ops
+
+    if scores.shape[-1] == 1:
+        answers = ops.cast(scores[:, 0] > 0.5, "int32")
+    else:
+        answers = ops.cast(ops.argmax(scores, axis=-1), "int32")
+    return ops.sum(ops.cast(ops.equal(answers, labels), "float32"))
+
+
+def _tensorflow_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
+    import tensorflow as tf
+
+    weights = model.trainable_variables
+    shapes = (
+        tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None, None], tf.int32),
+    )
+
+    def train_step(pixels: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            scores = model(pixels, training=True)
+            value = _mean_loss(labels, scores)
+        optimizer.apply(tape.gradient(value, weights), weights)
+        return value, _right_answers(labels, scores)
+
+    def evaluate_step(pixels: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scores = model(pixels, training=False)
+        return _mean_loss(labels, scores), _right_answers(labels, scores)
+
+    def loop(step: Callable) -> Callable:
+        # XLA would compile the step; on a CPU its convolutions are slower than oneDNN's.
+        @tf.function(input_signature=shapes, jit_compile=False)
+        def run(pixels: tf.Tensor, labels: tf.Tensor, batches: tf.Tensor) -> tuple:
+            count = tf.shape(batches)[0]
+            values = tf.TensorArray(tf.float32, count)
+            rights = tf.TensorArray(tf.float32, count)
+            for number in tf.range(count):
+                chosen = batches[number]
+                value, right = step(tf.gather(pixels, chosen), tf.gather(labels, chosen))
+                values = values.write(number, value)
+                rights = rights.write(number, right)
+            return values.stack(), rights.stack()
+
+        return lambda *arrays: tuple(result.numpy() for result in run(*arrays))
+
+    return Steps(loop(train_step), loop(evaluate_step))
+
+
+def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
+    import jax
+    import jax.numpy as jnp
+
+    def forward(weights: list, states: list, pixels: jax.Array, labels: jax.Array) -> tuple:
+        scores, states = model.stateless_call(weights, states, pixels, training=True)
+        return _mean_loss(labels, scores), (states, _right_answers(labels, scores))
+
+    gradient = jax.value_and_grad(forward, has_aux=True)
+
+    def train_step(state: tuple, pixels: jax.Array, labels: jax.Array) -> tuple:
+        weights, states, moments = state
+        (value, (states, right)), gradients = gradient(weights, states, pixels, labels)
+        weights, moments = optimizer.stateless_apply(moments, gradients, weights)
+        return (weights, states, moments), value, right
+
+    def evaluate_step(state: tuple, pixels: jax.Array, labels: jax.Array) -> tuple:
+        scores, _ = model.stateless_call(state[0], state[1], pixels, training=False)
+        return state, _mean_loss(labels, scores), _right_answers(labels, scores)
+
+    def many(step: Callable) -> Callable:
+        @jax.jit
+        def run(state: tuple, pixels: jax.Array, labels: jax.Array, batches: jax.Array, count: int):  # noqa: ANN202
+            # The number of steps is no shape, so a shorter last piece needs no new compilation.
+            def one(number: int, carried: tuple) -> tuple:
+                state, values, rights = carried
+                chosen = batches[number]
+                state, value, right = step(state, pixels[chosen], labels[chosen])
+                return state, values.at[number].set(value), rights.at[number].set(right)
+
+            empty = jnp.zeros(batches.shape[0])
+            return jax.lax.fori_loop(0, count, one, (state, empty, empty))
+
+        def run_piece(state: tuple, pixels: np.ndarray, labels: np.ndarray, batches: np.ndarray):  # noqa: ANN202
+            return run(state, *_padded(pixels, labels, batches), len(batches))
+
+        return run_piece
+
+    def one_by_one(step: Callable) -> Callable:
+        step = jax.jit(step)
+
+        def run_piece(state: tuple, pixels: np.ndarray, labels: np.ndarray, batches: np.ndarray):  # noqa: ANN202
+            values, rights = [], []
+            for chosen in batches:
+                state, value, right = step(state, pixels[chosen], labels[chosen])
+                values.append(value)
+                rights.append(right)
+            return state, jnp.stack(values), jnp.stack(rights)
+
+        return run_piece
+
+    device = next(iter(model.trainable_variables[0].value.devices()))
+    loop = many if _jax_loops_are_fast(device.platform) else one_by_one
+
+    def on_variables(run_piece: Callable, changes: bool) -> Callable:
+        groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
+
+        def run(pixels: np.ndarray, labels: np.ndarray, batches: np.ndarray) -> tuple:
+            state = tuple([variable.value for variable in group] for group in groups)
+            state, values, rights = run_piece(state, pixels, labels, batches)
+            if changes:
+                for group, arrays in zip(groups, state, strict=True):
+                    for variable, array in zip(group, arrays, strict=True):
+                        variable.assign(array)
+            return np.asarray(values)[: len(batches)], np.asarray(rights)[: len(batches)]
+
+        return run
+
+    return Steps(
+        on_variables(loop(train_step), changes=True),
+        on_variables(loop(evaluate_step), changes=False),
+    )
+
+
+def _jax_loops_are_fast(platform: str) -> bool:
+    """Return whether many steps go into one loop: on a CPU, XLA's convolutions crawl in it."""
+    return platform != "cpu"
+
+
+def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: ANN401
+    """Fill a short piece up to the next power of two of steps: one shape, one compilation.
+
+    Pictures that the device holds already keep their shape anyway.
+    """
+    steps, size = batches.shape
+    more = (1 << (steps - 1).bit_length()) - steps
+    if isinstance(pixels, np.ndarray):
+        pixels = np.pad(pixels, ((0, more * size),) + ((0, 0),) * (pixels.ndim - 1))
+        labels = np.pad(labels, (0, more * size))
+    return pixels, labels, np.pad(batches, ((0, more), (0, 0)))
+
+
+def _torch_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
+    import torch
+    from keras import ops
+
+    weights = model.trainable_variables
+
+    def train_step(pixels: torch.Tensor, labels: torch.Tensor) -> tuple:
+        model.zero_grad()
+        scores = model(pixels, training=True)
+        value = _mean_loss(labels, scores)
+        value.backward()
+        with torch.no_grad():
+            optimizer.apply([weight.value.grad for weight in weights], weights)
+        return value.detach(), _right_answers(labels, scores.detach())
+
+    def evaluate_step(pixels: torch.Tensor, labels: torch.Tensor) -> tuple:
+        with torch.no_grad():
+            scores = model(pixels, training=False)
+            return _mean_loss(labels, scores), _right_answers(labels, scores)
+
+    def loop(step: Callable) -> Callable:
+        def run(pixels: np.ndarray, labels: np.ndarray, batches: np.ndarray) -> tuple:
+            pixels, labels = ops.convert_to_tensor(pixels), ops.convert_to_tensor(labels)
+            results = [step(pixels[chosen], labels[chosen]) for chosen in batches]
+            return tuple(torch.stack(column).cpu().numpy() for column in zip(*results, strict=True))
+
+        return run
+
+    return Steps(loop(train_step), loop(evaluate_step))

@@ -1,0 +1,115 @@
+"""The same from the same seed: starting weights, order of samples, and what else decides the bits.
+
+Weights and order are drawn here, from the raw 64-bit output of NumPy's PCG64, whose stream NumPy
+keeps fixed from release to release. So they are bit-identical on every backend and on every
+machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+# Each purpose draws from a stream of its own, so that one more draw for one leaves the others
+# alone.
+_WEIGHTS, _ORDER, _LAYERS = 0, 1, 2
+
+
+def _random_bits(seed: int, purpose: int, index: int, count: int) -> np.ndarray:
+    """Return ``count`` random 64-bit words of the stream that belongs to (seed, purpose, index)."""
+    stream = np.random.PCG64(np.random.SeedSequence([seed, purpose, index]))
+    return stream.random_raw(count)
+
+
+def glorot_uniform(shape: tuple[int, ...], seed: int, index: int = 0) -> np.ndarray:
+    """Draw the starting weights of one kernel, evenly from a range that its size sets.
+
+    The range is +-sqrt(6 / (fan_in + fan_out)), where a fan is the number of values that one output
+    is made from, or that one input goes into.
+
+    Args:
+        shape: ``(inputs, units)`` of a dense layer or ``(height, width, channels_in,
+            channels_out)`` of a convolution.
+        seed: the run's seed.
+        index: which kernel of the network this is, counted from 0.
+
+    Returns:
+        A float32 array of that shape.
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010; it is Keras's default.
+    """
+    window = math.prod(shape[:-2])
+    limit = math.sqrt(6 / (window * (shape[-2] + shape[-1])))
+    # 24 bits fill a float32's mantissa, so unit is exact and below 1.
+    unit = (_random_bits(seed, _WEIGHTS, index, math.prod(shape)) >> 40) / 2.0**24
+    return ((2 * unit - 1) * limit).astype(np.float32).reshape(shape)
+
+
+def set_starting_weights(model: keras.Model, seed: int) -> None:
+    """Give a network the starting weights of a seed: kernels Glorot uniform, biases zero."""
+    kernels = 0
+    for variable in model.trainable_variables:
+        if variable.name == "kernel":
+            variable.assign(glorot_uniform(tuple(variable.shape), seed, kernels))
+            kernels += 1
+        else:
+            variable.assign(np.zeros(variable.shape, np.float32))
+
+
+def seed_random_layers(model: keras.Model, seed: int) -> None:
+    """Seed the dropout and augmentation layers, so that what they draw follows from the seed."""
+    for index, variable in enumerate(random_states(model)):
+        word = _random_bits(seed, _LAYERS, index, 1) >> 33  # 31 bits: fits any backend's dtype
+        variable.assign(np.array([word[0], 0], dtype=str(variable.dtype)))
+
+
+def random_states(model: keras.Model) -> list[keras.Variable]:
+    """Return the states of the random generators inside a model's layers."""
+    return [v for v in model.variables if v.name == "seed_generator_state"]
+
+
+def batches(
+    seed: int, epoch: int, samples: int, batch_size: int, steps: int | None = None
+) -> list[np.ndarray]:
+    """Return which samples each batch of an epoch holds.
+
+    Every sample is seen once in a pass, in an order that follows from ``(seed, pass)`` alone; the
+    last batch of a pass holds what is left over. Without ``steps`` an epoch is one pass. With them
+    it is that many batches, and passes run on from one epoch into the next.
+
+    Args:
+        seed: the run's seed.
+        epoch: counted from 0.
+        samples: how many there are to choose from.
+        batch_size: samples in a full batch.
+        steps: batches in an epoch, if it is not one pass.
+
+    Returns:
+        Arrays of sample numbers, in the order of training.
+    """
+    per_pass = -(-samples // batch_size)
+    first = epoch * (steps or per_pass)
+    last = first + (steps or per_pass)
+    chosen = []
+    for number in range(first // per_pass, -(-last // per_pass)):
+        # Sorting random keys gives a permutation that no change of NumPy's shuffle can alter.
+        order = np.argsort(_random_bits(seed, _ORDER, number, samples), kind="stable")
+        for step in range(per_pass):
+            if first <= number * per_pass + step < last:
+                chosen.append(order[step * batch_size : (step + 1) * batch_size])
+    return chosen
+
+
+def sha256_of_weights(model: keras.Model) -> str:
+    """Return one hash of all the weights of a model, in order: equal only if every bit is."""
+    digest = hashlib.sha256()
+    for weights in model.get_weights():
+        digest.update(np.ascontiguousarray(weights).tobytes())
+    return digest.hexdigest()

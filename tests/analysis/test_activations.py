@@ -1,0 +1,202 @@
+"""What layers make of a picture, counted and drawn."""
+
+import keras
+import numpy as np
+import pytest
+
+from chollet_cnn.analysis import activations as inside
+from chollet_cnn.analysis.heatmaps import Place
+from chollet_cnn.book import networks
+from chollet_cnn.training import seeding
+
+RANDOM = np.random.default_rng(0)
+
+
+def one_pixel_network(bias=(0.0, 0.0, -300.0)):
+    """Three channels over 4x4 pictures: the picture, its negative, and one that is always dark."""
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            layers.Conv2D(3, 1, activation="relu", name="look"),
+            layers.MaxPooling2D(2, name="pool"),
+            layers.Flatten(name="flat"),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.get_layer("look").set_weights(
+        [np.array([1, -1, 1], np.float32).reshape(1, 1, 1, 3), np.array(bias, np.float32)]
+    )
+    return model
+
+
+def pictures(count=5):
+    return RANDOM.integers(1, 256, (count, 4, 4, 1)).astype(np.uint8)
+
+
+def test_a_layer_s_activations_are_what_its_kernels_make_of_the_picture():
+    images = pictures()
+    found = inside.activations(one_pixel_network(), images)
+    assert list(found) == ["look", "pool"]
+    assert found["look"][..., 0] == pytest.approx(images[..., 0])
+    assert not found["look"][..., 1:].any()
+    largest = images[..., 0].reshape(5, 2, 2, 2, 2).max(axis=(2, 4))
+    assert found["pool"][..., 0] == pytest.approx(largest)
+
+
+@pytest.mark.parametrize(
+    ("build", "names"),
+    [
+        (
+            networks.mnist_first_edition,
+            ["conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1", "conv2d_2"],
+        ),
+        (networks.mnist_without_pooling, ["conv2d", "conv2d_1", "conv2d_2"]),
+    ],
+)
+def test_the_layers_with_maps_are_convolutions_and_poolings(build, names):
+    keras.utils.clear_session()
+    assert inside.feature_layers(build()) == names
+
+
+def test_the_maps_of_a_keras_application_have_the_sizes_that_its_summary_prints():
+    model = keras.applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=3)
+    image = RANDOM.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    sizes = {name: maps.shape for name, maps in inside.activations(model, image).items()}
+    assert len(sizes) == 13 + 5
+    assert sizes["block1_conv1"] == (1, 32, 32, 64)
+    assert sizes["block5_pool"] == (1, 1, 1, 512)
+
+
+def test_a_network_loaded_from_a_file_gives_the_same_activations(tmp_path):
+    model = networks.mnist_three_block()
+    seeding.set_starting_weights(model, 0)
+    image = RANDOM.integers(0, 256, (28, 28, 1)).astype(np.uint8)
+    before = inside.activations(model, image)
+    model.save(tmp_path / "model.keras")
+    after = inside.activations(keras.models.load_model(tmp_path / "model.keras"), image)
+    assert before.keys() == after.keys()
+    for name, maps in before.items():
+        assert (after[name] == maps).all()
+
+
+def test_any_layer_can_be_asked_for_by_name():
+    found = inside.activations(one_pixel_network(), pictures(1), ["flat", "look"])
+    assert {maps.ndim for maps in found.values()} == {2, 4}
+
+
+def test_peaks_are_the_same_in_batches_of_any_size():
+    model, images = one_pixel_network(), pictures(5)
+    (whole,) = inside.channel_peaks(model, images, ["look"]).values()
+    (parts,) = inside.channel_peaks(model, images, ["look"], batch_size=2).values()
+    assert (whole == parts).all()
+    assert (whole[:, 0] == images.max(axis=(1, 2, 3))).all()
+
+
+def test_dark_channels_are_counted_for_the_picture_and_over_the_sample():
+    """The second channel is 40 minus the pixel: dark for a light picture, lit for a dark one."""
+    model = one_pixel_network(bias=(0, 40, -300))
+    light, dark = np.full((4, 4, 1), 200, np.uint8), np.full((4, 4, 1), 10, np.uint8)
+    table = inside.dark_channels(model, light, np.stack([light, dark]), ["look"])
+    (row,) = table.to_dict("records")
+    assert row == {
+        "layer": "look",
+        "channels": 3,
+        "dark_for_picture": 2,
+        "never_lit": 1,
+        "share_dark_for_picture": pytest.approx(2 / 3),
+        "share_never_lit": pytest.approx(1 / 3),
+        "sample": 2,
+    }
+
+
+def test_the_pictures_that_excite_a_channel_most_come_first():
+    images = np.array([10, 90, 50, 70], np.uint8)[:, None, None, None].repeat(16, 1)
+    images = images.reshape(4, 4, 4, 1)
+    table = inside.most_exciting(one_pixel_network(), images, "look", [0], count=3)
+    assert table["picture"].tolist() == [1, 3, 2]
+    assert table["activation"].tolist() == [90, 70, 50]
+    assert table["rank"].tolist() == [1, 2, 3]
+
+
+def test_an_unknown_channel_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match="no channel 7; the layer has 0 to 2"):
+        inside.most_exciting(one_pixel_network(), pictures(), "look", [7])
+
+
+def test_the_strongest_channel_holds_the_highest_value():
+    maps = np.zeros((3, 3, 4))
+    maps[1, 2, 2] = 5
+    maps[..., 1] = 4
+    assert inside.strongest_channel(maps) == 2
+
+
+def test_a_mosaic_of_maps_numbers_its_channels_and_points_at_the_dark_ones():
+    maps = np.zeros((6, 6, 4))
+    maps[..., 0], maps[..., 2], maps[..., 3] = 1, 2, 4
+    figure = inside.plot_activations(maps, "conv", columns=4)
+    (axes,) = figure.axes
+    labels = [text for text in axes.texts if text.get_text()]
+    assert [text.get_text() for text in labels] == ["0", "1", "2", "3"]
+    assert [text.get_color() == "#b84f00" for text in labels] == [False, True, False, False]
+    assert "4 maps of 6×6, 1 of them dark" in figure.texts[0].get_text()
+    assert "white 4 and above" in figure.texts[1].get_text()
+    (image,) = axes.images
+    assert set(image.get_array().compressed()) == {0, 1, 2, 4}
+    assert (image.norm.vmin, image.norm.vmax) == (0, 4)  # one scale for all four
+
+
+def test_dark_shares_are_drawn_as_bars_with_their_counts():
+    light = np.full((4, 4, 1), 200, np.uint8)
+    model = one_pixel_network(bias=(0, 40, -300))
+    table = inside.dark_channels(model, light, np.stack([light, light // 20]))
+    axes = inside.plot_dark_channels(table).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([2 / 3, 2 / 3, 1 / 3, 1 / 3])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["look", "pool"]
+    written = [text.get_text() for text in axes.texts]
+    assert written == [
+        "67% (2 of 3) are dark for this picture",
+        "67% (2 of 3)",
+        "33% (1 of 3) are dark for every one of 2 pictures",
+        "33% (1 of 3)",
+    ]
+
+
+@pytest.mark.parametrize(("last", "words"), [(0.5, "More channels stay"), (0.1, "No more")])
+def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, words):
+    import pandas as pd
+
+    rows = [("first", 0.2), ("last", last)]
+    table = pd.DataFrame(
+        [
+            dict(
+                layer=name, channels=10, dark_for_picture=1, never_lit=0, sample=3,
+                share_dark_for_picture=share, share_never_lit=0.0,
+            )
+            for name, share in rows
+        ]
+    )  # fmt: skip
+    title = inside.plot_dark_channels(table).texts[0].get_text()
+    assert title.startswith(words)
+    assert "20% in first" in title
+
+
+def test_the_strongest_channel_is_drawn_beside_and_over_the_picture():
+    picture = np.zeros((8, 8, 3), np.uint8)
+    maps = np.zeros((4, 4, 2))
+    maps[0, 0, 1] = 7
+    figure = inside.plot_strongest_channel(picture, maps, "conv", Place(0.5, 0.5, 2, 2))
+    beside, over = (axes.images[0].get_array() for axes in figure.axes[1:])
+    assert (beside == maps[..., 1]).all()
+    assert over[0, 0].tolist() != over[7, 7].tolist()
+    assert np.ptp(over[7, 7]) == 0  # grey where the channel is dark
+    assert "channel 1" in figure.texts[0].get_text()
+
+
+def test_exciting_pictures_stand_in_a_row_a_channel():
+    images = np.array([10, 90, 50], np.uint8)[:, None, None, None].repeat(16, 1)
+    images = images.reshape(3, 4, 4, 1)
+    table = inside.most_exciting(one_pixel_network(), images, "look", [0, 2], count=2)
+    axes = inside.plot_most_exciting(table, images, "look").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["0: 90", "50", "2: none", "none"]

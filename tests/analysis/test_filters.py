@@ -1,0 +1,143 @@
+"""What kernels look for: the weights as they are, and pictures that do excite."""
+
+import keras
+import numpy as np
+import pytest
+
+from chollet_cnn.analysis import filters
+from chollet_cnn.book import networks
+from chollet_cnn.training import seeding
+
+
+def small_network(colours=1, size=16):
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((size, size, colours)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, activation="relu", name="first"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(6, 3, activation="relu", name="second"),
+            layers.Flatten(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    seeding.set_starting_weights(model, 0)
+    return model
+
+
+def test_the_first_kernels_are_the_starting_weights_of_the_seed():
+    model = networks.cats_vs_dogs_first_edition()
+    seeding.set_starting_weights(model, 5)
+    kernels = filters.first_kernels(model)
+    assert (kernels == seeding.glorot_uniform((3, 3, 3, 32), 5)).all()
+
+
+def test_a_network_without_convolution_is_answered_with_its_layers():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="only")])
+    with pytest.raises(ValueError, match="no convolution; it has only"):
+        filters.first_kernels(model)
+
+
+def test_a_weight_of_zero_is_grey_and_all_kernels_share_one_scale():
+    kernels = np.zeros((2, 1, 1, 3))
+    kernels[0, 0, 0] = [2, -1, 0]
+    assert filters.as_colours(kernels)[:, 0, 0].tolist() == [[255, 64, 128], [128, 128, 128]]
+
+
+def test_grey_kernels_are_drawn_with_their_weights_in_the_cells():
+    kernels = np.array([0.5, -0.25]).reshape(1, 1, 1, 2)
+    figure = filters.plot_kernels(kernels)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["0", "1", ".50", "\N{MINUS SIGN}.25"]
+    image = axes.images[0]
+    assert (image.norm.vmin, image.norm.vmax) == (-0.5, 0.5)
+    assert set(image.get_array().compressed()) == {0.5, -0.25}
+
+
+def test_colour_kernels_are_drawn_in_colour_on_one_signed_scale():
+    kernels = np.random.default_rng(0).normal(size=(3, 3, 3, 4))
+    axes = filters.plot_kernels(kernels).axes[0]
+    drawn = axes.images[0].get_array()
+    assert drawn.shape[-1] == 3
+    assert len(axes.texts) == 4
+    colours = {tuple(pixel) for pixel in drawn.reshape(-1, 3)}
+    assert tuple(filters.as_colours(np.moveaxis(kernels, -1, 0))[2, 1, 1]) in colours
+
+
+@pytest.mark.parametrize("layer", ["first", "second"])
+def test_the_painted_pictures_excite_their_channels_far_more_than_noise_does(layer):
+    model = small_network()
+    painted = filters.exciting_inputs(model, layer)
+    channels = range(len(painted))
+    reached = filters.excitation(model, layer, painted, channels)
+    random = np.random.default_rng(1)
+    noise = np.stack(
+        [
+            filters.excitation(
+                model, layer, random.integers(0, 256, painted.shape).astype(np.uint8), channels
+            )
+            for _ in range(5)
+        ]
+    )
+    start = filters.excitation(
+        model, layer, filters.exciting_inputs(model, layer, steps=0), channels
+    )
+    assert painted.dtype == np.uint8
+    assert (reached > 1.2 * start).all()
+    assert (reached > noise.max(axis=0)).all()
+    assert np.median(reached / noise.mean(axis=0)) > 1.5
+
+
+def test_excitation_is_the_mean_of_the_channel_s_map():
+    model = small_network()
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1)).astype(np.uint8)
+    maps = keras.Model(model.inputs, model.get_layer("first").output)([pictures.astype("float32")])
+    means = keras.ops.convert_to_numpy(maps).mean(axis=(1, 2))
+    found = filters.excitation(model, "first", pictures, [3, 5])
+    assert found == pytest.approx(np.array([means[0, 3], means[1, 5]]), abs=1e-5)
+
+
+def test_the_same_seed_paints_the_same_pictures_and_another_one_others():
+    model = small_network()
+    first, again, other = (
+        filters.exciting_inputs(model, "second", [1], steps=5, seed=seed) for seed in (0, 0, 1)
+    )
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_the_chosen_channels_can_be_painted_smaller_than_the_network_s_pictures():
+    painted = filters.exciting_inputs(small_network(3, 32), "first", [4, 0], steps=2, size=12)
+    assert painted.shape == (2, 12, 12, 3)
+
+
+def test_a_network_that_takes_other_numbers_than_0_to_255_is_served():
+    model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=2)
+    painted = filters.exciting_inputs(model, "Conv1_relu", [0, 1], pixel_range=(-1, 1), steps=10)
+    assert painted.shape == (2, 32, 32, 3)
+    noise = np.random.default_rng(0).integers(0, 256, painted.shape).astype(np.uint8)
+    of = [
+        filters.excitation(model, "Conv1_relu", p, [0, 1], pixel_range=(-1, 1))
+        for p in (painted, noise)
+    ]
+    assert (of[0] > of[1]).all()
+
+
+def test_a_layer_without_maps_is_refused():
+    model = small_network()
+    with pytest.raises(ValueError, match=r"gives no maps; its output has the shape \(150,\)"):
+        filters.exciting_inputs(model, model.layers[-2].name)
+
+
+def test_an_unknown_channel_is_refused():
+    with pytest.raises(ValueError, match="second has no channel 6; it has 0 to 5"):
+        filters.exciting_inputs(small_network(), "second", [6])
+
+
+def test_painted_pictures_are_drawn_with_their_channels_numbers():
+    pictures = np.arange(2, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
+    axes = filters.plot_exciting_inputs(pictures, "second", [4, 9]).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["4", "9"]
+    assert set(axes.images[0].get_array().compressed()) == {0, 1}

@@ -1,0 +1,175 @@
+"""A learning curve shows the figures it was given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from chollet_cnn.analysis import learning_curves
+from chollet_cnn.analysis.learning_curves import (
+    plot_learning_curve,
+    plot_learning_curves,
+    plot_tested_epoch,
+)
+from chollet_cnn.drawing import style
+
+HISTORY = pd.DataFrame(
+    {
+        "epoch": [1, 2, 3],
+        "accuracy": [0.5, 0.7, 0.9],
+        "val_accuracy": [0.5, 0.6, 0.55],
+        "loss": [0.7, 0.5, 0.2],
+        "val_loss": [0.7, 0.6, 0.8],
+    }
+)
+SEEDS = [HISTORY.assign(accuracy=[low, 0.7, 0.9 + low / 10]) for low in (0.2, 0.5, 0.4)]
+
+
+def written(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize("quantity", ["accuracy", "loss"])
+def test_training_and_validation_are_drawn_by_epoch(quantity):
+    axes = plot_learning_curve(HISTORY, quantity).axes[0]
+    training, validation = axes.lines
+    assert list(training.get_xdata()) == [1, 2, 3]
+    assert list(training.get_ydata()) == list(HISTORY[quantity])
+    assert list(validation.get_ydata()) == list(HISTORY[f"val_{quantity}"])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", quantity)
+
+
+def test_the_book_s_level_and_the_book_s_curve_are_drawn_in_vermilion():
+    level = plot_learning_curve(HISTORY, book=0.71).axes[0].lines[-1]
+    named = plot_learning_curve(HISTORY, book=0.71, book_name="the book's test").axes[0]
+    assert "the book's test 71.0%" in written(named)
+    assert list(level.get_ydata()) == [0.71, 0.71]
+    curve = plot_learning_curve(HISTORY, watched=None, book=(0.4, 0.6, 0.8)).axes[0].lines[-1]
+    assert list(curve.get_ydata()) == [0.4, 0.6, 0.8]
+    assert level.get_color() == curve.get_color() == "#d55e00"
+
+
+def test_what_is_not_watched_is_not_drawn():
+    assert len(plot_learning_curve(HISTORY, watched=None).axes[0].lines) == 1
+
+
+def test_each_curve_has_its_name_and_last_value_at_its_end():
+    axes = plot_learning_curve(HISTORY, book=0.71).axes[0]
+    assert {"training 90.0%", "validation 55.0%", "the book 71.0%"} < set(written(axes))
+    assert axes.get_legend() is None
+    assert "training 0.2" in written(plot_learning_curve(HISTORY, "loss").axes[0])
+
+
+def test_a_label_has_the_colour_of_its_curve():
+    axes = plot_learning_curve(HISTORY, book=0.71).axes[0]
+    colours = {text.get_text().split()[0]: text.get_color() for text in axes.texts}
+    training, validation, book = axes.lines
+    for name, line, color in (
+        ("training", training, "#0072b2"),
+        ("validation", validation, "#009e73"),
+        ("the", book, "#d55e00"),
+    ):
+        assert line.get_color() == color
+        assert colours[name] == style.ink(color)
+
+
+def contrast_with_white(color):
+    channels = np.array(to_rgb(color))
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05)
+
+
+@pytest.mark.parametrize("color", [style.DATA, style.POINTED_AT, style.THIRD, style.GREY])
+def test_what_is_written_in_a_curves_colour_is_dark_enough_to_read(color):
+    assert contrast_with_white(style.ink(color)) >= 4.5  # WCAG 2.1, 1.4.3
+
+
+@pytest.mark.parametrize(("quantity", "epoch"), [("val_loss", 2), ("val_accuracy", 2), ("loss", 3)])
+def test_the_best_epoch_has_the_lowest_loss_or_the_highest_accuracy(quantity, epoch):
+    assert learning_curves.best_epoch(HISTORY, quantity)["epoch"] == epoch
+
+
+def test_the_best_epoch_on_the_watched_pictures_is_ringed():
+    axes = plot_learning_curve(HISTORY).axes[0]
+    assert axes.collections[0].get_offsets().tolist() == [[2, 0.6]]
+    assert "highest: epoch 2" in written(axes)
+    assert not plot_learning_curve(HISTORY, watched=None).axes[0].collections
+
+
+def test_a_single_epoch_is_no_best_one_and_is_counted_in_whole_epochs():
+    figure = plot_learning_curve(HISTORY.head(1))
+    (axes,) = figure.axes
+    assert not axes.collections
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_run_that_diverged_has_no_best_epoch_and_says_so_at_the_top(value):
+    axes = plot_learning_curve(HISTORY.assign(loss=value, val_loss=value), "loss").axes[0]
+    assert not axes.collections
+    names = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert list(names) == [f"training {value}", f"validation {value}"]
+    assert sum(names.values()) / 2 == axes.get_ylim()[1]
+
+
+def test_several_seeds_are_a_band_from_the_lowest_to_the_highest_with_the_median_in_it():
+    runs = learning_curves.spread(SEEDS)
+    assert runs["epoch"].tolist() == [1, 2, 3]
+    assert runs["low"].tolist() == pytest.approx([0.2, 0.7, 0.92])
+    assert runs["median"].tolist() == pytest.approx([0.4, 0.7, 0.94])
+    assert runs["high"].tolist() == pytest.approx([0.5, 0.7, 0.95])
+    axes = plot_learning_curve(SEEDS, watched=None).axes[0]
+    (median,) = axes.lines
+    assert list(median.get_ydata()) == pytest.approx([0.4, 0.7, 0.94])
+    (band,) = axes.collections
+    corners = band.get_paths()[0].vertices
+    assert {tuple(corner) for corner in corners.round(6)} == {
+        (1, 0.2), (2, 0.7), (3, 0.92), (1, 0.5), (3, 0.95),
+    }  # fmt: skip
+    assert axes.get_title(loc="right").startswith("line: median of 3 seeds")
+
+
+def test_a_seed_that_ended_early_counts_where_it_came_to():
+    runs = learning_curves.spread([HISTORY, HISTORY.head(1).assign(accuracy=0.1)])
+    assert runs["low"].tolist() == [0.1, 0.7, 0.9]
+
+
+def test_without_a_history_there_is_no_spread():
+    with pytest.raises(ValueError, match="no history"):
+        learning_curves.spread([])
+
+
+def test_accuracy_and_loss_stand_side_by_side():
+    figure = plot_learning_curves(HISTORY, title="both", book=0.71)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["accuracy", "loss"]
+    assert [len(axes.lines) for axes in figure.axes] == [3, 2]  # the book's level is an accuracy
+    assert figure.get_suptitle() == "both"
+
+
+def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_and_told():
+    calm = plot_tested_epoch(HISTORY, 2)
+    assert plot_tested_epoch(HISTORY, 2, "of seed 0").get_suptitle() == "of seed 0"
+    above, below = calm.axes
+    assert (above.get_ylabel(), below.get_ylabel()) == ("loss", "accuracy")
+    (dashed,) = (line for line in below.lines if line.get_linestyle() == "--")
+    assert list(dashed.get_xdata()) == [2, 2]
+    (words,) = calm.texts
+    assert words.get_text() == "dashed: epoch 2, whose weights are tested"
+    long = pd.concat([HISTORY] * 4, ignore_index=True)
+    long["epoch"] = range(1, len(long) + 1)
+    long.loc[5, "val_loss"] = 7.5
+    wild = plot_tested_epoch(long, 2)
+    assert wild.texts[0].get_text().endswith("single losses reach 7.5, beyond the edge")
+    low, high = wild.axes[0].get_ylim()
+    assert high < 7.5
+    assert 0 < min(HISTORY["loss"].min(), HISTORY["val_loss"].min()) - low < 0.1
+    ends = [text for text in wild.axes[0].texts if text.get_text().startswith(("train", "valid"))]
+    assert len(ends) == 2
+    assert all(low <= text.xy[1] <= high for text in ends)
+
+
+def test_labels_that_would_touch_move_apart_and_the_others_stay():
+    places = learning_curves.apart([0.5, 0.9, 0.52], 0.1)
+    assert places == pytest.approx([0.46, 0.9, 0.56])
+    assert learning_curves.apart([0.2, 0.1], 0.05) == [0.2, 0.1]

@@ -1,0 +1,140 @@
+"""The recipes are the book's."""
+
+import keras
+import numpy as np
+import pytest
+
+from chollet_cnn.book import recipes
+from chollet_cnn.book.recipes import RECIPES
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import trainer
+
+# optimizer, learning rate, batch, epochs, dropout, what is judged: the table in the book's order.
+TABLE = {
+    "mnist-three-block": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-first-edition": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-second-edition": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-third-edition": ("adam", 0.001, 64, 5, 0, "last epoch"),
+    "mnist-without-pooling": ("rmsprop", 0.001, 64, 5, 0, "last epoch"),
+    "cats-vs-dogs-first-edition": ("rmsprop", 1e-4, 20, 30, 0, "last epoch"),
+    "cats-vs-dogs-first-edition-augmented": ("rmsprop", 1e-4, 32, 100, 0.5, "last epoch"),
+    "cats-vs-dogs-second-edition": ("rmsprop", 0.001, 32, 30, 0, "lowest validation loss"),
+    "cats-vs-dogs-second-edition-augmented": (
+        "rmsprop",
+        0.001,
+        32,
+        100,
+        0.5,
+        "lowest validation loss",
+    ),
+    "cats-vs-dogs-third-edition": ("adam", 0.001, 64, 50, 0, "lowest validation loss"),
+    "cats-vs-dogs-third-edition-augmented": (
+        "adam",
+        0.001,
+        64,
+        100,
+        0.25,
+        "lowest validation loss",
+    ),
+}
+
+
+def test_every_recipe_of_the_book_is_there():
+    assert set(RECIPES) == set(TABLE)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_recipe_is_as_the_book_has_it(name):
+    recipe = RECIPES[name]
+    assert (
+        recipe.optimizer,
+        recipe.learning_rate,
+        recipe.batch_size,
+        recipe.epochs,
+        recipe.network_options.get("dropout", 0),
+        recipe.judged_by,
+    ) == TABLE[name]
+    assert recipe.network_options.get("augmentation", False) == name.endswith("augmented")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_table_of_recipes_gives_the_number_of_parameters_that_keras_counts(name):
+    assert trainer.build(RECIPES[name]).count_params() == RECIPES[name].parameters
+
+
+def test_the_first_edition_tests_on_500_of_each_class_and_the_later_ones_on_1000():
+    tests = {
+        name: recipe.data_options["splits"]["test"]
+        for name, recipe in RECIPES.items()
+        if recipe.dataset == "cats-vs-dogs"
+    }
+    for name, (first, last) in tests.items():
+        assert (first, last) == ((1500, 2000) if "first" in name else (1500, 2500))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "quantity", "count"),
+    [
+        ("mnist-first-edition", "test_accuracy", 10_000),
+        ("cats-vs-dogs-first-edition", "val_accuracy", 1000),
+        ("cats-vs-dogs-first-edition", "test_accuracy", 1000),
+        ("cats-vs-dogs-second-edition", "test_accuracy", 2000),
+        ("cats-vs-dogs-first-edition", "best_epoch", None),
+    ],
+)
+def test_an_accuracy_was_measured_on_so_many_pictures(recipe, quantity, count):
+    assert recipes.pictures(recipe, quantity) == count
+
+
+def test_the_augmented_first_edition_takes_100_steps_an_epoch():
+    assert RECIPES["cats-vs-dogs-first-edition-augmented"].steps_per_epoch == 100
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow has the generator")
+def test_keras_3_ends_the_book_s_hundred_steps_with_the_pictures():
+    import tensorflow as tf
+
+    generator = tf.keras.preprocessing.image.ImageDataGenerator
+    pictures, labels = np.zeros((2000, 2, 2, 3), "float32"), np.arange(2000) % 2
+    network = keras.Sequential(
+        [keras.Input((2, 2, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
+    )
+    network.compile("rmsprop", "binary_crossentropy")
+    steps = []
+    counter = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append("training"),
+        on_test_batch_end=lambda batch, logs: steps.append("validation"),
+    )
+    with pytest.warns(UserWarning, match="ran out of data"):
+        network.fit(
+            generator(horizontal_flip=True).flow(pictures, labels, batch_size=32),
+            steps_per_epoch=100,
+            epochs=2,
+            validation_data=generator().flow(pictures[:1000], labels[:1000], batch_size=32),
+            validation_steps=50,
+            callbacks=[counter],
+            verbose=0,
+        )
+    assert (steps.count("training"), steps.count("validation")) == (2 * 63, 2 * 32)
+
+
+def test_an_unknown_recipe_is_answered_with_the_closest_names():
+    with pytest.raises(UserError, match="mnist-second-edition"):
+        recipes.get("mnist-second-editon")
+
+
+def test_a_changed_recipe_differs_in_what_was_asked_alone():
+    book = RECIPES["cats-vs-dogs-first-edition-augmented"]
+    assert recipes.changed(book) == book
+    then = recipes.changed(book, augmentation="2017", epochs=3)
+    assert then.network_options == {"augmentation": "2017", "dropout": 0.5}
+    assert (then.epochs, then.optimizer) == (3, "rmsprop")
+    assert book.network_options["augmentation"] is True
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in TABLE if name != "cats-vs-dogs-first-edition-augmented"]
+)
+def test_the_augmentation_of_2017_is_for_the_recipe_that_had_it(name):
+    with pytest.raises(UserError, match=f"-augmented alone.* leave it out for {name}$"):
+        recipes.changed(RECIPES[name], augmentation="2017")

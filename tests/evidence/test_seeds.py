@@ -1,0 +1,142 @@
+"""Dots of seeds stand where the runs are, and the book's line where the book's figure is."""
+
+import pandas as pd
+import pytest
+
+from chollet_cnn.drawing import style
+from chollet_cnn.evidence import figures
+
+NOTHING = float("nan")
+
+
+def runs_of(title, accuracies, published=NOTHING, low=NOTHING, high=NOTHING, data="digits"):
+    return pd.DataFrame(
+        {
+            "data": data,
+            "title": title,
+            "quantity": "test_accuracy",
+            "accuracy": accuracies,
+            "published": published,
+            "run_low": low,
+            "run_high": high,
+        }
+    )
+
+
+def words_of(figure):
+    axes = [text for ax in figure.axes for text in ax.texts]
+    return [text.get_text() for text in (*axes, *figure.texts)]
+
+
+def lines_of(axes, color):
+    return [line for line in axes.lines if line.get_color() == color]
+
+
+def test_every_run_is_a_dot_at_its_accuracy():
+    figure = figures.plot_seeds(runs_of("a", [0.70, 0.72, 0.71], 0.695))
+    (dots,) = lines_of(figure.axes[0], style.DATA)
+    assert list(dots.get_xdata()) == [0.70, 0.72, 0.71]
+
+
+def test_the_book_s_line_stands_at_the_published_value_and_is_vermilion():
+    figure = figures.plot_seeds(runs_of("a", [0.70, 0.72], 0.695))
+    (line,) = lines_of(figure.axes[0], "#d55e00")
+    assert list(line.get_xdata()) == [0.695, 0.695]
+    assert "the book 69.5%" in words_of(figure)
+
+
+def test_a_recipe_without_a_published_figure_has_no_line():
+    figure = figures.plot_seeds(runs_of("a", [0.70, 0.72]))
+    assert not lines_of(figure.axes[0], style.POINTED_AT)
+
+
+def test_the_band_reaches_over_what_is_expected_and_is_explained_only_where_there_is_one():
+    with_band = figures.plot_seeds(runs_of("a", [0.70, 0.72], 0.695, low=0.65, high=0.77))
+    (band,) = with_band.axes[0].collections
+    across = band.get_paths()[0].vertices[:, 0]
+    assert (across.min(), across.max()) == (0.65, 0.77)
+    assert any("95%" in words for words in words_of(with_band))
+    without = figures.plot_seeds(runs_of("a", [0.70, 0.72], 0.695))
+    assert not without.axes[0].collections
+    assert not any("95%" in words for words in words_of(without))
+
+
+def test_recipes_on_other_pictures_have_a_scale_of_their_own():
+    both = pd.concat([runs_of("a", [0.99, 0.991]), runs_of("b", [0.7, 0.72], data="pets")])
+    low, high = figures.plot_seeds(both).axes[0].get_xlim()
+    assert 0.98 < low < 0.99 < 0.991 < high < 1
+
+
+def test_each_row_says_what_it_is_how_many_runs_and_their_mean():
+    title = "Cats vs dogs, second edition, augmented"
+    words = words_of(figures.plot_seeds(runs_of(title, [0.70, 0.74])))
+    assert "Cats vs dogs, second edition" in words
+    assert "augmented, 2 runs, test accuracy" in words
+    assert "mean 72.00%" in words
+
+
+def test_without_a_run_there_is_nothing_to_draw():
+    with pytest.raises(ValueError, match="no run"):
+        figures.plot_seeds(runs_of("a", []))
+
+
+def test_the_printed_curve_lies_over_the_band_of_all_seeds():
+    curves = [
+        pd.DataFrame({"epoch": [1, 2], "accuracy": [low, 0.98], "loss": [0.2, 0.1]})
+        for low in (0.93, 0.95, 0.96)
+    ]
+    printed = {"accuracy": [0.944, 0.9855], "loss": [0.1766, 0.0462]}
+    figure = figures.plot_printed_curves(curves, printed, "digits")
+    assert figure.get_suptitle() == "digits"
+    for axes, printed in zip(figure.axes, ([0.944, 0.9855], [0.1766, 0.0462]), strict=True):
+        (line,) = lines_of(axes, style.POINTED_AT)
+        assert list(line.get_ydata()) == printed
+        assert len(axes.collections) == 1
+    assert "line: median of 3 seeds, band: lowest to highest" in words_of(figure)
+
+
+def test_a_printed_validation_curve_has_a_row_of_its_own():
+    columns = {"accuracy": 0.9, "loss": 0.2, "val_accuracy": 0.7, "val_loss": 0.6}
+    curves = [pd.DataFrame({"epoch": [1, 2], **columns}) for _ in range(2)]
+    figure = figures.plot_printed_curves(curves, {name: [0.5, 0.5] for name in columns})
+    for axes, (name, value) in zip(figure.axes, columns.items(), strict=True):
+        (line,) = lines_of(axes, style.THIRD if name.startswith("val_") else style.DATA)
+        assert list(line.get_ydata()) == [value, value]
+
+
+def test_both_optimizers_and_the_printed_curve_are_drawn_each_in_its_colour():
+    def run(loss, accuracy):
+        return pd.DataFrame({"epoch": [1, 2], "loss": loss, "accuracy": accuracy})
+
+    now = [run([0.69, 0.68], [0.5, 0.55]), run([0.69, 0.66], [0.5, 0.57])]
+    then = [run([0.69, 0.65], [0.5, 0.6])]
+    printed = {"loss": [0.68, 0.64], "accuracy": [0.52, 0.63]}
+    figure = figures.plot_then_and_now(now, then, printed)
+    losses, accuracies = figure.axes
+    for axes, medians in (
+        (losses, ([0.69, 0.67], [0.69, 0.65], [0.68, 0.64])),
+        (accuracies, ([0.5, 0.56], [0.5, 0.6], [0.52, 0.63])),
+    ):
+        for color, values in zip((style.DATA, style.THIRD, style.POINTED_AT), medians, strict=True):
+            (line,) = lines_of(axes, color)
+            assert list(line.get_ydata()) == pytest.approx(values)
+    assert "RMSprop today 56.0%" in words_of(figure)
+    assert any(
+        text.startswith("RMSprop today: 2 runs; of 2017: 1 run;") for text in words_of(figure)
+    )
+
+
+def test_of_validation_too_each_way_to_compute_has_its_colour():
+    def run(value):
+        return pd.DataFrame({"epoch": [1, 2], "val_accuracy": [0.5, value]})
+
+    figure = figures.plot_then_and_now(
+        [run(0.6)], [run(0.7)], {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras", "cats"
+    )
+    assert figure.get_suptitle() == "cats"
+    (axes,) = figure.axes
+    for color, value in ((style.DATA, 0.6), (style.THIRD, 0.7), (style.POINTED_AT, 0.8)):
+        (line,) = lines_of(axes, color)
+        assert list(line.get_ydata()) == [0.5, value]
+    assert axes.get_ylabel() == "validation accuracy"
+    assert "Keras today: 1 run; of 2017: 1 run" in words_of(figure)

@@ -1,0 +1,429 @@
+"""Training does what it says, ends with the same bits every time, and survives being killed."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from chollet_cnn.book import published, recipes
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import console, runs, trainer
+
+DIGITS = {"dataset": "digits", "epochs": 2}
+FILES = {"config.json", "environment.json", "history.csv", "metrics.json", "model.keras"}
+
+
+def command(*arguments, environment=None, module="chollet_cnn.train"):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | (environment or {}),
+        timeout=300,
+        check=False,
+    )
+
+
+def curve(run):
+    return run.history.drop(columns="seconds").to_dict("records")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return trainer.train(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
+
+
+def test_a_run_directory_holds_these_files_and_figures(run):
+    assert {file.name for file in run.path.iterdir()} == FILES
+    assert run.path.parts[-2:] == ("mnist-three-block", "seed-4")
+    assert set(run.metrics) >= {
+        "test_accuracy",
+        "test_loss",
+        "parameters",
+        "epochs",
+        "best_epoch",
+        "train_seconds",
+        "published",
+        "dataset",
+        "weights_sha256",
+    }
+    assert (run.metrics["parameters"], run.metrics["epochs"]) == (60_554, 2)
+    assert run.history["epoch"].tolist() == [1, 2]
+
+
+def test_the_saved_network_has_the_recorded_accuracy_and_weights(run):
+    from chollet_cnn.data import digits
+    from chollet_cnn.training import seeding
+
+    model = run.load_model()
+    test = digits.load().test
+    answers = np.asarray(model(test.images)).argmax(axis=1)
+    assert np.mean(answers == test.labels) == pytest.approx(run.metrics["test_accuracy"])
+    assert seeding.sha256_of_weights(model) == run.metrics["weights_sha256"]
+
+
+def test_a_run_on_the_embedded_digits_says_so_and_never_mnist(run):
+    assert run.metrics["dataset"] == run.config["dataset"] == "digits (embedded)"
+    assert run.environment["data"]["dataset"] == "digits (embedded)"
+    assert "digits (embedded)" in console.table(run)
+
+
+def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
+    run = trainer.train("mnist-first-edition", out=tmp_path, **(DIGITS | {"epochs": 1}))
+    assert run.config["changed"]["epochs"] == {"recipe": 5, "run": 1}
+    assert run.config["changed"]["dataset"] == {"recipe": "mnist", "run": "digits"}
+    assert run.metrics["published"] is None
+    assert "not compared" in console.table(run)
+    assert "percentage points" not in console.table(run)
+
+
+def test_an_unchanged_recipe_is_compared_with_the_book(run):
+    claim = dataclasses.asdict(published.published_figure("mnist-first-edition"))
+    metrics = run.metrics | {"published": claim, "test_accuracy": 0.9893, "test_pictures": 10_000}
+    table = console.table(runs.Run(run.path, run.config, run.environment, metrics))
+    assert "99.13%" in table
+    assert "-0.20 percentage points" in table
+    assert "107 of 10,000 wrong" in table
+
+
+def test_the_test_set_is_watched_but_chooses_nothing(run):
+    assert run.config["watched"] == "test set"
+    assert run.metrics["best_epoch"] is None
+    assert run.metrics["val_accuracy"] is None
+    assert run.metrics["test_accuracy"] == run.history["val_accuracy"].iloc[-1]
+
+
+def test_two_processes_with_one_seed_end_with_the_same_bits(tmp_path, run):
+    for name in ("a", "b"):
+        done = command("--dataset", "digits", "--epochs", 2, "--seed", 4, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    first, second = (runs.read(tmp_path / n / "mnist-three-block" / "seed-4") for n in ("a", "b"))
+    assert first.metrics["weights_sha256"] == second.metrics["weights_sha256"]
+    assert curve(first) == curve(second)
+    # And so does the process that runs the tests, which has computed other things before.
+    assert first.metrics["weights_sha256"] == run.metrics["weights_sha256"]
+
+
+def test_another_seed_ends_with_other_weights(tmp_path, run):
+    other = trainer.train(out=tmp_path, seed=5, **DIGITS)
+    assert other.metrics["weights_sha256"] != run.metrics["weights_sha256"]
+
+
+def test_a_shorter_run_is_the_beginning_of_a_longer_one(tmp_path, run):
+    longer = trainer.train(out=tmp_path, seed=4, **DIGITS | {"epochs": len(run.history) + 1})
+    assert curve(longer)[:-1] == curve(run)
+
+
+def test_starting_weights_and_order_can_have_seeds_of_their_own(tmp_path, run):
+    # The same two seeds by two ways: the weights of 4 and the order of 5.
+    one = trainer.train(out=tmp_path / "one", seed=5, weights_seed=4, **DIGITS)
+    two = trainer.train(out=tmp_path / "two", seed=4, order_seed=5, **DIGITS)
+    assert one.metrics["weights_sha256"] == two.metrics["weights_sha256"]
+    assert one.metrics["weights_sha256"] != run.metrics["weights_sha256"]
+    assert one.config["changed"]["weights_seed"] == {"recipe": 5, "run": 4}
+    assert two.config["changed"]["order_seed"] == {"recipe": 4, "run": 5}
+    # To ask for what is so anyway changes nothing.
+    same = trainer.train(out=tmp_path / "same", seed=4, weights_seed=4, order_seed=4, **DIGITS)
+    assert same.metrics["weights_sha256"] == run.metrics["weights_sha256"]
+    assert same.config == run.config
+
+
+def test_beside_the_judged_epoch_s_test_accuracy_stands_the_last_epoch_s(tmp_path, monkeypatch):
+    book = recipes.get("mnist-three-block")
+    # Steps so large that it gets worse now and then; the digits have no validation set, so the test
+    # set is watched, and the history tells what either epoch's weights reach on it.
+    plan = dataclasses.replace(
+        book, name="hasty", judged_by=recipes.LOWEST_VALIDATION_LOSS, learning_rate=0.01, epochs=7
+    )
+    monkeypatch.setitem(recipes.RECIPES, "hasty", plan)
+    for seed in range(10):  # until the last epoch is not the best, most often at once
+        run = trainer.train("hasty", dataset="digits", seed=seed, out=tmp_path)
+        if run.metrics["judged_epoch"] < 7:
+            break
+    watched = run.history.set_index("epoch")["val_accuracy"]
+    judged = run.metrics["judged_epoch"]
+    assert judged < 7
+    assert run.metrics["test_accuracy"] == pytest.approx(watched[judged])
+    assert run.metrics["last_epoch_test_accuracy"] == pytest.approx(watched[7])
+    assert re.search(rf"after the last epoch +{watched[7]:.2%} test accuracy", console.table(run))
+
+
+TINY = """
+import dataclasses, sys
+from chollet_cnn.book import recipes
+from chollet_cnn.training import trainer
+
+book = recipes.RECIPES["cats-vs-dogs-second-edition-augmented"]
+splits = {"train": (0, 12), "validation": (12, 16), "test": (16, 20)}
+recipes.RECIPES["tiny"] = dataclasses.replace(
+    book, name="tiny", epochs=5, batch_size=8, data_options=book.data_options | {"splits": splits}
+)
+if __name__ == "__main__":
+    folder, out, *options = sys.argv[1:]
+    trainer.train("tiny", data_dir=folder, out=out, resume="--resume" in options, quiet=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, noisy_pets):
+    """A script that trains an augmented network with dropout, and 40 small pictures to train on."""
+    folder = tmp_path_factory.mktemp("tiny")
+    script = folder / "tiny.py"
+    script.write_text(textwrap.dedent(TINY))
+    noisy_pets(folder, 20, (60, 60))
+    return script
+
+
+def start(script, out, *arguments):
+    return subprocess.Popen(
+        [sys.executable, script, script.parent, out, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_run_with_the_augmentation_of_2017_says_so_and_loads_in_another_process(
+    noisy_pets, tmp_path, monkeypatch
+):
+    book = recipes.get("cats-vs-dogs-first-edition-augmented")
+    splits = {"train": (0, 12), "validation": (12, 16), "test": (16, 20)}
+    few = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 4}
+    small = dataclasses.replace(book, data_options=book.data_options | {"splits": splits}, **few)
+    monkeypatch.setitem(recipes.RECIPES, book.name, small)
+    noisy_pets(tmp_path, 20, (60, 60))
+    run = trainer.train(book.name, augmentation="2017", data_dir=tmp_path, out=tmp_path / "runs")
+    assert run.config["changed"] == {"augmentation": {"recipe": "Keras 3's layers", "run": "2017"}}
+    ask = (
+        "from chollet_cnn.training import runs\n"
+        f"print(runs.read({str(run.path)!r}).load_model().layers)"
+    )
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert "RandomAffine" in told.stdout
+
+
+def test_a_killed_run_resumes_to_the_same_bits_dropout_and_augmentation_included(tiny, tmp_path):
+    whole = start(tiny, tmp_path / "whole")
+    output, errors = whole.communicate(timeout=300)
+    assert whole.returncode == 0, errors
+    assert "epoch 5/5" in output
+
+    killed = 0
+    for stop_after in ("seed 0, into", "epoch 1/5", "epoch 3/5"):
+        process = start(tiny, tmp_path / "cut", "--resume")
+        for line in process.stdout:
+            if stop_after in line:
+                time.sleep(0.15 * (killed + 1))  # somewhere inside the next epoch
+                process.kill()
+                break
+        killed += process.wait(timeout=300) == -9
+        process.communicate()
+    assert killed == 3
+    cut = tmp_path / "cut" / "tiny" / "seed-0"
+    assert not runs.is_finished(cut)
+    assert len(runs.read_checkpoint(cut).rows) >= 3
+
+    process = start(tiny, tmp_path / "cut", "--resume")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    expected, resumed = runs.read(tmp_path / "whole" / "tiny" / "seed-0"), runs.read(cut)
+    assert resumed.metrics["weights_sha256"] == expected.metrics["weights_sha256"]
+    assert curve(resumed) == curve(expected)
+    for name in ("judged_epoch", "test_accuracy", "last_epoch_test_accuracy"):
+        assert resumed.metrics[name] == expected.metrics[name]
+
+
+def test_the_weights_with_the_lowest_validation_loss_are_judged(tiny, tmp_path):
+    process = start(tiny, tmp_path)
+    process.communicate(timeout=300)
+    run = runs.read(tmp_path / "tiny" / "seed-0")
+    history = run.history.set_index("epoch")
+    assert run.metrics["judged_epoch"] == history["val_loss"].idxmin() == run.metrics["best_epoch"]
+    model = run.load_model()
+    from chollet_cnn.data import cats_vs_dogs
+
+    data = cats_vs_dogs.load(
+        tiny.parent,
+        **(
+            recipes.RECIPES["cats-vs-dogs-second-edition"].data_options
+            | {"splits": {"train": (0, 12), "validation": (12, 16), "test": (16, 20)}}
+        ),
+    )
+    scores = np.asarray(model(np.asarray(data.validation.images), training=False))[:, 0]
+    loss = -np.log(np.where(data.validation.labels == 1, scores, 1 - scores)).mean()
+    assert loss == pytest.approx(history["val_loss"].min(), rel=1e-3)
+
+
+def test_a_finished_run_is_kept_unless_it_is_to_be_overwritten(run):
+    before = (run.path / "metrics.json").read_bytes()
+    with pytest.raises(UserError, match="--overwrite"):
+        trainer.train(out=run.path.parents[1], seed=4, **DIGITS)
+    assert (run.path / "metrics.json").read_bytes() == before
+
+
+def test_resuming_with_other_settings_is_refused(tmp_path):
+    path = runs.directory(tmp_path, "mnist-three-block", 0)
+    runs.begin(path, {"recipe": "mnist-three-block", "seed": 0, "settings": {"epochs": 7}})
+    with pytest.raises(UserError, match="begun with other settings"):
+        trainer.train(out=tmp_path, resume=True, **DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [({"epochs": 3}, "epochs"), ({"precision": "bfloat16"}, "precision"),
+     ({"order_seed": 5}, "order seed"), ({"optimizer": "adam"}, "optimizer")],
+)  # fmt: skip
+def test_a_finished_run_is_not_handed_back_for_one_with_other_settings(run, other, name):
+    asked = {"seed": 4, **DIGITS}
+    assert trainer.train(out=run.path.parents[1], resume=True, **asked).metrics == run.metrics
+    with pytest.raises(UserError, match=rf"other settings \({name}\)"):
+        trainer.train(out=run.path.parents[1], resume=True, **asked | other)
+
+
+@pytest.mark.parametrize("other", [{"device": "gpu"}, {"data": {"sha256": "others"}}])
+def test_a_finished_run_is_not_handed_back_for_one_on_other_pictures_or_another_device(
+    run, other, tmp_path
+):
+    copy = runs.directory(tmp_path, "mnist-three-block", 4)
+    shutil.copytree(run.path, copy)
+    environment = runs.read_json(copy / "environment.json")
+    runs.write_json(copy / "environment.json", environment | {"processor": "another"})
+    resumed = trainer.train(out=tmp_path, seed=4, resume=True, **DIGITS)  # its bits are there
+    assert resumed.metrics == run.metrics
+    runs.write_json(copy / "environment.json", environment | other)
+    with pytest.raises(UserError, match=rf"other settings \({next(iter(other))}\)"):
+        trainer.train(out=tmp_path, seed=4, resume=True, **DIGITS)
+
+
+@pytest.mark.parametrize("option", [{"precision": "half"}, {"device": "tpu"}])
+def test_a_wrong_option_leaves_the_run_that_was_to_be_overwritten(run, option):
+    with pytest.raises(UserError, match="is one of"):
+        trainer.train(out=run.path.parents[1], seed=4, overwrite=True, **DIGITS, **option)
+    assert runs.is_finished(run.path)
+
+
+def test_mnist_by_name_never_falls_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("chollet_cnn.data.mnist.URL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
+    with pytest.raises(UserError, match=r"MNIST"):
+        trainer.train(dataset="mnist", out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mnist_that_nobody_named_falls_back_to_the_digits_and_says_so(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("chollet_cnn.data.mnist.URL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
+    run = trainer.train(out=tmp_path, epochs=1, quiet=False)
+    assert run.metrics["dataset"] == "digits (embedded)"
+    assert capsys.readouterr().out.splitlines()[0].endswith("digits (embedded).")
+
+
+def test_a_damaged_mnist_does_not_fall_back(tmp_path):
+    (tmp_path / "mnist.npz").write_bytes(b"PK but no archive")
+    with pytest.raises(UserError, match=r"mnist\.npz"):
+        trainer.train(data_dir=tmp_path, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["mnist-4th-edition"], "no recipe"),
+        (["--epochs", "0"], "--epochs"),
+        (["--batch-size", "-1"], "--batch-size"),
+        (["--learning-rate", "nan"], "--learning-rate"),
+        (["--seed", "-1"], "--seed"),
+        (["--weights-seed", "-1"], "--weights-seed"),
+        (["--order-seed", "4294967296"], "--order-seed"),
+        (["--epochs", "many"], "--epochs"),
+        (["--dataset", "cifar"], "mnist or digits"),
+        (["cats-vs-dogs-first-edition", "--dataset", "mnist"], "cats-vs-dogs"),
+        (["--data-dir", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["--dataset", "digits", "--out", "/proc/nowhere"], "/proc/nowhere"),
+    ],
+)
+def test_a_mistake_is_one_sentence_on_standard_error_and_status_2(arguments, says, tmp_path):
+    done = command("--out", tmp_path / "runs", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()[-1]) > 20
+    assert done.stdout == ""
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("argument", ["--help", "--list"])
+def test_help_and_list_answer_at_once_and_import_nothing_heavy(argument):
+    heavy = "('keras', 'tensorflow', 'jax', 'torch', 'numpy', 'pandas', 'matplotlib')"
+    script = (
+        "import sys, contextlib\n"
+        "from chollet_cnn import train\n"
+        "with contextlib.suppress(SystemExit):\n"
+        f"    train.main(['{argument}'])\n"
+        f"sys.exit(any(name in sys.modules for name in {heavy}))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    began = time.perf_counter()
+    done = command(argument)
+    assert done.returncode == 0
+    assert "recipe" in done.stdout
+    assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(("backend", "says"), [("nonsense", "nonsense"), ("openvino", "openvino")])
+def test_a_backend_that_is_not_there_is_named(backend, says, tmp_path):
+    done = command("--out", tmp_path / "runs", environment={"KERAS_BACKEND": backend})
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_asking_for_a_gpu_that_is_not_there_is_an_error(tmp_path):
+    done = command(
+        "--device", "gpu", "--out", tmp_path / "runs", environment={"CUDA_VISIBLE_DEVICES": ""}
+    )
+    assert done.returncode == 2
+    assert "sees no GPU" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_curves_are_written_for_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = trainer.train(out=tmp_path, tensorboard=True, **DIGITS)
+    events = EventAccumulator(str(run.path / "tensorboard" / "validation"))
+    events.Reload()
+    scalars = events.Tensors("epoch_accuracy")
+    values = [
+        float(np.frombuffer(s.tensor_proto.tensor_content, "<f4")[0])
+        if s.tensor_proto.tensor_content
+        else s.tensor_proto.float_val[0]
+        for s in scalars
+    ]
+    assert values == pytest.approx(run.history["val_accuracy"].tolist())
+
+
+def test_the_environment_names_what_the_bits_depend_on(run):
+    environment = run.environment
+    assert environment["versions"]["keras"].startswith("3.")
+    assert environment["device"] == "cpu"
+    assert environment["cores"] >= 1
+    assert len(environment["data"]["sha256"]) == 64
+    assert json.loads(json.dumps(environment)) == environment
+
+
+def test_on_real_mnist_the_three_block_network_passes_97_percent_after_one_epoch(real_mnist_run):
+    assert real_mnist_run.metrics["dataset"] == "MNIST"
+    assert real_mnist_run.metrics["test_pictures"] == 10_000
+    assert real_mnist_run.metrics["test_accuracy"] >= 0.97
