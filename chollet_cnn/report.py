@@ -22,7 +22,7 @@ from chollet_cnn.errors import UserError, run_cli
 
 if TYPE_CHECKING:
     from chollet_cnn.page.chapter import Chapter
-    from chollet_cnn.page.trained_model import Subject
+    from chollet_cnn.page.trained_model import TrainedModel
 
 FORMATS = ("png", "svg", "pdf")
 Say = Callable[[str], None]
@@ -110,7 +110,7 @@ def _subjects(
     picture: str | Path | None,
     data_dir: str | Path | None,
     say: Say,
-) -> tuple[list[Subject], list[str]]:
+) -> tuple[list[TrainedModel], list[str]]:
     """Read the runs; one that cannot be read is named and left out."""
     if not paths:
         return [], []
@@ -131,7 +131,7 @@ def _subjects(
     return found, problems
 
 
-def _chapters(subjects: Sequence[Subject]) -> Iterator[Callable[[], Chapter]]:
+def _chapters(subjects: Sequence[TrainedModel]) -> Iterator[Callable[[], Chapter]]:
     """Yield what makes each chapter, in the order of the page."""
     from chollet_cnn.page import (
         inside,

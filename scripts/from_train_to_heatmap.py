@@ -31,7 +31,7 @@ mosaic = activations.plot_activations(maps[first][0], first)
 mosaic.savefig(folder / "feature-maps.png", dpi=150)
 
 # %% Where it looked
-place = heatmaps.place_of(model)
+place = heatmaps.cell_grid_of(model)
 heats = {
     "Grad-CAM": place.stretched(heatmaps.grad_cam(model, picture), picture.shape[:2]),
     "occlusion": heatmaps.occlusion(model, picture),

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chollet_cnn import files
-from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_tested_epoch
+from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_selected_epoch
 from chollet_cnn.book import printed, recipes
 from chollet_cnn.drawing import style
 from chollet_cnn.errors import UserError, run_cli
@@ -170,7 +170,7 @@ def draw_tested_epoch() -> None:
     if found:
         run, history = found
         title = f"{recipe.title}, seed {run['seed']}"
-        figure = plot_tested_epoch(history, int(run["judged_epoch"]), title)
+        figure = plot_selected_epoch(history, int(run["judged_epoch"]), title)
         figure.savefig(RESULTS / "figures" / "tested-epoch.png", dpi=160)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from chollet_cnn.analysis.heatmaps import Place
+    from chollet_cnn.analysis.heatmaps import CellGrid
 
 
 def feature_layers(model: keras.Model) -> list[str]:
@@ -97,7 +97,7 @@ def _names(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
     return [gradients.full_name(model, name) for name in layers]
 
 
-def dark_channels(
+def inactive_channels(
     model: keras.Model,
     picture: np.ndarray,
     sample: np.ndarray,
@@ -138,7 +138,7 @@ def dark_channels(
     return pd.DataFrame(rows)
 
 
-def most_exciting(
+def top_activating_images(
     model: keras.Model,
     images: np.ndarray,
     layer: str,
@@ -227,7 +227,7 @@ def _dark_words(dark: np.ndarray) -> str:
 
 
 def plot_strongest_channel(
-    picture: np.ndarray, maps: np.ndarray, layer: str, place: Place
+    picture: np.ndarray, maps: np.ndarray, layer: str, place: CellGrid
 ) -> Figure:
     """Draw a layer's strongest channel beside the picture and laid over it.
 
@@ -235,7 +235,7 @@ def plot_strongest_channel(
         picture: ``(height, width, 1 or 3)``, 0..255.
         maps: ``(rows, columns, channels)``, what the layer gives for the picture.
         layer: its name, for the title.
-        place: where the maps' cells lie in the picture, from :func:`heatmaps.place_of`.
+        place: where the maps' cells lie in the picture, from :func:`heatmaps.cell_grid_of`.
     """
     channel = strongest_channel(maps)
     chosen = maps[..., channel]
@@ -255,8 +255,8 @@ def plot_strongest_channel(
     return figure
 
 
-def plot_dark_channels(table: pd.DataFrame) -> Figure:
-    """Draw the shares of :func:`dark_channels`: for the picture, and over the whole sample."""
+def plot_inactive_channels(table: pd.DataFrame) -> Figure:
+    """Draw the shares of :func:`inactive_channels`: for the picture, and over the whole sample."""
     rows, sample = np.arange(len(table)), table["sample"].iloc[0]
     title = _dark_title(table)
     figure = mosaics.new_sheet(0.5 + 0.34 * len(table), title)
@@ -294,11 +294,11 @@ def _dark_title(table: pd.DataFrame) -> str:
     return f"{how} dark at the end: {shares}"
 
 
-def plot_most_exciting(table: pd.DataFrame, images: np.ndarray, layer: str) -> Figure:
+def plot_top_activating_images(table: pd.DataFrame, images: np.ndarray, layer: str) -> Figure:
     """Draw the pictures that excite each channel most, a row a channel, the strongest first.
 
     Args:
-        table: what :func:`most_exciting` returned.
+        table: what :func:`top_activating_images` returned.
         images: the pictures that it was asked about.
         layer: its name, for the title.
     """

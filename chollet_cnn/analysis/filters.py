@@ -77,7 +77,7 @@ def as_colours(kernels: np.ndarray) -> np.ndarray:
     return np.round(127.5 + 127.5 * kernels / largest).astype(np.uint8)
 
 
-def exciting_inputs(
+def maximize_activation(
     model: keras.Model,
     layer: str,
     channels: Sequence[int] | None = None,
@@ -146,7 +146,7 @@ def exciting_inputs(
     return np.round(255 * np.concatenate(parts)).astype(np.uint8)
 
 
-def excitation(
+def mean_activation(
     model: keras.Model,
     layer: str,
     pictures: np.ndarray,
@@ -224,10 +224,10 @@ def _within(pictures: np.ndarray, contrast: float) -> np.ndarray:
     return np.clip(0.5 + away * np.minimum(1, contrast / np.maximum(spread, 1e-20)), 0, 1)
 
 
-def plot_exciting_inputs(
+def plot_activation_maximization(
     pictures: np.ndarray, layer: str, channels: Sequence[int] | None = None, *, columns: int = 8
 ) -> Figure:
-    """Draw what :func:`exciting_inputs` painted, with the channels' numbers.
+    """Draw what :func:`maximize_activation` painted, with the channels' numbers.
 
     Args:
         pictures: ``(n, height, width, 1 or 3)`` uint8.

@@ -52,8 +52,8 @@ def grad_cam(
     Localization", 2017.
     """
     image = gradients.as_batch(model, image)
-    name = last_maps(model) if layer is None else gradients.full_name(model, layer)
-    target = answer(model, image) if target is None else target
+    name = last_feature_layer(model) if layer is None else gradients.full_name(model, layer)
+    target = predicted_class(model, image) if target is None else target
     maps = gradients.compiled(model, lambda x: gradients.layer_outputs(model, x, [name])[name])(
         image
     )
@@ -81,7 +81,7 @@ def saliency(model: keras.Model, image: np.ndarray, target: int | None = None) -
     Classification Models and Saliency Maps", 2013.
     """
     image = gradients.as_batch(model, image)
-    target = answer(model, image) if target is None else target
+    target = predicted_class(model, image) if target is None else target
     _, slope = gradients.gradient(model, lambda x: score(model, x, target), image)
     return np.abs(slope[0]).max(axis=-1)
 
@@ -111,7 +111,7 @@ def smooth_grad(
     Source: Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017.
     """
     image = gradients.as_batch(model, image)
-    target = answer(model, image) if target is None else target
+    target = predicted_class(model, image) if target is None else target
     slope_of = gradients.differentiated(model, lambda x: score(model, x, target))
     spread = noise * (image.max() - image.min())
     random = np.random.default_rng(seed)
@@ -149,7 +149,7 @@ def occlusion(
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
     """
     image = gradients.as_batch(model, image)
-    target = answer(model, image) if target is None else target
+    target = predicted_class(model, image) if target is None else target
     height, width = image.shape[1:3]
     window = window or max(1, round(min(height, width) / 5))
     if not 1 <= window <= min(height, width):
@@ -178,7 +178,7 @@ def _starts(length: int, window: int, stride: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Place:
+class CellGrid:
     """Where the cells of a layer's maps lie in the picture: their middles, in pixels from 0.
 
     A convolution without padding loses the border, so its maps show less than the whole picture;
@@ -206,47 +206,47 @@ class Place:
         return map_coordinates(np.asarray(heat, float), where, order=1, mode="nearest")
 
 
-def place_of(model: keras.Model, layer: str | None = None) -> Place:
+def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
     """Return where the cells of a layer's maps lie, from the strides and paddings on the way.
 
     ``layer`` is the one that :func:`grad_cam` chooses if it is left out. Layers that resize maps in
     other ways than convolution, pooling and zero padding are taken to leave every cell in place.
     """
-    name = last_maps(model) if layer is None else gradients.full_name(model, layer)
+    name = last_feature_layer(model) if layer is None else gradients.full_name(model, layer)
     found = {}
 
-    def visit(at: str, layer: keras.Layer, *args: object, **_: object) -> Place:
+    def visit(at: str, layer: keras.Layer, *args: object, **_: object) -> CellGrid:
         (here, *_) = _places(args)  # maps that are added or joined lie in the same place
         found[at] = _moved(layer, here)
         return found[at]
 
-    gradients.walk(model, Place(0.0, 0.0, 1.0, 1.0), visit)
+    gradients.walk(model, CellGrid(0.0, 0.0, 1.0, 1.0), visit)
     return found[name]
 
 
-def _places(args: Iterable[object]) -> Iterator[Place]:
+def _places(args: Iterable[object]) -> Iterator[CellGrid]:
     for arg in args:
-        if isinstance(arg, Place):
+        if isinstance(arg, CellGrid):
             yield arg
         elif isinstance(arg, list | tuple):
             yield from _places(arg)
 
 
-def _moved(layer: keras.Layer, place: Place) -> Place:
+def _moved(layer: keras.Layer, place: CellGrid) -> CellGrid:
     """Return where a layer's cells lie if its input's cells lie in ``place``."""
     from keras import layers
 
     if isinstance(layer, layers.ZeroPadding2D):
         (above, _), (left, _) = layer.padding
         row = place.row - above * place.row_step
-        return Place(
+        return CellGrid(
             row, place.column - left * place.column_step, place.row_step, place.column_step
         )
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if window is None or len(window) != 2 or isinstance(layer, layers.Conv2DTranspose):
         return place
     down, right = (_first_middle(layer, window, axis) for axis in (0, 1))
-    return Place(
+    return CellGrid(
         place.row + down * place.row_step,
         place.column + right * place.column_step,
         place.row_step * layer.strides[0],
@@ -264,7 +264,7 @@ def _first_middle(layer: keras.Layer, window: tuple[int, int], axis: int) -> flo
     return reach / 2 - max(reach + 1 - left_over, 0) // 2
 
 
-def last_maps(model: keras.Model) -> str:
+def last_feature_layer(model: keras.Model) -> str:
     """Name the last layer that gives maps and is no pooling: where the classes are told apart.
 
     Maps of one cell say nothing of the place; a network that goes on with convolutions after its
@@ -282,7 +282,7 @@ def last_maps(model: keras.Model) -> str:
     return (wide or fitting)[-1]
 
 
-def answer(model: keras.Model, image: np.ndarray) -> int:
+def predicted_class(model: keras.Model, image: np.ndarray) -> int:
     """Return the class that the network holds to be the likeliest, from 0."""
     image = gradients.as_batch(model, image)
     scores = gradients.compiled(model, lambda x: gradients.class_scores(model, x))(image)[0]
@@ -340,7 +340,7 @@ def plot_heatmaps(
     Args:
         picture: ``(height, width, 1 or 3)``, 0..255.
         heatmaps: the method's name and its map ``(height, width)``; Grad-CAM's raw map is brought
-            to that size by :meth:`Place.stretched`.
+            to that size by :meth:`CellGrid.stretched`.
         title: what was asked, and of whom.
         note: how to read it.
     """

@@ -26,7 +26,7 @@ DOTS = 40
 """The most epochs whose dots lie apart on a curve; a longer one is a line alone."""
 
 
-def spread(histories: Sequence[pd.DataFrame], quantity: str = "accuracy") -> pd.DataFrame:
+def summarize_runs(histories: Sequence[pd.DataFrame], quantity: str = "accuracy") -> pd.DataFrame:
     """Return how far runs that differ in their seed lie apart, epoch by epoch.
 
     Args:
@@ -145,7 +145,7 @@ def plot_learning_curves(
     return figure
 
 
-def plot_tested_epoch(history: pd.DataFrame, tested: int, title: str = "") -> Figure:
+def plot_selected_epoch(history: pd.DataFrame, tested: int, title: str = "") -> Figure:
     """Draw one run's loss above its accuracy, and in the latter the epoch whose weights are tested.
 
     Single epochs with a far higher loss than the others are cut off, and a line says so: what
@@ -183,7 +183,7 @@ def _draw_runs(
     axes: Axes, histories: list[pd.DataFrame], column: str, name: str, color: str
 ) -> End:
     """Draw a column of each history: a line for one, the median in a band for several."""
-    runs = spread(histories, column)
+    runs = summarize_runs(histories, column)
     if len(histories) > 1:
         axes.fill_between(runs["epoch"], runs["low"], runs["high"], color=color, alpha=0.2, lw=0)
     axes.plot(runs["epoch"], runs["median"], "-", color=color, **_dots(runs["epoch"]))
@@ -196,7 +196,7 @@ def _dots(epochs: Sequence[int]) -> dict[str, object]:
 
 
 def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> None:
-    runs = spread(histories, column).rename(columns={"median": column})
+    runs = summarize_runs(histories, column).rename(columns={"median": column})
     if len(runs) == 1 or not np.isfinite(runs[column]).any():
         return  # there is no other; or training diverged from the first epoch on, and none is best
     best = best_epoch(runs, column)

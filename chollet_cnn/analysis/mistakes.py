@@ -100,7 +100,7 @@ def class_report(
     )
 
 
-def surest_mistakes(
+def most_confident_errors(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], count: int = 24
 ) -> pd.DataFrame:
     """Find the pictures that the network got wrong and was surest of.
@@ -266,8 +266,8 @@ def _confusion_colors(wrong: np.ndarray) -> np.ndarray:
     return colors
 
 
-def plot_surest_mistakes(table: pd.DataFrame, images: np.ndarray, columns: int = 6) -> Figure:
-    """Draw the pictures of :func:`surest_mistakes`: the class given, how surely, and the true one.
+def plot_most_confident_errors(table: pd.DataFrame, images: np.ndarray, columns: int = 6) -> Figure:
+    """Draw the most confident errors: the image, the predicted class with its probability, the label.
 
     Args:
         table: a row a picture; there is at least one.

@@ -73,8 +73,7 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
         :class:`~chollet_cnn.evidence.statistics.Spread`; ``sd_low`` and ``sd_high``, between which
         the standard deviation of endlessly many runs lies, 95 times in 100; ``difference``, the
         mean minus the published value; ``below``, the share of new runs expected below the published
-        value;
-        ``below_too``, how many of the runs ended below ``stay_below``, and ``new_below_too``, the
+        value; ``below_too``, how many of the runs ended below ``stay_below``, and ``new_below_too``, the
         share of new ones expected there; ``test_set_sd``, the
         standard deviation that the size of the test set alone explains; ``further_apart``, whether
         runs lie further apart than that with 95% confidence, None with too few; and ``verdict``.
@@ -136,7 +135,7 @@ def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
         last = recipes.get(claim.recipe).epochs
         for end in ("mean_low", "mean_high", "run_low", "run_high"):
             expected[end] = min(max(expected[end], 1), last)
-    sd_low, sd_high = spread.sd_interval(runs)
+    sd_low, sd_high = spread.sd_confidence_interval(runs)
     test_set_sd = spread.expected_sd(runs.mean, looked_at) if looked_at else None
     enough = looked_at and runs.n >= spread.FEWEST_TO_MEET
     limit = claim.stay_below

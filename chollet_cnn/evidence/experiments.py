@@ -39,7 +39,7 @@ def whose_spread(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
             continue  # two runs say next to nothing of how far apart all lie
         title = recipes.get(name).title
         for cause, runs in causes.items():
-            low, high = (100 * limit for limit in spread.sd_interval(runs))
+            low, high = (100 * limit for limit in spread.sd_confidence_interval(runs))
             lines.append(
                 f"| {title} ({backend}, {device}) | {CAUSES[cause]} | {runs.n} | "
                 f"{runs.mean:.2%} | {runs.min:.2%} to {runs.max:.2%} | "

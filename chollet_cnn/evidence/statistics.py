@@ -100,7 +100,7 @@ def of(values: Iterable[float]) -> Spread:
     )  # fmt: skip
 
 
-def sd_interval(runs: Spread) -> tuple[float, float]:
+def sd_confidence_interval(runs: Spread) -> tuple[float, float]:
     """Return between which values the standard deviation of endlessly many runs lies.
 
     It does so 95 times in 100, if runs are normally distributed; NaN with fewer than two runs. The
@@ -108,7 +108,7 @@ def sd_interval(runs: Spread) -> tuple[float, float]:
 
     Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.2.3.1.
 
-    >>> [round(limit, 2) for limit in sd_interval(of([1, 2, 3, 4, 5]))]
+    >>> [round(limit, 2) for limit in sd_confidence_interval(of([1, 2, 3, 4, 5]))]
     [0.95, 4.54]
     """
     from scipy import stats

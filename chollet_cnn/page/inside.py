@@ -11,16 +11,16 @@ import pandas as pd
 from chollet_cnn.analysis import activations, gradients, heatmaps
 from chollet_cnn.page.chapter import Chapter, Picture, percent
 from chollet_cnn.page.operations import cells
-from chollet_cnn.page.trained_model import Subject, file_name
+from chollet_cnn.page.trained_model import TrainedModel, file_name
 
 
-def chapters(subjects: Sequence[Subject]) -> Iterator[Callable[[], Chapter]]:
+def chapters(subjects: Sequence[TrainedModel]) -> Iterator[Callable[[], Chapter]]:
     """Yield what makes the chapter."""
     if subjects:
         yield partial(feature_maps, subjects)
 
 
-def feature_maps(subjects: Sequence[Subject]) -> Chapter:
+def feature_maps(subjects: Sequence[TrainedModel]) -> Chapter:
     """Every channel of every layer for one picture, and how many of them stay dark."""
     return Chapter(
         slug="feature-maps-of-a-picture",
@@ -31,10 +31,10 @@ def feature_maps(subjects: Sequence[Subject]) -> Chapter:
     )
 
 
-def _maps(subject: Subject) -> dict[str, object]:
+def _maps(subject: TrainedModel) -> dict[str, object]:
     maps = activations.activations(subject.model, subject.picture)
     own = subject.sample if subject.test is not None else subject.picture[None]
-    dark = activations.dark_channels(subject.model, subject.picture, own)
+    dark = activations.inactive_channels(subject.model, subject.picture, own)
     learned = dark[dark["layer"].isin(subject.convolutions)]
     shares = dict(zip(learned["layer"], learned["share_dark_for_picture"], strict=True))
     last = learned.iloc[-1]
@@ -46,7 +46,7 @@ def _maps(subject: Subject) -> dict[str, object]:
         "strongest": Picture(
             f"{subject.slug}-{file_name(first)}-strongest-channel",
             activations.plot_strongest_channel(
-                subject.picture, maps[first][0], first, heatmaps.place_of(subject.model, first)
+                subject.picture, maps[first][0], first, heatmaps.cell_grid_of(subject.model, first)
             ),
             cells(maps[first][0, ..., activations.strongest_channel(maps[first][0])]),
             f"The picture, the strongest channel of {first}, and the channel laid over the picture "
@@ -68,7 +68,7 @@ def _maps(subject: Subject) -> dict[str, object]:
     }
 
 
-def _mosaic(subject: Subject, layer: str, maps: np.ndarray) -> Picture:
+def _mosaic(subject: TrainedModel, layer: str, maps: np.ndarray) -> Picture:
     height, width, channels = maps.shape
     peaks = maps.max(axis=(0, 1))
     dark = int((peaks <= 0).sum())
@@ -89,11 +89,11 @@ def _mosaic(subject: Subject, layer: str, maps: np.ndarray) -> Picture:
     )
 
 
-def _dark_bars(subject: Subject, dark: pd.DataFrame) -> Picture:
+def _dark_bars(subject: TrainedModel, dark: pd.DataFrame) -> Picture:
     first, last = (percent(dark["share_dark_for_picture"].iloc[place]) for place in (0, -1))
     return Picture(
         f"{subject.slug}-dark-channels",
-        activations.plot_dark_channels(dark),
+        activations.plot_inactive_channels(dark),
         dark,
         f"Bars of the share of dark channels by layer, from {first} to {last}.",
         "Blue: dark for this picture. Green: dark for every test picture that was tried, so "
@@ -101,7 +101,7 @@ def _dark_bars(subject: Subject, dark: pd.DataFrame) -> Picture:
     )
 
 
-def _what_to_look_at(subject: Subject, layer: str, height: int, width: int) -> str:
+def _what_to_look_at(subject: TrainedModel, layer: str, height: int, width: int) -> str:
     """Say of a layer's maps what is worth a look, by where in the network they stand."""
     order = subject.convolutions
     if layer not in order:
@@ -145,7 +145,7 @@ def dark_words(shares: dict[str, float]) -> str:
     return f"In this run the dark share does not rise with depth: {listed}."
 
 
-def _one_cell(subject: Subject, maps: np.ndarray, layer: str) -> dict[str, object]:
+def _one_cell(subject: TrainedModel, maps: np.ndarray, layer: str) -> dict[str, object]:
     """Work out the brightest cell of the strongest map of the first convolution."""
     channel = activations.strongest_channel(maps)
     row, column = np.unravel_index(maps[..., channel].argmax(), maps.shape[:2])

@@ -11,20 +11,20 @@ import pandas as pd
 from chollet_cnn.analysis import activations, filters, heatmaps, mistakes
 from chollet_cnn.page.chapter import Chapter, Picture, program
 from chollet_cnn.page.operations import cells
-from chollet_cnn.page.trained_model import Subject, file_name
+from chollet_cnn.page.trained_model import TrainedModel, file_name
 
 PAINTED = {0: 16, 1: 16}
 """Channels of each convolution that are painted; 8 of the deeper ones, which take longer."""
 
 
-def chapters(subjects: Sequence[Subject]) -> Iterator[Callable[[], Chapter]]:
+def chapters(subjects: Sequence[TrainedModel]) -> Iterator[Callable[[], Chapter]]:
     """Yield what makes each chapter, in the order of the page."""
     if subjects:
         yield partial(what_filters_look_for, subjects)
         yield partial(where_it_looked, subjects)
 
 
-def what_filters_look_for(subjects: Sequence[Subject]) -> Chapter:
+def what_filters_look_for(subjects: Sequence[TrainedModel]) -> Chapter:
     """The first layer's kernels, and for deeper layers the picture that excites a channel most."""
     return Chapter(
         slug="what-a-filter-looks-for",
@@ -35,7 +35,7 @@ def what_filters_look_for(subjects: Sequence[Subject]) -> Chapter:
     )
 
 
-def _filters(subject: Subject) -> dict[str, object]:
+def _filters(subject: TrainedModel) -> dict[str, object]:
     kernels = filters.first_kernels(subject.model)
     rows, columns, colours, count = np.indices(kernels.shape)
     names = subject.convolutions
@@ -71,7 +71,7 @@ def _filters(subject: Subject) -> dict[str, object]:
         "call": program(
             ["from chollet_cnn.training import runs", "from chollet_cnn.analysis import filters"],
             subject.model_code,
-            f"painted = filters.exciting_inputs(model, {names[0]!r}, [0, 1], size=16)",
+            f"painted = filters.maximize_activation(model, {names[0]!r}, [0, 1], size=16)",
             f"painted.shape   # {(2, 16, 16, kernels.shape[2])}",
         ),
     }
@@ -80,18 +80,18 @@ def _filters(subject: Subject) -> dict[str, object]:
     return section
 
 
-def _painted(subject: Subject, place: int, layer: str) -> Picture:
+def _painted(subject: TrainedModel, place: int, layer: str) -> Picture:
     """Paint what excites some channels of a layer, on a canvas a little larger than they see."""
     table = subject.layers.set_index("layer")
     sees, channels = table.loc[layer, "receptive_field"], table.loc[layer, "output_shape"][-1]
     side = min(subject.picture.shape[0], 2 * sees + 10)
     chosen = list(range(min(channels, PAINTED.get(place, 8))))
-    painted = filters.exciting_inputs(subject.model, layer, chosen, size=side)
+    painted = filters.maximize_activation(subject.model, layer, chosen, size=side)
     return Picture(
         f"{subject.slug}-{file_name(layer)}-exciting-inputs",
-        filters.plot_exciting_inputs(painted, layer, chosen),
+        filters.plot_activation_maximization(painted, layer, chosen),
         pd.DataFrame(
-            {"channel": chosen, "excitation": filters.excitation(
+            {"channel": chosen, "mean_activation": filters.mean_activation(
                 subject.model, layer, painted, chosen)}
         ),
         f"{len(chosen)} painted textures, each the one that excites a channel of {layer} most.",
@@ -100,16 +100,16 @@ def _painted(subject: Subject, place: int, layer: str) -> Picture:
     )  # fmt: skip
 
 
-def _exciting(subject: Subject, layer: str) -> Picture:
+def _exciting(subject: TrainedModel, layer: str) -> Picture:
     sample = subject.sample
-    every = activations.most_exciting(subject.model, sample, layer, count=6)
+    every = activations.top_activating_images(subject.model, sample, layer, count=6)
     best = every[every["rank"] == 1]
     lit = best[best["activation"] > 0]  # a channel that no picture lights has nothing to show
     shown = (best if lit.empty else lit)["channel"].head(8)
     table = every[every["channel"].isin(shown)]
     return Picture(
         f"{subject.slug}-{file_name(layer)}-most-exciting-pictures",
-        activations.plot_most_exciting(table, sample, layer),
+        activations.plot_top_activating_images(table, sample, layer),
         table,
         f"For {len(shown)} channels of {layer} the six test pictures that excite each most.",
         "A row is a channel. What do its pictures have in common? In some rows a person can say; "
@@ -117,7 +117,7 @@ def _exciting(subject: Subject, layer: str) -> Picture:
     )
 
 
-def where_it_looked(subjects: Sequence[Subject]) -> Chapter:
+def where_it_looked(subjects: Sequence[TrainedModel]) -> Chapter:
     """Which parts of the picture decided the answer: four ways to ask."""
     return Chapter(
         slug="where-the-network-looked",
@@ -128,9 +128,9 @@ def where_it_looked(subjects: Sequence[Subject]) -> Chapter:
     )
 
 
-def _looked(subject: Subject) -> dict[str, object]:
+def _looked(subject: TrainedModel) -> dict[str, object]:
     model, picture = subject.model, subject.picture
-    place = heatmaps.place_of(model)
+    place = heatmaps.cell_grid_of(model)
     said, second = (int(i) for i in subject.shares.argsort()[::-1][:2])
     names = subject.classes
 
@@ -178,7 +178,7 @@ def _looked(subject: Subject) -> dict[str, object]:
 
 
 def _heat(
-    subject: Subject, name: str, heats: dict[str, np.ndarray], title: str, caption: str
+    subject: TrainedModel, name: str, heats: dict[str, np.ndarray], title: str, caption: str
 ) -> Picture:
     first, *others = heats
     numbers = cells(heats[first], first).assign(**{other: heats[other].ravel() for other in others})
@@ -191,7 +191,7 @@ def _heat(
     )
 
 
-def _hidden(subject: Subject, fall: np.ndarray) -> dict[str, object]:
+def _hidden(subject: TrainedModel, fall: np.ndarray) -> dict[str, object]:
     """Cover the place that counts most with the picture's mean, and ask again."""
     picture = subject.picture
     side = picture.shape[0] // 5

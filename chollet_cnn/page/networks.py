@@ -12,7 +12,7 @@ from chollet_cnn.book import printed
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import as_published
 from chollet_cnn.page.chapter import Chapter, Picture, percent, program, whole
-from chollet_cnn.page.trained_model import Subject
+from chollet_cnn.page.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ HARDER = {
 """What makes a network's own pictures harder than new ones, by the network's option."""
 
 
-def chapters(subjects: Sequence[Subject]) -> Iterator[Callable[[], Chapter]]:
+def chapters(subjects: Sequence[TrainedModel]) -> Iterator[Callable[[], Chapter]]:
     """Yield what makes each chapter, in the order of the page."""
     if not subjects:
         yield train_one
@@ -43,7 +43,7 @@ def train_one() -> Chapter:
     )
 
 
-def whole_network(subjects: Sequence[Subject]) -> Chapter:
+def whole_network(subjects: Sequence[TrainedModel]) -> Chapter:
     """Every volume of a network, to scale, and what each layer costs and sees."""
     return Chapter(
         slug="the-whole-network",
@@ -54,7 +54,7 @@ def whole_network(subjects: Sequence[Subject]) -> Chapter:
     )
 
 
-def _anatomy(subject: Subject) -> dict[str, object]:
+def _anatomy(subject: TrainedModel) -> dict[str, object]:
     table = subject.layers
     learned = table[table["parameters"] > 0].to_dict("records")
     heaviest = max(learned, key=lambda layer: layer["parameters"])
@@ -106,7 +106,7 @@ def _pixels(size: int | tuple[int, int]) -> str:
     return " × ".join(map(str, size)) if isinstance(size, tuple) else f"{size}"
 
 
-def trained(subjects: Sequence[Subject]) -> Chapter:
+def trained(subjects: Sequence[TrainedModel]) -> Chapter:
     """How the accuracy grew, where it ended, what the network still gets wrong."""
     return Chapter(
         slug="the-networks-trained",
@@ -117,7 +117,7 @@ def trained(subjects: Sequence[Subject]) -> Chapter:
     )
 
 
-def _training(subject: Subject) -> dict[str, object]:
+def _training(subject: TrainedModel) -> dict[str, object]:
     run, metrics, history = subject.run, subject.run.metrics, subject.run.history
     settings = run.config["settings"]
     watched = run.config["watched"].removesuffix(" set")
@@ -194,21 +194,21 @@ def tested_words(metrics: Mapping[str, object]) -> str:
     return f"{words} (After the last epoch the test accuracy is {percent(last, 2)}.)"
 
 
-def _printed(subject: Subject) -> tuple[str, Mapping[str, Sequence[float]]]:
+def _printed(subject: TrainedModel) -> tuple[str, Mapping[str, Sequence[float]]]:
     """Return the prefix of the split that the book prints, ``val_`` or none, and its curve."""
     claim, recipe = subject.run.metrics["published"], subject.run.config["recipe"]
     curve = printed.CURVES.get(recipe, {}) if claim else {}
     return ("val_" if "val_loss" in curve else ""), curve
 
 
-def dashed_words(subject: Subject) -> str:
+def dashed_words(subject: TrainedModel) -> str:
     """Say what the dashed curve is, where the book prints one."""
     split, curve = _printed(subject)
     kind = "validation" if split else "training"
     return f"Dashed is the {kind} curve that the book's notebook prints." if curve else ""
 
 
-def _curves(subject: Subject, watched: str) -> Figure:
+def _curves(subject: TrainedModel, watched: str) -> Figure:
     """Draw accuracy above loss, with what the book gives of them."""
     run = subject.run
     split, curve = _printed(subject)
@@ -232,7 +232,7 @@ def _curves(subject: Subject, watched: str) -> Figure:
     return figure
 
 
-def book_words(subject: Subject) -> str:
+def book_words(subject: TrainedModel) -> str:
     """Say how a run compares with the book, or why it is not compared."""
     config, metrics = subject.run.config, subject.run.metrics
     claim = metrics["published"]
@@ -264,10 +264,10 @@ def _apart(ours: float, claim: Mapping[str, object]) -> str:
     return f"{apart} {'point' if apart == '1' else 'points'} {'more' if difference > 0 else 'less'}"
 
 
-def _mistakes(subject: Subject) -> dict[str, object]:
+def _mistakes(subject: TrainedModel) -> dict[str, object]:
     labels, shares = subject.test.labels, subject.probabilities
     confusion = mistakes.confusion_matrix(labels, shares, subject.classes)
-    surest = mistakes.surest_mistakes(labels, shares, subject.classes, count=18)
+    surest = mistakes.most_confident_errors(labels, shares, subject.classes, count=18)
     reliability = mistakes.reliability(labels, shares)
     apart = mistakes.expected_calibration_error(reliability)
     found = {
@@ -293,7 +293,7 @@ def _mistakes(subject: Subject) -> dict[str, object]:
     if len(surest):
         found["surest"] = Picture(
             f"{subject.slug}-surest-mistakes",
-            mistakes.plot_surest_mistakes(surest, subject.test.images),
+            mistakes.plot_most_confident_errors(surest, subject.test.images),
             surest,
             f"{len(surest)} pictures that {subject.name} got wrong, with its answer and the truth.",
             "Some of these a person would get wrong too. Others show what the network never "
@@ -313,7 +313,7 @@ def _mistakes(subject: Subject) -> dict[str, object]:
     return found
 
 
-def opening(subjects: Sequence[Subject]) -> dict[str, object]:
+def opening(subjects: Sequence[TrainedModel]) -> dict[str, object]:
     """Say what came out of the reader's runs: the first screen of the page."""
     inside = "; then your own, from the inside" if subjects else ""
     lead = (
@@ -330,7 +330,7 @@ def opening(subjects: Sequence[Subject]) -> dict[str, object]:
     }
 
 
-def _facts(subject: Subject) -> dict[str, object]:
+def _facts(subject: TrainedModel) -> dict[str, object]:
     metrics, environment = subject.run.metrics, subject.run.environment
     side = subject.picture.shape[0]
     what = "digits" if subject.of_digits else "pictures"

@@ -214,7 +214,7 @@ def _tested(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, object] | Non
     return {
         "picture": Picture(
             "the-epoch-that-is-tested",
-            learning_curves.plot_tested_epoch(history, int(run["judged_epoch"]), title),
+            learning_curves.plot_selected_epoch(history, int(run["judged_epoch"]), title),
             history,
             f"Accuracy and loss of {title} by epoch: the validation loss is lowest after epoch "
             f"{run['judged_epoch']} of {run['epochs']}, the validation accuracy highest after "

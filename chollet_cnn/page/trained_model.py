@@ -41,7 +41,7 @@ SHIPPED = "from chollet_cnn.concepts.figures import photographs"
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class TrainedModel:
     """One run of the reader's, and everything that the chapters ask of it."""
 
     run: runs.Run
@@ -113,7 +113,7 @@ def read(
     taken: Iterable[str] = (),
     picture: str | Path | None = None,
     data_dir: str | Path | None = None,
-) -> Subject:
+) -> TrainedModel:
     """Read a run, its network, a picture for it and its test pictures.
 
     Args:
@@ -140,7 +140,7 @@ def read(
         test, why = _test_pictures(run, data_dir)
         model = run.load_model()
         image, words, code = _picture(model, run, test, picture, data_dir)
-        return Subject(
+        return TrainedModel(
             run=run,
             slug=slug,
             model=model,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from chollet_cnn.analysis import activations as inside
-from chollet_cnn.analysis.heatmaps import Place
+from chollet_cnn.analysis.heatmaps import CellGrid
 from chollet_cnn.book import networks
 from chollet_cnn.training import seeding
 
@@ -98,7 +98,7 @@ def test_dark_channels_are_counted_for_the_picture_and_over_the_sample():
     """The second channel is 40 minus the pixel: dark for a light picture, lit for a dark one."""
     model = one_pixel_network(bias=(0, 40, -300))
     light, dark = np.full((4, 4, 1), 200, np.uint8), np.full((4, 4, 1), 10, np.uint8)
-    table = inside.dark_channels(model, light, np.stack([light, dark]), ["look"])
+    table = inside.inactive_channels(model, light, np.stack([light, dark]), ["look"])
     (row,) = table.to_dict("records")
     assert row == {
         "layer": "look",
@@ -114,7 +114,7 @@ def test_dark_channels_are_counted_for_the_picture_and_over_the_sample():
 def test_the_pictures_that_excite_a_channel_most_come_first():
     images = np.array([10, 90, 50, 70], np.uint8)[:, None, None, None].repeat(16, 1)
     images = images.reshape(4, 4, 4, 1)
-    table = inside.most_exciting(one_pixel_network(), images, "look", [0], count=3)
+    table = inside.top_activating_images(one_pixel_network(), images, "look", [0], count=3)
     assert table["picture"].tolist() == [1, 3, 2]
     assert table["activation"].tolist() == [90, 70, 50]
     assert table["rank"].tolist() == [1, 2, 3]
@@ -122,7 +122,7 @@ def test_the_pictures_that_excite_a_channel_most_come_first():
 
 def test_an_unknown_channel_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="no channel 7; the layer has 0 to 2"):
-        inside.most_exciting(one_pixel_network(), pictures(), "look", [7])
+        inside.top_activating_images(one_pixel_network(), pictures(), "look", [7])
 
 
 def test_the_strongest_channel_holds_the_highest_value():
@@ -150,8 +150,8 @@ def test_a_mosaic_of_maps_numbers_its_channels_and_points_at_the_dark_ones():
 def test_dark_shares_are_drawn_as_bars_with_their_counts():
     light = np.full((4, 4, 1), 200, np.uint8)
     model = one_pixel_network(bias=(0, 40, -300))
-    table = inside.dark_channels(model, light, np.stack([light, light // 20]))
-    axes = inside.plot_dark_channels(table).axes[0]
+    table = inside.inactive_channels(model, light, np.stack([light, light // 20]))
+    axes = inside.plot_inactive_channels(table).axes[0]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([2 / 3, 2 / 3, 1 / 3, 1 / 3])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["look", "pool"]
     written = [text.get_text() for text in axes.texts]
@@ -177,7 +177,7 @@ def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, wo
             for name, share in rows
         ]
     )  # fmt: skip
-    title = inside.plot_dark_channels(table).texts[0].get_text()
+    title = inside.plot_inactive_channels(table).texts[0].get_text()
     assert title.startswith(words)
     assert "20% in first" in title
 
@@ -186,7 +186,7 @@ def test_the_strongest_channel_is_drawn_beside_and_over_the_picture():
     picture = np.zeros((8, 8, 3), np.uint8)
     maps = np.zeros((4, 4, 2))
     maps[0, 0, 1] = 7
-    figure = inside.plot_strongest_channel(picture, maps, "conv", Place(0.5, 0.5, 2, 2))
+    figure = inside.plot_strongest_channel(picture, maps, "conv", CellGrid(0.5, 0.5, 2, 2))
     beside, over = (axes.images[0].get_array() for axes in figure.axes[1:])
     assert (beside == maps[..., 1]).all()
     assert over[0, 0].tolist() != over[7, 7].tolist()
@@ -197,6 +197,6 @@ def test_the_strongest_channel_is_drawn_beside_and_over_the_picture():
 def test_exciting_pictures_stand_in_a_row_a_channel():
     images = np.array([10, 90, 50], np.uint8)[:, None, None, None].repeat(16, 1)
     images = images.reshape(3, 4, 4, 1)
-    table = inside.most_exciting(one_pixel_network(), images, "look", [0, 2], count=2)
-    axes = inside.plot_most_exciting(table, images, "look").axes[0]
+    table = inside.top_activating_images(one_pixel_network(), images, "look", [0, 2], count=2)
+    axes = inside.plot_top_activating_images(table, images, "look").axes[0]
     assert [text.get_text() for text in axes.texts] == ["0: 90", "50", "2: none", "none"]

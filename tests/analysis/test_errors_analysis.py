@@ -82,7 +82,7 @@ def test_precision_is_of_the_answers_and_recall_of_the_pictures():
 
 
 def test_the_surest_mistake_comes_first():
-    table = mistakes.surest_mistakes(LABELS, ANSWERS, CLASSES, count=2)
+    table = mistakes.most_confident_errors(LABELS, ANSWERS, CLASSES, count=2)
     assert table.to_dict("list") == {
         "picture": [2, 5],
         "true": ["cat", "owl"],
@@ -149,9 +149,9 @@ def test_a_matrix_without_mistakes_says_so():
 
 
 def test_each_mistake_is_drawn_with_the_answer_and_the_truth():
-    table = mistakes.surest_mistakes(LABELS, ANSWERS, CLASSES)
+    table = mistakes.most_confident_errors(LABELS, ANSWERS, CLASSES)
     images = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
-    axes = mistakes.plot_surest_mistakes(table, images).axes[0]
+    axes = mistakes.plot_most_confident_errors(table, images).axes[0]
     assert [text.get_text() for text in axes.texts] == [
         "dog 80.0%\nis cat",
         "dog 55.0%\nis owl",
@@ -162,7 +162,9 @@ def test_each_mistake_is_drawn_with_the_answer_and_the_truth():
 
 def test_without_a_mistake_there_is_nothing_to_draw():
     with pytest.raises(ValueError, match="every answer is right"):
-        mistakes.plot_surest_mistakes(mistakes.surest_mistakes([0], ANSWERS[:1], CLASSES), None)
+        mistakes.plot_most_confident_errors(
+            mistakes.most_confident_errors([0], ANSWERS[:1], CLASSES), None
+        )
 
 
 def test_the_reliability_diagram_draws_thin_bins_hollow_and_names_the_error():

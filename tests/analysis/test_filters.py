@@ -69,20 +69,20 @@ def test_colour_kernels_are_drawn_in_colour_on_one_signed_scale():
 @pytest.mark.parametrize("layer", ["first", "second"])
 def test_the_painted_pictures_excite_their_channels_far_more_than_noise_does(layer):
     model = small_network()
-    painted = filters.exciting_inputs(model, layer)
+    painted = filters.maximize_activation(model, layer)
     channels = range(len(painted))
-    reached = filters.excitation(model, layer, painted, channels)
+    reached = filters.mean_activation(model, layer, painted, channels)
     random = np.random.default_rng(1)
     noise = np.stack(
         [
-            filters.excitation(
+            filters.mean_activation(
                 model, layer, random.integers(0, 256, painted.shape).astype(np.uint8), channels
             )
             for _ in range(5)
         ]
     )
-    start = filters.excitation(
-        model, layer, filters.exciting_inputs(model, layer, steps=0), channels
+    start = filters.mean_activation(
+        model, layer, filters.maximize_activation(model, layer, steps=0), channels
     )
     assert painted.dtype == np.uint8
     assert (reached > 1.2 * start).all()
@@ -95,31 +95,33 @@ def test_excitation_is_the_mean_of_the_channel_s_map():
     pictures = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1)).astype(np.uint8)
     maps = keras.Model(model.inputs, model.get_layer("first").output)([pictures.astype("float32")])
     means = keras.ops.convert_to_numpy(maps).mean(axis=(1, 2))
-    found = filters.excitation(model, "first", pictures, [3, 5])
+    found = filters.mean_activation(model, "first", pictures, [3, 5])
     assert found == pytest.approx(np.array([means[0, 3], means[1, 5]]), abs=1e-5)
 
 
 def test_the_same_seed_paints_the_same_pictures_and_another_one_others():
     model = small_network()
     first, again, other = (
-        filters.exciting_inputs(model, "second", [1], steps=5, seed=seed) for seed in (0, 0, 1)
+        filters.maximize_activation(model, "second", [1], steps=5, seed=seed) for seed in (0, 0, 1)
     )
     assert (first == again).all()
     assert (first != other).any()
 
 
 def test_the_chosen_channels_can_be_painted_smaller_than_the_network_s_pictures():
-    painted = filters.exciting_inputs(small_network(3, 32), "first", [4, 0], steps=2, size=12)
+    painted = filters.maximize_activation(small_network(3, 32), "first", [4, 0], steps=2, size=12)
     assert painted.shape == (2, 12, 12, 3)
 
 
 def test_a_network_that_takes_other_numbers_than_0_to_255_is_served():
     model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=2)
-    painted = filters.exciting_inputs(model, "Conv1_relu", [0, 1], pixel_range=(-1, 1), steps=10)
+    painted = filters.maximize_activation(
+        model, "Conv1_relu", [0, 1], pixel_range=(-1, 1), steps=10
+    )
     assert painted.shape == (2, 32, 32, 3)
     noise = np.random.default_rng(0).integers(0, 256, painted.shape).astype(np.uint8)
     of = [
-        filters.excitation(model, "Conv1_relu", p, [0, 1], pixel_range=(-1, 1))
+        filters.mean_activation(model, "Conv1_relu", p, [0, 1], pixel_range=(-1, 1))
         for p in (painted, noise)
     ]
     assert (of[0] > of[1]).all()
@@ -128,16 +130,16 @@ def test_a_network_that_takes_other_numbers_than_0_to_255_is_served():
 def test_a_layer_without_maps_is_refused():
     model = small_network()
     with pytest.raises(ValueError, match=r"gives no maps; its output has the shape \(150,\)"):
-        filters.exciting_inputs(model, model.layers[-2].name)
+        filters.maximize_activation(model, model.layers[-2].name)
 
 
 def test_an_unknown_channel_is_refused():
     with pytest.raises(ValueError, match="second has no channel 6; it has 0 to 5"):
-        filters.exciting_inputs(small_network(), "second", [6])
+        filters.maximize_activation(small_network(), "second", [6])
 
 
 def test_painted_pictures_are_drawn_with_their_channels_numbers():
     pictures = np.arange(2, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
-    axes = filters.plot_exciting_inputs(pictures, "second", [4, 9]).axes[0]
+    axes = filters.plot_activation_maximization(pictures, "second", [4, 9]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["4", "9"]
     assert set(axes.images[0].get_array().compressed()) == {0, 1}

@@ -205,7 +205,7 @@ def test_what_is_not_asked_about_is_the_network_s_answer(units, activation):
     model, image = network(units, activation), picture()
     given = keras.ops.convert_to_numpy(model(image[None]))[0]
     expected = int(given.argmax()) if units > 1 else int(given[0] > 0.5)
-    assert heatmaps.answer(model, image) == expected
+    assert heatmaps.predicted_class(model, image) == expected
     assert (heatmaps.grad_cam(model, image) == heatmaps.grad_cam(model, image, expected)).all()
 
 
@@ -232,7 +232,7 @@ def test_layers_that_only_hand_the_answer_on_change_nothing(build, idle):
     kernel, _ = model.get_layer("answer").get_weights()
     model.get_layer("answer").set_weights([kernel, np.array([-9.0])])
     longer = build([keras.Input((6, 6, 1)), *model.layers, idle])
-    assert heatmaps.answer(longer, image) == 0
+    assert heatmaps.predicted_class(longer, image) == 0
     expected = grad_cam_by_hand(model, image, 0, -1)
     assert heatmaps.grad_cam(longer, image, layer="maps") == pytest.approx(expected, abs=1e-6)
 
@@ -251,7 +251,7 @@ def test_a_cover_larger_than_the_picture_is_refused():
 
 def test_grad_cam_looks_at_the_last_convolution_of_a_keras_application():
     model = keras.applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=3)
-    assert heatmaps.last_maps(model) == "block5_conv3"
+    assert heatmaps.last_feature_layer(model) == "block5_conv3"
     assert heatmaps.grad_cam(model, picture_in_colour(32), layer="block3_conv3").shape == (8, 8)
 
 
@@ -264,9 +264,11 @@ def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():
     seen = layers.Conv2D(3, 3, name="seen")
     pooling = layers.GlobalAveragePooling2D(keepdims=True)
     model = keras.Sequential([keras.Input((6, 6, 1)), seen, pooling, *head(), layers.Softmax()])
-    assert heatmaps.last_maps(model) == "seen"
+    assert heatmaps.last_feature_layer(model) == "seen"
     assert heatmaps.grad_cam(model, picture()).shape == (4, 4)
-    assert heatmaps.last_maps(keras.Sequential([keras.Input((1, 1, 3)), *head()])) == "logits"
+    assert (
+        heatmaps.last_feature_layer(keras.Sequential([keras.Input((1, 1, 3)), *head()])) == "logits"
+    )
 
 
 def test_grad_cam_reaches_into_a_network_inside_a_network():
@@ -283,7 +285,7 @@ def test_grad_cam_reaches_into_a_network_inside_a_network():
     weights = model.layers[-1].get_weights()[0][:, 0] / maps[..., 0].size
     expected = np.maximum((maps * weights).sum(axis=-1), 0)
     assert heatmaps.grad_cam(model, image, 1, "seen") == pytest.approx(expected, abs=1e-7)
-    assert heatmaps.last_maps(model) == "backbone/seen"
+    assert heatmaps.last_feature_layer(model) == "backbone/seen"
 
 
 def picture_in_colour(size):
@@ -317,20 +319,20 @@ def test_cells_lie_in_the_picture_where_their_receptive_fields_do(padding):
         ]
     )
     for name in "abc":
-        place = heatmaps.place_of(model, name)
+        place = heatmaps.cell_grid_of(model, name)
         middle = place.row + 3 * place.row_step
         assert middle == pytest.approx(middle_of_receptive_field(model, name, 48), abs=1e-6)
 
 
 def test_the_last_maps_of_the_book_s_cat_network_begin_18_and_a_half_pixels_inside():
     """By hand: 1, then (1.5, step 2), 3.5, (4.5, 4), 8.5, (10.5, 8), 18.5."""
-    place = heatmaps.place_of(networks.cats_vs_dogs_first_edition())
+    place = heatmaps.cell_grid_of(networks.cats_vs_dogs_first_edition())
     assert (place.row, place.column, place.row_step, place.column_step) == (18.5, 18.5, 8, 8)
 
 
 def test_a_stretched_map_has_each_cell_s_value_at_the_middle_of_the_cell():
     heat = np.array([[1.0, 2.0], [3.0, 5.0]])
-    laid = heatmaps.Place(1, 1, 2, 2).stretched(heat, (5, 5))
+    laid = heatmaps.CellGrid(1, 1, 2, 2).stretched(heat, (5, 5))
     assert laid[1, 1] == 1
     assert laid[3, 3] == 5
     assert laid[2, 1] == 2  # half way from 1 to 3

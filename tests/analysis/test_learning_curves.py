@@ -9,7 +9,7 @@ from chollet_cnn.analysis import learning_curves
 from chollet_cnn.analysis.learning_curves import (
     plot_learning_curve,
     plot_learning_curves,
-    plot_tested_epoch,
+    plot_selected_epoch,
 )
 from chollet_cnn.drawing import style
 
@@ -114,7 +114,7 @@ def test_a_run_that_diverged_has_no_best_epoch_and_says_so_at_the_top(value):
 
 
 def test_several_seeds_are_a_band_from_the_lowest_to_the_highest_with_the_median_in_it():
-    runs = learning_curves.spread(SEEDS)
+    runs = learning_curves.summarize_runs(SEEDS)
     assert runs["epoch"].tolist() == [1, 2, 3]
     assert runs["low"].tolist() == pytest.approx([0.2, 0.7, 0.92])
     assert runs["median"].tolist() == pytest.approx([0.4, 0.7, 0.94])
@@ -131,13 +131,13 @@ def test_several_seeds_are_a_band_from_the_lowest_to_the_highest_with_the_median
 
 
 def test_a_seed_that_ended_early_counts_where_it_came_to():
-    runs = learning_curves.spread([HISTORY, HISTORY.head(1).assign(accuracy=0.1)])
+    runs = learning_curves.summarize_runs([HISTORY, HISTORY.head(1).assign(accuracy=0.1)])
     assert runs["low"].tolist() == [0.1, 0.7, 0.9]
 
 
 def test_without_a_history_there_is_no_spread():
     with pytest.raises(ValueError, match="no history"):
-        learning_curves.spread([])
+        learning_curves.summarize_runs([])
 
 
 def test_accuracy_and_loss_stand_side_by_side():
@@ -148,8 +148,8 @@ def test_accuracy_and_loss_stand_side_by_side():
 
 
 def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_and_told():
-    calm = plot_tested_epoch(HISTORY, 2)
-    assert plot_tested_epoch(HISTORY, 2, "of seed 0").get_suptitle() == "of seed 0"
+    calm = plot_selected_epoch(HISTORY, 2)
+    assert plot_selected_epoch(HISTORY, 2, "of seed 0").get_suptitle() == "of seed 0"
     above, below = calm.axes
     assert (above.get_ylabel(), below.get_ylabel()) == ("loss", "accuracy")
     (dashed,) = (line for line in below.lines if line.get_linestyle() == "--")
@@ -159,7 +159,7 @@ def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_an
     long = pd.concat([HISTORY] * 4, ignore_index=True)
     long["epoch"] = range(1, len(long) + 1)
     long.loc[5, "val_loss"] = 7.5
-    wild = plot_tested_epoch(long, 2)
+    wild = plot_selected_epoch(long, 2)
     assert wild.texts[0].get_text().endswith("single losses reach 7.5, beyond the edge")
     low, high = wild.axes[0].get_ylim()
     assert high < 7.5

@@ -119,6 +119,6 @@ def test_the_interval_of_a_standard_deviation_holds_it_95_times_in_100():
     random = np.random.default_rng(0)
     held = 0
     for _ in range(2000):
-        low, high = spread.sd_interval(spread.of(random.normal(0, 3, 5)))
+        low, high = spread.sd_confidence_interval(spread.of(random.normal(0, 3, 5)))
         held += low <= 3 <= high
     assert held / 2000 == pytest.approx(0.95, abs=0.015)

@@ -244,7 +244,7 @@ def test_channels_that_no_picture_lights_are_not_among_those_shown(monkeypatch):
             for rank in (1, 2)
         ]
     )
-    monkeypatch.setattr(looking.activations, "most_exciting", lambda *_, **__: table)
+    monkeypatch.setattr(looking.activations, "top_activating_images", lambda *_, **__: table)
     subject = SimpleNamespace(model=None, sample=np.zeros((2, 4, 4, 1), "uint8"), slug="run")
     picture = looking._exciting(subject, "conv2d")
     assert list(picture.numbers["channel"].unique()) == [0, 1, 2, 4, 5, 6, 7, 8]
