@@ -10,9 +10,9 @@ from chollet_cnn.evidence import records as recorded
 from chollet_cnn.evidence.comparison import compare, write
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.claims",
+        prog=prog,
         description="Put every figure that the book publishes beside the runs of its recipe.",
     )
     add = parser.add_argument
@@ -28,9 +28,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claims") -> int:
     """Run the command."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     records = recorded.read(options.results)
 
     from chollet_cnn.evidence import answers

@@ -120,9 +120,9 @@ def _save_figures(answers: list[Answer], out: Path, top: int) -> list[Path]:
     return written
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.predict",
+        prog=prog,
         description="Ask a trained network what is in your own pictures.",
     )
     add = parser.add_argument
@@ -135,9 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predict") -> int:
     """Run the command."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     if options.top < 1:
         raise UserError(f"--top is a whole number of at least 1, not {options.top}")
     answers = predict(options.run, options.pictures)

@@ -197,9 +197,9 @@ def _unwritable(out: Path, problem: OSError) -> UserError:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.report",
+        prog=prog,
         description="Make the tutorial page: what a convolutional network does, number by number, "
         "with your own runs in it.",
     )
@@ -214,9 +214,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.report") -> int:
     """Run the command; status 1 says that a run was left out."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     _, problems = _report(
         options.runs,
         options.picture,

@@ -12,9 +12,9 @@ from chollet_cnn.evidence.reproduction import NO_DATA, record_quick, reproduce, 
 __all__ = ["main", "reproduce"]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.reproduce",
+        prog=prog,
         description="Train again what results/ records, and compare.",
     )
     add = parser.add_argument
@@ -29,9 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.reproduce") -> int:
     """Run the command: status 0 if everything holds, 1 if not."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
 
     def say(line: str) -> None:
         print(line, flush=True)

@@ -13,9 +13,9 @@ from chollet_cnn.training.trainer import train
 __all__ = ["main", "train"]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.train",
+        prog=prog,
         description="Train a network of Chollet's Deep Learning with Python, as the book does.",
     )
     add = parser.add_argument
@@ -43,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train") -> int:
     """Run the command."""
-    options = vars(_parser().parse_args(argv))
+    options = vars(_parser(prog).parse_args(argv))
     if options.pop("list"):
         print(console.table_of_recipes())
         return 0

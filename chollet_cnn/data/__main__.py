@@ -11,9 +11,9 @@ FETCHABLE = ("mnist", "cats-vs-dogs")
 FIRST_RECIPE = {"mnist": "mnist-three-block", "cats-vs-dogs": "cats-vs-dogs-first-edition"}
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.data") -> int:
     """Run the command with these arguments, or with those of the command line."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser(prog).parse_args(argv)
     if arguments.command == "fetch":
         fetch(arguments.dataset, arguments.data_dir)
     else:
@@ -21,9 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.data",
+        prog=prog,
         description="Get the data sets that the networks learn from, or see which ones are here.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
