@@ -63,8 +63,11 @@ def train_once(made_once):
 
 @pytest.fixture(scope="session")
 def digits_run(train_once):
-    """The three-block network after six epochs on the embedded digits; not to be changed."""
-    return train_once("digits", dataset="digits", epochs=6)
+    """The run directory of the three-block network after six epochs on the embedded digits.
+
+    All workers share it: copy it before changing anything in it.
+    """
+    return train_once("digits", dataset="digits", epochs=6).path
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +87,7 @@ def real_mnist_dir(data_folder):
 
 @pytest.fixture(scope="session")
 def real_mnist_run(real_mnist_dir, train_once):
-    """The three-block network after one epoch on real MNIST; not to be changed."""
+    """The three-block network after one epoch on real MNIST; all workers share it."""
     return train_once("real-mnist", dataset="mnist", data_dir=real_mnist_dir, epochs=1)
 
 

@@ -54,7 +54,7 @@ def test_list_recipes_has_the_published_accuracy_of_listing_8_5():
 
 
 def test_a_few_lines_in_a_notebook_go_from_training_to_a_heatmap(digits_run):
-    run = cc.load_run(digits_run.path)
+    run = cc.load_run(digits_run)
     image = cc.load_dataset("digits").test.images[0]
     heatmap = cc.compute_grad_cam(run.load_model(), image)
     assert heatmap.max() > 0
