@@ -6,7 +6,7 @@ For a notebook, one import is enough::
 
     cc.list_recipes()                               # the book's networks, as a table
     run = cc.train_network("mnist-first-edition")   # or cc.load_run("runs/...")
-    cc.plot_learning_curves(run.history)
+    cc.plot_learning_curve(run.history)
     cc.predict_images(run, ["photo-of-a-seven.jpg"])
 
 ========================  ======================================================================
@@ -17,7 +17,7 @@ For a notebook, one import is enough::
 ``predict_images``        classify image files with a trained network
 ``write_report``          write the tutorial page with your runs in it
 ``list_layers``           the layers of a model: output shape, parameters, receptive field
-``plot_learning_curves``  loss and accuracy by epoch
+``plot_learning_curve``   accuracy or loss by epoch
 ``compute_activations``   the feature maps of an image, layer by layer
 ``plot_activations``      the feature maps of one layer as a grid
 ``first_kernels``         the kernels of the first convolution
@@ -48,7 +48,7 @@ _LOADED_ON_USE = {
     "predict_images": "predict:predict",
     "write_report": "report:report",
     "list_layers": "analysis.layer_table:layer_table",
-    "plot_learning_curves": "analysis.learning_curves:plot_learning_curves",
+    "plot_learning_curve": "analysis.learning_curves:plot_learning_curve",
     "compute_activations": "analysis.activations:activations",
     "plot_activations": "analysis.activations:plot_activations",
     "first_kernels": "analysis.filters:first_kernels",

@@ -58,7 +58,7 @@ def test_a_few_lines_in_a_notebook_go_from_training_to_a_heatmap(digits_run):
     image = cc.load_dataset("digits").test.images[0]
     heatmap = cc.compute_grad_cam(run.load_model(), image)
     assert heatmap.max() > 0
-    assert cc.plot_learning_curves(run.history).axes
+    assert cc.plot_learning_curve(run.history).axes
 
 
 def test_the_command_names_its_commands_and_its_version():
