@@ -46,7 +46,7 @@ _LOADED_ON_USE = {
     "load_run": "training.runs:read",
     "load_dataset": "data:load",
     "predict_images": "predict:predict",
-    "write_report": "report:report",
+    "write_report": "page.build:report",
     "list_layers": "analysis.layer_table:layer_table",
     "plot_learning_curve": "analysis.learning_curves:plot_learning_curve",
     "compute_activations": "analysis.activations:activations",
