@@ -158,7 +158,7 @@ def test_the_environment_variable_and_keras_cache_are_searched(place, tmp_path, 
     assert small(None).fingerprint["source"] == "train.zip"
 
 
-def test_files_that_are_no_pictures_are_passed_over(place):
+def test_files_that_are_not_pictures_are_skipped(place):
     notes = {
         "PetImages/Cat/Thumbs.db": b"x",
         "PetImages/Dog/._7.jpg": b"x",
@@ -171,8 +171,8 @@ def test_files_that_are_no_pictures_are_passed_over(place):
 def test_the_books_splits_are_by_file_number(place):
     numbers = range(2500)
     index = archives.index("a", [(f"{k}.{n}.jpg", (0, 0)) for k in ("cat", "dog") for n in numbers])
-    wanted, missing = cats_vs_dogs.select(index, cats_vs_dogs.FIRST_EDITION_SPLITS)
-    names = [picture.file for picture in wanted]
+    parts, missing = cats_vs_dogs.select(index, cats_vs_dogs.FIRST_EDITION_SPLITS)
+    names = [picture.file for part in parts.values() for picture in part]
     assert missing == []
     assert len(names) == 2000 + 1000 + 1000
     assert names[:3] == ["cat.0.jpg", "dog.0.jpg", "cat.1.jpg"]
@@ -296,7 +296,7 @@ def two_hundred(place, broken):
     return {"splits": {"train": (0, 60), "test": (60, 100)}}
 
 
-def test_one_broken_picture_in_two_hundred_is_left_out_and_named(place, capsys):
+def test_one_broken_picture_in_two_hundred_is_skipped_and_named(place, capsys):
     options = two_hundred(place, broken=1)
     for _ in range(2):  # decoded, and from the cache
         dataset = small(place, **options)
@@ -306,7 +306,7 @@ def test_one_broken_picture_in_two_hundred_is_left_out_and_named(place, capsys):
         assert dataset.fingerprint["pictures"] == {"train": 119, "test": 80}
         assert dataset.train.names[:2] == ("dog.0.jpg", "cat.1.jpg")
         assert dataset.train.labels[:2].tolist() == [1, 0]
-        assert "left out 1 of 200 pictures in train.zip: cat.0.jpg" in capsys.readouterr().err
+        assert "skipped 1 of 200 images in train.zip: cat.0.jpg" in capsys.readouterr().err
 
 
 def test_four_broken_pictures_in_two_hundred_are_an_error(place):
@@ -328,7 +328,7 @@ def test_four_broken_pictures_in_two_hundred_are_an_error(place):
         (Image, "open", MemoryError(), "too little memory to decode"),
     ],
 )
-def test_a_machine_that_fails_leaves_no_picture_out(place, monkeypatch, owner, name, problem, why):
+def test_a_machine_that_fails_skips_no_picture(place, monkeypatch, owner, name, problem, why):
     put_folder(place, layout("flat"))
 
     def fail(*_):
@@ -345,18 +345,18 @@ def test_kept_pictures_are_refused_too_when_too_many_were_left_out(place):
     put_folder(place, pictures("{kind}.{number}.jpg", 100))
     (place / "cat.0.jpg").write_bytes(b"no picture")
     small(place, splits={"train": (0, 60), "test": (60, 100)})
-    with pytest.raises(UserError, match="is incomplete"):  # the same pictures, and two are missing
+    with pytest.raises(UserError, match="is damaged"):  # the same pictures, and two are missing
         small(place, splits={"train": (0, 60), "test": (60, 101)})
 
 
 def test_missing_and_broken_pictures_count_together(place):
     options = two_hundred(place, broken=2)
     options["splits"]["test"] = (60, 101)  # two more are not there: 4 of 202
-    with pytest.raises(UserError, match="is incomplete"):
+    with pytest.raises(UserError, match=r"is damaged: .*cat\.0\.jpg.* 2 more are missing"):
         small(place, **options)
 
 
-def test_a_missing_number_is_left_out_and_named(place):
+def test_a_missing_number_is_skipped_and_named(place):
     files = pictures("{kind}.{number}.jpg", 100)
     del files["dog.99.jpg"]
     dataset = small(put_folder(place, files), splits={"train": (0, 60), "test": (60, 100)})
@@ -402,7 +402,7 @@ def test_the_fingerprint_says_when_all_pictures_are_copies_of_one_size(place):
         ({"image_size": (0, 10)}, "two numbers from 1 up"),
         ({"splits": {"train": (0, 4)}}, "must be train, test"),
         ({"splits": {"train": (0, 4), "test": (4, 4)}}, "first file number"),
-        ({"splits": {"train": (0, 4), "test": (3, 6)}}, "two splits share pictures"),
+        ({"splits": {"train": (0, 4), "test": (3, 6)}}, "two splits share images"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_named(place, options, why):

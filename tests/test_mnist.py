@@ -97,7 +97,7 @@ def test_pictures_as_rows_of_784_pixels_are_read_as_pictures(small, tmp_path):
 def test_a_single_array_under_the_name_of_the_archive_is_damaged(small, tmp_path):
     with (tmp_path / "mnist.npz").open("wb") as file:
         np.save(file, small["x_train"])
-    with pytest.raises(UserError, match=r"no whole \.npz file"):
+    with pytest.raises(UserError, match=r"not a complete \.npz file"):
         mnist.load(tmp_path)
 
 
@@ -134,7 +134,7 @@ def test_an_npz_file_of_python_objects_is_not_opened(tmp_path, small):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda content: content[:-9], "cut short"),
+        (lambda content: content[:-9], "truncated"),
         (lambda content: b"\0\0\x0d" + content[3:], "does not begin as an IDX file"),
         (lambda content: b"", "does not begin as an IDX file"),
     ],
@@ -164,7 +164,7 @@ def test_three_of_the_four_idx_files_are_not_enough(small, tmp_path):
 
 
 @pytest.mark.parametrize("download", [True, False])
-def test_mnist_that_cannot_be_had_names_the_places_and_the_ways(
+def test_mnist_that_is_not_found_names_the_places_and_the_ways(
     tmp_path, monkeypatch, nothing_else, download
 ):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
