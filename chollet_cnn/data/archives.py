@@ -12,6 +12,7 @@ from chollet_cnn.data.layouts import (
     CLASS_OF_FOLDER,
     CLASSES,
     NUMBERED_NAME,
+    SPLIT_OF_FOLDER,
     Picture,
     index,
     is_picture,
@@ -109,15 +110,29 @@ def _turn(name: str) -> int:
 
 
 def _is_picture_folder(folder: Path, inside: list[Path]) -> bool:
-    """Tell whether a folder's own files or class folders are the pictures.
+    """Tell whether a folder's own files or class folders are the pictures, or those of its splits.
 
     The book's small copy has its class folders one level down, in train, validation and test.
     """
+    if any(map(_is_class_folder, inside)) or any(map(_is_numbered_picture, inside)):
+        return True
     split = folder / "train"
-    folders = [*inside, *(split.iterdir() if split.is_dir() else ())]
-    return any(path.name.lower() in CLASS_OF_FOLDER and path.is_dir() for path in folders) or any(
-        is_picture(path.name) and NUMBERED_NAME.fullmatch(path.stem) for path in inside
+    if split.is_dir() and any(map(_is_class_folder, split.iterdir())):
+        return True
+    splits = [path for path in inside if path.name.lower() in SPLIT_OF_FOLDER and path.is_dir()]
+    with_pictures = [path for path in splits if any(map(_is_numbered_picture, path.iterdir()))]
+    return len(with_pictures) > 1 or (
+        split in with_pictures
+        and any(_is_class_folder(path) for other in splits for path in other.iterdir())
     )
+
+
+def _is_class_folder(path: Path) -> bool:
+    return path.name.lower() in CLASS_OF_FOLDER and path.is_dir()
+
+
+def _is_numbered_picture(path: Path) -> bool:
+    return is_picture(path.name) and bool(NUMBERED_NAME.fullmatch(path.stem))
 
 
 def _everything_else(place: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ A path inside a container is written with slashes. A zip file inside a zip file 
 of its name, so ``train.zip/train/cat.0.jpg`` is a file of ``archive.zip``.
 """
 
+import errno
 import io
 import os
 import struct
@@ -104,7 +105,8 @@ def reader(container: Path, largest: int | None = None) -> Iterator[Callable[[st
                 _check_size((container / file).stat().st_size, largest)
                 return (container / file).read_bytes()
             except OSError as problem:
-                if problem.errno is None:  # from a decompressor, not from the system
+                # From a decompressor rather than the system, or a position before the start.
+                if members and problem.errno in (None, errno.EINVAL):
                     raise zipfile.BadZipFile(str(problem)) from problem
                 raise UserError(
                     f"cannot read {file} in {container} ({problem.strerror or problem}): correct "

@@ -89,19 +89,27 @@ def _read_npz(contents: bytes) -> Arrays:
                 if f"{name}.npy" not in names:
                     raise Damaged(f"it has no {name}")
             return {name: _read_npy(archive, name) for name in ARRAYS}
-    except (*ZIP_ERRORS, TypeError, SyntaxError, MemoryError, RecursionError) as problem:
+    except ZIP_ERRORS as problem:
         raise Damaged("it is not a complete .npz file") from problem
 
 
 def _read_npy(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     with archive.open(f"{name}.npy") as file:
-        if np.lib.format.read_magic(file) == (1, 0):
-            shape, in_columns, kind = np.lib.format.read_array_header_1_0(file)
-        else:
-            shape, in_columns, kind = np.lib.format.read_array_header_2_0(file)
+        shape, in_columns, kind = _read_npy_header(file, name)
         if kind != np.uint8:
             raise Damaged(f"{name} has the type {kind}, not uint8")
         return _take(file, name, shape, "F" if in_columns else "C")
+
+
+def _read_npy_header(file: io.BufferedIOBase, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read an array's shape, whether it is in Fortran order, and its type."""
+    try:
+        if np.lib.format.read_magic(file) == (1, 0):
+            return np.lib.format.read_array_header_1_0(file)
+        return np.lib.format.read_array_header_2_0(file)
+    # NumPy parses the header as Python source, which fails in many ways.
+    except Exception as problem:
+        raise Damaged(f"the header of {name} cannot be read") from problem
 
 
 def _read_idx(contents: bytes, axes: int) -> np.ndarray:
