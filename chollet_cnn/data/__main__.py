@@ -90,14 +90,14 @@ def _describe_cats_and_dogs(archive: Path, pictures: list[layouts.Picture]) -> s
     if layouts.counts_each_split(pictures):
         return f"{found}: split by folder, not by the book's file numbers"
     match = book_pictures.count_in_archive(archive, pictures)
-    found += f": {book_pictures.describe(match, book_pictures.TOTAL)}"
     absent = book_pictures.absent(pictures)
+    found += f": {book_pictures.describe(match, book_pictures.TOTAL - len(absent))}"
+    if not absent:
+        return found
+    missing = f"{len(absent):,} are missing (the first is {absent[0][0]} number {absent[0][1]})"
     if len(absent) > book_pictures.TOTAL // 100:
-        found += (
-            f"; not the book's split, of which {len(absent):,} are missing (the first is "
-            "{} number {})".format(*absent[0])
-        )
-    return found
+        return f"{found}; not the book's split, of which {missing}"
+    return f"{found}; {missing}"
 
 
 if __name__ == "__main__":

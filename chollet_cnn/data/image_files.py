@@ -23,7 +23,7 @@ from chollet_cnn.errors import UserError
 LARGEST_FILE = 64 << 20  # bytes
 MOST_PIXELS = 60_000_000  # 180 MB once decoded
 MANY_PIXELS = 8_000_000  # images with more are decoded one at a time, so that memory stays small
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_END = b"\xff\xd9"
 FILLER = b"\x5a" * 64  # what no encoder would have put at the end
 
 _large_images = threading.Lock()
@@ -78,7 +78,7 @@ def decode(contents: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
     try:
         return _decode(contents, draft)
     except OSError as problem:
-        if "truncated" not in str(problem) or not contents.startswith(JPEG_START):
+        if "truncated" not in str(problem) or not _is_baseline_jpeg(contents):
             raise
         # Whatever stands where the lost bytes stood makes no difference if all pixels are there.
         contents = contents.rstrip(b"\xff")
@@ -86,6 +86,14 @@ def decode(contents: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
         if not np.array_equal(image, _decode(contents + FILLER + JPEG_END, draft)):
             raise
         return image
+
+
+def _is_baseline_jpeg(contents: bytes) -> bool:
+    """Tell whether a JPEG's pixels follow one another, so that its end can be judged by them."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(contents)) as image:
+        return image.format == "JPEG" and "progressive" not in image.info
 
 
 def _decode(contents: bytes, draft: tuple[int, int] | None) -> np.ndarray:
