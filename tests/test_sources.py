@@ -202,8 +202,8 @@ def test_a_place_that_may_not_be_looked_into_is_named(monkeypatch, look):
     ("file", "opener", "read"),
     [
         ("train.zip", "zipfile.ZipFile", lambda path: archives.list_files(path, str)),
-        ("mnist.npz", "pathlib.Path.open", lambda path: mnist.read((path,))),
-        ("t10k-images-idx3-ubyte.gz", "pathlib.Path.open", lambda path: mnist.read((path,))),
+        ("mnist.npz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
+        ("t10k-images-idx3-ubyte.gz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
     ],
 )
 def test_a_file_that_may_not_be_read_is_not_called_damaged(

@@ -20,7 +20,7 @@ from chollet_cnn.data.mnist_files import (
     LARGEST_FILE,
     Arrays,
     Damaged,
-    idx_array,
+    array_in,
     may_hold_arrays,
     read_arrays,
 )
@@ -163,7 +163,7 @@ def _search(container: Path) -> tuple[Arrays, dict[str, UserError]]:
             try:
                 arrays = read_arrays(file, read_file(file))
             except (Damaged, *ZIP_ERRORS) as problem:
-                names = [idx_array(file)] if idx_array(file) else IDX_FILES
+                names = [array_in(file)] if array_in(file) else IDX_FILES
                 suspects |= dict.fromkeys(names, _damaged(path, str(problem)))
                 continue
             for name, array in arrays.items():
@@ -213,11 +213,9 @@ def read(files: tuple[Path, ...]) -> Arrays:
 @permitted()
 def _read_file(path: Path) -> Arrays:
     try:
-        with path.open("rb") as file:
-            contents = file.read(LARGEST_FILE + 1)
-        if len(contents) > LARGEST_FILE:
-            raise Damaged(f"it has more than the limit of {LARGEST_FILE:,} bytes")
-        return read_arrays(path.name, contents)
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise Damaged(f"it has {size:,} bytes, more than the limit of {LARGEST_FILE:,} bytes")
+        return read_arrays(path.name, path.read_bytes())
     except PermissionError:
         raise
     except (Damaged, OSError) as problem:

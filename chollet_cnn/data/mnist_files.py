@@ -1,4 +1,4 @@
-"""Read MNIST's arrays from the bytes of an ``.npz`` or IDX file and check what it claims."""
+"""Read MNIST's arrays from the bytes of an ``.npz``, ``.npy`` or IDX file; check what it claims."""
 
 import gzip
 import io
@@ -26,7 +26,6 @@ IDX_NAME = re.compile(
 )
 LARGEST_FILE = 128 << 20  # bytes
 LARGEST_ARRAY = 60_000 * 28 * 28  # bytes, those of x_train
-AXES = {"images": 3, "labels": 1}
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,18 +35,21 @@ class Damaged(Exception):  # noqa: N818
 
 
 def may_hold_arrays(file: str) -> bool:
-    """Tell from a file's name whether it is an ``.npz`` or IDX file."""
+    """Tell from a file's name whether it may hold one of MNIST's arrays, or all."""
     name = PurePosixPath(file).name
-    return not name.startswith(".") and (_is_npz(name) or idx_array(name) is not None)
+    return not name.startswith(".") and (_is_npz(name) or array_in(name) is not None)
 
 
 def _is_npz(file: str) -> bool:
     return file.lower().endswith(".npz")
 
 
-def idx_array(file: str) -> str | None:
-    """Tell from the name of an IDX file which array it holds."""
-    named = IDX_NAME.fullmatch(PurePosixPath(file).name)
+def array_in(file: str) -> str | None:
+    """Tell from the name of an IDX or ``.npy`` file which array it holds."""
+    path = PurePosixPath(file)
+    if path.suffix.lower() == ".npy":
+        return path.stem if path.stem in ARRAYS else None
+    named = IDX_NAME.fullmatch(path.name)
     if not named:
         return None
     letter = {"images": "x", "labels": "y"}[named[2].lower()]
@@ -62,7 +64,7 @@ def read_arrays(file: str, contents: bytes) -> Arrays:
         contents: its bytes.
 
     Returns:
-        All four arrays of an ``.npz`` file, or the one of an IDX file: uint8, images as
+        All four arrays of an ``.npz`` file, or the one of another file: uint8, images as
         ``(n, 28, 28)`` or ``(n, 784)`` and labels as ``(n,)``.
 
     Raises:
@@ -71,8 +73,11 @@ def read_arrays(file: str, contents: bytes) -> Arrays:
     if _is_npz(file):
         arrays = _read_npz(contents)
     else:
-        name = idx_array(file)
-        arrays = {name: _read_idx(contents, AXES["images" if name.startswith("x") else "labels"])}
+        name = array_in(file)
+        is_npy = file.lower().endswith(".npy")
+        arrays = {
+            name: _read_npy(io.BytesIO(contents), name) if is_npy else _read_idx(contents, name)
+        }
     for name, array in arrays.items():
         if name.startswith("y") and array.ndim != 1:
             raise Damaged(f"{name} has {array.ndim} axes, not 1")
@@ -88,17 +93,20 @@ def _read_npz(contents: bytes) -> Arrays:
             for name in ARRAYS:
                 if f"{name}.npy" not in names:
                     raise Damaged(f"it has no {name}")
-            return {name: _read_npy(archive, name) for name in ARRAYS}
+            arrays = {}
+            for name in ARRAYS:
+                with archive.open(f"{name}.npy") as file:
+                    arrays[name] = _read_npy(file, name)
+            return arrays
     except ZIP_ERRORS as problem:
         raise Damaged("it is not a complete .npz file") from problem
 
 
-def _read_npy(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(f"{name}.npy") as file:
-        shape, in_columns, kind = _read_npy_header(file, name)
-        if kind != np.uint8:
-            raise Damaged(f"{name} has the type {kind}, not uint8")
-        return _take(file, name, shape, "F" if in_columns else "C")
+def _read_npy(file: io.BufferedIOBase, name: str) -> np.ndarray:
+    shape, in_columns, kind = _read_npy_header(file, name)
+    if kind != np.uint8:
+        raise Damaged(f"{name} has the type {kind}, not uint8")
+    return _take(file, name, shape, "F" if in_columns else "C")
 
 
 def _read_npy_header(file: io.BufferedIOBase, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -112,8 +120,9 @@ def _read_npy_header(file: io.BufferedIOBase, name: str) -> tuple[tuple[int, ...
         raise Damaged(f"the header of {name} cannot be read") from problem
 
 
-def _read_idx(contents: bytes, axes: int) -> np.ndarray:
+def _read_idx(contents: bytes, name: str) -> np.ndarray:
     """Read an IDX file: four bytes of kind, four for each length, and then the values."""
+    axes = 3 if name.startswith("x") else 1
     packed = contents.startswith(b"\x1f\x8b")
     file = gzip.GzipFile(fileobj=io.BytesIO(contents)) if packed else io.BytesIO(contents)
     try:
