@@ -321,11 +321,21 @@ def test_a_picture_that_inflates_beyond_the_limit_is_not_unpacked(place, monkeyp
 
 
 def test_a_zip_file_in_a_zip_file_that_inflates_beyond_the_limit_is_named(place, monkeypatch):
-    monkeypatch.setattr(containers, "LARGEST_INNER_ZIP", 1000)
+    monkeypatch.setattr(containers._OpenFiles, "room", 1000)
     content = zipped({"train.zip": zipped(layout("kaggle"))}, zipfile.ZIP_DEFLATED)
     (place / "archive.zip").write_bytes(content)
     with pytest.raises(UserError, match=r"train\.zip inside .*archive\.zip"):
         small(place)
+
+
+def test_many_zip_files_in_one_are_not_all_unpacked(place, monkeypatch):
+    inner = zipped(layout("kaggle"))
+    monkeypatch.setattr(containers._OpenFiles, "room", 2 * len(inner) + 100)
+    contents = {f"{number}.zip": inner for number in range(5)}
+    (place / "archive.zip").write_bytes(zipped(contents, zipfile.ZIP_DEFLATED))
+    listed = [file for file, _ in archives.list_files(place / "archive.zip", layouts.is_picture)]
+    assert listed[-3:] == ["2.zip", "3.zip", "4.zip"]
+    assert len(listed) == 2 * 2 * COUNT + 3
 
 
 def test_bytes_flipped_anywhere_give_the_right_images_or_an_error_in_a_sentence(place):

@@ -366,7 +366,7 @@ def test_four_broken_pictures_in_two_hundred_are_an_error(place):
 def test_a_machine_that_fails_skips_no_picture(place, monkeypatch, owner, name, problem, why):
     put_folder(place, layout("flat"))
 
-    def fail(*_):
+    def fail(*_, **__):
         raise problem
 
     with monkeypatch.context() as patch:

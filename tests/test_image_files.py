@@ -110,6 +110,12 @@ def test_a_file_that_cannot_be_decoded_gives_the_reason(contents):
     assert "0x" not in reason
 
 
+def test_a_document_named_jpg_is_not_given_to_another_program():
+    document = saved(Image.fromarray(NOISE), "EPS")
+    assert document.startswith(b"%!PS")
+    assert "cannot identify" in image_files.read_image(lambda _: document, "cat.0.jpg")
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_an_image_with_too_many_pixels_is_not_decoded():
     huge = saved(Image.new("1", (10_000, 10_000)), "PNG")

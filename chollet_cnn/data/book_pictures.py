@@ -107,6 +107,8 @@ def describe(match: int, of: int) -> str:
     >>> describe(12, 4000)
     "not the book's pictures: 12 of 4,000 match"
     """
+    if not of:
+        return "none of the book's pictures"
     negation = "" if match >= ENOUGH * of else "not "
     return f"{negation}the book's pictures: {match:,} of {of:,} match"
 

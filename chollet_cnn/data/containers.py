@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from chollet_cnn.data.sources import cache_folder, permitted
 from chollet_cnn.errors import UserError
 
-LARGEST_INNER_ZIP = 4 << 30  # bytes; Microsoft's and Kaggle's archives have less than 1 GiB
+MOST_UNPACKED = 4 << 30  # bytes of zip files in one zip file; Microsoft's archive has 0.8 GiB
 MOST_FILES = 1_000_000  # in one folder tree
 DEEPEST = 3  # zip files inside one another
 READABLE_METHODS = {
@@ -198,15 +198,21 @@ def _unreadable(path: Path, why: str) -> UserError:
     )
 
 
+class _OpenFiles(ExitStack):
+    """Files that are closed together, and the number of bytes that may still be unpacked."""
+
+    room = MOST_UNPACKED
+
+
 @contextmanager
 def _open_members(path: Path) -> Iterator[dict[str, Member]]:
     """Open a zip file and all zip files in it; of two members of one name the later one counts."""
-    with ExitStack() as stack:
+    with _OpenFiles() as stack:
         yield dict(_members(stack.enter_context(open_zip(path)), "", stack))
 
 
 def _members(
-    archive: zipfile.ZipFile, folder: str, stack: ExitStack, depth: int = 1
+    archive: zipfile.ZipFile, folder: str, stack: _OpenFiles, depth: int = 1
 ) -> Iterator[tuple[str, Member]]:
     for member in archive.infolist():
         # Some programs on Windows write backslashes.
@@ -221,7 +227,7 @@ def _members(
 
 
 def _open_inner(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, stack: ExitStack
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, stack: _OpenFiles
 ) -> zipfile.ZipFile | None:
     """Open a zip file inside a zip file; ``None`` if it is damaged or too large to unpack."""
     if member.flag_bits & ENCRYPTED or member.compress_type not in READABLE_METHODS:
@@ -230,9 +236,10 @@ def _open_inner(
         if member.compress_type == zipfile.ZIP_STORED and isinstance(archive.filename, str):
             file = stack.enter_context(open(archive.filename, "rb"))  # noqa: SIM115
             contents = io.BufferedReader(_Section(file, member))
-        elif member.file_size > LARGEST_INNER_ZIP:
+        elif member.file_size > stack.room:
             return None
         else:
+            stack.room -= member.file_size
             contents = stack.enter_context(_unpack(archive, member))
         return stack.enter_context(zipfile.ZipFile(contents))
     except ZIP_ERRORS:

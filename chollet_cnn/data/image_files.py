@@ -24,6 +24,8 @@ LARGEST_FILE = 64 << 20  # bytes
 MOST_PIXELS = 60_000_000  # 180 MB once decoded
 MANY_PIXELS = 8_000_000  # images with more are decoded one at a time, so that memory stays small
 JPEG_END = b"\xff\xd9"
+# Of what Pillow reads; some of its other formats start programs or are documents.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 FILLER = b"\x5a" * 64  # what no encoder would have put at the end
 
 _large_images = threading.Lock()
@@ -66,7 +68,7 @@ def decode(contents: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
     """Decode the bytes of an image file.
 
     Args:
-        contents: a file of any format that Pillow reads.
+        contents: a file of one of ``FORMATS``.
         draft: see :func:`read_image`.
 
     Returns:
@@ -92,14 +94,14 @@ def _is_baseline_jpeg(contents: bytes) -> bool:
     """Tell whether a JPEG's pixels follow one another, so that its end can be judged by them."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(contents)) as image:
+    with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
         return image.format == "JPEG" and "progressive" not in image.info
 
 
 def _decode(contents: bytes, draft: tuple[int, int] | None) -> np.ndarray:
     from PIL import Image
 
-    with Image.open(io.BytesIO(contents)) as image:
+    with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
         pixels = image.width * image.height
         if pixels > MOST_PIXELS:
             raise ValueError(f"it has {pixels:,} pixels, more than the limit of {MOST_PIXELS:,}")
