@@ -21,7 +21,15 @@ from pets import (
 )
 
 from chollet_cnn.data import __main__ as command
-from chollet_cnn.data import archives, cats_vs_dogs, containers, decoded, layouts, sources
+from chollet_cnn.data import (
+    archives,
+    cats_vs_dogs,
+    containers,
+    decoded,
+    layouts,
+    sources,
+    zip_files,
+)
 from chollet_cnn.errors import UserError
 
 needs_links = pytest.mark.skipif(os.name != "posix", reason="making links needs rights on Windows")
@@ -321,7 +329,7 @@ def test_a_picture_that_inflates_beyond_the_limit_is_not_unpacked(place, monkeyp
 
 
 def test_a_zip_file_in_a_zip_file_that_inflates_beyond_the_limit_is_named(place, monkeypatch):
-    monkeypatch.setattr(containers._OpenFiles, "room", 1000)
+    monkeypatch.setattr(zip_files._OpenFiles, "room", 1000)
     content = zipped({"train.zip": zipped(layout("kaggle"))}, zipfile.ZIP_DEFLATED)
     (place / "archive.zip").write_bytes(content)
     with pytest.raises(UserError, match=r"train\.zip inside .*archive\.zip"):
@@ -330,7 +338,7 @@ def test_a_zip_file_in_a_zip_file_that_inflates_beyond_the_limit_is_named(place,
 
 def test_many_zip_files_in_one_are_not_all_unpacked(place, monkeypatch):
     inner = zipped(layout("kaggle"))
-    monkeypatch.setattr(containers._OpenFiles, "room", 2 * len(inner) + 100)
+    monkeypatch.setattr(zip_files._OpenFiles, "room", 2 * len(inner) + 100)
     contents = {f"{number}.zip": inner for number in range(5)}
     (place / "archive.zip").write_bytes(zipped(contents, zipfile.ZIP_DEFLATED))
     listed = [file for file, _ in archives.list_files(place / "archive.zip", layouts.is_picture)]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from chollet_cnn.data.containers import is_zip, list_files, reader, walk
+from chollet_cnn.data.containers import list_files, reader, walk
 from chollet_cnn.data.layouts import (
     CLASS_OF_FOLDER,
     CLASSES,
@@ -18,6 +18,7 @@ from chollet_cnn.data.layouts import (
     is_picture,
 )
 from chollet_cnn.data.sources import NotFound, listed, permitted, search_path
+from chollet_cnn.data.zip_files import is_zip
 from chollet_cnn.errors import UserError
 
 __all__ = ["CLASSES", "Picture", "find", "index", "list_files", "reader"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from chollet_cnn.data import Dataset, Split
-from chollet_cnn.data.containers import ZIP_ERRORS, list_files, reader, walk
+from chollet_cnn.data.containers import list_files, reader, walk
 from chollet_cnn.data.download import Unreachable
 from chollet_cnn.data.download import download as download_file
 from chollet_cnn.data.mnist_files import (
@@ -32,6 +32,7 @@ from chollet_cnn.data.sources import (
     search_path,
     sha256_of_arrays,
 )
+from chollet_cnn.data.zip_files import ZIP_ERRORS
 from chollet_cnn.errors import UserError
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"

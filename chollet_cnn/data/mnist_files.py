@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from chollet_cnn.data.containers import ZIP_ERRORS
+from chollet_cnn.data.zip_files import ZIP_ERRORS
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = {
