@@ -68,7 +68,30 @@ def test_a_zip_file_inside_kaggles_archive_is_read_where_it_is(place, method, in
     dataset = small(place)
     assert_is_whole(dataset)
     assert dataset.fingerprint["source"] == "archive.zip"
-    assert [file.name for file in (place.parent / "cache").iterdir()] == ["cats-vs-dogs"]
+    kept = sorted(file.name for file in (place.parent / "cache").iterdir())
+    assert kept == ["cats-vs-dogs", *(["unpacked"] if method == zipfile.ZIP_DEFLATED else [])]
+
+
+def test_a_packed_zip_file_in_a_zip_file_is_unpacked_once(place, monkeypatch, capsys):
+    content = zipped({"train.zip": zipped(layout("kaggle"))}, zipfile.ZIP_DEFLATED)
+    (place / "archive.zip").write_bytes(content)
+    assert_is_whole(small(place))
+    assert capsys.readouterr().err.startswith("unpacking train.zip into ")
+    monkeypatch.setattr(zip_files, "_copy", None)
+    assert_is_whole(small(place))
+    [unpacked] = (place.parent / "cache" / "unpacked").iterdir()
+    unpacked.write_bytes(b"cut short")
+    monkeypatch.undo()
+    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(place.parent / "cache"))
+    assert_is_whole(small(place))
+
+
+def test_a_cache_that_cannot_hold_an_unpacked_zip_file_is_named(place, monkeypatch):
+    content = zipped({"train.zip": zipped(layout("kaggle"))}, zipfile.ZIP_DEFLATED)
+    (place / "archive.zip").write_bytes(content)
+    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(place / "archive.zip"))
+    with pytest.raises(UserError, match=r"cannot unpack train\.zip .*set CHOLLET_CNN_CACHE"):
+        small(place)
 
 
 @pytest.mark.parametrize("name", ["archive", "archive (1)", "download", "9d8f"])

@@ -2,13 +2,14 @@
 
 import io
 import struct
-import tempfile
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
+from chollet_cnn import files
 from chollet_cnn.data.sources import cache_folder, permitted
 from chollet_cnn.errors import UserError
 
@@ -121,7 +122,7 @@ def _open_inner(
     if member.flag_bits & ENCRYPTED or member.compress_type not in READABLE_METHODS:
         return None
     try:
-        if member.compress_type == zipfile.ZIP_STORED and isinstance(archive.filename, str):
+        if member.compress_type == zipfile.ZIP_STORED and archive.filename:
             file = stack.enter_context(open(archive.filename, "rb"))  # noqa: SIM115
             contents = io.BufferedReader(_Section(file, member))
         elif member.file_size > stack.room:
@@ -134,28 +135,30 @@ def _open_inner(
         return None
 
 
-def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> io.BufferedRandom:
-    """Unpack a zip file inside a zip file into a nameless file that is gone once it is closed."""
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        file = tempfile.TemporaryFile(dir=cache_folder())  # noqa: SIM115
-    except OSError as problem:
-        raise _no_room(archive, member, problem) from problem
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> io.BufferedReader:
+    """Unpack a zip file inside a zip file into the cache, unless that was done before."""
+    file = cache_folder() / "unpacked" / f"{member.CRC:08x}-{member.file_size}.zip"
+    if not (file.is_file() and file.stat().st_size == member.file_size):
+        print(f"unpacking {member.filename} into {file.parent}", file=sys.stderr)
+        try:
+            files.write(file, lambda unpacked: _copy(archive, member, unpacked))
+        except UserError as problem:
+            raise UserError(
+                f"cannot unpack {member.filename} of {archive.filename}: {problem}; or set "
+                "CHOLLET_CNN_CACHE to another folder, or unzip it yourself"
+            ) from problem
+    return file.open("rb")
+
+
+def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, unpacked: io.BufferedWriter) -> None:
     with archive.open(member) as packed:
-        while chunk := packed.read(1 << 20):
-            try:
-                file.write(chunk)
-            except OSError as problem:
-                raise _no_room(archive, member, problem) from problem
-    return file
-
-
-def _no_room(archive: zipfile.ZipFile, member: zipfile.ZipInfo, problem: OSError) -> UserError:
-    return UserError(
-        f"cannot unpack {member.filename} of {archive.filename} into {cache_folder()} "
-        f"({problem.strerror or problem}): make room there, set CHOLLET_CNN_CACHE to another "
-        "folder, or unzip it yourself"
-    )
+        try:
+            while chunk := packed.read(1 << 20):
+                unpacked.write(chunk)
+        except OSError as problem:
+            if problem.errno is None:  # from a decompressor, not from the system
+                raise zipfile.BadZipFile(str(problem)) from problem
+            raise
 
 
 class _Section(io.RawIOBase):
