@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chollet_cnn.drawing import sheet
+from chollet_cnn.drawing import numbers
 
 if TYPE_CHECKING:
     import jinja2
@@ -150,23 +150,23 @@ def templates() -> jinja2.Environment:
 
 def number(value: float) -> str:
     """Write a number with a true minus sign and at most four digits that count."""
-    return sheet.number(float(f"{value:.4g}"))
+    return numbers.format_number(float(f"{value:.4g}"))
 
 
 def whole(value: int) -> str:
     """Write a large whole number in groups of three digits."""
-    return f"{value:,}".replace("-", sheet.MINUS)
+    return f"{value:,}".replace("-", numbers.MINUS)
 
 
 def percent(share: float, digits: int = 0) -> str:
     """Write a share of 1 as a percentage."""
-    return f"{share:.{digits}%}".replace("-", sheet.MINUS)
+    return f"{share:.{digits}%}".replace("-", numbers.MINUS)
 
 
 def sum_of_products(weights: Sequence[float], values: Sequence[float]) -> str:
     """Write out the products of a window: each weight, a dot, and the cell under it."""
     terms = [f"{number(w)}·{number(v)}" for w, v in zip(weights, values, strict=True)]
-    return " + ".join(terms).replace(f"+ {sheet.MINUS}", f"{sheet.MINUS} ")
+    return " + ".join(terms).replace(f"+ {numbers.MINUS}", f"{numbers.MINUS} ")
 
 
 def render_chapter(chapter: Chapter) -> str:

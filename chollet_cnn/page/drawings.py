@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing.numbers import format_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,8 +51,8 @@ def plot_window_with_depth(window: np.ndarray, kernel: np.ndarray) -> Figure:
             sheet.write(
                 figure, x, middle, sign, fontsize=18, color=style.GREY, ha="center", va="center"
             )
-        sheet.write(figure, lefts[2], middle, sheet.number(sums[index]), va="center", fontsize=13)
-    total = f"all together: {sheet.number(sum(sums))}"
+        sheet.write(figure, lefts[2], middle, format_number(sums[index]), va="center", fontsize=13)
+    total = f"all together: {format_number(sum(sums))}"
     options = {
         "color": style.ink(style.POINTED_AT),
         "fontweight": "bold",

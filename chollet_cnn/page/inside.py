@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from chollet_cnn.analysis import activations, gradients, heatmaps
+from chollet_cnn.analysis import activations, model_graph, receptive_fields
 from chollet_cnn.page.chapter import Chapter, Picture, percent
 from chollet_cnn.page.operations import cells
 from chollet_cnn.page.trained_model import TrainedModel, file_name
@@ -36,7 +36,7 @@ def _maps(subject: TrainedModel) -> dict[str, object]:
     own = subject.sample if subject.test is not None else subject.picture[None]
     dark = activations.inactive_channels(subject.model, subject.picture, own)
     learned = dark[dark["layer"].isin(subject.convolutions)]
-    shares = dict(zip(learned["layer"], learned["share_dark_for_picture"], strict=True))
+    shares = dict(zip(learned["layer"], learned["share_inactive_for_image"], strict=True))
     last = learned.iloc[-1]
     first = next(iter(maps))
     return {
@@ -46,7 +46,10 @@ def _maps(subject: TrainedModel) -> dict[str, object]:
         "strongest": Picture(
             f"{subject.slug}-{file_name(first)}-strongest-channel",
             activations.plot_strongest_channel(
-                subject.picture, maps[first][0], first, heatmaps.cell_grid_of(subject.model, first)
+                subject.picture,
+                maps[first][0],
+                first,
+                receptive_fields.cell_grid_of(subject.model, first),
             ),
             cells(maps[first][0, ..., activations.strongest_channel(maps[first][0])]),
             f"The picture, the strongest channel of {first}, and the channel laid over the picture "
@@ -56,9 +59,9 @@ def _maps(subject: TrainedModel) -> dict[str, object]:
         "dark": _dark_bars(subject, dark) if subject.test is not None else None,
         "dark_words": dark_words(shares),
         "last": last["layer"],
-        "few": int(last["dark_for_picture"]),
+        "few": int(last["inactive_for_image"]),
         "channels": int(last["channels"]),
-        "share": float(last["share_dark_for_picture"]),
+        "share": float(last["share_inactive_for_image"]),
         "cell": _one_cell(subject, maps[first][0], first),
         "call": subject.program(
             "from chollet_cnn.analysis import activations",
@@ -90,7 +93,7 @@ def _mosaic(subject: TrainedModel, layer: str, maps: np.ndarray) -> Picture:
 
 
 def _dark_bars(subject: TrainedModel, dark: pd.DataFrame) -> Picture:
-    first, last = (percent(dark["share_dark_for_picture"].iloc[place]) for place in (0, -1))
+    first, last = (percent(dark["share_inactive_for_image"].iloc[place]) for place in (0, -1))
     return Picture(
         f"{subject.slug}-dark-channels",
         activations.plot_inactive_channels(dark),
@@ -149,7 +152,7 @@ def _one_cell(subject: TrainedModel, maps: np.ndarray, layer: str) -> dict[str, 
     """Work out the brightest cell of the strongest map of the first convolution."""
     channel = activations.strongest_channel(maps)
     row, column = np.unravel_index(maps[..., channel].argmax(), maps.shape[:2])
-    kernel, bias = gradients.layers_of(subject.model)[layer].get_weights()
+    kernel, bias = model_graph.layers_of(subject.model)[layer].get_weights()
     kernel, bias = kernel[..., channel], float(bias[channel])
     rows, columns, colours = kernel.shape
     window = subject.picture[row : row + rows, column : column + columns] / 255

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from chollet_cnn.analysis import activations, filters, heatmaps, mistakes
+from chollet_cnn.analysis import activations, filters, heatmaps, mistakes, receptive_fields
 from chollet_cnn.page.chapter import Chapter, Picture, program
 from chollet_cnn.page.operations import cells
 from chollet_cnn.page.trained_model import TrainedModel, file_name
@@ -130,12 +130,14 @@ def where_it_looked(subjects: Sequence[TrainedModel]) -> Chapter:
 
 def _looked(subject: TrainedModel) -> dict[str, object]:
     model, picture = subject.model, subject.picture
-    place = heatmaps.cell_grid_of(model)
+    place = receptive_fields.cell_grid_of(model)
     said, second = (int(i) for i in subject.shares.argsort()[::-1][:2])
     names = subject.classes
 
     raw, other = (heatmaps.grad_cam(model, picture, target) for target in (said, second))
-    on_picture, for_second = (place.stretched(heat, picture.shape[:2]) for heat in (raw, other))
+    on_picture, for_second = (
+        place.resize_to_image(heat, picture.shape[:2]) for heat in (raw, other)
+    )
     occlusion = heatmaps.occlusion(model, picture, said)
     pixels = {
         "saliency": heatmaps.saliency(model, picture, said),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from chollet_cnn.analysis import learning_curves, mistakes
 from chollet_cnn.analysis import network_diagram as network_figures
 from chollet_cnn.book import printed
-from chollet_cnn.drawing import sheet, style
-from chollet_cnn.drawing.numbers import as_published
+from chollet_cnn.drawing import sheet
+from chollet_cnn.drawing.numbers import format_published
 from chollet_cnn.page.chapter import Chapter, Picture, percent, program, whole
 from chollet_cnn.page.trained_model import TrainedModel
 
@@ -212,12 +212,12 @@ def _curves(subject: TrainedModel, watched: str) -> Figure:
     """Draw accuracy above loss, with what the book gives of them."""
     run = subject.run
     split, curve = _printed(subject)
-    figure = style.new_figure(sheet.WIDTH, 6.6)
+    figure = sheet.panels(6.6)
     above, below = figure.subplots(2, 1)
     learning_curves.plot_learning_curve(
         run.history,
         title="accuracy: the more, the better",
-        watched=watched,
+        monitored=watched,
         book=curve.get(f"{split}accuracy"),
         axes=above,
     )
@@ -225,7 +225,7 @@ def _curves(subject: TrainedModel, watched: str) -> Figure:
         run.history,
         "loss",
         title="loss: the less, the better",
-        watched=watched,
+        monitored=watched,
         book=curve.get(f"{split}loss"),
         axes=below,
     )
@@ -242,7 +242,7 @@ def book_words(subject: TrainedModel) -> str:
     if claim:
         kind = {"test_accuracy": "test", "val_accuracy": "validation"}[claim["quantity"]]
         ours = metrics[claim["quantity"]]
-        book = as_published(claim["quantity"], claim["value"], claim["step"])
+        book = format_published(claim["quantity"], claim["value"], claim["step"])
         return (
             f"The book gives {book} {kind} accuracy ({claim['source']}); this run reached "
             f"{percent(ours, 2)}, {_apart(ours, claim)}."
@@ -260,7 +260,7 @@ def _apart(ours: float, claim: Mapping[str, object]) -> str:
     difference = ours - claim["value"]
     if round(abs(difference) / claim["step"], 6) <= 0.5:
         return "which agrees"
-    apart = as_published(claim["quantity"], abs(difference), claim["step"]).rstrip("%")
+    apart = format_published(claim["quantity"], abs(difference), claim["step"]).rstrip("%")
     return f"{apart} {'point' if apart == '1' else 'points'} {'more' if difference > 0 else 'less'}"
 
 

@@ -13,6 +13,8 @@ from chollet_cnn.concepts.figures import images as image_figures
 from chollet_cnn.concepts.figures import kernels as kernel_figures
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.figures.images import PADLOCK
+from chollet_cnn.drawing import style
+from chollet_cnn.drawing.sheet import greys
 from chollet_cnn.page.chapter import Call, Chapter, Picture, number, sum_of_products
 
 WINDOW = (4, 4)
@@ -203,14 +205,14 @@ def _slider(
 def _painted(sheet: np.ndarray, limits: tuple[float, float]) -> list[dict[str, object]]:
     from matplotlib.colors import to_hex
 
-    fills = sheet.greys(sheet.astype(float), limits)
+    fills = greys(sheet.astype(float), limits)
     return [
         {
             "row": row,
             "column": column,
             "text": number(sheet[row, column]),
             "fill": to_hex(fills[row, column]),
-            "ink": sheet.contrasting(fills[row, column]),
+            "ink": style.contrasting(fills[row, column]),
         }
         for row, column in np.ndindex(sheet.shape)
     ]
