@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn import files
-from chollet_cnn.drawing import style
+from chollet_cnn.drawing import sheet, style
 from chollet_cnn.errors import UserError, run_cli
 from chollet_cnn.training import devices, runs
 
@@ -90,7 +90,7 @@ def plot_answer(answer: Answer, top: int = 5) -> Figure:
     likeliest = list(answer.probabilities.items())[:top]
     names = [name for name, _ in likeliest]
     shares = [share for _, share in likeliest]
-    figure = style.new_figure(6.4, 3.2)
+    figure = sheet.panels(3.2)
     left, right = figure.subplots(1, 2)
     left.imshow(answer.seen.squeeze(), cmap=style.MAP, vmin=0, vmax=255)
     height, width = answer.seen.shape[:2]

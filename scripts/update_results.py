@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from chollet_cnn import files
 from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_selected_epoch
 from chollet_cnn.book import printed, recipes
-from chollet_cnn.drawing import style
+from chollet_cnn.drawing import sheet
 from chollet_cnn.errors import UserError, run_cli
 from chollet_cnn.evidence import comparison, figures
 from chollet_cnn.evidence import records as recorded
@@ -100,12 +100,12 @@ def _write_table() -> None:
 
 def draw_figure() -> None:
     """Draw the README's figure: two learning curves beside what the book says of them."""
-    figure = style.new_figure(10, 3.7)
+    figure = sheet.panels(3.7)
     left, right = figure.subplots(1, 2)
     plot_learning_curve(
         _curve("mnist-first-edition", 0),
         title="Handwritten digits, seed 0",
-        watched=None,
+        monitored=None,
         book=printed.CURVES["mnist-first-edition"]["accuracy"],
         book_name="the book's training",
         axes=left,

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import recipes
 from chollet_cnn.drawing.numbers import (
     QUANTITIES,
-    as_published,
-    middle,
-    missing,
-    points,
-    seeds,
-    shown,
+    format_difference,
+    format_mean_and_range,
+    format_published,
+    format_quantity,
+    format_seeds,
+    is_missing,
 )
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import experiments
@@ -233,7 +234,7 @@ def curve(compared: pd.DataFrame, curves: pd.DataFrame, every: int | None = None
             count = ours["seed"].nunique()
             width = ", means and the lowest to the highest" if count > 1 else ""
             parts += [
-                f"{recipes.get(name).title}, {seeds(count)} ({backend}, {device}){width}. "
+                f"{recipes.get(name).title}, {format_seeds(count)} ({backend}, {device}){width}. "
                 f"{verdicts(claims)}",
                 "",
                 *_curve_table(recipes.get(name), claims, ours, every or step),
@@ -288,8 +289,8 @@ def _curve_table(recipe: Recipe, claims: pd.DataFrame, ours: pd.DataFrame, every
             if (quantity, epoch) in printed.index:
                 book = printed.loc[(quantity, epoch)]
                 arrow = {spread.ABOVE: " ↑", spread.BELOW: " ↓"}.get(book["verdict"], "")
-                cells.append(shown(quantity)(book["published"]) + arrow)
-            cells.append(middle(values[quantity], quantity))
+                cells.append(format_quantity(book["published"], quantity) + arrow)
+            cells.append(format_mean_and_range(values[quantity], quantity))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -301,7 +302,7 @@ def sentence(claim: dict[str, object], kind: str = "") -> str:
         claim: a row of what :func:`chollet_cnn.claims.compare` gives.
         kind: the backend and device of its runs, in brackets, where there are runs of several.
     """
-    show = shown(claim["quantity"])
+    show = partial(format_quantity, quantity=claim["quantity"])
     book = _book(claim)
     where = "; ".join(filter(None, (f"{claim['kind']}, {claim['source']}", claim["note"])))
     words = f"{claim['title']}, {_figure(claim)}: the book {book} ({where}); "
@@ -315,8 +316,8 @@ def sentence(claim: dict[str, object], kind: str = "") -> str:
         f"{n} seeds{kind} gave {show(claim['mean'])} on average, from {show(claim['min'])} to "
         f"{show(claim['max'])}, so {apart}."
     )
-    if not missing(claim["stay_below"]):
-        limit = as_published(claim["quantity"], claim["stay_below"], 0.01)
+    if not is_missing(claim["stay_below"]):
+        limit = format_published(claim["quantity"], claim["stay_below"], 0.01)
         count = int(claim["below_too"])
         words += f" {count or 'None'} of them {'lie' if count > 1 else 'lies'} below {limit}"
         share = "" if n < spread.FEWEST_TO_MEET else _share(claim["new_below_too"])
@@ -369,7 +370,7 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
             of = spread.of(own["test_accuracy"])
             width = f", from {of.min:.2%} to {of.max:.2%}" if of.n > 1 else ""
             title = recipes.get(name).title
-            words = f"- {title} ({seeds(of.n)}, {backend}, {device}): {of.mean:.2%}{width}"
+            words = f"- {title} ({format_seeds(of.n)}, {backend}, {device}): {of.mean:.2%}{width}"
             if of.n >= spread.FEWEST_TO_MISS:
                 words += (
                     f"; a standard deviation of {100 * of.sd:.2f} points, by the number of "
@@ -381,12 +382,13 @@ def without_figure(rows: pd.DataFrame, published: set[str]) -> str:
 
 def _cells(claim: dict[str, object]) -> dict[str, str]:
     """Return a line of the table as text, by the keys of :data:`HEADS`."""
-    show, distance = shown(claim["quantity"]), points(claim["quantity"])
+    show = partial(format_quantity, quantity=claim["quantity"])
+    distance = partial(format_difference, quantity=claim["quantity"])
     kind = ", ".join(filter(None, (claim["backend"], claim["device"], claim["data_note"])))
 
     def between(low: str, high: str) -> str:
         few = claim["n"] < (2 if low == "min" else spread.FEWEST_TO_MISS)
-        absent = few or missing(claim[low])
+        absent = few or is_missing(claim[low])
         return "" if absent else f"{show(claim[low])} to {show(claim[high])}"
 
     return {
@@ -413,11 +415,11 @@ def _figure(claim: dict[str, object]) -> str:
 
 
 def _book(claim: dict[str, object]) -> str:
-    return as_published(claim["quantity"], claim["published"], claim["step"])
+    return format_published(claim["quantity"], claim["published"], claim["step"])
 
 
 def _apart(claim: dict[str, object]) -> str:
-    distance = points(claim["quantity"])(abs(claim["difference"]))
+    distance = format_difference(abs(claim["difference"]), claim["quantity"])
     if distance.startswith("0.00 "):
         return "the mean is the book's figure to two places"
     side = "above" if claim["difference"] > 0 else "below"
@@ -425,7 +427,7 @@ def _apart(claim: dict[str, object]) -> str:
 
 
 def _share(share: float) -> str:
-    if missing(share):
+    if is_missing(share):
         return ""
     return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
 

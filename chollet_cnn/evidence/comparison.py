@@ -40,7 +40,7 @@ def markdown_table(rows: pd.DataFrame) -> str:
         runs = spread.of(own[quantity])
         book = verdict = ""
         if claim:
-            book = numbers.as_published(quantity, claim.value, claim.step)
+            book = numbers.format_published(quantity, claim.value, claim.step)
             verdict = spread.verdict(claim.value, claim.step / 2, runs)
         split = "" if quantity == "test_accuracy" else " (validation)"
         between = f"{runs.min:.2%} to {runs.max:.2%}" if runs.n > 1 else ""

@@ -12,7 +12,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import printed, recipes
-from chollet_cnn.drawing.numbers import QUANTITIES, middle, seeds, shown
+from chollet_cnn.drawing.numbers import (
+    QUANTITIES,
+    format_mean_and_range,
+    format_quantity,
+    format_seeds,
+)
 from chollet_cnn.evidence import statistics as spread
 
 if TYPE_CHECKING:
@@ -157,8 +162,8 @@ def _of_runs(runs: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
     """Return what runs gave as the cells of a line: of whole runs, then the loss by epoch."""
     losses = (curves.loc[curves["epoch"] == epoch, "loss"] for epoch in SHOWN_EPOCHS)
     return [
-        *(middle(runs[quantity], quantity) for quantity in OF_WHOLE_RUNS),
-        *(middle(loss, "loss") for loss in losses),
+        *(format_mean_and_range(runs[quantity], quantity) for quantity in OF_WHOLE_RUNS),
+        *(format_mean_and_range(loss, "loss") for loss in losses),
     ]
 
 
@@ -167,9 +172,9 @@ def _of_the_book(curve: Mapping[str, Sequence[float]]) -> list[str]:
     losses = dict(enumerate(curve["loss"], 1))
     cells = ["", "", ""]
     if "val_loss" in curve:
-        last = shown("val_accuracy")(curve["val_accuracy"][-1])
+        last = format_quantity(curve["val_accuracy"][-1], "val_accuracy")
         cells = ["", last, str(printed.best_epoch(curve))]
-    return cells + [shown("loss")(losses.get(epoch)) for epoch in SHOWN_EPOCHS]
+    return cells + [format_quantity(losses.get(epoch), "loss") for epoch in SHOWN_EPOCHS]
 
 
 OLD_KERAS = {
@@ -193,7 +198,7 @@ def augmentation(records: Records) -> str:
     heads += [f"{QUANTITIES[column]} {late}" for column in LATE_COLUMNS]
     heads += [QUANTITIES["best_epoch"], QUANTITIES["test_accuracy"]]
     whole = [
-        *(shown(column)(fmean(book[column][-OVER:])) for column in LATE_COLUMNS),
+        *(format_quantity(fmean(book[column][-OVER:]), column) for column in LATE_COLUMNS),
         str(printed.best_epoch(book)),
         "",
     ]
@@ -234,8 +239,11 @@ def _late(runs: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
     late = _over_the_last(curves)
     return [
         str(len(runs)),
-        *(middle(late[column], column) for column in LATE_COLUMNS),
-        *(middle(runs[quantity], quantity) for quantity in ("best_epoch", "test_accuracy")),
+        *(format_mean_and_range(late[column], column) for column in LATE_COLUMNS),
+        *(
+            format_mean_and_range(runs[quantity], quantity)
+            for quantity in ("best_epoch", "test_accuracy")
+        ),
     ]
 
 
@@ -260,7 +268,7 @@ def _one_more(way: str, curves: pd.DataFrame, book: Mapping[str, Sequence[float]
 def _over_all(curves: pd.DataFrame) -> str:
     """Return the accuracies of runs, each averaged over all of its epochs."""
     means = curves.groupby("seed")[["accuracy", "val_accuracy"]].mean()
-    training, validation = (middle(means[column], column) for column in means)
+    training, validation = (format_mean_and_range(means[column], column) for column in means)
     return f"{training} in training and {validation} in validation"
 
 
@@ -321,9 +329,9 @@ def _choice(key: Sequence[str], runs: pd.DataFrame, curves: pd.DataFrame) -> str
     tested, last = runs["test_accuracy"], runs["last_epoch_test_accuracy"]
     width = f" on average ({moved.min:+.2f} to {moved.max:+.2f})" if moved.n > 1 else ""
     words = (
-        f"- {recipe.title} ({seeds(moved.n)}, {key[1]}, {key[2]}): {moved.mean:+.2f} points"
-        f"{width}, {middle(tested, 'test_accuracy')} where the last epoch has "
-        f"{middle(last, 'test_accuracy')}. "
+        f"- {recipe.title} ({format_seeds(moved.n)}, {key[1]}, {key[2]}): {moved.mean:+.2f} points"
+        f"{width}, {format_mean_and_range(tested, 'test_accuracy')} where the last epoch has "
+        f"{format_mean_and_range(last, 'test_accuracy')}. "
     )
     if moved.n >= spread.FEWEST_TO_MISS:
         words += (
@@ -393,7 +401,7 @@ def stopped_early(curves: pd.DataFrame, recipe: str, limit: float) -> str:
     ):
         count = runs["seed"].nunique()
         parts += [
-            f"{recipes.get(recipe).title}, {seeds(count)} ({backend}, {device}):",
+            f"{recipes.get(recipe).title}, {format_seeds(count)} ({backend}, {device}):",
             "",
             "| stopped after | the epoch that is kept | its validation accuracy | below "
             f"{limit:.0%} |",
@@ -404,7 +412,7 @@ def stopped_early(curves: pd.DataFrame, recipe: str, limit: float) -> str:
             kept = begun.sort_values(["val_loss", "epoch"]).groupby("seed").head(1)
             parts.append(
                 f"| {stop} epochs | {_range(kept['epoch'])} | "
-                f"{middle(kept['val_accuracy'], 'val_accuracy')} | "
+                f"{format_mean_and_range(kept['val_accuracy'], 'val_accuracy')} | "
                 f"{(kept['val_accuracy'] < limit).sum()} of {len(kept)} |"
             )
         parts.append("")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
-from chollet_cnn.drawing import style
+from chollet_cnn.drawing import sheet, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, LINE = 7.0, 0.72
-"""Inches: the figure, and one recipe's row in it."""
+LINE = 0.72
+"""Inches: one recipe's row in the figure."""
 TEXT = 9.5
 """Points: legible where the figure is shown 700 pixels wide."""
 SIDE = 0.33
@@ -42,15 +42,16 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
         raise ValueError("there is no run; at least one is needed")
     panels = [panel for _, panel in runs.groupby("data", sort=False)]
     heights = [panel["title"].nunique() * LINE for panel in panels]
-    figure = style.new_figure(WIDTH, sum(heights) + 0.55 * len(panels) + 0.45)
-    figure.get_layout_engine().set(rect=(SIDE, 0.04, 1 - SIDE, 0.96), hspace=0.06)
-    grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for axes, panel in zip(grid[:, 0], panels, strict=True):
-        _draw_panel(axes, panel)
     parts = ["each dot is a run with another seed"]
     if runs["run_low"].notna().any():
         parts.append("band (with enough runs): where 95% of new ones are expected")
-    style.note_below(figure, "; ".join(parts))
+    height = sum(heights) + 0.55 * len(panels)
+    figure = sheet.panels(height, note="; ".join(parts))
+    share = height / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(SIDE, 0, 1 - SIDE, share), hspace=0.06)
+    grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for axes, panel in zip(grid[:, 0], panels, strict=True):
+        _draw_panel(axes, panel)
     return figure
 
 
@@ -126,22 +127,17 @@ def plot_printed_curves(
         The figure, accuracy at the left and loss at the right; training above validation.
     """
     rows = {"": "training", "val_": "validation"} if "val_loss" in printed else {"": "training"}
-    height = 2.5 * len(rows) + 0.6
-    figure = style.new_figure(WIDTH, height)
-    note = 0.19 / height
-    figure.get_layout_engine().set(rect=(0, note, 1, 1 - note))
+    note = f"line: median of {len(histories)} seeds, band: lowest to highest"
+    figure = sheet.panels(2.5 * len(rows), title, note)
     grid = figure.subplots(len(rows), 2, squeeze=False)
     for (prefix, name), places in zip(rows.items(), grid, strict=True):
         for quantity, axes in zip(("accuracy", "loss"), places, strict=True):
             column = prefix + quantity
             plot_learning_curve(
-                histories, column, name=name, watched=None, book=printed[column], axes=axes
+                histories, column, name=name, monitored=None, book=printed[column], axes=axes
             )
             axes.set_title("", loc="right")  # one line below the figure says it for all
             axes.set_ylabel(quantity)
-    words = f"line: median of {len(histories)} seeds, band: lowest to highest"
-    style.note_below(figure, words)
-    style.title_above(figure, title)
     return figure
 
 
@@ -167,21 +163,18 @@ def plot_then_and_now(
     Returns:
         The figure.
     """
-    figure = style.new_figure(WIDTH, 2.7 * len(quantities))
-    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
+    runs = (f"{len(kind)} run{'s' * (len(kind) > 1)}" for kind in (now, then))
+    note = f"{what} today: {{}}; of 2017: {{}}".format(*runs)
+    if max(len(now), len(then)) > 1:
+        note += "; lines are medians, bands go from lowest to highest"
+    figure = sheet.panels(2.6 * len(quantities), title, note)
     places = figure.subplots(len(quantities), 1, squeeze=False)[:, 0]
     for column, axes in zip(quantities, places, strict=True):
         quantity = column.removeprefix("val_")
         plot_learning_curve(
-            now, column, name=f"{what} today", others={f"{what} of 2017": then}, watched=None,
+            now, column, name=f"{what} today", others={f"{what} of 2017": then}, monitored=None,
             book=printed[column], axes=axes,
         )  # fmt: skip
         axes.set_title("", loc="right")
         axes.set_ylabel(f"{'training' if column == quantity else 'validation'} {quantity}")
-    runs = (f"{len(kind)} run{'s' * (len(kind) > 1)}" for kind in (now, then))
-    words = f"{what} today: {{}}; of 2017: {{}}".format(*runs)
-    if max(len(now), len(then)) > 1:
-        words += "; lines are medians, bands go from lowest to highest"
-    style.note_below(figure, words)
-    style.title_above(figure, title)
     return figure

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from chollet_cnn.drawing import sheet
+from chollet_cnn.drawing import numbers
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import Worked
 
@@ -158,7 +158,7 @@ def number(value: float) -> str:
     >>> number(-60.0), number(3.14159)
     ('−60', '3.142')
     """
-    return sheet.number(float(f"{value:.4g}"))
+    return numbers.format_number(float(f"{value:.4g}"))
 
 
 def whole(value: int) -> str:
@@ -167,9 +167,9 @@ def whole(value: int) -> str:
     >>> whole(-1234567)
     '−1,234,567'
     """
-    return f"{value:,}".replace("-", sheet.MINUS)
+    return f"{value:,}".replace("-", numbers.MINUS)
 
 
 def percent(share: float, digits: int = 0) -> str:
     """Write a share of 1 as a percentage."""
-    return f"{share:.{digits}%}".replace("-", sheet.MINUS)
+    return f"{share:.{digits}%}".replace("-", numbers.MINUS)

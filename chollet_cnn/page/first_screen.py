@@ -10,7 +10,7 @@ import pandas as pd
 from chollet_cnn.analysis import activations
 from chollet_cnn.analysis.heatmaps import last_feature_layer
 from chollet_cnn.drawing import mosaics, sheet, style
-from chollet_cnn.drawing.numbers import as_published
+from chollet_cnn.drawing.numbers import format_published
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
 
@@ -59,12 +59,12 @@ def compared(claim: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str,
     quantity, step, ours = claim["quantity"], claim["step"], metrics[claim["quantity"]]
     difference = ours - claim["value"]
     return {
-        "value": as_published(quantity, claim["value"], step),
+        "value": format_published(quantity, claim["value"], step),
         "split": {"test_accuracy": "test", "val_accuracy": "validation"}[quantity],
         "source": claim["source"],
         "ours": ours,
         "agrees": round(abs(difference) / step, 6) <= 0.5,
-        "apart": as_published(quantity, abs(difference), step).rstrip("%"),
+        "apart": format_published(quantity, abs(difference), step).rstrip("%"),
         "above": difference > 0,
     }
 

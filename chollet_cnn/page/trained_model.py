@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chollet_cnn import data
-from chollet_cnn.analysis import gradients, mistakes
+from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import layer_table
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import digits, pictures
@@ -109,7 +109,7 @@ class TrainedModel:
     @cached_property
     def convolutions(self) -> list[str]:
         """The names of the network's convolutions, in order."""
-        named = gradients.layers_of(self.model).items()
+        named = model_graph.layers_of(self.model).items()
         return [name for name, layer in named if type(layer).__name__ == "Conv2D"]
 
     def receptive_field(self, layer: str) -> int | tuple[int, int] | None:

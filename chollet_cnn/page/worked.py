@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chollet_cnn.drawing.sheet import MINUS
+from chollet_cnn.drawing.numbers import MINUS
 
 MOST_PLACES = 9
 """Decimals: a term that needs more than these is not one to check in one's head."""

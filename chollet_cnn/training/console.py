@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import published, recipes
-from chollet_cnn.drawing.numbers import as_published
+from chollet_cnn.drawing.numbers import format_published
 
 if TYPE_CHECKING:
     from chollet_cnn.book.recipes import Recipe
@@ -68,7 +68,7 @@ def table(run: Run) -> str:
     if claim:
         what = "test" if claim["quantity"] == "test_accuracy" else "validation"
         difference = 100 * (metrics[claim["quantity"]] - claim["value"])
-        book = as_published(claim["quantity"], claim["value"], claim["step"])
+        book = format_published(claim["quantity"], claim["value"], claim["step"])
         lines["the book"] = f"{book} {what} accuracy ({claim['source']})"
         lines["difference"] = f"{difference:+.2f} percentage points"
     elif config["changed"]:
@@ -126,7 +126,8 @@ def table_of_recipes() -> str:
                 str(recipe.epochs),
                 str(recipe.batch_size),
                 f"{recipe.optimizer} {recipe.learning_rate:g}",
-                f"{as_published(claim.quantity, claim.value, claim.step)} {kind[claim.quantity]}"
+                f"{format_published(claim.quantity, claim.value, claim.step)} "
+                f"{kind[claim.quantity]}"
                 if claim
                 else "",
             )

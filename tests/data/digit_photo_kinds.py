@@ -8,11 +8,8 @@ Run it to measure how many of each kind a trained network reads correctly::
     python tests/data/digit_photo_kinds.py RUN --data-dir DIR --count 30
 """
 
-import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image

@@ -59,7 +59,9 @@ def test_every_picture_has_its_label_and_the_marked_one_is_vermilion():
 
 def test_weights_are_written_into_their_cells():
     kernel = np.array([[[0.25, -0.5], [0.001, 1.0]]])
-    figure = mosaics.plot_mosaic(kernel, ["0"], columns=1, title="", limits=(-1, 1), write_values=True)
+    figure = mosaics.plot_mosaic(
+        kernel, ["0"], columns=1, title="", limits=(-1, 1), write_values=True
+    )
     cells = [text.get_text() for text in figure.axes[0].texts[1:]]
     assert cells == [".25", "\N{MINUS SIGN}.50", ".00", "1.00"]
 

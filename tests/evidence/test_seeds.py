@@ -87,7 +87,7 @@ def test_the_printed_curve_lies_over_the_band_of_all_seeds():
     ]
     printed = {"accuracy": [0.944, 0.9855], "loss": [0.1766, 0.0462]}
     figure = figures.plot_printed_curves(curves, printed, "digits")
-    assert figure.get_suptitle() == "digits"
+    assert figure.texts[0].get_text() == "digits"
     for axes, printed in zip(figure.axes, ([0.944, 0.9855], [0.1766, 0.0462]), strict=True):
         (line,) = lines_of(axes, style.POINTED_AT)
         assert list(line.get_ydata()) == printed
@@ -133,7 +133,7 @@ def test_of_validation_too_each_way_to_compute_has_its_colour():
     figure = figures.plot_then_and_now(
         [run(0.6)], [run(0.7)], {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras", "cats"
     )
-    assert figure.get_suptitle() == "cats"
+    assert figure.texts[0].get_text() == "cats"
     (axes,) = figure.axes
     for color, value in ((style.DATA, 0.6), (style.THIRD, 0.7), (style.POINTED_AT, 0.8)):
         (line,) = lines_of(axes, color)

@@ -239,7 +239,7 @@ def test_a_run_is_compared_as_finely_as_the_book_gives_its_figure(recipe, ours, 
 def test_channels_that_no_picture_lights_are_not_among_those_shown(monkeypatch):
     table = pd.DataFrame(
         [
-            {"channel": channel, "rank": rank, "picture": 0, "activation": float(channel != 3)}
+            {"channel": channel, "rank": rank, "image": 0, "activation": float(channel != 3)}
             for channel in range(12)
             for rank in (1, 2)
         ]

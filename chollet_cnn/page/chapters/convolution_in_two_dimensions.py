@@ -12,7 +12,7 @@ from chollet_cnn.concepts import convolution, kernels
 from chollet_cnn.concepts.figures import convolution as plots
 from chollet_cnn.concepts.figures.convolution import LOPSIDED
 from chollet_cnn.concepts.figures.images import PADLOCK
-from chollet_cnn.drawing import sheet
+from chollet_cnn.drawing import sheet, style
 from chollet_cnn.page.chapter import Call, cells, number
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
@@ -77,7 +77,7 @@ def _grid(values: np.ndarray, limits: tuple[float, float]) -> dict[str, object]:
             "column": column,
             "text": number(values[row, column]),
             "fill": to_hex(fills[row, column]),
-            "ink": sheet.contrasting(fills[row, column]),
+            "ink": style.contrasting(fills[row, column]),
         }
         for row, column in np.ndindex(values.shape)
     ]

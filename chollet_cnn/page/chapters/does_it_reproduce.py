@@ -95,7 +95,7 @@ def _line(claim: dict[str, object]) -> tuple[str, ...]:
     printed = "printed" if claim["kind"] == published.PRINTED else ""
     if what == "best epoch":  # a long name for a narrow column
         what, printed = f"{printed} {what}".strip(), ""
-    book = numbers.as_published(claim["quantity"], claim["published"], claim["step"])
+    book = numbers.format_published(claim["quantity"], claim["published"], claim["step"])
     mean = f"{claim['mean']:.3g}" if "epoch" in what else percent(claim["mean"], 2)
     slip = "a slip" if claim["slip"] else ""
     title = ", ".join(filter(None, (claim["title"], what, printed, slip)))

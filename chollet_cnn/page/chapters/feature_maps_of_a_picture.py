@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chollet_cnn.analysis import activations, gradients, heatmaps
+from chollet_cnn.analysis import activations, model_graph, receptive_fields
 from chollet_cnn.page.chapter import cells, sections
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel, file_name
@@ -30,7 +30,7 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
     own = model.sample if model.test is not None else model.image[None]
     inactive = activations.inactive_channels(model.model, model.image, own)
     learned = inactive[inactive["layer"].isin(model.convolutions)]
-    shares = learned["share_dark_for_picture"].tolist()
+    shares = learned["share_inactive_for_image"].tolist()
     first = next(iter(maps))
     strongest = activations.strongest_channel(maps[first][0])
     return {
@@ -39,15 +39,18 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
         "strongest": Figure(
             f"{model.slug}-{file_name(first)}-strongest-channel",
             activations.plot_strongest_channel(
-                model.image, maps[first][0], first, heatmaps.cell_grid_of(model.model, first)
+                model.image,
+                maps[first][0],
+                first,
+                receptive_fields.cell_grid_of(model.model, first),
             ),
             cells(maps[first][0, ..., strongest]),
             {"image": model.image},
         ),
         "first": first,
         "inactive": _inactive(model, inactive) if model.test is not None else None,
-        "first_share": inactive["share_dark_for_picture"].iloc[0],
-        "last_share": inactive["share_dark_for_picture"].iloc[-1],
+        "first_share": inactive["share_inactive_for_image"].iloc[0],
+        "last_share": inactive["share_inactive_for_image"].iloc[-1],
         "shares": list(zip(learned["layer"], shares, strict=True)),
         "rises_always": len(shares) > 1 and bool((np.diff(shares) > 0).all()),
         "rises": len(shares) > 1 and shares[-1] > shares[0],
@@ -99,7 +102,7 @@ def _inactive(model: TrainedModel, table: pd.DataFrame) -> Figure:
 def _one_cell(model: TrainedModel, outputs: dict[str, np.ndarray]) -> dict[str, Any] | None:
     """Work out the brightest cell of the first convolution, where its input is the image."""
     layer = model.convolutions[0] if model.convolutions else ""
-    convolution = gradients.layers_of(model.model).get(layer)
+    convolution = model_graph.layers_of(model.model).get(layer)
     if layer not in outputs or convolution.strides != (1, 1) or convolution.padding != "valid":
         return None
     maps = outputs[layer][0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from chollet_cnn.analysis import learning_curves, mistakes
 from chollet_cnn.book import printed
-from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing import sheet
 from chollet_cnn.page.chapter import program, sections
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.first_screen import outcome
@@ -79,7 +79,7 @@ def plot_curves(
     model: TrainedModel, monitored: str, split: str, curve: Mapping[str, Sequence[float]]
 ) -> matplotlib.figure.Figure:
     """Draw accuracy above loss, with what the book prints of them."""
-    figure = style.new_figure(sheet.WIDTH, 6.6)
+    figure = sheet.panels(6.6)
     for axes, quantity, title in zip(
         figure.subplots(2, 1),
         ("accuracy", "loss"),
@@ -90,7 +90,7 @@ def plot_curves(
             model.run.history,
             quantity,
             title=title,
-            watched=monitored,
+            monitored=monitored,
             book=curve.get(f"{split}{quantity}"),
             axes=axes,
         )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from chollet_cnn.concepts import convolution, geometry, kernels
 from chollet_cnn.concepts.figures import photographs
-from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing import numbers, sheet, style
 from chollet_cnn.page.chapter import Call, number
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
@@ -92,8 +92,10 @@ def plot_window_with_depth(window: np.ndarray, kernel: np.ndarray) -> matplotlib
         sign = {"fontsize": 18, "color": style.GREY, "ha": "center", "va": "center"}
         sheet.write(figure, lefts[1] - gap / 2, middle, "×", **sign)
         sheet.write(figure, lefts[1] + side + gap / 2, middle, "=", **sign)
-        sheet.write(figure, lefts[2], middle, sheet.number(sums[index]), va="center", fontsize=13)
-    total = f"all together: {sheet.number(sums.sum())}"
+        sheet.write(
+            figure, lefts[2], middle, numbers.format_number(sums[index]), va="center", fontsize=13
+        )
+    total = f"all together: {numbers.format_number(sums.sum())}"
     options = {"color": style.ink(style.POINTED_AT), "fontweight": "bold", "ha": "right"}
     below = top + 3 * (side + 0.35) + 0.12
     sheet.write(figure, sheet.WIDTH - 0.2, below, total, fontsize=13, **options)

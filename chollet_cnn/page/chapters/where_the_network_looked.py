@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chollet_cnn.analysis import heatmaps, mistakes
+from chollet_cnn.analysis import heatmaps, mistakes, receptive_fields
 from chollet_cnn.page.chapter import cells, sections
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
@@ -25,7 +25,7 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
     name = model.classes[predicted]
     raw = heatmaps.grad_cam(network, image, predicted)
     occlusion = heatmaps.occlusion(network, image, predicted)
-    on_image = heatmaps.cell_grid_of(network).stretched(raw, image.shape[:2])
+    on_image = receptive_fields.cell_grid_of(network).resize_to_image(raw, image.shape[:2])
     pixels = {
         "saliency": heatmaps.saliency(network, image, predicted),
         "SmoothGrad": heatmaps.smooth_grad(network, image, predicted, samples=24),
@@ -34,7 +34,7 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
         "shown": model.shown,
         "predicted": name,
         "probability": float(model.answer[predicted]),
-        "layer": heatmaps.last_feature_layer(network),
+        "layer": model_graph.last_feature_layer(network),
         "cells": raw.shape,
         "side": image.shape[0],
         "largest_fall": float(occlusion.max()),
@@ -78,9 +78,9 @@ def _doubtful(model: TrainedModel) -> dict[str, Any]:
         truth = int(labels[index])
     first, second = (int(i) for i in answer.argsort()[::-1][:2])
     second = truth if kind == "wrong" else second
-    grid = heatmaps.cell_grid_of(model.model)
+    grid = receptive_fields.cell_grid_of(model.model)
     heats = {
-        f"for {model.classes[target]}": grid.stretched(
+        f"for {model.classes[target]}": grid.resize_to_image(
             heatmaps.grad_cam(model.model, image, target), image.shape[:2]
         )
         for target in (first, second)
