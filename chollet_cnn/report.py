@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repor
     runs = options.runs or build.newest_runs()
     if not options.runs:
         say(f"runs: {', '.join(map(str, runs)) or 'none finished under runs/'}")
-    _, problems = build.report(
+    made = build.report(
         runs,
         options.picture,
         options.out,
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repor
         data_dir=options.data_dir,
         say=say,
     )
-    return 1 if problems else 0
+    return 1 if made.problems else 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ CHAPTERS = (
 """The chapters in the page's order, each a module and a template in ``chapters/``."""
 
 
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A page that was built."""
+
+    path: Path
+    """The page, or its folder if only the figures were asked for."""
+    chapters: list[Chapter]
+    problems: list[str]
+    """Runs, or parts of them, that were left out, and why."""
+
+
 def report(
     paths: Sequence[str | Path] = (),
     picture: str | Path | None = None,
@@ -61,7 +73,7 @@ def report(
     dpi: int | None = None,
     data_dir: str | Path | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> tuple[Path, list[str]]:
+) -> Report:
     """Draw every figure and write the page.
 
     Args:
@@ -78,7 +90,7 @@ def report(
         say: is called with each line of progress.
 
     Returns:
-        The page, or the folder if no page was asked for, and what was left out and why.
+        Where it was written, the chapters, and what was left out.
 
     Raises:
         ValueError: ``format`` is unknown, or ``width`` or ``dpi`` is not positive.
@@ -115,7 +127,7 @@ def report(
             (folder / "index.html").write_text(page, encoding="utf-8")
     written = out if figures_only else out / "index.html"
     say(f"written: {written}")
-    return written, problems
+    return Report(written, chapters, problems)
 
 
 def newest_runs(folder: str | Path = "runs") -> list[Path]:

@@ -21,7 +21,6 @@ from markupsafe import Markup
 
 from chollet_cnn.drawing import numbers
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.worked import Worked
 
 if TYPE_CHECKING:
     from jinja2.environment import TemplateModule
@@ -147,8 +146,12 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "whole": whole, "percent": percent}
-    environment.globals |= {"Worked": Worked}
+    environment.filters |= {
+        "number": number,
+        "whole": whole,
+        "percent": percent,
+        "probability": probability,
+    }
     return environment
 
 
@@ -173,3 +176,14 @@ def whole(value: int) -> str:
 def percent(share: float, digits: int = 0) -> str:
     """Write a share of 1 as a percentage."""
     return f"{share:.{digits}%}".replace("-", numbers.MINUS)
+
+
+def probability(share: float) -> str:
+    """Write a probability; one that is nearly 0 or 1 is not rounded to certainty.
+
+    >>> probability(0.953), probability(0.99999)
+    ('95.3%', 'more than 99.9%')
+    """
+    if share > 0.9995:
+        return "more than 99.9%"
+    return "less than 0.1%" if share < 0.0005 else percent(share, 1)

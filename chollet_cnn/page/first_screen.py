@@ -93,8 +93,7 @@ def glance(model: TrainedModel) -> Figure | None:
     cell, gap, top = 0.66, 0.1, 0.78
     figure = sheet.sheet(
         top + SHOWN * (cell + gap) + 0.1,
-        f"From the image to {model.classes[int(model.answer.argmax())]}, "
-        f"{model.answer.max():.1%} sure",
+        f"From the image to the prediction: {model.classes[int(model.answer.argmax())]}",
         f"the {SHOWN} channels with the strongest responses of each layer, and the probabilities",
     )
     middle = top + (SHOWN * (cell + gap) - gap - cell) / 2
@@ -112,6 +111,7 @@ def glance(model: TrainedModel) -> Figure | None:
                 figure, left, top + row * (cell + gap), cell, cell, f"{name} {channel}"
             )
             axes.imshow(maps[..., channel], cmap=style.MAP, vmin=0, vmax=maps.max() or 1)
+            axes.spines[:].set(visible=True, color=style.PALE, linewidth=0.5)
     height = SHOWN * (cell + gap) - gap
     axes = sheet.place(figure, sheet.WIDTH - sheet.EDGE - 0.62, top, 0.62, height, "probabilities")
     colors = [style.DATA] * len(model.answer)

@@ -54,8 +54,8 @@ def work_out(
     Raises:
         ValueError: the calculation does not give the value.
 
-    >>> work_out([0.1234, " + ", 0.4321], 0.5555, "{:.3f}".format)
-    Worked(expression='0.1234 + 0.4321', result='0.556')
+    >>> work_out([0.1234, " + ", 0.1234], 0.2468, "{:.3f}".format)
+    Worked(expression='0.1234 + 0.1234', result='0.247')
     """
     wanted = written(value)
     for digits in range(places, MOST_PLACES + 1):
