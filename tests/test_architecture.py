@@ -4,7 +4,9 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,26 @@ def test_imports_go_down_only():
         for imported in others
         if room(importer) != room(imported) and floor[room(imported)] >= floor[room(importer)]
     ] == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    try:
+        TopologicalSorter(imports()).prepare()
+    except CycleError as problem:
+        pytest.fail(" imports ".join(problem.args[1]))
+
+
+def test_imports_stand_at_the_top_of_a_file_with_few_exceptions():
+    inside = {
+        (name, statement.lineno)
+        for name, tree in modules().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for statement in ast.walk(function)
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+    }
+    per_module = Counter(name for name, _ in inside)
+    assert len(inside) < 40, f"{len(inside)} imports inside functions: {per_module.most_common()}"
 
 
 def test_the_top_of_the_package_holds_at_most_eight_modules_and_eight_packages():
