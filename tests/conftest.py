@@ -9,6 +9,27 @@ from filelock import FileLock
 from chollet_cnn.data import archives, mnist
 from chollet_cnn.errors import UserError
 
+LONGEST_FIRST = (
+    "page/test_report",
+    "training/test_train",
+    "evidence/test_run_seeds",
+    "test_predict",
+    "evidence/test_reproduce",
+    "page/test_page_in_browser",
+)
+"""Files that take long; whichever worker is free takes the next, so the last should be short."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of the longest files first; within a file the order stays."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+
+    def place(item):
+        file = item.path.relative_to(Path(__file__).parent).with_suffix("").as_posix()
+        return rank.get(file, len(rank))
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
