@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chollet_cnn import data
-from chollet_cnn.book import optimizers, recipes
+from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import devices, seeding, trainer
@@ -67,7 +67,7 @@ def keras_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock
     model = trainer.build(recipe)
     one_unit = model.output_shape[-1] == 1
     model.compile(
-        optimizers.make(recipe.optimizer, recipe.learning_rate),
+        trainer.make_optimizer(recipe),
         "binary_crossentropy" if one_unit else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
@@ -96,9 +96,9 @@ def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: C
     model = trainer.build(recipe)
     seeding.set_starting_weights(model, seed=0)
     seeding.seed_random_layers(model, seed=0)
-    steps = loop.compile_steps(model, optimizers.make(recipe.optimizer, recipe.learning_rate))
+    steps = loop.compile_steps(model, trainer.make_optimizer(recipe))
     feed = loop.feed_from(pictures.train.images, pictures.train.labels, device.kind)
-    evaluate = pictures.validation and trainer.evaluation(
+    evaluate = pictures.validation and loop.evaluation(
         steps.evaluate, pictures.validation, device.kind
     )
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from chollet_cnn import data, files
-from chollet_cnn.book import optimizers, recipes
+from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import run_cli
 from chollet_cnn.training import devices, seeding, trainer
@@ -34,7 +34,7 @@ def loops(recipe: Recipe) -> dict[str, Callable]:
 
     model, optimizer = (
         trainer.build(recipe),
-        optimizers.make(recipe.optimizer, recipe.learning_rate),
+        trainer.make_optimizer(recipe),
     )
     seeding.set_starting_weights(model, seed=0)
     seeding.seed_random_layers(model, seed=0)

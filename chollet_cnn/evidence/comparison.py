@@ -129,7 +129,7 @@ def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
     from chollet_cnn.evidence import statistics as spread
 
     runs = spread.of(values)
-    looked_at = recipes.pictures(claim.recipe, claim.quantity)
+    looked_at = recipes.image_count(claim.recipe, claim.quantity)
     expected = dataclasses.asdict(runs)
     if claim.quantity == "best_epoch":  # Student's t knows nothing of where the epochs end
         last = recipes.get(claim.recipe).epochs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chollet_cnn.analysis import learning_curves, mistakes
 from chollet_cnn.analysis import network_diagram as network_figures
-from chollet_cnn.book import printed
+from chollet_cnn.book import published
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import as_published
 from chollet_cnn.page.chapter import Chapter, Picture, percent, program, whole
@@ -197,7 +197,7 @@ def tested_words(metrics: Mapping[str, object]) -> str:
 def _printed(subject: TrainedModel) -> tuple[str, Mapping[str, Sequence[float]]]:
     """Return the prefix of the split that the book prints, ``val_`` or none, and its curve."""
     claim, recipe = subject.run.metrics["published"], subject.run.config["recipe"]
-    curve = printed.CURVES.get(recipe, {}) if claim else {}
+    curve = published.CURVES.get(recipe, {}) if claim else {}
     return ("val_" if "val_loss" in curve else ""), curve
 
 

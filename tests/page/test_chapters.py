@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chollet_cnn.book import printed, published, recipes
+from chollet_cnn.book import published, recipes
 from chollet_cnn.page import (
     chapter as page,
 )
@@ -204,7 +204,7 @@ def a_run(recipe, published, **columns):
     ],
 )
 def test_what_the_book_prints_of_a_curve_is_dashed_beside_it(recipe, kind, last):
-    numbers = {name: [0.5, 0.6] for name in printed.QUANTITIES}
+    numbers = {name: [0.5, 0.6] for name in published.QUANTITIES}
     subject = a_run(recipe, {"value": 0.7, "quantity": "val_accuracy"}, **numbers)
     assert networks.dashed_words(subject).startswith(f"Dashed is the {kind} curve")
     for axes, end in zip(networks._curves(subject, kind).axes, last, strict=True):
