@@ -145,9 +145,10 @@ def _print_line(text: str) -> None:
 
 
 def _is_full(stream: IO[str] | None) -> bool:
-    """Return whether a stream cannot take what was printed to it."""
+    """Return whether a stream takes no more, by a line break."""
     try:
         if stream:
+            stream.write("\n")
             stream.flush()
     except OSError:
         return True

@@ -49,8 +49,14 @@ def test_imports_go_down_only(module):
         assert floor[room] < floor.get(own, 0), f"{own} imports {room}"
 
 
+WITH_KERAS = {"book/legacy_keras.py", "book/networks.py", "training/loop.py"}
+"""Modules that import Keras, and are imported inside functions for that reason."""
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
 def test_no_module_imports_a_backend_at_import_time(module):
+    if str(module.relative_to(PACKAGE)) in WITH_KERAS:
+        return
     for node in ast.parse(module.read_text()).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
@@ -79,6 +85,7 @@ def test_importing_the_whole_package_imports_no_backend():
         ".".join(module.relative_to(ROOT).with_suffix("").parts)
         for module in MODULES
         if module.name not in ("__init__.py", "__main__.py")
+        and str(module.relative_to(PACKAGE)) not in WITH_KERAS
     ]
     script = (
         f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\n"
