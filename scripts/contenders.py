@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chollet_cnn import data
-from chollet_cnn.book import optimizers, recipes
+from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import devices, seeding, trainer
@@ -127,7 +127,7 @@ def _fit(
     model = trainer.build(recipe)
     one_unit = model.output_shape[-1] == 1
     model.compile(
-        optimizers.make(recipe.optimizer, recipe.learning_rate),
+        trainer.make_optimizer(recipe),
         "binary_crossentropy" if one_unit else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
         **options,
@@ -146,9 +146,9 @@ def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: C
     model = trainer.build(recipe)
     seeding.set_starting_weights(model, seed=0)
     seeding.seed_random_layers(model, seed=0)
-    steps = loop.compile_steps(model, optimizers.make(recipe.optimizer, recipe.learning_rate))
+    steps = loop.compile_steps(model, trainer.make_optimizer(recipe))
     feed = loop.feed_from(pictures.train.images, pictures.train.labels, device.kind)
-    evaluate = pictures.validation and trainer.evaluation(
+    evaluate = pictures.validation and loop.evaluation(
         steps.evaluate, pictures.validation, device.kind
     )
 

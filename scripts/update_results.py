@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from chollet_cnn import files
 from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_selected_epoch
-from chollet_cnn.book import printed, recipes
+from chollet_cnn.book import published, recipes
 from chollet_cnn.drawing import sheet
 from chollet_cnn.errors import UserError, run_cli
 from chollet_cnn.evidence import comparison, figures
@@ -106,14 +106,14 @@ def draw_figure() -> None:
         _curve("mnist-first-edition", 0),
         title="Handwritten digits, seed 0",
         monitored=None,
-        book=printed.CURVES["mnist-first-edition"]["accuracy"],
+        book=published.CURVES["mnist-first-edition"]["accuracy"],
         book_name="the book's training",
         axes=left,
     )
     plot_learning_curve(
         _curve("cats-vs-dogs-first-edition", 0),
         title="Cats and dogs, seed 0: learned by heart",
-        book=printed.CURVES["cats-vs-dogs-first-edition"]["val_accuracy"],
+        book=published.CURVES["cats-vs-dogs-first-edition"]["val_accuracy"],
         book_name="the book's validation",
         axes=right,
     )
@@ -127,7 +127,7 @@ def draw_seeds() -> None:
         return
     figure = figures.plot_seeds(comparison.accuracies(rows))
     figure.savefig(RESULTS / "figures" / "seeds.png", dpi=160)
-    for recipe, book in printed.CURVES.items():
+    for recipe, book in published.CURVES.items():
         own = rows.loc[rows["recipe"] == recipe, "seed"]
         if len(own) > 1:
             histories = [_curve(recipe, seed) for seed in own]
@@ -157,7 +157,7 @@ def _then_and_now(
     if now.empty or then.empty:
         return None
     histories = ([curve for _, curve in of.groupby("seed")] for of in (now, then))
-    book, title = printed.CURVES[recipe], recipes.get(recipe).title
+    book, title = published.CURVES[recipe], recipes.get(recipe).title
     return figures.plot_then_and_now(*histories, book, quantities, what, title)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from chollet_cnn.book import published, recipes
-from chollet_cnn.drawing.numbers import as_published
+from chollet_cnn.drawing.numbers import format_published
 
 _QUANTITIES = {"test_accuracy": "test", "val_accuracy": "validation"}
 
@@ -39,5 +39,5 @@ def _published(recipe: str) -> str:
     claim = published.published_figure(recipe)
     if claim is None:
         return ""
-    value = as_published(claim.quantity, claim.value, claim.step)
+    value = format_published(claim.quantity, claim.value, claim.step)
     return f"{value} {_QUANTITIES[claim.quantity]}"

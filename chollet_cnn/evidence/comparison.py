@@ -72,8 +72,9 @@ def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFr
         ``slip``, ``stay_below``, ``backend``, ``device``, ``data_note``; the fields of
         :class:`~chollet_cnn.evidence.statistics.Spread`; ``sd_low`` and ``sd_high``, between which
         the standard deviation of endlessly many runs lies, 95 times in 100; ``difference``, the
-        mean minus the published value; ``below``, the share of new runs expected below the published
-        value; ``below_too``, how many of the runs ended below ``stay_below``, and ``new_below_too``, the
+        mean minus the published value; ``below``, the share of new runs expected below the
+        published value; ``below_too``, how many of the runs ended below ``stay_below``,
+        and ``new_below_too``, the
         share of new ones expected there; ``test_set_sd``, the
         standard deviation that the size of the test set alone explains; ``further_apart``, whether
         runs lie further apart than that with 95% confidence, None with too few; and ``verdict``.
@@ -129,7 +130,7 @@ def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
     from chollet_cnn.evidence import statistics as spread
 
     runs = spread.of(values)
-    looked_at = recipes.pictures(claim.recipe, claim.quantity)
+    looked_at = recipes.image_count(claim.recipe, claim.quantity)
     expected = dataclasses.asdict(runs)
     if claim.quantity == "best_epoch":  # Student's t knows nothing of where the epochs end
         last = recipes.get(claim.recipe).epochs

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from chollet_cnn.book import printed, recipes
+from chollet_cnn.book import published, recipes
 from chollet_cnn.drawing.numbers import (
     QUANTITIES,
     format_mean_and_range,
@@ -83,7 +83,7 @@ def sixteen_bits(rows: pd.DataFrame, variants: pd.DataFrame) -> str:
 
 def expected_sd(recipe: str, test_accuracy: float) -> float:
     """Return how far a recipe's runs lie apart by the size of its test set alone, 0..1."""
-    return spread.expected_sd(test_accuracy, recipes.pictures(recipe, "test_accuracy"))
+    return spread.expected_sd(test_accuracy, recipes.image_count(recipe, "test_accuracy"))
 
 
 OF_WHOLE_RUNS = ("test_accuracy", "val_accuracy", "best_epoch")
@@ -105,7 +105,7 @@ def optimizers(records: Records) -> str:
         now = spread.alike(records.runs, kind, key)
         curves = spread.alike(records.curves, kind, key)
         old_curves = spread.alike(records.variant_curves, [*kind, "variant"], [*key, variant])
-        book = printed.CURVES.get(key[0])
+        book = published.CURVES.get(key[0])
         rows = [("the book's output", 1, _of_the_book(book))] if book else []
         rows.append(("rmsprop", len(now), _of_runs(now, curves)))
         rows.append((variant, len(then), _of_runs(then, old_curves)))
@@ -173,7 +173,7 @@ def _of_the_book(curve: Mapping[str, Sequence[float]]) -> list[str]:
     cells = ["", "", ""]
     if "val_loss" in curve:
         last = format_quantity(curve["val_accuracy"][-1], "val_accuracy")
-        cells = ["", last, str(printed.best_epoch(curve))]
+        cells = ["", last, str(published.best_epoch(curve))]
     return cells + [format_quantity(losses.get(epoch), "loss") for epoch in SHOWN_EPOCHS]
 
 
@@ -193,13 +193,13 @@ def augmentation(records: Records) -> str:
     import pandas as pd
 
     recipe = recipes.get("cats-vs-dogs-first-edition-augmented")
-    book, late = printed.CURVES[recipe.name], f"over the last {OVER} epochs"
+    book, late = published.CURVES[recipe.name], f"over the last {OVER} epochs"
     heads = ["computed with", "seeds"]
     heads += [f"{QUANTITIES[column]} {late}" for column in LATE_COLUMNS]
     heads += [QUANTITIES["best_epoch"], QUANTITIES["test_accuracy"]]
     whole = [
         *(format_quantity(fmean(book[column][-OVER:]), column) for column in LATE_COLUMNS),
-        str(printed.best_epoch(book)),
+        str(published.best_epoch(book)),
         "",
     ]
     parts = []
@@ -275,7 +275,7 @@ def _over_all(curves: pd.DataFrame) -> str:
 def cut_short() -> str:
     """Say how many of the book's steps are left when an epoch ends with its pictures."""
     recipe = recipes.get("cats-vs-dogs-first-edition-augmented")
-    validation = printed.CURVES[recipe.name]["val_accuracy"]
+    validation = published.CURVES[recipe.name]["val_accuracy"]
     first, last = recipe.data_options["splits"]["train"]
     left = math.ceil(2 * (last - first) / recipe.batch_size)
     asked, steps = recipe.steps_per_epoch * recipe.epochs, left * recipe.epochs

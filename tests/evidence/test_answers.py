@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from rows import of, runs_of
 
-from chollet_cnn.book import printed, published
+from chollet_cnn.book import published
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import answers, comparison
 from chollet_cnn.evidence import records as recorded
@@ -71,7 +71,7 @@ def test_a_long_curve_is_shown_in_steps_to_its_end_and_whole_where_asked(recipe,
     count = shown[-1]
     kind = {"recipe": recipe, "backend": "tensorflow", "device": "cpu", "data_note": ""}
     curves = pd.DataFrame(
-        {"epoch": range(1, count + 1), **{name: 0.5 for name in printed.QUANTITIES}}
+        {"epoch": range(1, count + 1), **{name: 0.5 for name in published.QUANTITIES}}
     ).assign(seed=0, **kind)
     compared = comparison.compare(runs_of(recipe, [0.7]), curves)
     by_epoch = compared[compared["epoch"].notna()]

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 from rows import runs_of
 
-from chollet_cnn.book import printed
+from chollet_cnn.book import published
 from chollet_cnn.evidence import experiments
 from chollet_cnn.evidence import records as recorded
 
@@ -39,7 +39,7 @@ def test_how_far_the_book_was_after_the_steps_that_are_left():
     # as the notebook's first 63 epochs. From epoch 59, 0.8099, to 67, 0.8325, are nine.
     words = experiments.cut_short()
     assert "Of 100 steps an epoch 63 are left, in 100 epochs 6,300 of 10,000." in words
-    curve = printed.CURVES["cats-vs-dogs-first-edition-augmented"]["val_accuracy"]
+    curve = published.CURVES["cats-vs-dogs-first-edition-augmented"]["val_accuracy"]
     assert (curve[58], curve[66]) == (0.8099, 0.8325)
     assert f"after epoch 63: its validation accuracy is {sum(curve[58:67]) / 9:.2%} on" in words
     assert words.endswith("and 82.77% over the last 20.")
@@ -147,7 +147,7 @@ def test_the_augmented_first_edition_stands_beside_itself_as_its_keras_computed_
         "| the RMSprop and the augmentation of 2017 | 1 | 84.00% | 83.00% | 0.4500 | 98 | 82.00% |"
     )
     # Twenty epochs of 80 and of 82% after eighty of nothing are 16 and 16.4% on average.
-    book_s = printed.CURVES[recipe]
+    book_s = published.CURVES[recipe]
     assert means == (
         f"Averaged over all 100 epochs: the book {sum(book_s['accuracy']) / 100:.2%} in training "
         f"and {sum(book_s['val_accuracy']) / 100:.2%} in validation; today's Keras 16.20% (16.00% "

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chollet_cnn.book import printed, published
+from chollet_cnn.book import published
 from chollet_cnn.page import build, first_screen
 from chollet_cnn.page import chapter as page
 from chollet_cnn.page.chapters import (
@@ -250,7 +250,7 @@ def test_a_run_is_compared_as_finely_as_the_book_gives_its_figure(recipe, ours, 
     ],
 )
 def test_what_the_book_prints_of_a_curve_is_dashed_beside_it(recipe, split, last):
-    history = pd.DataFrame({"epoch": [1, 2], **dict.fromkeys(printed.QUANTITIES, [0.5, 0.6])})
+    history = pd.DataFrame({"epoch": [1, 2], **{key: [0.5, 0.6] for key in published.QUANTITIES}})
 
     def run(claim):
         metrics = {"published": claim}

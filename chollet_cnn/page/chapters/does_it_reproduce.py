@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from chollet_cnn.analysis import learning_curves
-from chollet_cnn.book import optimizers, printed, published, recipes
+from chollet_cnn.book import published, recipes
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import comparison
 from chollet_cnn.evidence import figures as plots
@@ -30,7 +30,7 @@ CHOSEN = "cats-vs-dogs-second-edition-augmented"
 """The recipe whose lowest validation loss comes long before its highest accuracy."""
 ANSWERS = ((8, 2, 0.9), (9, 1, 0.999))
 """Ten answers made up, right and wrong ones and how sure each is: first some, then surer ones."""
-EPSILON_THEN, EPSILON_NOW = optimizers.EPSILON_2017, optimizers.EPSILON_2021
+EPSILON_THEN, EPSILON_NOW = recipes.LEGACY_EPSILON.values()
 SMALL = 1e-4
 """A gradient small enough for today's RMSprop to move its weight less far than the book's did."""
 LIES = {
@@ -104,7 +104,7 @@ def _line(claim: dict[str, object]) -> tuple[str, ...]:
 
 def _printed_curves(compared: pd.DataFrame, curves: pd.DataFrame) -> Iterator[dict[str, object]]:
     """Draw each printed learning curve over those of all seeds, where there are several."""
-    for recipe, book in printed.CURVES.items():
+    for recipe, book in published.CURVES.items():
         own = curves[curves["recipe"] == recipe]
         histories = [history for _, history in own.groupby("seed")]
         if len(histories) < 2:
@@ -138,7 +138,7 @@ def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, objec
         "title": title,
         "picture": Figure(
             "the-optimizer-has-changed",
-            plots.plot_then_and_now(now, then, printed.CURVES[recipe], title=title),
+            plots.plot_then_and_now(now, then, published.CURVES[recipe], title=title),
             pd.concat([*now, *then]),
         ),
         "gradient": f"{SMALL:g}",
@@ -164,7 +164,9 @@ def _augmentation(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, obj
         "title": recipe.title,
         "picture": Figure(
             "the-augmentation-has-changed",
-            plots.plot_then_and_now(now, then, printed.CURVES[name], drawn, "Keras", recipe.title),
+            plots.plot_then_and_now(
+                now, then, published.CURVES[name], drawn, "Keras", recipe.title
+            ),
             pd.concat([*now, *then]),
         ),
         "shear": f"{SHEAR:g}",
@@ -232,7 +234,7 @@ def _by_luck(whole: pd.DataFrame) -> dict[str, object] | None:
         "lines": [
             {
                 "sum": f"100 · √((1 − {claim['mean']:.4f}) / (2 · "
-                f"{recipes.pictures(claim['recipe'], claim['quantity']):,}))",
+                f"{recipes.image_count(claim['recipe'], claim['quantity']):,}))",
                 "result": f"{100 * claim['test_set_sd']:.2f}",
                 "measured": f"points; the {claim['n']} runs of {claim['title']} have "
                 f"{100 * claim['sd']:.2f}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chollet_cnn.analysis import learning_curves, mistakes
-from chollet_cnn.book import printed
+from chollet_cnn.book import published
 from chollet_cnn.drawing import sheet
 from chollet_cnn.page.chapter import program, sections
 from chollet_cnn.page.figure import Figure
@@ -71,7 +71,7 @@ def _training(model: TrainedModel) -> dict[str, Any]:
 def printed_curve(model: TrainedModel) -> tuple[str, Mapping[str, Sequence[float]]]:
     """Return the prefix of the split that the book prints, ``val_`` or none, and its curve."""
     claim, recipe = model.run.metrics["published"], model.run.config["recipe"]
-    curve = printed.CURVES.get(recipe, {}) if claim else {}
+    curve = published.CURVES.get(recipe, {}) if claim else {}
     return ("val_" if "val_loss" in curve else ""), curve
 
 
