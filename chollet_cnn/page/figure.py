@@ -21,7 +21,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from PIL import Image
 
-from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing import style
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -38,7 +38,7 @@ LARGE = 60_000
 """Bytes: an embedded image that is larger without loss is a photograph, and need not be exact."""
 LOOK = {
     **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), sheet.INK
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), style.INK
     ),
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -46,7 +46,7 @@ LOOK = {
 }
 """matplotlib's settings while figures are drawn: ink that can follow dark mode, and real text."""
 THEMED = {
-    sheet.INK: "ink",
+    style.INK: "ink",
     style.GREY: "soft",
     style.PALE: "pale",
     style.DATA: "data",
