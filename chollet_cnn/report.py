@@ -74,9 +74,9 @@ def _report(
         raise UserError(f"--format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     if picture is not None:
-        from chollet_cnn.data import pictures
+        from chollet_cnn.data import image_files
 
-        pictures.read(picture)  # before anything takes time
+        image_files.read(picture)  # before anything takes time
     if data_dir is not None:
         from chollet_cnn.data import sources
 

@@ -354,7 +354,7 @@ def test_a_photograph_is_not_forced_on_a_digit_network(digits_run, tmp_path):
 
     Image.fromarray(photographs.cat()).save(tmp_path / "cat.png")
     one = subject.read(digits_run, picture=tmp_path / "cat.png")
-    assert "no digit was found in cat.png" in one.picture_words
+    assert "no single digit was found in cat.png" in one.picture_words
     assert one.picture.shape == (28, 28, 1)
 
 

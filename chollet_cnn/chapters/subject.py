@@ -15,7 +15,7 @@ from chollet_cnn.analysis import errors
 from chollet_cnn.chapters.page import Call, program
 from chollet_cnn.concepts import geometry
 from chollet_cnn.concepts.figures import photographs
-from chollet_cnn.data import digits, pictures
+from chollet_cnn.data import digits, handwriting, image_files, scaling
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 
@@ -35,7 +35,8 @@ NEEDED = {
 """What the page tells of a run, so that a run which lacks some of it is found before it is used."""
 SAMPLE = 3_000_000
 """Pixels of test pictures that a network is asked about in a few seconds; 133 of 150x150."""
-READ = "from chollet_cnn.data import pictures"
+READ = "from chollet_cnn.data import handwriting, image_files"
+SCALE = "from chollet_cnn.data import image_files, scaling"
 SHIPPED = "from chollet_cnn.concepts.figures import photographs"
 
 
@@ -217,15 +218,14 @@ def _picture(
         return _photograph(size, run.config["settings"]["data_options"], own)
     why = ""
     if own is not None:
+        photograph = image_files.read(own)
         try:
-            image = pictures.as_digit(pictures.read(own))
-        except UserError as problem:
-            if "no digit found" not in str(problem):
-                raise
-            why = f", because no digit was found in {Path(own).name}"
+            image = handwriting.as_digit(photograph)
+        except UserError:
+            why = f", because no single digit was found in {Path(own).name}"
         else:
             words = f"your picture {Path(own).name}, brought to MNIST's look"
-            line = f"picture = pictures.as_digit(pictures.read({str(own)!r}))"
+            line = f"picture = handwriting.as_digit(image_files.read({str(own)!r}))"
             return image, words, (READ, line)
     if test is None:
         line = f"picture = photographs.digit({size[0]})[..., None]"
@@ -245,9 +245,9 @@ def _photograph(
     resize = options.get("resize", "bilinear")
     if own is None:
         image, words, made = photographs.cat(), "scikit-image's cat", "photographs.cat()"
-        imports = (READ, SHIPPED)
+        imports = ("from chollet_cnn.data import scaling", SHIPPED)
     else:
-        image, words = pictures.read(own), f"your picture {Path(own).name}"
-        made, imports = f"pictures.read({str(own)!r})", (READ,)
-    line = f"picture = pictures.scale({made}, {tuple(size)}, {resize!r})"
-    return pictures.scale(image, size, resize), words, (*imports, line)
+        image, words = image_files.read(own), f"your picture {Path(own).name}"
+        made, imports = f"image_files.read({str(own)!r})", (SCALE,)
+    line = f"picture = scaling.scale({made}, {tuple(size)}, {resize!r})"
+    return scaling.scale(image, size, resize), words, (*imports, line)
