@@ -18,7 +18,7 @@ from typing import Any
 import matplotlib as mpl
 from markupsafe import Markup
 
-from chollet_cnn.data import pictures, sources
+from chollet_cnn.data import image_files, sources
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import FOLDER, Chapter, templates
@@ -104,7 +104,7 @@ def report(
         if size is not None and size <= 0:
             raise ValueError(f"{name} is positive, not {size}")
     if picture is not None:
-        pictures.read(picture)  # before anything takes time
+        image_files.read(picture)  # before anything takes time
     if data_dir is not None:
         sources.search_path(data_dir)
     with _written_whole(out) as folder, mpl.rc_context(LOOK):
