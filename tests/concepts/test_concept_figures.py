@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from chollet_cnn.analysis import network_diagram as drawings
@@ -117,16 +117,6 @@ def test_no_two_texts_of_a_figure_overlap(tutorial_figure):
 
 def test_a_figure_is_as_wide_as_the_page_s_column(tutorial_figure):
     assert tutorial_figure.get_figwidth() == sheet.WIDTH <= 7
-
-
-def test_text_on_any_grey_has_the_contrast_that_small_type_needs():
-    def luminance(color):
-        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    for fill in [(grey,) * 3 for grey in np.linspace(0, 1, 101)]:
-        light = sorted((luminance(fill), luminance(to_rgb(style.contrasting(fill)))))
-        assert (light[1] + 0.05) / (light[0] + 0.05) > 4.5
 
 
 def test_the_padlock_is_the_article_s_picture():
