@@ -135,10 +135,7 @@ def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
 
 
 def convolution_matrix(
-    kernel: ArrayLike,
-    input_shape: int | Sequence[int],
-    stride: PerAxis = 1,
-    padding: Padding = 0,
+    kernel: ArrayLike, input_shape: int | Sequence[int], stride: PerAxis = 1, padding: Padding = 0
 ) -> np.ndarray:
     """Return a convolutional layer as the weight matrix of a dense layer.
 

@@ -4,10 +4,7 @@ import pandas as pd
 import pytest
 
 from chollet_cnn.analysis import learning_curves
-from chollet_cnn.analysis.learning_curves import (
-    plot_learning_curve,
-    plot_selected_epoch,
-)
+from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_selected_epoch
 from chollet_cnn.drawing import style
 
 HISTORY = pd.DataFrame(

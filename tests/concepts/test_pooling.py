@@ -30,10 +30,7 @@ def test_pooling_halves_rows_and_columns_and_keeps_the_channels():
 )
 @pytest.mark.parametrize(
     ("ours", "layer"),
-    [
-        (max_pool2d, keras.layers.MaxPooling2D),
-        (average_pool2d, keras.layers.AveragePooling2D),
-    ],
+    [(max_pool2d, keras.layers.MaxPooling2D), (average_pool2d, keras.layers.AveragePooling2D)],
 )
 def test_pooling_is_kerass_also_where_cells_are_left_over(shape, window, stride, ours, layer):
     volume = np.random.default_rng(0).normal(size=shape).astype(np.float32)
