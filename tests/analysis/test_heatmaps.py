@@ -1,5 +1,7 @@
 """Heatmaps agree with their definitions, worked out by hand, whatever Keras model it is."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -314,12 +316,37 @@ def test_wrong_classes_covers_and_layers_are_refused_in_words():
         heatmaps.grad_cam(model, IMAGE, layer="dense")
 
 
-def test_grad_cam_looks_at_the_last_convolution_of_a_keras_application():
-    model = keras.applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=3)
-    assert last_feature_layer(model) == "block5_conv3"
-    assert heatmaps.grad_cam(
-        model, RANDOM.integers(0, 256, (32, 32, 3)), layer="block3_conv3"
-    ).shape == (8, 8)
+@pytest.mark.parametrize(
+    ("build", "last"),
+    [
+        (keras.applications.VGG16, "block5_conv3"),
+        (partial(keras.applications.MobileNetV2, alpha=0.35), "out_relu"),
+    ],
+)
+def test_public_architectures_have_the_heatmaps_of_a_gradient_tape_over_their_scores(build, last):
+    model, scores = (
+        build(weights=None, input_shape=(64, 64, 3), classes=2, classifier_activation=activation)
+        for activation in ("softmax", None)
+    )
+    scores.set_weights(model.get_weights())
+    image = tf.constant(RANDOM.uniform(-1, 1, (1, 64, 64, 3)).astype(np.float32))
+    parts = keras.Model(scores.inputs[0], [scores.get_layer(last).output, scores.output])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(image)
+        maps, outputs = parts(image, training=False)
+        columns = [outputs[:, target] for target in range(2)]
+    heats = []
+    for column in columns:
+        weights = tf.reduce_mean(tape.gradient(column, maps), (1, 2), keepdims=True)
+        heats.append(tf.nn.relu(tf.reduce_sum(maps * weights, -1))[0].numpy())
+    target = int(np.argmax([heat.max() for heat in heats]))
+    found = heatmaps.grad_cam(model, image.numpy(), target)
+    assert last_feature_layer(model) == last
+    assert found.max() > 0
+    assert found == pytest.approx(heats[target], rel=1e-3, abs=1e-3 * float(heats[target].max()))
+    slope = np.abs(tape.gradient(columns[target], image)[0]).max(axis=-1)
+    found = heatmaps.saliency(model, image.numpy(), target)
+    assert found == pytest.approx(slope, rel=1e-3, abs=1e-3 * float(slope.max()))
 
 
 def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():

@@ -106,7 +106,7 @@ def test_the_sums_of_a_sliding_kernel_fill_up_in_reading_order():
 
 
 def test_under_each_pixel_of_the_window_stands_the_kernel_s_number():
-    axes = named(convolution.plot_sliding_kernel(stops=((1, 2),)), "picture 0")
+    axes = named(convolution.plot_sliding_kernel(stops=((1, 2),)), "image 0")
     factors = {
         (round(y - 0.25), x): float(text.get_text()[1:].replace("−", "-"))
         for text in axes.texts
