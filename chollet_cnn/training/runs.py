@@ -128,9 +128,25 @@ def read(path: str | Path) -> Run:
     parts = {
         name: read_json(path / f"{name}.json") for name in ("config", "environment", "metrics")
     }
+    _check_names(path, parts["config"], parts["environment"])
     if published := parts["metrics"].get("published"):
         published.setdefault("step", 0.0001)  # which the first runs did not keep
     return Run(path, **parts)
+
+
+def _check_names(path: Path, config: dict[str, Any], environment: dict[str, Any]) -> None:
+    """Refuse what others may make a path of, if it could lead elsewhere."""
+    for file, content, name in (
+        ("config.json", config, "recipe"),
+        ("environment.json", environment, "backend"),
+        ("environment.json", environment, "device"),
+    ):
+        value = content.get(name, name)
+        if not (isinstance(value, str) and NAME.fullmatch(value)):
+            raise unreadable(path / file, f"{name} is {str(value)[:60]!r}")
+    seed = config.get("seed", 0)
+    if type(seed) is not int or seed < 0:
+        raise unreadable(path / "config.json", f"seed is {str(seed)[:60]!r}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
