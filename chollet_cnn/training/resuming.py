@@ -42,16 +42,14 @@ def how_to_begin(
             "it, another out puts this one elsewhere",
             "resume", "overwrite", "out",
         )  # fmt: skip
-    config = runs.read_json(path / "config.json")
-    then, now = plan.settings_of(config), planned.settings()
+    then, now = _read_settings(path), planned.settings()
     differing = [name for name in now if then.get(name) != now[name]]
-    begun, wanted = config.get("settings", {}).get("epochs"), planned.recipe.epochs
+    begun, wanted = then["epochs"], planned.recipe.epochs
     if finished and (wanted < begun or (wanted != begun and not resume)):
         differing.append("epochs")
-    if surroundings and (path / "environment.json").is_file():
-        before = runs.read_json(path / "environment.json")
+    if surroundings:
         going_on = not finished or wanted != begun
-        differing += _differing_environment(before, surroundings, going_on)
+        differing += _differing_environment(path, surroundings, going_on)
     if differing:
         more = ", resume=True trains on to more epochs" if differing == ["epochs"] else ""
         raise UserError(
@@ -65,13 +63,32 @@ def how_to_begin(
     return FINISHED if wanted == begun else EXTEND
 
 
-def _differing_environment(then: dict[str, Any], now: dict[str, Any], going_on: bool) -> list[str]:
-    """Return what of the data and the environment differs from that of a run.
+def _read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings and the number of epochs in ``config.json``."""
+    config = runs.read_json(path / "config.json")
+    try:
+        found = plan.settings_of(config) | {"epochs": config["settings"]["epochs"]}
+    except (AttributeError, KeyError, TypeError) as problem:
+        raise runs.unreadable(path / "config.json", "it has no settings of a run") from problem
+    if type(found["epochs"]) is not int:
+        raise runs.unreadable(path / "config.json", "epochs is not a whole number")
+    return found
+
+
+def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> list[str]:
+    """Return what of the data and the environment differs from that of the run in ``path``.
 
     A run that is going on must find everything that decides its bits; a finished one has them.
     """
-    differing = list(environment.differing_settings(then, now))
+    file = path / "environment.json"
+    if not file.is_file():
+        return []
+    then = runs.read_json(file)
+    try:
+        differing = list(environment.differing_settings(then, now))
+        same_data = then.get("data", {}).get("sha256") == now["data"]["sha256"]
+    except (AttributeError, TypeError) as problem:
+        raise runs.unreadable(file, "it is not that of a run") from problem
     if not going_on:
         differing = [name for name in differing if name in ("backend", "device")]
-    same_data = then.get("data", {}).get("sha256") == now["data"]["sha256"]
     return differing + ([] if same_data else ["data"])

@@ -15,7 +15,7 @@ from chollet_cnn.training import checkpoints, runs, seeding
 from chollet_cnn.training.checkpoints import Checkpoint
 from chollet_cnn.training.devices import start_keras
 from chollet_cnn.training.plan import Plan
-from chollet_cnn.training.resuming import OVERWRITE
+from chollet_cnn.training.resuming import EXTEND, NEW, OVERWRITE, RESUME
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +49,7 @@ class State:
         self.job, self.model, self.optimizer = job, model, optimizer
         self.variables = [*model.variables, *optimizer.variables]
         self.checkpoint = Checkpoint()
+        self.open = job.beginning in (NEW, RESUME)
         self.identity = job.plan.settings() | {
             "backend": job.environment["backend"],
             "data": job.environment["data"]["sha256"],
@@ -64,6 +65,12 @@ class State:
         best = self.model.get_weights() if self.selects else []
         like = Checkpoint([], self.arrays(), best)
         found = checkpoints.read(self.job.path, self.identity, like)
+        if self.job.beginning == EXTEND and not found.rows:
+            raise UserError(
+                f"the run in {self.job.path} has no checkpoint to go on from; overwrite=True "
+                "trains it anew",
+                "overwrite",
+            )
         epochs = self.job.plan.recipe.epochs
         if len(found.rows) > epochs:
             raise UserError(
@@ -94,15 +101,21 @@ class State:
             best = self.model.get_weights()
         job, rows = self.job, [*rows, row]
         self.checkpoint = Checkpoint(rows, self.arrays(), best)
-        if job.beginning == OVERWRITE and len(rows) == 1:
-            # Until the new run's first epoch is on the disk, the old one is whole.
+        if not self.open:  # until the first new epoch is on the disk, the old run is whole
             checkpoints.write(job.path, self.checkpoint, self.identity)
-            runs.reopen(job.path, job.config, job.environment)
-            runs.write_history(job.path, rows)
+            self.open_run()
             return
         runs.write_history(job.path, rows)
         # Last, so that a run cut off in between does this epoch again instead of losing its row.
         checkpoints.write(job.path, self.checkpoint, self.identity)
+
+    def open_run(self) -> None:
+        """Let the run directory be this run's, if it holds a finished or another one."""
+        if not self.open:
+            job = self.job
+            runs.reopen(job.path, job.config, job.environment, anew=job.beginning == OVERWRITE)
+            runs.write_history(job.path, self.checkpoint.rows)
+            self.open = True
 
     def arrays(self) -> list[np.ndarray]:
         """Return the state of the network and the optimizer."""

@@ -198,9 +198,7 @@ def _fit(job: Job) -> runs.Run:
     if not job.quiet:
         print(console.opening(recipe, job.config, job.environment, job.path), flush=True)
     diverged = _run_epochs(job, state, steps)
-    if job.beginning == EXTEND:  # also if an interruption left nothing to do but this
-        runs.reopen(job.path, job.config, job.environment)
-        runs.write_history(job.path, state.checkpoint.rows)
+    state.open_run()  # if there was no epoch left to run
     return _finish(job, state, steps, diverged)
 
 

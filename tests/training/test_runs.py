@@ -117,7 +117,7 @@ def test_an_unfinished_run_is_told_from_none(tmp_path):
     with pytest.raises(UserError, match="is not a run directory"):
         runs.read(tmp_path)
     runs.begin(tmp_path / "run", {"recipe": "x"})
-    with pytest.raises(UserError, match=r"unfinished.*--resume"):
+    with pytest.raises(UserError, match=r"unfinished.*resume=True"):
         runs.read(tmp_path / "run")
 
 
