@@ -213,7 +213,7 @@ def test_printed_it_is_a_handout_of_a_sensible_length(browser, address):
     open_page(browser, address)
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
     pages = base64.b64decode(printed["data"]).count(b"/Type /Page\n")
-    assert 10 < pages < 60  # of four networks
+    assert 10 < pages < 60, "of four networks"
 
 
 def test_the_window_slides_by_arrow_keys_and_the_sum_follows(browser, address):
