@@ -86,7 +86,7 @@ class Figure:
     @property
     def least_width(self) -> int:
         """CSS pixels below which its smallest letters could not be read."""
-        sizes = re.findall(r"font: [^;\"]*?([\d.]+)px", self.svg)
+        sizes = re.findall(r"font(?:-size)?: [^;\"]*?([\d.]+)px", self.svg)
         return round(LEGIBLE * self.size[0] / min(map(float, sizes))) + 1 if sizes else 0
 
     @cached_property
@@ -164,7 +164,8 @@ def _themed(svg: str) -> str:
         svg = re.sub(
             rf"(fill|stroke): {to_hex(color)}", rf"\1: var(--{variable}, {color})", svg, flags=re.I
         )
-    return re.sub(r"font: ([^;\"]*?[\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
+    svg = re.sub(r"font: ([^;\"]*?[\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
+    return re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
 
 
 def _compact(svg: str) -> str:
