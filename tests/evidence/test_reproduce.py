@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from chollet_cnn import reproduce
-from chollet_cnn.errors import UserError
 from chollet_cnn.data.sources import NotFound
+from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, reproduction
 
 HERE = {

@@ -149,7 +149,7 @@ def test_two_runs_are_trained_at_once_with_the_cores_shared(tmp_path):
 
 
 def test_a_run_that_cannot_be_trained_ends_the_rest_with_one_sentence(tmp_path):
-    with pytest.raises(UserError, match="seed 5 was not trained: .*epochs"):
+    with pytest.raises(UserError, match=r"seed 5 was not trained: .*epochs"):
         list(train_here([digits(5, epochs=0), digits(6)], tmp_path, 1))
     assert not runs.is_finished(tmp_path / A / "seed-6")
 
@@ -205,7 +205,7 @@ def test_a_cluster_that_is_not_there_is_one_sentence_at_once():
 
 def test_a_run_that_ray_could_not_train_says_why_in_one_sentence():
     pytest.importorskip("ray")
-    with pytest.raises(UserError, match="seed 3 was not trained: .*epochs"):
+    with pytest.raises(UserError, match=r"seed 3 was not trained: .*epochs"):
         list(run_many.train_on_cluster("local", [digits(3, epochs=0)]))
 
 

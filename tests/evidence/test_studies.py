@@ -140,7 +140,7 @@ def test_legacy_keras_is_compared_over_the_last_twenty_epochs():
     late = "training accuracy over the last 20 epochs"
     assert list(found["late"][late]) == ["84.53%", "81.00% (80.00% to 82.00%)", "84.00%"]
     assert list(found["late"]["test accuracy"]) == ["", "78.00% (77.00% to 79.00%)", "82.00%"]
-    assert list(found["late"]["epoch of the lowest validation loss"])[0] == "99"
+    assert found["late"]["epoch of the lowest validation loss"][0] == "99"
     # Twenty epochs of 80 and of 82% after eighty of nothing are 16 and 16.4% on average.
     whole = found["whole"]["training accuracy over all epochs"]
     assert whole[1] == "16.20% (16.00% to 16.40%)"
