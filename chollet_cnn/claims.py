@@ -6,43 +6,36 @@ import argparse
 from pathlib import Path
 
 from chollet_cnn.errors import run_cli
-from chollet_cnn.evidence import records as recorded
-from chollet_cnn.evidence.comparison import compare, write
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Put every figure that the book publishes beside the runs of its recipe.",
+        description="Compare every figure that the book publishes with the runs of its recipe.",
     )
     add = parser.add_argument
     add("--epochs", action="store_true", help="show the printed curves epoch by epoch too")
-    add("--write", action="store_true", help="write claims.csv and README.md in results/ too")
-    add(
-        "--results",
-        type=Path,
-        default=recorded.RESULTS,
-        metavar="DIR",
-        help="the folder with runs.csv and histories/ (default: the checkout's results/)",
-    )
+    add("--wide", action="store_true", help="show all columns, wider than 100 characters")
+    add("--write", action="store_true",
+        help="also write claims.csv, answer.json, README.md and figures/ there")  # fmt: skip
+    add("--results", type=Path, metavar="DIR",
+        help="the folder with runs.csv and histories/ (default: the recorded runs)")  # fmt: skip
     return parser
 
 
 def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claims") -> int:
     """Run the command."""
     options = _parser(prog).parse_args(argv)
-    records = recorded.read(options.results)
 
-    from chollet_cnn.evidence import answers
+    from chollet_cnn.evidence import overview, records, write_up  # after --help
 
-    compared = compare(records.runs, records.curves)
-    by_epoch = compared["epoch"].notna()
-    print(answers.plain_table(compared if options.epochs else compared[~by_epoch]))
-    print("\n" + answers.curves_in_short(compared[by_epoch]))
+    results = options.results or records.RESULTS
+    recorded = records.read(results)
+    print(overview.terminal(recorded, epochs=options.epochs, wide=options.wide))
     if not options.epochs:
-        print("(--epochs shows these curves figure by figure.)")
+        print("(--epochs shows the printed curves number by number, --wide more columns.)")
     if options.write:
-        write(options.results)
+        write_up.write(results)
     return 0
 
 

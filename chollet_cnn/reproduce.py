@@ -6,26 +6,22 @@ import argparse
 from pathlib import Path
 
 from chollet_cnn.errors import UserError, run_cli
-from chollet_cnn.evidence import records as recorded
-from chollet_cnn.evidence.reproduction import NO_DATA, record_quick, reproduce, table
-
-__all__ = ["main", "reproduce"]
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Train again what results/ records, and compare.",
+        description="Train recorded runs again and compare.",
     )
     add = parser.add_argument
-    add("recipes", nargs="*", metavar="RECIPE", help="of each, its first recorded seed")
+    add("recipes", nargs="*", metavar="RECIPE", help="train its first recorded seed")
     add("--seed", type=int, metavar="N", help="this seed instead of the first")
     add("--all", action="store_true", help="every recorded seed, of the recipes named or of all")
     add("--quick", action="store_true", help="the short runs of results/quick.csv, two minutes")
     add("--record", action="store_true", help="with --quick: record the short runs anew")
     add("--data-dir", metavar="DIR", help="where to look for the data first")
-    add("--results", type=Path, default=recorded.RESULTS, metavar="DIR",
-        help="the folder of the records (default: the checkout's results/)")  # fmt: skip
+    add("--results", type=Path, metavar="DIR",
+        help="the folder with the recorded runs (default: those of this project)")  # fmt: skip
     return parser
 
 
@@ -33,27 +29,31 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repro
     """Run the command: status 0 if everything holds, 1 if not."""
     options = _parser(prog).parse_args(argv)
 
+    from chollet_cnn.evidence import records, reproduction  # after --help
+
+    results = options.results or records.RESULTS
+
     def say(line: str) -> None:
         print(line, flush=True)
 
     if options.record:
         if not options.quick:
             raise UserError("--record goes with --quick; scripts/run_seeds.py records whole runs")
-        say(f"{record_quick(options.data_dir, options.results, say)} is written")
+        say(f"{reproduction.record_quick(options.data_dir, results, say=say)} is written")
         return 0
-    compared = reproduce(
+    compared = reproduction.reproduce(
         options.recipes,
         seed=options.seed,
         every=options.all,
         quick=options.quick,
         data_dir=options.data_dir,
-        results=options.results,
+        results=results,
         say=say,
     )
-    print(f"\n{table(compared)}")
+    print(f"\n{reproduction.to_text(compared)}")
     holds = bool(compared["holds"].all())
-    left_out = compared["verdict"].eq(NO_DATA).any()
-    everything = "Everything that could be trained" if left_out else "Everything"
+    skipped = compared["verdict"].eq(reproduction.NO_DATA).any()
+    everything = "Everything that could be trained" if skipped else "Everything"
     print(f"{everything} holds." if holds else "Not everything holds.")
     return 0 if holds else 1
 

@@ -1,201 +1,262 @@
-"""What the book says comes out, and how our runs compare with it.
-
-``python -m chollet_cnn.claims`` prints a line for each published figure: what the book gives, what
-runs of that recipe gave that differ only in their seed, and a verdict in words. The rule behind the
-verdict stands at the head of :mod:`chollet_cnn.evidence.statistics`.
-"""
+"""Compare every figure that the book publishes with the recorded runs of its recipe."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
-from chollet_cnn import files
+import numpy as np
+import pandas as pd
+
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CLAIMS, ERRATA, Claim, published_figure
-from chollet_cnn.evidence import records as recorded
+from chollet_cnn.book.published import CLAIMS, CURVES, Claim, published_figure
+from chollet_cnn.drawing import numbers
+from chollet_cnn.evidence import statistics
+from chollet_cnn.evidence.records import Records
+from chollet_cnn.evidence.statistics import Summary
 
-if TYPE_CHECKING:
-    import pandas as pd
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published figure beside the runs of its recipe that are of one kind."""
+
+    claim: Claim
+    backend: str = ""
+    device: str = ""
+    data_note: str = ""
+    values: Sequence[float] = ()
+    """What each run gave."""
+    sample: Summary = field(init=False)
+    """Their summary; the intervals of an epoch end where the epochs do."""
+
+    def __post_init__(self) -> None:
+        """Summarize the values."""
+        sample = statistics.summarize(self.values)
+        if self.claim.quantity == "best_epoch":  # Student's t does not know the last epoch
+            last = recipes.get(self.claim.recipe).epochs
+            sample = dataclasses.replace(
+                sample,
+                confidence_interval=_clip(sample.confidence_interval, 1, last),
+                prediction_interval=_clip(sample.prediction_interval, 1, last),
+            )
+        object.__setattr__(self, "sample", sample)
+
+    @property
+    def title(self) -> str:
+        """The title of the recipe."""
+        return recipes.get(self.claim.recipe).title
+
+    @property
+    def figure(self) -> str:
+        """What was published: the quantity, and the epoch where there is one."""
+        after = "" if self.claim.epoch is None else f" after epoch {self.claim.epoch}"
+        return numbers.QUANTITIES[self.claim.quantity] + after
+
+    @property
+    def name(self) -> str:
+        """Recipe and figure, in words."""
+        return f"{self.title} ({self.figure})"
+
+    @property
+    def book(self) -> str:
+        """The published value with as many decimal places as the book gives."""
+        return numbers.format_published(self.claim.quantity, self.claim.value, self.claim.step)
+
+    @property
+    def show(self) -> Callable[[float | None], str]:
+        """The function that formats a value of the quantity."""
+        return partial(numbers.format_quantity, quantity=self.claim.quantity)
+
+    @property
+    def verdict(self) -> str:
+        """One of :data:`chollet_cnn.evidence.statistics.VERDICTS`."""
+        summary = statistics.summarize(self.values)
+        return statistics.verdict(self.claim.value, self.claim.step / 2, summary)
+
+    @property
+    def p_value(self) -> float:
+        """The two-sided p-value of the published figure as one new run."""
+        return statistics.p_value(self.claim.value, self.claim.step / 2, self.sample)
+
+    @property
+    def test_set_sd(self) -> float | None:
+        """The standard deviation that the size of the test set alone explains."""
+        images = recipes.image_count(self.claim.recipe, self.claim.quantity)
+        return statistics.expected_sd(self.sample.mean, images) if images else None
+
+    @property
+    def exceeds_test_set_sd(self) -> bool | None:
+        """Whether runs differ by more than that with 95% confidence; None with too few."""
+        if self.test_set_sd is None or self.sample.n < statistics.MIN_RUNS_INSIDE:
+            return None
+        return bool(self.sample.sd_confidence_interval[0] > self.test_set_sd)
+
+    def to_row(self) -> dict[str, object]:
+        """Return the comparison as a row of ``results/claims.csv``; accuracies are 0..1."""
+        claim, sample, limit = self.claim, self.sample, self.claim.stay_below
+        return {
+            "recipe": claim.recipe,
+            "title": self.title,
+            "quantity": claim.quantity,
+            "epoch": claim.epoch,
+            "published": claim.value,
+            "step": claim.step,
+            "kind": claim.kind,
+            "source": claim.source,
+            "note": claim.note,
+            "slip": claim.slip,
+            "stay_below": limit,
+            "backend": self.backend,
+            "device": self.device,
+            "data_note": self.data_note,
+            "n": sample.n,
+            "mean": sample.mean,
+            "sd": sample.sd,
+            "min": sample.min,
+            "max": sample.max,
+            **_ends("mean", sample.confidence_interval),
+            **_ends("run", sample.prediction_interval),
+            **_ends("sd", sample.sd_confidence_interval),
+            "difference": sample.mean - claim.value,
+            "below": statistics.share_below(claim.value, sample),
+            "below_too": None if limit is None else sum(value < limit for value in self.values),
+            "new_below_too": None if limit is None else statistics.share_below(limit, sample),
+            "test_set_sd": self.test_set_sd,
+            "further_apart": self.exceeds_test_set_sd,
+            "verdict": self.verdict,
+        }
 
 
-def markdown_table(rows: pd.DataFrame) -> str:
-    """Return recorded runs as the README's table, one line a recipe, in the order of the recipes.
+def compare(published: Iterable[Claim], records: Records) -> list[Comparison]:
+    """Compare published figures with the recorded runs of their recipes.
 
     Args:
-        rows: ``results/runs.csv``, the columns that :func:`~chollet_cnn.evidence.records.row`
-            gives; runs of one backend and kind of device.
-    """
-    from chollet_cnn.drawing import numbers
-    from chollet_cnn.evidence import statistics as spread
-
-    heads = "recipe", "the book", "runs", "mean", "lowest to highest", "the book's figure lies"
-    lines = [f"| {' | '.join(heads)} | the fastest took |", "|---|--:|--:|--:|--:|---|--:|"]
-    for name in recipes.RECIPES:
-        own, claim = rows[rows["recipe"] == name], published_figure(name)
-        if own.empty:
-            continue
-        quantity = claim.quantity if claim else "test_accuracy"
-        runs = spread.of(own[quantity])
-        book = verdict = ""
-        if claim:
-            book = numbers.format_published(quantity, claim.value, claim.step)
-            verdict = spread.verdict(claim.value, claim.step / 2, runs)
-        split = "" if quantity == "test_accuracy" else " (validation)"
-        between = f"{runs.min:.2%} to {runs.max:.2%}" if runs.n > 1 else ""
-        cells = (
-            name, book + split * bool(book), str(runs.n), f"{runs.mean:.2%}{split}", between,
-            verdict, _minutes(own["seconds"].min()),
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def compare(rows: pd.DataFrame, curves: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return how every published figure lies among the runs of its recipe.
-
-    Args:
-        rows: ``results/runs.csv``, the columns that
-            :func:`~chollet_cnn.evidence.records.row` gives.
-        curves: what :func:`~chollet_cnn.evidence.records.read_curves` gives; without it the
-            figures of single epochs have no runs to be compared with.
+        published: such as :data:`chollet_cnn.book.published.CLAIMS`.
+        records: what :func:`chollet_cnn.evidence.records.read` gives.
 
     Returns:
-        A row a claim, and where there are several, for each backend, kind of device and note on the
-        data, since runs of different kinds are never mixed. Columns: ``recipe``, ``title``,
-        ``quantity``, ``epoch``, ``published``, ``step``, ``kind``, ``source``, ``note``,
-        ``slip``, ``stay_below``, ``backend``, ``device``, ``data_note``; the fields of
-        :class:`~chollet_cnn.evidence.statistics.Spread`; ``sd_low`` and ``sd_high``, between which
-        the standard deviation of endlessly many runs lies, 95 times in 100; ``difference``, the
-        mean minus the published value; ``below``, the share of new runs expected below the
-        published value; ``below_too``, how many of the runs ended below ``stay_below``,
-        and ``new_below_too``, the
-        share of new ones expected there; ``test_set_sd``, the
-        standard deviation that the size of the test set alone explains; ``further_apart``, whether
-        runs lie further apart than that with 95% confidence, None with too few; and ``verdict``.
-        Accuracies are shares, 0..1. A claim without a run has n = 0.
+        A comparison a figure, and where there are several, for each backend, kind of device and
+        note on the data, since runs of different kinds are never mixed. A figure without a run has
+        ``sample.n`` 0.
     """
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "recipe": claim.recipe,
-                "title": recipes.get(claim.recipe).title,
-                "quantity": claim.quantity,
-                "epoch": claim.epoch,
-                "published": claim.value,
-                "step": claim.step,
-                "kind": claim.kind,
-                "source": claim.source,
-                "note": claim.note,
-                "slip": claim.slip,
-                "stay_below": claim.stay_below,
-                **kind_of_run,
-                **_judged(claim, values),
-            }
-            for claim in CLAIMS
-            for kind_of_run, values in _measured(claim, rows, curves)
-        ]
-    ).astype({"epoch": "Int64", "below_too": "Int64"})
-
-
-def _measured(
-    claim: Claim, rows: pd.DataFrame, curves: pd.DataFrame | None
-) -> list[tuple[dict[str, str], list[float]]]:
-    """Return what each kind of run gave for a claim, one number a run."""
-    keys = ["backend", "device", "data_note"]
-    found = rows if claim.epoch is None else curves
-    if found is not None:
-        found = found[found["recipe"] == claim.recipe]
-        if claim.epoch is not None:
-            found = found[found["epoch"] == claim.epoch]
-        found = found[found[claim.quantity].notna()]
-        found = found.assign(data_note=found["data_note"].astype(object).fillna(""))
-    if found is None or found.empty:
-        return [(dict.fromkeys(keys, ""), [])]
     return [
-        (dict(zip(keys, kind, strict=True)), list(group[claim.quantity]))
-        for kind, group in found.groupby(keys)
+        Comparison(claim, *kind, values)
+        for claim in published
+        for kind, values in _measured(claim, records) or [(("", "", ""), [])]
     ]
 
 
-def _judged(claim: Claim, values: list[float]) -> dict[str, object]:
-    """Return the spread of some runs and where a claim lies in it."""
-    from chollet_cnn.evidence import statistics as spread
-
-    runs = spread.of(values)
-    looked_at = recipes.image_count(claim.recipe, claim.quantity)
-    expected = dataclasses.asdict(runs)
-    if claim.quantity == "best_epoch":  # Student's t knows nothing of where the epochs end
-        last = recipes.get(claim.recipe).epochs
-        for end in ("mean_low", "mean_high", "run_low", "run_high"):
-            expected[end] = min(max(expected[end], 1), last)
-    sd_low, sd_high = spread.sd_confidence_interval(runs)
-    test_set_sd = spread.expected_sd(runs.mean, looked_at) if looked_at else None
-    enough = looked_at and runs.n >= spread.FEWEST_TO_MEET
-    limit = claim.stay_below
-    return expected | {
-        "sd_low": sd_low,
-        "sd_high": sd_high,
-        "difference": runs.mean - claim.value,
-        "below": spread.share_below(claim.value, runs),
-        "below_too": None if limit is None else sum(value < limit for value in values),
-        "new_below_too": None if limit is None else spread.share_below(limit, runs),
-        "test_set_sd": test_set_sd,
-        "further_apart": bool(sd_low > test_set_sd) if enough else None,
-        "verdict": spread.verdict(claim.value, claim.step / 2, runs),
-    }
+def to_table(comparisons: Iterable[Comparison]) -> pd.DataFrame:
+    """Return comparisons as ``results/claims.csv`` has them, a row each."""
+    table = pd.DataFrame([comparison.to_row() for comparison in comparisons])
+    return table.astype({"epoch": "Int64", "below_too": "Int64"})
 
 
-def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the accuracy of every run in the quantity that the book gives for its recipe.
+def _measured(claim: Claim, records: Records) -> list[tuple[tuple[str, ...], list[float]]]:
+    """Return what each kind of run gave for a figure, one number a run."""
+    found = records.runs if claim.epoch is None else records.curves
+    found = found[found["recipe"] == claim.recipe]
+    if claim.epoch is not None:
+        found = found[found["epoch"] == claim.epoch]
+    found = found[found[claim.quantity].notna()]
+    found = found.assign(data_note=found["data_note"].astype(object).fillna(""))
+    kinds = found.groupby(["backend", "device", "data_note"])
+    return [(kind, list(group[claim.quantity])) for kind, group in kinds]
+
+
+def _clip(interval: tuple[float, float], low: float, high: float) -> tuple[float, float]:
+    return min(max(interval[0], low), high), min(max(interval[1], low), high)
+
+
+def _ends(name: str, interval: tuple[float, float]) -> dict[str, float]:
+    return {f"{name}_low": interval[0], f"{name}_high": interval[1]}
+
+
+@dataclass(frozen=True)
+class PrintedCurve:
+    """A printed learning curve beside the runs of its recipe; it counts as one figure."""
+
+    recipe: str
+    comparisons: Sequence[Comparison]
+    """One for each printed number."""
+    sample_sizes: tuple[int, ...]
+    p_value: float
+    """That of the column that differs most in its mean over the epochs, times the columns."""
+
+    @property
+    def name(self) -> str:
+        """Recipe and figure, in words."""
+        return f"{recipes.get(self.recipe).title} (printed curve)"
+
+    def count(self, verdict: str) -> int:
+        """Return how many of the printed numbers have a verdict."""
+        return sum(comparison.verdict == verdict for comparison in self.comparisons)
+
+    @property
+    def n(self) -> int:
+        """How many runs it is compared with."""
+        return min(self.sample_sizes)
+
+    @property
+    def verdict(self) -> str:
+        """How many of its numbers have which verdict, in short."""
+        if self.count(statistics.TOO_FEW) == len(self.comparisons):
+            return statistics.TOO_FEW
+        words = {verdict: verdict.split()[0] for verdict in statistics.VERDICTS}
+        words[statistics.TOO_FEW] = "undecided"
+        counts = ((self.count(verdict), word) for verdict, word in words.items())
+        return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+def compare_curves(records: Records) -> list[PrintedCurve]:
+    """Compare every printed learning curve with the recorded runs of one kind."""
+    return list(_compare_curves(records))
+
+
+def _compare_curves(records: Records) -> Iterator[PrintedCurve]:
+    for recipe, printed in CURVES.items():
+        claims = [claim for claim in CLAIMS if claim.recipe == recipe and claim.epoch]
+        comparisons = compare(claims, records)
+        own = records.curves[records.curves["recipe"] == recipe]
+        means = own.groupby("seed")[list(printed)].mean()
+        p_values = [
+            statistics.p_value(sum(values) / len(values), 0, statistics.summarize(means[column]))
+            for column, values in printed.items()
+        ]
+        sizes = tuple(comparison.sample.n for comparison in comparisons)
+        p_value = float(np.clip(len(printed) * min(p_values), 0, 1))
+        yield PrintedCurve(recipe, comparisons, sizes, p_value)
+
+
+def accuracies(records: Records) -> pd.DataFrame:
+    """Return the accuracy of every run, in the quantity that the book gives for its recipe.
 
     Args:
-        rows: ``results/runs.csv``, runs of one backend and kind of device.
+        records: runs of one backend and kind of device.
 
     Returns:
         A row a run in the order of the recipes: ``recipe``, ``title``, ``data``, ``seed``,
-        ``quantity``, ``accuracy``, ``published`` (NaN where the book gives nothing), and
-        ``run_low`` and ``run_high``, between which one more run is expected (NaN with too few
-        seeds). :func:`chollet_cnn.evidence.figures.plot_seeds` draws it.
+        ``quantity``, ``accuracy``, ``published`` (NaN where the book gives none), and the
+        prediction interval ``run_low``, ``run_high`` (NaN with too few seeds).
+        :func:`chollet_cnn.evidence.figures.plot_seeds` draws it.
     """
-    import pandas as pd
-
-    from chollet_cnn.evidence import statistics as spread
-
     parts = []
     for recipe in recipes.RECIPES.values():
-        own, claim = rows[rows["recipe"] == recipe.name], published_figure(recipe.name)
+        own = records.runs[records.runs["recipe"] == recipe.name].sort_values("seed")
+        claim = published_figure(recipe.name)
         quantity = claim.quantity if claim else "test_accuracy"
-        runs = spread.of(own[quantity])
-        enough = runs.n >= spread.FEWEST_TO_MEET
-        part = own[["recipe", "data", "seed"]].sort_values("seed")
+        sample = statistics.summarize(own[quantity])
+        enough = sample.n >= statistics.MIN_RUNS_INSIDE
+        interval = sample.prediction_interval if enough else statistics.UNKNOWN
         parts.append(
-            part.assign(
+            own[["recipe", "data", "seed"]].assign(
                 title=recipe.title,
                 quantity=quantity,
                 accuracy=own[quantity],
                 published=claim.value if claim else float("nan"),
-                run_low=runs.run_low if enough else float("nan"),
-                run_high=runs.run_high if enough else float("nan"),
+                **_ends("run", interval),
             )
         )
     return pd.concat(parts, ignore_index=True)
-
-
-def write(results: Path = recorded.RESULTS) -> None:
-    """Write ``results/claims.csv`` and the measured part of ``results/README.md``."""
-    from chollet_cnn.evidence import answers
-
-    records = recorded.read(results)
-    compared = compare(records.runs, records.curves)
-    files.write(results / "claims.csv", compared.to_csv(index=False))
-    readme = results / "README.md"
-    if readme.is_file():
-        files.write(readme, answers.renewed(readme.read_text("utf-8"), records, compared, ERRATA))

@@ -1,19 +1,19 @@
-"""What several seeds show and one run cannot: how far runs of one recipe lie apart."""
+"""Figures of recorded runs, for the README, ``results/`` and the page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
+from chollet_cnn.book import recipes
+from chollet_cnn.book.published import CURVES
 from chollet_cnn.drawing import sheet, style
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from chollet_cnn.evidence.records import Records
 
 LINE = 0.72
 """Inches: one recipe's row in the figure."""
@@ -27,8 +27,8 @@ KINDS = {"test_accuracy": "test accuracy", "val_accuracy": "validation accuracy"
 def plot_seeds(runs: pd.DataFrame) -> Figure:
     """Draw each run as a dot, one row a recipe, with the published value as a line across it.
 
-    The pale band is where one more run is expected, 95 times in 100. Recipes on the same pictures
-    share a scale: a tenth of a point is much on digits and nothing on cats and dogs.
+    The pale band is the 95% prediction interval for one new run. Recipes on the same images share a
+    scale: a tenth of a point is much on digits and nothing on cats and dogs.
 
     Args:
         runs: a row a run with ``data``, ``title``, ``quantity``, ``accuracy``, ``published``,
@@ -44,7 +44,7 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
     heights = [panel["title"].nunique() * LINE for panel in panels]
     parts = ["each dot is a run with another seed"]
     if runs["run_low"].notna().any():
-        parts.append("band (with enough runs): where 95% of new ones are expected")
+        parts.append("band (with enough runs): 95% prediction interval for one new run")
     height = sum(heights) + 0.55 * len(panels)
     figure = sheet.panels(height, note="; ".join(parts))
     share = height / figure.get_figheight()
@@ -56,7 +56,7 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
 
 
 def _draw_panel(axes: Axes, panel: pd.DataFrame) -> None:
-    """Draw the recipes that were trained on the same pictures, to one scale."""
+    """Draw the recipes that were trained on the same images, to one scale."""
     count = panel["title"].nunique()
     style.plain_axes(axes)
     axes.spines["left"].set_visible(False)
@@ -95,7 +95,7 @@ def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
         words, (mean, line + 0.24), ha="center", va="top", fontsize=TEXT - 1, color=style.DATA,
         annotation_clip=False,
     )  # fmt: skip
-    # A long title's last words go to the grey line below, so that they stay clear of the dots.
+    # A long title's last words go to the grey line below, so that they do not touch the dots.
     name, *rest = title.rsplit(", ", 1) if title.count(", ") > 1 else [title]
     kind = KINDS[own["quantity"].iloc[0]]
     below = ", ".join([*rest, f"{len(own)} run{'s' * (len(own) > 1)}", kind])
@@ -121,7 +121,7 @@ def plot_printed_curves(
         histories: one for each seed, with ``epoch`` and the columns that are printed.
         printed: the printed ``accuracy`` and ``loss`` of training, a number an epoch; where the
             book validates, ``val_accuracy`` and ``val_loss`` too.
-        title: stands over the figure.
+        title: the title of the figure.
 
     Returns:
         The figure, accuracy at the left and loss at the right; training above validation.
@@ -141,40 +141,70 @@ def plot_printed_curves(
     return figure
 
 
-def plot_then_and_now(
-    now: Sequence[pd.DataFrame],
-    then: Sequence[pd.DataFrame],
+def plot_legacy_and_current(
+    current: Sequence[pd.DataFrame],
+    legacy: Sequence[pd.DataFrame],
     printed: Mapping[str, Sequence[float]],
     quantities: Sequence[str] = ("loss", "accuracy"),
     what: str = "RMSprop",
     title: str = "",
 ) -> Figure:
-    """Draw how a network learns with what computes today and with what did in the book's time.
+    """Draw how a network learns with the current and with the legacy implementation.
 
     Args:
-        now: histories of runs with today's, with ``epoch`` and the quantities.
-        then: the same with that of the book's time.
+        current: histories of runs with the current one, with ``epoch`` and the quantities.
+        legacy: the same with that of the book's Keras.
         printed: what the book prints of the quantities, a number an epoch.
-        quantities: columns of a history, one above the other; those that begin with ``val_`` are
-            of validation, others of training.
-        what: what has changed, a word for the curves' ends.
-        title: stands over the figure.
-
-    Returns:
-        The figure.
+        quantities: columns of a history, one panel each; those that begin with ``val_`` are of
+            validation, others of training.
+        what: what has changed, for the labels of the curves.
+        title: the title of the figure.
     """
-    runs = (f"{len(kind)} run{'s' * (len(kind) > 1)}" for kind in (now, then))
-    note = f"{what} today: {{}}; of 2017: {{}}".format(*runs)
-    if max(len(now), len(then)) > 1:
-        note += "; lines are medians, bands go from lowest to highest"
+    counts = [f"{len(runs)} run{'s' * (len(runs) > 1)}" for runs in (current, legacy)]
+    note = f"current {what}: {counts[0]}; legacy {what}: {counts[1]}"
+    if max(len(current), len(legacy)) > 1:
+        note += "; lines are medians, bands are from lowest to highest"
     figure = sheet.panels(2.6 * len(quantities), title, note)
     places = figure.subplots(len(quantities), 1, squeeze=False)[:, 0]
     for column, axes in zip(quantities, places, strict=True):
         quantity = column.removeprefix("val_")
         plot_learning_curve(
-            now, column, name=f"{what} today", others={f"{what} of 2017": then}, monitored=None,
-            book=printed[column], axes=axes,
+            current, column, name=f"current {what}", others={f"legacy {what}": legacy},
+            monitored=None, book=printed[column], axes=axes,
         )  # fmt: skip
         axes.set_title("", loc="right")
         axes.set_ylabel(f"{'training' if column == quantity else 'validation'} {quantity}")
+    return figure
+
+
+def histories_of(curves: pd.DataFrame, recipe: str) -> list[pd.DataFrame]:
+    """Return the learning curves of a recipe's runs, one table a seed."""
+    return [curve for _, curve in curves[curves["recipe"] == recipe].groupby("seed")]
+
+
+def printed_curve(records: Records, recipe: str) -> Figure | None:
+    """Draw a printed learning curve over those of all seeds; None with fewer than two runs."""
+    histories = histories_of(records.curves, recipe)
+    if len(histories) < 2:
+        return None
+    return plot_printed_curves(histories, CURVES[recipe], recipes.get(recipe).title)
+
+
+def first_curves(records: Records) -> Figure | None:
+    """Draw the README's figure: two learning curves of seed 0 beside the book's."""
+    digits, pets = "mnist-first-edition", "cats-vs-dogs-first-edition"
+    curves = records.curves[records.curves["seed"] == 0]
+    histories = [histories_of(curves, recipe) for recipe in (digits, pets)]
+    if not all(histories):
+        return None
+    figure = sheet.panels(5.2)
+    left, right = figure.subplots(2, 1)
+    plot_learning_curve(
+        histories[0][0], title="Handwritten digits, seed 0", monitored=None,
+        book=CURVES[digits]["accuracy"], book_name="the book's training", axes=left,
+    )  # fmt: skip
+    plot_learning_curve(
+        histories[1][0], title="Cats and dogs, seed 0: overfitting",
+        book=CURVES[pets]["val_accuracy"], book_name="the book's validation", axes=right,
+    )  # fmt: skip
     return figure

@@ -1,40 +1,136 @@
-"""What ``results/`` holds: a row for every finished run, and its learning curve beside it."""
+"""Read and record ``results/``: a row for every finished run, and its learning curve beside it."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 import chollet_cnn
+from chollet_cnn import files
+from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError
+from chollet_cnn.training.runs import Run
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from chollet_cnn.training.runs import Run
-
-RESULTS = Path(chollet_cnn.__file__).parents[1] / "results"
-"""What was measured; a checkout has it, an installed package has not."""
-VARIANTS = {
-    "same-weights": {"weights_seed": 0},
-    "same-order": {"order_seed": 0},
-    "bfloat16": {"precision": "bfloat16"},
-    "rmsprop-2017": {"optimizer": "rmsprop-2017"},
-    "rmsprop-2021": {"optimizer": "rmsprop-2021"},
-    "augmentation-2017": {"augmentation": "2017"},
-    "keras-2017": {"optimizer": "rmsprop-2017", "augmentation": "2017"},
-}
-"""What is changed, as arguments of :func:`chollet_cnn.train.train`, to see what it does."""
+_CHECKOUT = Path(chollet_cnn.__file__).parents[1] / "results"
+_PACKAGED = Path(__file__).parent / "results"
+RESULTS = _CHECKOUT if (_CHECKOUT / "runs.csv").is_file() else _PACKAGED
+"""The recorded runs: results/ of a checkout, otherwise the copy that an installed package has."""
+RUNS, VARIANTS, COPIES, QUICK = "runs.csv", "variants.csv", "copies.csv", "quick.csv"
+LABELS = {RUNS: None, VARIANTS: "variant", COPIES: "pictures"}
+"""The column that stands before those of ``runs.csv`` and tells apart runs of one recipe."""
+KIND = ("backend", "device")
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-OF_A_RUN = ("recipe", "seed", "backend")
-"""Columns without which a table of runs cannot be read."""
-FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
+_REQUIRED = ("recipe", "seed", *KIND)
+_FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def row(run: Run) -> dict[str, object]:
+@dataclass(frozen=True)
+class Records:
+    """The tables of ``results/``."""
+
+    runs: pd.DataFrame
+    """``runs.csv``: a row a run of a recipe of the book, see :func:`to_row`."""
+    variants: pd.DataFrame
+    """``variants.csv``: runs with something changed, which ``variant`` names."""
+    copies: pd.DataFrame
+    """``copies.csv``: pairs of runs; ``pictures`` is ``originals`` or ``copies``."""
+    curves: pd.DataFrame
+    """The learning curves of the runs, see :func:`read_curves`."""
+    variant_curves: pd.DataFrame
+    """Those of the variants, with ``variant`` beside the seed."""
+
+    def of_kind(self, backend: str, device: str) -> Records:
+        """Return the runs of one backend and one kind of device."""
+        tables = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return Records(
+            **{
+                name: rows[(rows["backend"] == backend) & (rows["device"] == device)]
+                for name, rows in tables
+            }
+        )
+
+    def of_most_runs(self) -> Records:
+        """Return the runs of the backend and device that most runs have; kinds are never mixed."""
+        return self.of_kind(*self.main_kind)
+
+    @property
+    def main_kind(self) -> tuple[str, str]:
+        """The backend and the kind of device that most runs were trained with."""
+        return self.runs[list(KIND)].value_counts().index[0]
+
+
+def read(results: Path = RESULTS) -> Records:
+    """Read everything that is recorded of whole runs.
+
+    Raises:
+        UserError: if ``runs.csv`` is missing, or a table cannot be read.
+    """
+    runs, variants, copies = (read_table(results, table) for table in LABELS)
+    curves = (read_curves(rows, results) for rows in (runs, variants))
+    return Records(runs, variants, copies, *curves)
+
+
+def read_table(results: Path, table: str) -> pd.DataFrame:
+    """Read one table of recorded runs, every bit of its numbers as it was written.
+
+    Args:
+        results: the folder.
+        table: :data:`RUNS`, :data:`VARIANTS`, :data:`COPIES` or :data:`QUICK`. Without its file,
+            variants and copies have no rows.
+
+    Raises:
+        UserError: if the file is missing or cannot be read.
+    """
+    label = LABELS.get(table)
+    if label and not (results / table).is_file():
+        columns = [label, *_REQUIRED, "test_accuracy", "val_accuracy", "best_epoch", "data_note"]
+        return pd.DataFrame(columns=columns)
+    way = "name a folder with recorded runs with --results"
+    return _read(results / table, way, (label, *_REQUIRED) if label else _REQUIRED)
+
+
+def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
+    """Read the learning curves of recorded runs into one table, a row an epoch of a run.
+
+    The columns are those of ``history.csv``, and ``recipe``, ``seed``, ``backend``, ``device`` and
+    ``data_note`` of the run, and ``variant`` of a variant. A run without a curve has no rows.
+    """
+    keys = ["recipe", "seed", *KIND, "data_note"]
+    keys += [label for label in ("variant", "pictures") if label in rows]
+    curves = [pd.DataFrame(columns=[*keys, *CURVE])]
+    for run in rows.to_dict("records"):
+        path = results / "histories" / history_name(run)
+        if path.is_file():
+            curve = _read(path, "record the run again", CURVE)
+            curves.append(curve.assign(**{key: run.get(key) for key in keys}))
+    return pd.concat(curves[1:] or curves, ignore_index=True)
+
+
+def history_name(row: dict[str, object]) -> str:
+    """Return the name of the file in ``results/histories`` with the curve of a recorded run.
+
+    Raises:
+        UserError: if a part of it is not a plain name; it may come from a file of somebody else.
+    """
+    label = next((row[key] for key in ("variant", "pictures") if key in row), None)
+    what = [row["recipe"], *([label] if label else [])]
+    name = "-".join(map(str, [*what, "seed", row["seed"], *(row[key] for key in KIND)]))
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{name[:80]!r} is not a name that results/ records; names are of lower-case letters, "
+            "digits and hyphens"
+        )
+    return f"{name}.csv"
+
+
+def to_row(run: Run) -> dict[str, object]:
     """Return a finished run as a row of ``results/runs.csv``."""
     environment, metrics = run.environment, run.metrics
     versions = environment["versions"]
@@ -66,169 +162,110 @@ def row(run: Run) -> dict[str, object]:
     }
 
 
-def history_name(row: dict[str, object]) -> str:
-    """Return the file below results/histories that holds the learning curve of a recorded run."""
-    what = f"{row['recipe']}-{row['variant']}" if "variant" in row else row["recipe"]
-    return f"{what}-seed-{row['seed']}-{row['backend']}-{row['device']}.csv"
+@dataclass(frozen=True)
+class Outcome:
+    """What is recorded of a finished run, independent of its directory."""
+
+    row: dict[str, object]
+    """Its row of ``results/runs.csv``."""
+    history: str
+    """The text of its ``history.csv``."""
+    changed: tuple[str, ...]
+    """What differs from its recipe."""
 
 
-def outcome(run: Run) -> dict[str, object]:
-    """Return what is recorded of a finished run, free of the folder that the run lies in.
-
-    Returns:
-        ``row``, its row of ``results/runs.csv``; ``history``, the text of its ``history.csv``;
-        ``changed``, what was not as its recipe has it.
-    """
+def outcome(run: Run) -> Outcome:
+    """Return what is recorded of a finished run."""
     history = (run.path / "history.csv").read_text(encoding="utf-8")
-    return {"row": row(run), "history": history, "changed": run.config["changed"]}
+    return Outcome(to_row(run), history, tuple(run.config["changed"]))
 
 
-def as_record(run: Run) -> dict[str, object]:
-    """Return a finished run as a row that holds its learning curve too, as ``quick.csv`` has it."""
-    return row(run) | {
-        "test_pictures": run.metrics["test_pictures"],
-        "history": curve_as_text(run.history),
-    }
+def record(
+    finished: Outcome,
+    results: Path = RESULTS,
+    *,
+    table: str = RUNS,
+    label: str | None = None,
+    overrides: Collection[str] = (),
+) -> None:
+    """Add a finished run to a table of ``results/``; a repeated run replaces its own row.
+
+    Args:
+        finished: what :func:`outcome` gives.
+        results: the folder.
+        table: :data:`RUNS`, :data:`VARIANTS` or :data:`COPIES`.
+        label: the name of the variant, or ``originals`` or ``copies``.
+        overrides: what the variant may change, names of arguments of ``train``.
+
+    Raises:
+        UserError: if the recipe is unknown, something else than ``overrides`` was changed, or the
+            images differ from those of the recorded runs of the recipe.
+    """
+    row = finished.row
+    if table != COPIES:  # whose recipes are those of its study
+        recipes.get(str(row["recipe"]))  # the name may come from a file of somebody else
+        if changed := set(finished.changed) - set(overrides):
+            raise UserError(
+                f"the run of {row['recipe']} with seed {row['seed']} changed its recipe "
+                f"({', '.join(sorted(changed))}); results/ records the book's recipes only"
+            )
+    same = ["recipe", "seed", *KIND]
+    if column := LABELS[table]:
+        row, same = {column: label, **row}, [column, *same]
+    name = history_name(row)
+    with files.held(results):
+        _refuse_other_images(row, results, table)
+        rows = pd.DataFrame([row])
+        if (results / table).is_file():
+            rows = pd.concat([read_table(results, table), rows]).drop_duplicates(same, keep="last")
+        # The curve first: a run in the table is never trained again.
+        files.write(results / "histories" / name, finished.history)
+        files.write(results / table, rows.sort_values(same).to_csv(index=False))
 
 
-def curve_as_text(curve: pd.DataFrame) -> str:
-    """Return a learning curve as JSON: a list an epoch, in the order of :data:`CURVE`.
+def _refuse_other_images(row: dict[str, object], results: Path, table: str) -> None:
+    """Raise if runs of the recipe are recorded on other images; variants need them as well."""
+    for name in (COPIES,) if table == COPIES else (RUNS, VARIANTS):
+        if not (results / name).is_file():
+            continue
+        before = read_table(results, name)
+        alike = before["recipe"] == row["recipe"]
+        if name == COPIES:
+            alike &= before["pictures"] == row["pictures"]
+        found = set(before.loc[alike, "data_sha256"])
+        if found and row["data_sha256"] not in found:
+            raise UserError(
+                f"{results / name} has runs of {row['recipe']} on other images than this run's; "
+                "record it in another folder with --results"
+            )
 
-    Two curves are the same, bit for bit, if their texts are. The seconds are left out, since they
-    are never the same.
+
+def to_quick_row(run: Run) -> dict[str, object]:
+    """Return a finished run as a row of ``quick.csv``, which holds its learning curve too."""
+    history = curve_to_text(run.history)
+    return to_row(run) | {"test_pictures": run.metrics["test_pictures"], "history": history}
+
+
+def curve_to_text(curve: pd.DataFrame) -> str:
+    """Return a learning curve as JSON, a list an epoch in the order of :data:`CURVE`.
+
+    Two curves are bit-identical if their texts are equal. Seconds are not included.
     """
     epochs = curve[list(CURVE)].to_numpy()
     return json.dumps([[int(epoch), *map(float, values)] for epoch, *values in epochs])
 
 
-@dataclass(frozen=True)
-class Records:
-    """The tables of ``results/``: what all that is said there is made from."""
-
-    runs: pd.DataFrame
-    """``runs.csv``, see :func:`read_runs`."""
-    variants: pd.DataFrame
-    """``variants.csv``, see :func:`read_variants`."""
-    copies: pd.DataFrame
-    """``copies.csv``, see :func:`read_copies`."""
-    curves: pd.DataFrame
-    """The learning curves of the runs, see :func:`read_curves`."""
-    variant_curves: pd.DataFrame
-    """Those of the variants, with ``variant`` beside the seed; older ones are not kept."""
-
-
-def read(results: Path = RESULTS) -> Records:
-    """Return everything that is recorded of whole runs."""
-    rows, variants = read_runs(results), read_variants(results)
-    return Records(
-        rows,
-        variants,
-        read_copies(results),
-        read_curves(rows, results),
-        read_curves(variants, results),
-    )
-
-
-def read_runs(results: Path = RESULTS) -> pd.DataFrame:
-    """Return ``results/runs.csv``, one row a run, every bit of its numbers as it was written.
-
-    Raises:
-        UserError: if it is not there or cannot be read.
-    """
-    way = "a checkout of the repository has it, --results names another folder with recorded runs"
-    return _read(results / "runs.csv", way)
-
-
-def read_variants(results: Path = RESULTS) -> pd.DataFrame:
-    """Return ``results/variants.csv``: runs of the book's recipes with something changed.
-
-    Its columns are those of ``runs.csv`` and ``variant``, a key of :data:`VARIANTS`. Without such
-    runs it has no rows.
-    """
-    import pandas as pd
-
-    path = results / "variants.csv"
-    if not path.is_file():
-        return pd.DataFrame(
-            columns=["variant", "recipe", "seed", "backend", "device", "test_accuracy"]
-        )
-    return _read(path, "scripts/run_seeds.py --variant makes it anew")
-
-
-def read_copies(results: Path = RESULTS) -> pd.DataFrame:
-    """Return ``results/copies.csv``: pairs of runs, one of them on copies of the other's pictures.
-
-    Its columns are those of ``runs.csv`` and ``pictures``, ``originals`` or ``copies``. Without
-    such runs it has no rows.
-    """
-    import pandas as pd
-
-    path = results / "copies.csv"
-    if not path.is_file():
-        return pd.DataFrame(columns=["pictures", "seed", "val_accuracy", "test_accuracy"])
-    return _read(path, "scripts/try_copies.py makes it anew")
-
-
-def read_quick(results: Path = RESULTS) -> pd.DataFrame:
-    """Return ``results/quick.csv``, the short runs that ``reproduce --quick`` repeats."""
-    return _read(results / "quick.csv", "reproduce --quick --record makes it anew")
-
-
-def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
-    """Return the learning curves of recorded runs in one table, a row an epoch of a run.
-
-    Its columns are those of ``history.csv``, and ``recipe``, ``seed``, ``backend``, ``device`` and
-    ``data_note`` of the run, of a variant ``variant`` too. A run whose curve is not kept has no
-    rows.
-    """
-    import pandas as pd
-
-    keys = ["recipe", "seed", "backend", "device", "data_note"]
-    keys += ["variant"] if "variant" in rows else []
-    curves = [pd.DataFrame(columns=[*keys, *CURVE])]
-    for run in rows.to_dict("records"):
-        path = results / "histories" / history_name(run)
-        if path.is_file():
-            curve = _read(path, "the run is to be recorded again", CURVE)
-            curves.append(curve.assign(**{key: run[key] for key in keys}))
-    return pd.concat(curves[1:] or curves, ignore_index=True)
-
-
-def loss_turned_first(
-    rows: pd.DataFrame, curves: pd.DataFrame, recipe: str
-) -> tuple[pd.Series, pd.DataFrame] | None:
-    """Return a run that was tested early and became better, with its curve; None where none is.
-
-    It is the run with the lowest seed of those whose validation loss was lowest before their
-    validation accuracy was highest, and whose last weights did better on the test set.
-
-    Args:
-        rows: ``results/runs.csv``, runs of one backend and kind of device.
-        curves: what :func:`read_curves` gives of them.
-        recipe: which recipe's runs.
-    """
-    for _, run in rows[rows["recipe"] == recipe].sort_values("seed").iterrows():
-        own = curves[(curves["recipe"] == recipe) & (curves["seed"] == run["seed"])]
-        if own.empty or not run["last_epoch_test_accuracy"] > run["test_accuracy"]:
-            continue
-        if run["judged_epoch"] < own.loc[own["val_accuracy"].idxmax(), "epoch"]:
-            return run, own
-    return None
-
-
-def _read(path: Path, way_out: str, needed: Sequence[str] = OF_A_RUN) -> pd.DataFrame:
-    """Read a table whose floats are to keep every bit, which not every pandas does by itself."""
-    import pandas as pd
-
+def _read(path: Path, way_out: str, required: Sequence[str]) -> pd.DataFrame:
+    """Read a table whose floats must keep every bit, which not every pandas does by default."""
     try:
-        converters = dict.fromkeys(FLOATS, _as_float) | {"processor_kind": str}
+        converters = dict.fromkeys(_FLOATS, _to_float) | {"processor_kind": str}
         table = pd.read_csv(path, converters=converters)
-        if missing := [column for column in needed if column not in table]:
+        if missing := [column for column in required if column not in table]:
             raise ValueError(f"it has no column {missing[0]}")
         return table
     except (OSError, ValueError) as problem:
         raise UserError(f"{path} cannot be read ({problem}); {way_out}") from problem
 
 
-def _as_float(text: str) -> float:
+def _to_float(text: str) -> float:
     return float(text or "nan")

@@ -1,11 +1,11 @@
-"""Train recorded runs again and compare: the same bits, or at least the same accuracy.
+"""Train recorded runs again and compare: bit-identical, or at least the same accuracy.
 
 Where versions, processor and threads are those of the record, a run ends with the same weights and
 the same learning curve, bit for bit, or something has changed that should not have. Elsewhere the
-last bits differ, and the accuracy is held to the recorded seeds of that recipe: it may lie as far
-out as any of them, or up to three standard deviations from their mean. With fewer than five seeds
-their own standard deviation says little, and the one that the size of the test set alone gives
-stands in (:func:`chollet_cnn.evidence.statistics.expected_sd`).
+last bits differ, and the accuracy is compared with the recorded seeds of that recipe: it may be as
+far from their mean as any of them, or up to three standard deviations. With fewer than five seeds
+the standard deviation that the test set's size alone gives is used instead
+(:func:`chollet_cnn.evidence.statistics.expected_sd`).
 
 From the shell ``python -m chollet_cnn.reproduce``, from Python :func:`reproduce`.
 """
@@ -16,32 +16,32 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from chollet_cnn import files
 from chollet_cnn.book import recipes
+from chollet_cnn.data import mnist
+from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
-from chollet_cnn.evidence import records as recorded
-from chollet_cnn.evidence import statistics as spread
+from chollet_cnn.evidence import records, statistics, tables
+from chollet_cnn.training import devices, environment
+from chollet_cnn.training.runs import Run
+from chollet_cnn.training.trainer import train
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from chollet_cnn.training.runs import Run
-
-SAME_BITS = "the same, bit for bit"
-OTHER_BITS = "other bits where they should be the same"
-INSIDE = "within the recorded spread"
-OUTSIDE = "outside the recorded spread"
-NO_DATA = "not trained: its data are not here"
+SAME_BITS = "bit-identical"
+OTHER_BITS = "unexpectedly different"
+INSIDE = "inside the recorded range"
+OUTSIDE = "outside the recorded range"
+NO_DATA = "skipped: data not found"
 DEVIATIONS = 3
-# What of a record's environment decides the bits, with the name that a reader knows it by.
+# What of a record's environment decides the bits, and what to call it.
 DECIDES = {
     "versions": "versions", "machine": "processor and threads", "backend": "backend",
-    "device": "device", "data_sha256": "pictures", "processor_kind": "kind of processor",
+    "device": "device", "data_sha256": "images", "processor_kind": "kind of processor",
 }  # fmt: skip
 # The short runs of --quick: recipe, data set, epochs. Each is recorded with several seeds, so that
-# another kind of machine has a spread to be held to; only the first seed is trained again.
+# another kind of machine has a range to compare with; only the first seed is trained again.
 QUICK = (
     ("mnist-three-block", "digits", 5),
     ("mnist-first-edition", "digits", 5),
@@ -58,7 +58,7 @@ def reproduce(
     every: bool = False,
     quick: bool = False,
     data_dir: str | Path | None = None,
-    results: Path = recorded.RESULTS,
+    results: Path = records.RESULTS,
     say: Callable[[str], None] = lambda line: None,
 ) -> pd.DataFrame:
     """Train recorded runs again and return how each compares with its record.
@@ -68,7 +68,7 @@ def reproduce(
         seed: another seed than the first.
         every: all recorded seeds; without ``names``, of all recipes.
         quick: the short runs of ``results/quick.csv`` instead of those of ``results/runs.csv``.
-        data_dir: where the data are looked for first.
+        data_dir: a folder to search for the data first.
         results: the folder of the records.
         say: is called with a line before each run.
 
@@ -79,16 +79,9 @@ def reproduce(
     Raises:
         UserError: if no such run is recorded.
     """
-    import pandas as pd
-
-    from chollet_cnn.data.sources import NotFound
-
-    records = (
-        recorded.read_quick(results)
-        if quick
-        else _with_curves(recorded.read_runs(results), results)
-    )
-    chosen = _choose(records, [recipes.get(name).name for name in names], seed, every, quick)
+    table = records.read_table(results, records.QUICK if quick else records.RUNS)
+    rows = table if quick else _with_curves(table, results)
+    chosen = _choose(rows, [recipes.get(name).name for name in names], seed, every, quick)
     lines = []
     for number, record in enumerate(chosen, 1):
         say(f"{number}/{len(chosen)} {record['recipe']} on {record['data']}, seed {record['seed']}")
@@ -99,21 +92,21 @@ def reproduce(
                 _refuse_to_download(record, data_dir)
             with tempfile.TemporaryDirectory() as folder:
                 run = _train(record, data_dir, folder)
-                line |= compare(record, recorded.as_record(run), records)
+                line |= compare(record, records.to_quick_row(run), rows)
         except NotFound as problem:
             line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick, why=str(problem))
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def compare(record: dict, now: dict, records: pd.DataFrame) -> dict[str, object]:
-    """Say how a run that was trained again compares with its record.
+def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
+    """Compare a run that was trained again with its record.
 
     Args:
         record: a row of the records and its learning curve, as
-            :func:`chollet_cnn.evidence.records.as_record` makes it.
+            :func:`chollet_cnn.evidence.records.to_quick_row` makes it.
         now: the same of the run trained now.
-        records: all records; those like ``record`` but for their seed give the spread.
+        rows: all records; those like ``record`` but for their seed give the range.
     """
     same_weights = now["weights_sha256"] == record["weights_sha256"]
     # Of a record whose curve is not kept the weights alone tell.
@@ -135,49 +128,51 @@ def compare(record: dict, now: dict, records: pd.DataFrame) -> dict[str, object]
     why = "; ".join(
         f"other {name}: {now[what]}, recorded {record[what]}" for what, name in other.items()
     )
-    low, high = allowed(record, records)
+    low, high = allowed(record, rows)
     inside = low <= now["test_accuracy"] <= high
     return line | {"verdict": INSIDE if inside else OUTSIDE, "holds": inside, "why": why}
 
 
-def allowed(record: dict, records: pd.DataFrame) -> tuple[float, float]:
+def allowed(record: dict, rows: pd.DataFrame) -> tuple[float, float]:
     """Return between which test accuracies a run of a recipe counts as reproduced elsewhere."""
     like = ["recipe", "data_sha256", "epochs", "backend", "device"]
-    alike = spread.alike(records, like, (record[key] for key in like))
-    runs = spread.of(alike["test_accuracy"])
-    sd = runs.sd
-    if runs.n < spread.FEWEST_TO_MEET:
-        sd = spread.expected_sd(runs.mean, record["test_pictures"])
-    return min(runs.min, runs.mean - DEVIATIONS * sd), max(runs.max, runs.mean + DEVIATIONS * sd)
+    alike = statistics.matching(rows, {key: record[key] for key in like})
+    sample = statistics.summarize(alike["test_accuracy"])
+    sd = sample.sd
+    if sample.n < statistics.MIN_RUNS_INSIDE:
+        sd = statistics.expected_sd(sample.mean, record["test_pictures"])
+    margin = DEVIATIONS * sd
+    return min(sample.min, sample.mean - margin), max(sample.max, sample.mean + margin)
 
 
 def record_quick(
     data_dir: str | Path | None = None,
-    results: Path = recorded.RESULTS,
+    results: Path = records.RESULTS,
+    *,
+    short_runs: Iterable[tuple[str, str, int]] = QUICK,
+    seeds: Iterable[int] = QUICK_SEEDS,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Train the short runs of :data:`QUICK` and write them to ``results/quick.csv``."""
-    import pandas as pd
-
-    rows = []
-    for recipe, dataset, epochs in QUICK:
-        for seed in QUICK_SEEDS:
+    """Train short runs, each a recipe, a data set and epochs, and write ``results/quick.csv``."""
+    rows, seeds = [], list(seeds)
+    for recipe, dataset, epochs in short_runs:
+        for seed in seeds:
             say(f"{recipe} on {dataset}, seed {seed}")
             short = {"recipe": recipe, "dataset": dataset, "epochs": epochs, "seed": seed}
             with tempfile.TemporaryDirectory() as folder:
                 rows.append(
-                    recorded.as_record(_train(short, data_dir, folder)) | {"dataset": dataset}
+                    records.to_quick_row(_train(short, data_dir, folder)) | {"dataset": dataset}
                 )
-    path = results / "quick.csv"
+    path = results / records.QUICK
     files.write(path, pd.DataFrame(rows).drop(columns=["seconds"]).to_csv(index=False))
     return path
 
 
 def _with_curves(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
-    """Return recorded runs with what the records of short runs hold too."""
-    curves = recorded.read_curves(rows, results)
+    """Return recorded runs with the columns that only short runs have."""
+    curves = records.read_curves(rows, results)
     keys = ["recipe", "seed", "backend", "device"]
-    by_run = {run: recorded.curve_as_text(curve) for run, curve in curves.groupby(keys)}
+    by_run = {run: records.curve_to_text(curve) for run, curve in curves.groupby(keys)}
     return rows.assign(
         history=[by_run.get(run, "") for run in rows[keys].itertuples(index=False, name=None)],
         test_pictures=[recipes.image_count(name, "test_accuracy") for name in rows["recipe"]],
@@ -186,14 +181,12 @@ def _with_curves(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
 
 
 def _choose(
-    records: pd.DataFrame, names: list[str], seed: int | None, every: bool, quick: bool
+    rows: pd.DataFrame, names: list[str], seed: int | None, every: bool, quick: bool
 ) -> list[dict]:
     """Return the records to train again; of several kinds of run the one nearest to here."""
-    from chollet_cnn.training import devices
-
     if not (names or every or quick):
         raise UserError("name a recipe, or use --all or --quick")
-    found = records[records["recipe"].isin(names)] if names else records
+    found = rows[rows["recipe"].isin(names)] if names else rows
     if seed is not None:
         found = found[found["seed"] == seed]
     missing = set(names) - set(found["recipe"])
@@ -204,8 +197,6 @@ def _choose(
         raise UserError(f"no run of {what} is recorded; results/{table} has those that are")
     devices.start_keras()
     import keras
-
-    from chollet_cnn.training import environment
 
     environment.use_deterministic_gpu_operations()
     here = keras.backend.backend(), devices.choose().kind
@@ -223,13 +214,10 @@ def _choose(
 
 
 def _train(record: dict, data_dir: str | Path | None, folder: str) -> Run:
-    """Train what a record says, on its kind of device where there is one."""
-    from chollet_cnn.training import devices
-    from chollet_cnn.training.trainer import train
-
+    """Train what a record says, on its kind of device if there is one."""
     book = recipes.get(record["recipe"])
     devices.start_keras()
-    # TensorFlow warns of functions compiled again and again; here each run is to compile its own.
+    # TensorFlow warns of functions compiled again and again; here each run must compile its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     here = devices.choose().kind
     return train(
@@ -244,27 +232,17 @@ def _train(record: dict, data_dir: str | Path | None, folder: str) -> Run:
 
 
 def _refuse_to_download(record: dict, data_dir: str | Path | None) -> None:
-    """Raise where a short run would have to fetch MNIST first; the digits are always there."""
-    from chollet_cnn.data import mnist
-    from chollet_cnn.data.sources import NotFound
-
+    """Raise if a short run would have to download MNIST first; the digits are always there."""
     if record["dataset"] == "mnist" and not mnist.find(data_dir):
-        raise NotFound("MNIST is not on this machine, and a short run is not worth a download")
+        raise NotFound("MNIST was not found, and a short run is not worth a download")
 
 
-def table(compared: pd.DataFrame) -> str:
-    """Return the comparison as text: a line a run, and below what explains the differences."""
-    heads = ("recipe", "data", "seed", "recorded", "now", "same bits?", "verdict")
-    lines = [heads]
-    for run in compared.to_dict("records"):
-        now = "" if run["now"] != run["now"] or run["now"] is None else f"{run['now']:.2%}"
-        same = "yes" if run["same_bits"] else "no"
-        figures = f"{run['recorded']:.2%}", now, same if now else "", run["verdict"]
-        lines.append((run["recipe"], run["data"], str(run["seed"]), *figures))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    whys = dict.fromkeys(filter(None, compared["why"]))
-    return "\n".join([*text, *(f"Likely cause: {why}." for why in whys)])
+def to_text(compared: pd.DataFrame) -> str:
+    """Return the comparison as text: a line a run, and what explains the differences."""
+    table = compared[["recipe", "data", "seed", "recorded", "now", "verdict"]].assign(
+        seed=compared["seed"].astype(str),
+        recorded=compared["recorded"].map(tables.percent),
+        now=compared["now"].map(tables.percent),
+    )
+    causes = dict.fromkeys(filter(None, compared["why"]))
+    return "\n".join([tables.to_text(table), *(f"Likely cause: {why}." for why in causes)])

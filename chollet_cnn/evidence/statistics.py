@@ -1,225 +1,224 @@
-"""How far runs that differ only in their seed lie apart, and what that says of a published figure.
+"""Statistics of runs that differ only in their seed, and of a published figure beside them.
 
-The rule, written down before the table of seeds was first made:
-
-Several runs of one recipe give a mean and a standard deviation. From these two follows the
-interval in which one more run is expected, 95 times in 100 (Student's t, so few runs make it wide).
-It is stretched to the lowest and the highest run where one lies outside, since what one run has
-given, one run can give. A published figure is as wide as its rounding: 71% stands for all from
-70.5% to 71.5%.
-
-- **above every run** or **below every run**: the figure, rounding included, misses that interval.
-  Three runs are enough to say so, because the interval of three is wide already.
-- **within what one run gives**: it does not miss it, and there are at least five runs. With fewer
-  the interval is so wide that nearly every figure would lie in it.
-- **not enough seeds**: fewer than three runs, or three or four whose interval the figure does not
-  miss.
+Several runs of one recipe are a sample of what the recipe gives. A published figure is one more
+run, so it is compared with the prediction interval for one new run and not with the confidence
+interval of the mean. The rule in full is in ``templates/results.md``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
 
 COVERAGE = 0.95
-FEWEST_TO_MISS = 3
-FEWEST_TO_MEET = 5
+POWER = 0.8
+MIN_RUNS_OUTSIDE = 3
+"""With fewer runs no figure is said to be outside the prediction interval."""
+MIN_RUNS_INSIDE = 5
+"""With fewer runs no figure is said to be inside: the interval is too wide to mean much."""
 
-WITHIN = "within what one run gives"
-ABOVE = "above every run"
-BELOW = "below every run"
+INSIDE = "inside the prediction interval"
+ABOVE = "above the prediction interval"
+BELOW = "below the prediction interval"
 TOO_FEW = "not enough seeds"
-VERDICTS = (WITHIN, ABOVE, BELOW, TOO_FEW)
+VERDICTS = (INSIDE, ABOVE, BELOW, TOO_FEW)
 
-
-def rule() -> str:
-    """Return the rule of this module's docstring as Markdown, to be shown beside its verdicts."""
-    return (__doc__ or "").split("first made:\n\n", 1)[-1].strip()
+Interval = tuple[float, float]
+UNKNOWN: Interval = (math.nan, math.nan)
 
 
 @dataclass(frozen=True)
-class Spread:
-    """What a handful of runs says: their middle, their width, and where the next one may fall.
-
-    All values have the unit of what was measured; they are NaN where there are too few runs.
-    """
+class Summary:
+    """Summary of a sample of runs, in the unit of what was measured; NaN with too few runs."""
 
     n: int
     mean: float
     sd: float
-    """Standard deviation, with n - 1 below the line; it takes two runs."""
+    """Sample standard deviation, with n - 1 in the denominator."""
     min: float
     max: float
-    mean_low: float
-    mean_high: float
-    """The mean of endlessly many runs lies from ``mean_low`` to ``mean_high``, 95 times in 100."""
-    run_low: float
-    run_high: float
-    """One new run falls from ``run_low`` to ``run_high``, 95 times in 100."""
+    confidence_interval: Interval = UNKNOWN
+    """95% confidence interval of the mean."""
+    prediction_interval: Interval = UNKNOWN
+    """95% prediction interval for one new run."""
 
     @property
-    def possible(self) -> tuple[float, float]:
-        """Where one run can fall: what is expected, stretched to what has been."""
-        return min(self.run_low, self.min), max(self.run_high, self.max)
+    def possible(self) -> Interval:
+        """The prediction interval, extended to the lowest and the highest run."""
+        low, high = self.prediction_interval
+        return min(low, self.min), max(high, self.max)
+
+    @property
+    def sd_confidence_interval(self) -> Interval:
+        """95% confidence interval of the standard deviation, for normally distributed runs.
+
+        Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.2.3.1.
+
+        >>> low, high = summarize([1, 2, 3, 4, 5]).sd_confidence_interval
+        >>> round(low, 2), round(high, 2)
+        (0.95, 4.54)
+        """
+        if self.n < 2:
+            return UNKNOWN
+        squares, tail = (self.n - 1) * self.sd**2, (1 - COVERAGE) / 2
+        quantiles = stats.chi2.ppf([1 - tail, tail], self.n - 1)
+        low, high = np.sqrt(squares / quantiles)
+        return float(low), float(high)
 
 
-def of(values: Iterable[float]) -> Spread:
-    """Return how runs lie apart, from one number of each.
+def summarize(values: Iterable[float]) -> Summary:
+    """Summarize one number of each run.
 
-    The intervals are those of Student's t with n - 1 degrees of freedom: mean +- t sd / sqrt(n) for
-    the mean, mean +- t sd sqrt(1 + 1/n) for one new run. They take the runs to be normally spread.
+    The intervals use Student's t with n - 1 degrees of freedom: mean +- t sd / sqrt(n) for the
+    mean, mean +- t sd sqrt(1 + 1/n) for one new run. They assume normally distributed runs.
 
     Source: NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.5.2; Hahn and Meeker, "Statistical
     Intervals", 1991, chapter 4.
 
-    >>> runs = of([1, 2, 3, 4, 5])
-    >>> round(runs.mean, 1), round(runs.sd, 3), round(runs.run_low, 2), round(runs.run_high, 2)
-    (3.0, 1.581, -1.81, 7.81)
+    >>> sample = summarize([1, 2, 3, 4, 5])
+    >>> sample.mean, round(sample.sd, 3), round(sample.prediction_interval[0], 2)
+    (3.0, 1.581, -1.81)
     """
-    import numpy as np
-    from scipy import stats
-
     runs = np.asarray(list(values), dtype=float)
-    n, nothing = len(runs), math.nan
+    n = len(runs)
     if n == 0:
-        return Spread(0, *[nothing] * 8)
-    mean = float(runs.mean())
+        return Summary(0, *[math.nan] * 4)
+    mean, low, high = float(runs.mean()), float(runs.min()), float(runs.max())
     if n == 1:
-        return Spread(1, mean, nothing, mean, mean, *[nothing] * 4)
+        return Summary(1, mean, math.nan, low, high)
     sd = float(runs.std(ddof=1))
     t = float(stats.t.ppf((1 + COVERAGE) / 2, n - 1))
     of_mean, of_run = t * sd / math.sqrt(n), t * sd * math.sqrt(1 + 1 / n)
-    return Spread(
-        n, mean, sd, float(runs.min()), float(runs.max()),
-        mean - of_mean, mean + of_mean, mean - of_run, mean + of_run,
-    )  # fmt: skip
-
-
-def sd_confidence_interval(runs: Spread) -> tuple[float, float]:
-    """Return between which values the standard deviation of endlessly many runs lies.
-
-    It does so 95 times in 100, if runs are normally distributed; NaN with fewer than two runs. The
-    interval is wide: with ten runs the true value may be nearly twice as large.
-
-    Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.2.3.1.
-
-    >>> [round(limit, 2) for limit in sd_confidence_interval(of([1, 2, 3, 4, 5]))]
-    [0.95, 4.54]
-    """
-    from scipy import stats
-
-    if runs.n < 2:
-        return math.nan, math.nan
-    squares, tail = (runs.n - 1) * runs.sd**2, (1 - COVERAGE) / 2
-    limits = (stats.chi2.ppf(share, runs.n - 1) for share in (1 - tail, tail))
-    low, high = (math.sqrt(squares / limit) for limit in limits)
-    return low, high
-
-
-def paired(some: pd.DataFrame, others: pd.DataFrame, quantity: str = "test_accuracy") -> Spread:
-    """Return how far runs lie from those that were made in another way with the same seed.
-
-    With its seed a run shares its starting weights and the order of its pictures, and so part of
-    its luck; the differences of such pairs tell more than the difference of two means.
-
-    Args:
-        some: a row a run, with ``seed`` and the quantity.
-        others: the runs that are taken away from these; a seed that one side lacks is left out.
-        quantity: a column of both.
-    """
-    return of((some.set_index("seed")[quantity] - others.set_index("seed")[quantity]).dropna())
-
-
-def alike(rows: pd.DataFrame, columns: list[str], values: Iterable[object]) -> pd.DataFrame:
-    """Return the rows with these values in these columns, such as the runs of one kind."""
-    return rows[(rows[columns] == list(values)).all(axis=1)]
-
-
-def by_cause(rows: pd.DataFrame, variants: pd.DataFrame) -> dict[tuple[str, str, str], dict]:
-    """Return how far runs lie apart if all differs, only their order, or only their first weights.
-
-    Args:
-        rows: ``results/runs.csv``.
-        variants: ``results/variants.csv``, among them the runs that had the weights or the order
-            of seed 0. With these, seed 0 is the run that it always is, and counts.
-
-    Returns:
-        For each recipe, backend and kind of device with such runs the :class:`Spread` of the test
-        accuracy by what differs from run to run: ``"everything"``, ``"order"``, ``"weights"``.
-    """
-    held = variants[variants["variant"].isin(["same-weights", "same-order"])]
-    if held.empty:
-        return {}
-    kind, found = ["recipe", "backend", "device"], {}
-    for key, runs in held.groupby(kind):
-        own = alike(rows, kind, key)
-        zero = own.loc[own["seed"] == 0, "test_accuracy"]
-        found[key] = {
-            "everything": of(own["test_accuracy"]),
-            "order": of([*zero, *runs.loc[runs["variant"] == "same-weights", "test_accuracy"]]),
-            "weights": of([*zero, *runs.loc[runs["variant"] == "same-order", "test_accuracy"]]),
-        }
-    return found
-
-
-def share_below(value: float, runs: Spread) -> float:
-    """Return the share of new runs, 0..1, that is expected to stay below a value.
-
-    0.5 says that the value is the middle; NaN where fewer than two runs, or runs that are all the
-    same, give no width to measure by.
-    """
-    from scipy import stats
-
-    if runs.n < 2 or runs.sd == 0:
-        return math.nan
-    return float(
-        stats.t.cdf((value - runs.mean) / (runs.sd * math.sqrt(1 + 1 / runs.n)), runs.n - 1)
+    return Summary(
+        n, mean, sd, low, high, (mean - of_mean, mean + of_mean), (mean - of_run, mean + of_run)
     )
 
 
-def verdict(value: float, half_step: float, runs: Spread) -> str:
-    """Say in words where a published value lies among the runs, by the rule of this module.
+def paired_differences(
+    runs: pd.DataFrame, baseline: pd.DataFrame, quantity: str = "test_accuracy"
+) -> Summary:
+    """Summarize the differences between runs and the baseline runs with the same seeds.
+
+    Runs with one seed share their starting weights and the order of their images, so the
+    differences of such pairs vary less than the difference of two means.
 
     Args:
-        value: the published figure.
-        half_step: how far the true figure may lie from it by rounding alone; 0.005 for 71%.
-        runs: what was measured, in the same unit.
+        runs: a row a run, with ``seed`` and the quantity.
+        baseline: the runs that are subtracted; seeds that only one side has are skipped.
+        quantity: a column of both.
+    """
+    difference = runs.set_index("seed")[quantity] - baseline.set_index("seed")[quantity]
+    return summarize(difference.dropna())
+
+
+def matching(rows: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
+    """Return the rows that have these values in these columns."""
+    return rows[(rows[list(values)] == list(values.values())).all(axis=1)]
+
+
+def share_below(value: float, sample: Summary) -> float:
+    """Return the expected share of new runs, 0..1, below a value; NaN without a spread."""
+    if sample.n < 2 or sample.sd == 0:
+        return math.nan
+    standard_error = sample.sd * math.sqrt(1 + 1 / sample.n)
+    return float(stats.t.cdf((value - sample.mean) / standard_error, sample.n - 1))
+
+
+def p_value(value: float, half_step: float, sample: Summary) -> float:
+    """Return how likely a new run is at least as far from the mean as a published value.
+
+    Args:
+        value: the published value.
+        half_step: half of its last decimal place, by which rounding may have moved it.
+        sample: the recorded runs, in the same unit.
+
+    Returns:
+        The two-sided p-value of one new run; NaN without a spread.
+    """
+    distance = max(abs(value - sample.mean) - half_step, 0.0)
+    return 2 * share_below(sample.mean - distance, sample)
+
+
+def holm(p_values: Iterable[float]) -> list[float]:
+    """Return p-values adjusted for the number of comparisons by Holm's method; NaN stays NaN.
+
+    Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 6, 1979.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    all_values = pd.Series(list(p_values), dtype=float)
+    p = all_values.dropna().sort_values()
+    adjusted = (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)
+    return adjusted.reindex(all_values.index).tolist()
+
+
+def detectable_difference(sample: Summary, *, of_mean: bool = False) -> float:
+    """Return the smallest true difference that this many runs show with a power of 80%.
+
+    Args:
+        sample: the recorded runs; their standard deviation is taken as the true one.
+        of_mean: the difference of the sample's mean from zero, as for paired differences. By
+            default it is the difference of one new run, as for a published figure.
+
+    Returns:
+        The difference in the unit of the sample; NaN with fewer than two runs.
+    """
+    if sample.n < 2:
+        return math.nan
+    degrees = sample.n - 1
+    critical = stats.t.ppf((1 + COVERAGE) / 2, degrees)
+    # The other tail adds nothing to a power of 80%.
+    noncentrality = optimize.brentq(
+        lambda shift: stats.nct.sf(critical, degrees, shift) - POWER, 0, 2 * critical
+    )
+    standard_error = math.sqrt(1 / sample.n if of_mean else 1 + 1 / sample.n)
+    return float(noncentrality * sample.sd * standard_error)
+
+
+def verdict(value: float, half_step: float, sample: Summary) -> str:
+    """Say whether a published value is inside the prediction interval of the recorded runs.
+
+    Args:
+        value: the published value.
+        half_step: half of its last decimal place: 0.005 for 71%, which is from 70.5% to 71.5%.
+        sample: the recorded runs, in the same unit.
 
     Returns:
         One of :data:`VERDICTS`.
     """
-    if runs.n < FEWEST_TO_MISS:
+    if sample.n < MIN_RUNS_OUTSIDE:
         return TOO_FEW
-    low, high = runs.possible
+    low, high = sample.possible
     if value - half_step > high:
         return ABOVE
     if value + half_step < low:
         return BELOW
-    return WITHIN if runs.n >= FEWEST_TO_MEET else TOO_FEW
+    return INSIDE if sample.n >= MIN_RUNS_INSIDE else TOO_FEW
 
 
-def expected_sd(accuracy: float, pictures: int) -> float:
-    """Return how far runs lie apart for no other reason than that the test set is finite.
+def expected_sd(accuracy: float, images: int) -> float:
+    """Return the standard deviation of an accuracy that the finite test set alone explains.
 
-    A trained network wavers on some pictures: another seed, another answer. If a jury of such
-    networks is calibrated (of the pictures that a share f of them calls a dog, a share f are dogs)
-    and they waver on each picture independently, then with two classes the standard deviation of
-    the accuracy is sqrt(error / (2 x pictures)).
+    A trained network is undecided on some images: another seed, another prediction. If an ensemble
+    of such networks is calibrated (of the images that a share f of them calls a dog, a share f are
+    dogs) and they vary independently on each image, then with two classes the standard deviation of
+    the accuracy is sqrt(error / (2 x images)).
 
-    The same formula serves ten classes, where it is the most that these assumptions allow. Let q_k
-    be the jury's share for class k: the error is the mean of 1 - sum q_k^2, the variance the mean
-    of sum q_k^2 (1 - q_k), divided by the pictures. The second is never above half the first and
-    reaches it where each doubtful picture lies between two classes, say a 4 that could be a 9; a
-    picture that could as well be any of m classes adds 1/m of its error instead.
+    For ten classes the formula is an upper bound under the same assumptions. Let q_k be the
+    ensemble's share for class k: the error is the mean of 1 - sum q_k^2, the variance the mean of
+    sum q_k^2 (1 - q_k), divided by the number of images. The second is never more than half the
+    first, and equals it where each doubtful image is between two classes.
 
     Args:
         accuracy: 0..1, the mean of the runs.
-        pictures: how many the accuracy was measured on.
+        images: how many images the accuracy was measured on.
 
     Source: Jordan, "On the Variance of Neural Network Training with respect to Test Sets and
     Distributions", arXiv 2304.01910; the bound for more classes is ours.
@@ -227,4 +226,4 @@ def expected_sd(accuracy: float, pictures: int) -> float:
     >>> round(expected_sd(0.72, 1000), 4)
     0.0118
     """
-    return math.sqrt((1 - accuracy) / (2 * pictures))
+    return math.sqrt((1 - accuracy) / (2 * images))

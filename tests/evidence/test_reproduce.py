@@ -1,12 +1,12 @@
-"""A recorded run comes back: bit for bit where it should, within the spread where it can."""
+"""A recorded run is reproduced bit for bit where it should be, otherwise inside its range."""
 
 import pandas as pd
 import pytest
 
 from chollet_cnn import reproduce
+from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
-from chollet_cnn.evidence import records as recorded
-from chollet_cnn.evidence import reproduction
+from chollet_cnn.evidence import records, reproduction
 
 HERE = {
     "versions": "keras 3.15.1",
@@ -30,16 +30,16 @@ def compared(now, *others):
 # What is the same, and what it is held to where it is not.
 
 
-def test_the_same_weights_and_curve_hold_even_on_another_machine():
+def test_equal_weights_and_curves_hold_even_on_another_machine():
     for machine in (HERE["machine"], "another processor, 8 threads"):
         line = compared(record_of(0.98, machine=machine))
-        assert (line["verdict"], line["holds"]) == ("the same, bit for bit", True)
+        assert (line["verdict"], line["holds"]) == (reproduction.SAME_BITS, True)
 
 
 @pytest.mark.parametrize(
     ("changed", "named"), [({"weights_sha256": "x"}, "weights"), ({"history": "x"}, "curve")]
 )
-def test_other_bits_in_the_same_environment_do_not_hold_however_near(changed, named):
+def test_other_bits_in_the_same_environment_do_not_hold(changed, named):
     line = compared(record_of(0.98, **changed))
     assert not line["holds"]
     assert not line["same_bits"]
@@ -53,16 +53,16 @@ def test_other_bits_in_the_same_environment_do_not_hold_however_near(changed, na
         ({"versions": "keras 3.16.0"}, "other versions: keras 3.16.0, recorded keras 3.15.1"),
         ({"machine": "a processor, 4 threads"}, "other processor and threads: a processor, 4"),
         ({"device": "gpu"}, "other device: gpu, recorded cpu"),
-        ({"data_sha256": "e"}, "other pictures"),
+        ({"data_sha256": "e"}, "other images"),
     ],
 )
-def test_what_differs_in_the_environment_is_named_as_the_likely_cause(what, named):
+def test_a_different_setting_is_named_as_the_likely_cause(what, named):
     line = compared(record_of(0.981, weights_sha256="x", **what))
     assert named in line["why"]
     assert line["holds"]
 
 
-def test_where_no_curve_is_kept_the_weights_tell():
+def test_without_a_recorded_curve_the_weights_decide():
     record = record_of(0.98, history="")
     assert reproduction.compare(record, record_of(0.98), pd.DataFrame([record]))["holds"]
     other = reproduction.compare(
@@ -71,7 +71,7 @@ def test_where_no_curve_is_kept_the_weights_tell():
     assert not other["holds"]
 
 
-def test_with_one_seed_the_test_set_s_size_sets_the_limit_three_deviations_out():
+def test_with_one_seed_the_limit_follows_from_the_test_set():
     # 2% wrong of 10,000: sqrt(0.02 / 20000) = 0.1 points, so from 97.7% to 98.3%.
     record = record_of(0.98)
     limits = reproduction.allowed(record, pd.DataFrame([record]))
@@ -87,7 +87,7 @@ def test_with_five_seeds_their_own_deviation_sets_the_limit():
     assert (low, high) == pytest.approx((0.98 - 3 * 0.0158114, 0.98 + 3 * 0.0158114))
 
 
-def test_runs_of_another_kind_do_not_widen_the_spread():
+def test_runs_of_another_kind_do_not_widen_the_range():
     record = record_of(0.98)
     others = [record_of(0.5, seed, **kind) for seed, kind in enumerate(
         ({"device": "gpu"}, {"backend": "jax"}, {"epochs": 1}, {"data_sha256": "e"}), 1
@@ -103,38 +103,40 @@ def test_runs_of_another_kind_do_not_widen_the_spread():
 def results(tmp_path_factory):
     """A folder with one short run on the digits, recorded here and now."""
     folder = tmp_path_factory.mktemp("results")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reproduction, "QUICK", (("mnist-three-block", "digits", 1),))
-        patch.setattr(reproduction, "QUICK_SEEDS", range(2))
-        reproduction.record_quick(results=folder)
+    short = [("mnist-three-block", "digits", 1)]
+    reproduction.record_quick(results=folder, short_runs=short, seeds=range(2))
     return folder
 
 
 def changed(results, tmp_path, **columns):
-    recorded.read_quick(results).assign(**columns).to_csv(tmp_path / "quick.csv", index=False)
+    records.read_table(results, records.QUICK).assign(**columns).to_csv(
+        tmp_path / "quick.csv", index=False
+    )
     return ["--quick", "--results", str(tmp_path)]
 
 
-def test_a_recorded_run_comes_back_bit_for_bit_and_the_command_ends_with_0(results, capsys):
+def test_a_recorded_run_is_bit_identical_and_the_status_is_0(results, capsys):
     assert reproduce.main(["--quick", "--results", str(results)]) == 0
     printed = capsys.readouterr().out
-    assert "the same, bit for bit" in printed
+    assert reproduction.SAME_BITS in printed
     assert "Everything holds." in printed
 
 
-def test_another_hash_in_the_same_environment_ends_with_1_and_the_cause(results, tmp_path, capsys):
+def test_another_hash_in_the_same_environment_gives_status_1_and_the_cause(
+    results, tmp_path, capsys
+):
     assert reproduce.main(changed(results, tmp_path, weights_sha256="0" * 64)) == 1
     printed = capsys.readouterr().out
-    assert "other bits where they should be the same" in printed
+    assert reproduction.OTHER_BITS in printed
     assert "the weights differ" in printed
     assert "code has changed" in printed
 
 
-def test_a_record_of_another_version_is_judged_by_its_spread(results, tmp_path):
+def test_a_record_of_another_version_is_compared_with_its_range(results, tmp_path):
     other = {"weights_sha256": "0" * 64, "versions": "keras 0.0.1"}
     reproduce_it = changed(results, tmp_path, **other)
     (line,) = reproduction.reproduce(quick=True, results=tmp_path).to_dict("records")
-    assert line["verdict"] == "within the recorded spread"
+    assert line["verdict"] == reproduction.INSIDE
     assert line["holds"]
     assert "recorded keras 0.0.1" in line["why"]
     changed(results, tmp_path, **other, test_accuracy=0.999)
@@ -144,7 +146,7 @@ def test_a_record_of_another_version_is_judged_by_its_spread(results, tmp_path):
 def test_the_recorded_short_runs_hold_here(data_folder_or_none):
     table = reproduction.reproduce(quick=True, data_dir=data_folder_or_none)
     assert len(table) == len(reproduction.QUICK)
-    assert table["holds"].all(), reproduction.table(table)
+    assert table["holds"].all(), reproduction.to_text(table)
 
 
 @pytest.fixture
@@ -158,8 +160,8 @@ def data_folder_or_none(request):
 # What is recorded, and what can be asked for.
 
 
-def test_the_short_runs_are_recorded_with_enough_seeds_for_a_spread():
-    runs = recorded.read_quick()
+def test_the_short_runs_have_enough_seeds_for_a_range():
+    runs = records.read_table(records.RESULTS, records.QUICK)
     counts = runs.groupby(["recipe", "dataset", "epochs"])["seed"].nunique()
     assert set(counts.index) == set(reproduction.QUICK)
     assert (counts >= 5).all()
@@ -177,30 +179,28 @@ def test_the_short_runs_are_recorded_with_enough_seeds_for_a_spread():
         (["--record"], "--record goes with --quick"),
     ],
 )
-def test_what_cannot_be_reproduced_is_one_sentence_that_says_why(arguments, says):
+def test_a_wrong_request_is_one_sentence(arguments, says):
     with pytest.raises(UserError, match=says):
         reproduce.main(arguments)
 
 
 def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
-    records = pd.DataFrame(
+    rows = pd.DataFrame(
         [
             record_of(0.98, seed, dataset="mnist", backend=backend)
             for seed in (1, 0, 2)
             for backend in ("torch", "tensorflow")
         ]
     )
-    first = reproduction._choose(records, ["mnist-three-block"], None, False, False)
+    first = reproduction._choose(rows, ["mnist-three-block"], None, False, False)
     assert [(run["seed"], run["backend"]) for run in first] == [(0, "tensorflow")]
-    every = reproduction._choose(records, [], None, True, False)
+    every = reproduction._choose(rows, [], None, True, False)
     assert [run["seed"] for run in every] == [0, 1, 2]
-    third = reproduction._choose(records, ["mnist-three-block"], 2, False, False)
+    third = reproduction._choose(rows, ["mnist-three-block"], 2, False, False)
     assert [run["seed"] for run in third] == [2]
 
 
-def test_data_that_are_not_here_do_not_hold_for_a_whole_run(tmp_path, monkeypatch):
-    from chollet_cnn.data.sources import NotFound
-
+def test_missing_data_do_not_hold_for_a_whole_run(tmp_path, monkeypatch):
     def not_here(*arguments):
         raise NotFound("no cats and dogs here")
 

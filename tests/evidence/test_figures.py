@@ -1,4 +1,4 @@
-"""Dots of seeds stand where the runs are, and the book's line where the book's figure is."""
+"""Dots are at the recorded accuracies, and the line is at the published one."""
 
 import pandas as pd
 import pytest
@@ -38,7 +38,7 @@ def test_every_run_is_a_dot_at_its_accuracy():
     assert list(dots.get_xdata()) == [0.70, 0.72, 0.71]
 
 
-def test_the_book_s_line_stands_at_the_published_value_and_is_vermilion():
+def test_the_published_value_is_a_vermilion_line():
     figure = figures.plot_seeds(runs_of("a", [0.70, 0.72], 0.695))
     (line,) = lines_of(figure.axes[0], "#d55e00")
     assert list(line.get_xdata()) == [0.695, 0.695]
@@ -50,7 +50,7 @@ def test_a_recipe_without_a_published_figure_has_no_line():
     assert not lines_of(figure.axes[0], style.POINTED_AT)
 
 
-def test_the_band_reaches_over_what_is_expected_and_is_explained_only_where_there_is_one():
+def test_the_band_is_the_prediction_interval_and_is_explained_where_drawn():
     with_band = figures.plot_seeds(runs_of("a", [0.70, 0.72], 0.695, low=0.65, high=0.77))
     (band,) = with_band.axes[0].collections
     across = band.get_paths()[0].vertices[:, 0]
@@ -61,13 +61,13 @@ def test_the_band_reaches_over_what_is_expected_and_is_explained_only_where_ther
     assert not any("95%" in words for words in words_of(without))
 
 
-def test_recipes_on_other_pictures_have_a_scale_of_their_own():
+def test_recipes_on_other_images_have_a_scale_of_their_own():
     both = pd.concat([runs_of("a", [0.99, 0.991]), runs_of("b", [0.7, 0.72], data="pets")])
     low, high = figures.plot_seeds(both).axes[0].get_xlim()
     assert 0.98 < low < 0.99 < 0.991 < high < 1
 
 
-def test_each_row_says_what_it_is_how_many_runs_and_their_mean():
+def test_each_row_has_its_title_the_number_of_runs_and_the_mean():
     title = "Cats vs dogs, second edition, augmented"
     words = words_of(figures.plot_seeds(runs_of(title, [0.70, 0.74])))
     assert "Cats vs dogs, second edition" in words
@@ -75,19 +75,19 @@ def test_each_row_says_what_it_is_how_many_runs_and_their_mean():
     assert "mean 72.00%" in words
 
 
-def test_without_a_run_there_is_nothing_to_draw():
+def test_without_a_run_drawing_is_refused():
     with pytest.raises(ValueError, match="no run"):
         figures.plot_seeds(runs_of("a", []))
 
 
-def test_the_printed_curve_lies_over_the_band_of_all_seeds():
+def test_the_printed_curve_is_drawn_over_the_band_of_all_seeds():
     curves = [
         pd.DataFrame({"epoch": [1, 2], "accuracy": [low, 0.98], "loss": [0.2, 0.1]})
         for low in (0.93, 0.95, 0.96)
     ]
     printed = {"accuracy": [0.944, 0.9855], "loss": [0.1766, 0.0462]}
     figure = figures.plot_printed_curves(curves, printed, "digits")
-    assert figure.texts[0].get_text() == "digits"
+    assert figure.get_suptitle() == "digits"
     for axes, printed in zip(figure.axes, ([0.944, 0.9855], [0.1766, 0.0462]), strict=True):
         (line,) = lines_of(axes, style.POINTED_AT)
         assert list(line.get_ydata()) == printed
@@ -104,14 +104,14 @@ def test_a_printed_validation_curve_has_a_row_of_its_own():
         assert list(line.get_ydata()) == [value, value]
 
 
-def test_both_optimizers_and_the_printed_curve_are_drawn_each_in_its_colour():
+def test_current_legacy_and_printed_curves_are_drawn_each_in_its_colour():
     def run(loss, accuracy):
         return pd.DataFrame({"epoch": [1, 2], "loss": loss, "accuracy": accuracy})
 
-    now = [run([0.69, 0.68], [0.5, 0.55]), run([0.69, 0.66], [0.5, 0.57])]
-    then = [run([0.69, 0.65], [0.5, 0.6])]
+    current = [run([0.69, 0.68], [0.5, 0.55]), run([0.69, 0.66], [0.5, 0.57])]
+    legacy = [run([0.69, 0.65], [0.5, 0.6])]
     printed = {"loss": [0.68, 0.64], "accuracy": [0.52, 0.63]}
-    figure = figures.plot_then_and_now(now, then, printed)
+    figure = figures.plot_legacy_and_current(current, legacy, printed)
     losses, accuracies = figure.axes
     for axes, medians in (
         (losses, ([0.69, 0.67], [0.69, 0.65], [0.68, 0.64])),
@@ -120,23 +120,20 @@ def test_both_optimizers_and_the_printed_curve_are_drawn_each_in_its_colour():
         for color, values in zip((style.DATA, style.THIRD, style.POINTED_AT), medians, strict=True):
             (line,) = lines_of(axes, color)
             assert list(line.get_ydata()) == pytest.approx(values)
-    assert "RMSprop today 56.0%" in words_of(figure)
+    assert "current RMSprop 56.0%" in words_of(figure)
     assert any(
-        text.startswith("RMSprop today: 2 runs; of 2017: 1 run;") for text in words_of(figure)
+        text.startswith("current RMSprop: 2 runs; legacy RMSprop: 1 run")
+        for text in words_of(figure)
     )
 
 
-def test_of_validation_too_each_way_to_compute_has_its_colour():
+def test_a_validation_curve_is_named_on_its_axis():
     def run(value):
         return pd.DataFrame({"epoch": [1, 2], "val_accuracy": [0.5, value]})
 
-    figure = figures.plot_then_and_now(
+    figure = figures.plot_legacy_and_current(
         [run(0.6)], [run(0.7)], {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras", "cats"
     )
-    assert figure.texts[0].get_text() == "cats"
-    (axes,) = figure.axes
-    for color, value in ((style.DATA, 0.6), (style.THIRD, 0.7), (style.POINTED_AT, 0.8)):
-        (line,) = lines_of(axes, color)
-        assert list(line.get_ydata()) == [0.5, value]
-    assert axes.get_ylabel() == "validation accuracy"
-    assert "Keras today: 1 run; of 2017: 1 run" in words_of(figure)
+    assert figure.get_suptitle() == "cats"
+    assert figure.axes[0].get_ylabel() == "validation accuracy"
+    assert "current Keras: 1 run; legacy Keras: 1 run" in words_of(figure)

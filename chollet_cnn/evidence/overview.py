@@ -1,0 +1,217 @@
+"""The tables of ``results/README.md`` that are of all recipes, and the README's table of runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from itertools import groupby
+
+import pandas as pd
+
+from chollet_cnn.book import recipes
+from chollet_cnn.book.published import CLAIMS, published_figure
+from chollet_cnn.drawing import numbers
+from chollet_cnn.evidence import comparison, statistics, tables
+from chollet_cnn.evidence.answer import Answer
+from chollet_cnn.evidence.comparison import Comparison, PrintedCurve
+from chollet_cnn.evidence.records import Records
+
+ARROWS = {statistics.ABOVE: " ↑", statistics.BELOW: " ↓"}
+
+
+def all_figures(recorded: Records, answer: Answer) -> pd.DataFrame:
+    """Return the table of all published figures of whole runs, errata included."""
+    whole = comparison.compare([claim for claim in CLAIMS if claim.epoch is None], recorded)
+    return pd.DataFrame([_figure_cells(figure, answer.adjusted_p(figure)) for figure in whole])
+
+
+def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
+    claim, sample = figure.claim, figure.sample
+    distance = partial(numbers.format_difference, quantity=claim.quantity)
+    enough = sample.n >= statistics.MIN_RUNS_OUTSIDE
+
+    def interval(ends: statistics.Interval, enough: bool = enough) -> str:
+        return tables.between(ends, figure.show) if enough else ""
+
+    return {
+        "recipe": claim.recipe,
+        "figure": figure.figure,
+        "the book": f"{figure.book}, {claim.kind}{' (erratum)' if claim.slip else ''}",
+        "trained on": ", ".join(filter(None, (figure.backend, figure.device, figure.data_note))),
+        "seeds": str(sample.n),
+        "mean": figure.show(sample.mean),
+        "standard deviation": distance(sample.sd),
+        "its 95% confidence interval": tables.between(
+            sample.sd_confidence_interval, lambda sd: distance(sd).removesuffix(" points")
+        ),
+        "expected from the test set's size": distance(figure.test_set_sd),
+        "lowest to highest": interval((sample.min, sample.max), sample.n > 1),
+        "95% confidence interval of the mean": interval(sample.confidence_interval),
+        "95% prediction interval for one new run": interval(sample.prediction_interval),
+        "new runs below the book": _share(statistics.share_below(claim.value, sample)) * enough,
+        "detectable difference": distance(statistics.detectable_difference(sample)) * enough,
+        "p, adjusted": tables.p_value(adjusted),
+        "verdict": figure.verdict,
+    }
+
+
+def curve_section(recorded: Records, curve: PrintedCurve) -> dict[str, object]:
+    """Return a printed curve beside ours: about ten epochs, with an arrow where it is outside."""
+    recipe = recipes.get(curve.recipe)
+    ours = recorded.curves[recorded.curves["recipe"] == recipe.name]
+    last = max(item.claim.epoch for item in curve.comparisons)
+    step = next(step for step in (1, 5, 10, 20) if last / step < 7)
+    printed = {(item.claim.quantity, item.claim.epoch): item for item in curve.comparisons}
+    monitored = "test" if recipe.dataset == "mnist" else "validation"
+    columns = {
+        "accuracy": "training accuracy", "loss": "training loss",
+        "val_accuracy": f"{monitored} accuracy", "val_loss": f"{monitored} loss",
+    }  # fmt: skip
+    rows = []
+    for epoch, values in ours.groupby("epoch"):
+        if epoch > 5 and epoch % step:
+            continue
+        row = {"epoch": str(epoch)}
+        for quantity, words in columns.items():
+            if item := printed.get((quantity, epoch)):
+                row[f"{words}, the book"] = item.show(item.claim.value) + ARROWS.get(
+                    item.verdict, ""
+                )
+            row[f"{words}, ours"] = numbers.format_mean_and_range(values[quantity], quantity)
+        rows.append(row)
+    return {"title": recipe.title, "name": recipe.name, "curve": curve, "table": pd.DataFrame(rows)}
+
+
+def unpublished(recorded: Records) -> pd.DataFrame:
+    """Return the test accuracies of the recipes for which no published figure is known."""
+    rows = []
+    for recipe in recipes.RECIPES.values():
+        runs = recorded.runs[recorded.runs["recipe"] == recipe.name]
+        if published_figure(recipe.name) or runs.empty:
+            continue
+        sample = statistics.summarize(runs["test_accuracy"])
+        expected = statistics.expected_sd(
+            sample.mean, recipes.image_count(recipe.name, "test_accuracy")
+        )
+        enough = sample.n >= statistics.MIN_RUNS_OUTSIDE
+        rows.append(
+            {
+                "recipe": recipe.title,
+                "seeds": str(sample.n),
+                "mean": tables.percent(sample.mean),
+                "lowest to highest": tables.lowest_to_highest(sample),
+                "standard deviation": tables.points(sample.sd) * enough,
+                "expected from the test set's size": tables.points(expected) * enough,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def machines(recorded: Records) -> pd.DataFrame:
+    """Return which seeds of which recipe and variant were trained on which machines."""
+    labelled = {"": recorded.runs, "variant": recorded.variants, "pictures": recorded.copies}
+    rows = pd.concat(
+        [rows.assign(what=rows[label] if label else "") for label, rows in labelled.items()]
+    )
+    order = {name: place for place, name in enumerate(recipes.RECIPES)}
+    rows = rows.assign(place=rows["recipe"].map(order).fillna(len(order)))
+    keys = ["place", "recipe", "what", "machine", "processor_kind", "backend", "device"]
+    return pd.DataFrame(
+        [
+            {
+                "recipe": recipe,
+                "what was changed": what,
+                "seeds": _list_seeds(runs["seed"]),
+                "machine": machine,
+                "processor": processor,
+                "trained by": f"{backend}, {device}",
+            }
+            for (_, recipe, what, machine, processor, backend, device), runs in rows.groupby(
+                keys, dropna=False
+            )
+        ]
+    )
+
+
+def recipe_table(recorded: Records) -> str:
+    """Return the README's table of runs, a line a recipe, in the order of the recipes.
+
+    Args:
+        recorded: runs of one backend and kind of device.
+    """
+    rows = []
+    for name in recipes.RECIPES:
+        own, claim = recorded.runs[recorded.runs["recipe"] == name], published_figure(name)
+        if own.empty:
+            continue
+        quantity = claim.quantity if claim else "test_accuracy"
+        sample = statistics.summarize(own[quantity])
+        split = "" if quantity == "test_accuracy" else " (validation)"
+        row = {"recipe": name, "the book": "", "runs": str(sample.n)}
+        row |= {"mean": tables.percent(sample.mean) + split}
+        row |= {"lowest to highest": tables.lowest_to_highest(sample), "the book's figure is": ""}
+        if claim:
+            row["the book"] = numbers.format_published(quantity, claim.value, claim.step) + split
+            row["the book's figure is"] = statistics.verdict(claim.value, claim.step / 2, sample)
+        rows.append(row | {"the fastest took": _minutes(own["seconds"].min())})
+    return tables.to_markdown(pd.DataFrame(rows))
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _list_seeds(seeds: Iterable[int]) -> str:
+    """Return seeds as ``4``, ``0 to 9`` or ``0, 2, 5``."""
+    found = sorted(set(seeds))
+    if len(found) > 1 and found == list(range(found[0], found[-1] + 1)):
+        return f"{found[0]} to {found[-1]}"
+    return ", ".join(map(str, found))
+
+
+def _share(share: float) -> str:
+    if math.isnan(share):
+        return ""
+    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+
+
+def terminal(recorded: Records, *, epochs: bool = False, wide: bool = False) -> str:
+    """Return the comparison for a terminal, at most 100 characters wide unless ``wide``.
+
+    Args:
+        recorded: what a results folder holds.
+        epochs: include the numbers of the printed curves.
+        wide: one table with all columns.
+    """
+    answer = Answer(recorded)
+    claims = [claim for claim in CLAIMS if epochs or claim.epoch is None]
+    compared = comparison.compare(claims, recorded)
+    curves = [f"{curve.name}, {curve.n} runs: {curve.verdict}" for curve in answer.curves]
+    if wide:
+        rows = [_figure_cells(figure, answer.adjusted_p(figure)) for figure in compared]
+        return "\n".join([tables.to_text(pd.DataFrame(rows)), "", *curves])
+    parts = []
+    for (recipe, *kind), group in groupby(compared, _recipe_and_kind):
+        where = ", ".join(filter(None, kind)) or "no runs"
+        table = tables.to_text(pd.DataFrame(map(_short_cells, group)))
+        parts += [f"{recipes.get(recipe).title}: {recipe}", f"({where})", table, ""]
+    return "\n".join([*parts, *curves])
+
+
+def _recipe_and_kind(figure: Comparison) -> tuple[str, ...]:
+    return figure.claim.recipe, figure.backend, figure.device, figure.data_note
+
+
+def _short_cells(figure: Comparison) -> dict[str, str]:
+    cells = _figure_cells(figure, math.nan)
+    source = "erratum" if figure.claim.slip else figure.claim.kind.split()[0]
+    return {
+        "figure": cells["figure"],
+        "book": figure.book,
+        "from": source,
+        "n": cells["seeds"],
+        "mean": cells["mean"],
+        "95% prediction": cells["95% prediction interval for one new run"],
+        "verdict": "too few" if figure.verdict == statistics.TOO_FEW else figure.verdict.split()[0],
+    }

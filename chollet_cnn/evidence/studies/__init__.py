@@ -1,0 +1,99 @@
+"""What was varied to find out why a figure comes back or does not: one module a study.
+
+A study is a module of this package. Adding the module adds it to ``results/README.md`` and to
+``scripts/run_seeds.py --variant``. It defines
+
+- ``TITLE``, its heading, and ``RECIPES``, the names of the recipes that it is about;
+- ``measure(records)``, which returns its tables (DataFrames of strings) and numbers by name, and
+  nothing where it has no runs;
+- if runs are changed for it, ``VARIANTS``: arguments of ``train`` by the name of the variant;
+- if it has one, ``figure(records)`` with ``FIGURE``, the file's name, and ``CAPTION``.
+
+The Markdown file of the same name beside it holds its text, a Jinja template to which the tables
+and numbers are passed; without one only the tables are shown.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from chollet_cnn.book import recipes
+from chollet_cnn.evidence.records import Records
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study: a module of this package."""
+
+    name: str
+    module: ModuleType
+
+    @property
+    def title(self) -> str:
+        """Its heading."""
+        return self.module.TITLE
+
+    @property
+    def anchor(self) -> str:
+        """The anchor of its heading."""
+        return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The names of the recipes that it is about."""
+        return self.module.RECIPES
+
+    @property
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """What it changes: arguments of ``train`` by the name of the variant."""
+        return getattr(self.module, "VARIANTS", {})
+
+    @property
+    def template(self) -> str | None:
+        """The name of the template with its text, if it has one."""
+        return f"{self.name}.md" if (FOLDER / f"{self.name}.md").is_file() else None
+
+    @property
+    def figure_name(self) -> str | None:
+        """The name of its figure without the ending, if it has one."""
+        return getattr(self.module, "FIGURE", None)
+
+    @property
+    def caption(self) -> str:
+        """What its figure shows."""
+        return self.module.CAPTION
+
+    def measure(self, records: Records) -> dict[str, Any]:
+        """Return its tables and numbers by name; nothing where it has no runs."""
+        return self.module.measure(records)
+
+    def figure(self, records: Records) -> Figure | None:
+        """Return its figure, if there are runs for it."""
+        return self.module.figure(records) if self.figure_name else None
+
+
+@cache
+def collect() -> tuple[Study, ...]:
+    """Return every study, in the order of the recipes that they are about."""
+    order = list(recipes.RECIPES)
+    found = [
+        Study(name, importlib.import_module(f"{__name__}.{name}"))
+        for _, name, _ in pkgutil.iter_modules([str(FOLDER)])
+    ]
+    return tuple(sorted(found, key=lambda study: (order.index(study.recipes[0]), study.name)))
+
+
+def variants() -> dict[str, dict[str, Any]]:
+    """Return what every variant changes: arguments of ``train`` by the name of the variant."""
+    return {name: change for study in collect() for name, change in study.variants.items()}

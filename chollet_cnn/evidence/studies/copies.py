@@ -1,0 +1,104 @@
+"""What it does to train and test on copies of the images instead of the originals.
+
+``originals.zip`` and ``copies.zip`` hold the same images under the same names, once as Kaggle's
+files and once scaled to 200x200 and saved as JPEG again. Both runs of a pair have the same seed, so
+their difference comes from the pixels alone. ``scripts/run_seeds.py --copies FOLDER`` trains pairs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from chollet_cnn.book import recipes
+from chollet_cnn.book.recipes import Recipe
+from chollet_cnn.drawing.numbers import QUANTITIES
+from chollet_cnn.errors import UserError
+from chollet_cnn.evidence import statistics, tables
+from chollet_cnn.evidence.records import Records
+
+TITLE = "Does it matter that the images are copies?"
+RECIPES = ("cats-vs-dogs-first-edition",)
+PICTURES = ("originals", "copies")
+IMAGES = 2000
+"""How many images of each class the two archives hold."""
+HALF_SIZE = "-at-half-size"
+"""Recorded before there were originals: copies of the copies, at half the size of the recipe."""
+SMALLER_TEST_SET = "-smaller-test-set"
+
+
+def measure(records: Records) -> dict[str, object]:
+    """Compare the runs on copies with the runs on originals, pair by pair."""
+    rows, summaries = [], {}
+    for recipe, pairs in records.copies.groupby("recipe", sort=False):
+        originals, copies = (pairs[pairs["pictures"] == kind] for kind in PICTURES)
+        for quantity in ("val_accuracy", "test_accuracy"):
+            moved = statistics.paired_differences(copies, originals, quantity)
+            if moved.n == 0:
+                continue
+            summaries[recipe, quantity] = moved
+            both = set(originals["seed"]) & set(copies["seed"])
+            means = {
+                f"on {kind}": tables.percent(runs.loc[runs["seed"].isin(both), quantity].mean())
+                for kind, runs in zip(PICTURES, (originals, copies), strict=True)
+            }
+            cells = {"recipe": title_of(recipe), "accuracy": QUANTITIES[quantity]}
+            rows.append(cells | means | tables.paired_cells(moved))
+    if not rows:
+        return {}
+    full_size = [recipe for recipe, _ in summaries if not recipe.endswith(HALF_SIZE)]
+    plain = summaries.get((RECIPES[0], "val_accuracy"))
+    return {"pairs": pd.DataFrame(rows), "full_size": bool(full_size), "plain": plain}
+
+
+def title_of(recipe: str) -> str:
+    """Return the title of a recipe in ``copies.csv``, which may be changed for this study."""
+    name = max((name for name in recipes.RECIPES if recipe.startswith(name)), key=len)
+    changes = recipe.removeprefix(name).replace("-", ", ", 1)
+    return recipes.get(name).title + changes.replace("-", " ")
+
+
+def recipe_for(name: str, overrides: Mapping[str, object] | None = None) -> str | Recipe:
+    """Return a recipe of the book as the images of the two archives allow it.
+
+    Args:
+        name: the recipe's name.
+        overrides: ``optimizer`` and ``augmentation``, as a variant has them.
+
+    Returns:
+        The name where nothing changes; otherwise a recipe whose name says what does. With the later
+        editions the test set has 500 images of each class, not 1,000.
+    """
+    recipe, changes = recipes.get(name), dict(overrides or {})
+    new, options = name, recipe.network_options
+    splits = recipe.data_options["splits"]
+    if splits["test"][1] > IMAGES:
+        splits = splits | {"test": (splits["test"][0], IMAGES)}
+        new += SMALLER_TEST_SET
+    optimizer = changes.pop("optimizer", recipe.optimizer)
+    if optimizer != recipe.optimizer:
+        new += f"-{optimizer}"
+    if "augmentation" in changes:
+        new += f"-augmentation-{changes['augmentation']}"
+        options = options | {"augmentation": changes.pop("augmentation")}
+    if changes:
+        raise UserError(f"--copies goes with no variant that changes {', '.join(changes)}")
+    if new == name:
+        return name
+    return dataclasses.replace(
+        recipe,
+        name=new,
+        title=title_of(new),
+        optimizer=optimizer,
+        network_options=options,
+        data_options=recipe.data_options | {"splits": splits},
+    )
+
+
+def places(folder: str | Path) -> Iterator[tuple[str, Path]]:
+    """Yield ``originals`` and ``copies``, each with its archive in the folder."""
+    for kind in PICTURES:
+        yield kind, Path(folder) / f"{kind}.zip"

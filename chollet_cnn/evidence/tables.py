@@ -1,0 +1,95 @@
+"""Tables of recorded runs as Markdown and for a terminal, and how their cells are written."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from chollet_cnn.drawing import numbers
+from chollet_cnn.evidence import statistics
+from chollet_cnn.evidence.statistics import Interval, Summary
+
+
+def to_markdown(table: pd.DataFrame, text_columns: int = 1) -> str:
+    """Return a table of strings as Markdown.
+
+    Args:
+        table: columns that are empty throughout are left out.
+        text_columns: how many columns on the left are aligned left; the others hold numbers.
+    """
+    table = table.loc[:, (table != "").any(axis=0)]
+    align = ["left"] * text_columns + ["right"] * (len(table.columns) - text_columns)
+    text = table.to_markdown(index=False, disable_numparse=True, colalign=align)
+    # Without padding, a longer cell does not change every line of the table.
+    return re.sub(r" +", " ", re.sub(r"-{3,}", "---", text))
+
+
+def to_text(table: pd.DataFrame) -> str:
+    """Return a table of strings for a terminal."""
+    return table.to_markdown(index=False, disable_numparse=True, tablefmt="simple")
+
+
+def between(interval: Interval, show: Callable[[float], str] = "{:.2f}".format) -> str:
+    """Write an interval; nothing where it is unknown."""
+    low, high = interval
+    return "" if math.isnan(low) else f"{show(low)} to {show(high)}"
+
+
+def percent(share: float) -> str:
+    """Write a share of 1 as a percentage; nothing where it is unknown."""
+    return "" if numbers.is_missing(share) else f"{share:.2%}"
+
+
+def points(share: float, places: int = 2) -> str:
+    """Write a difference of two shares in percentage points; nothing where it is unknown."""
+    return "" if numbers.is_missing(share) else f"{100 * share:.{places}f} points"
+
+
+def signed(share: float) -> str:
+    """Write a difference of two shares in percentage points with its sign."""
+    return f"{100 * share:+z.2f}"
+
+
+def p_value(value: float) -> str:
+    """Write a p-value; nothing where it is unknown."""
+    return "" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def lowest_to_highest(sample: Summary) -> str:
+    """Write the range of a sample of shares; nothing with fewer than two runs."""
+    return between((sample.min, sample.max), percent) if sample.n > 1 else ""
+
+
+def mean_of_accuracies(sample: Summary) -> str:
+    """Write the mean and the range of a sample of accuracies."""
+    spread = lowest_to_highest(sample)
+    return percent(sample.mean) + (f" ({spread})" if spread else "")
+
+
+def paired_cells(difference: Summary) -> dict[str, str]:
+    """Return the cells of a table for paired differences of shares.
+
+    Args:
+        difference: what :func:`chollet_cnn.evidence.statistics.paired_differences` gives.
+    """
+    several = difference.n > 1
+    return {
+        "pairs": str(difference.n),
+        "difference": f"{signed(difference.mean)} points",
+        "lowest to highest difference": between((difference.min, difference.max), signed),
+        "95% confidence interval of the mean difference": between(
+            difference.confidence_interval, signed
+        ),
+        "detectable difference": points(statistics.detectable_difference(difference, of_mean=True))
+        if several
+        else "",
+    }
+
+
+def whole_range(values: pd.Series) -> str:
+    """Write the lowest and the highest of whole numbers, such as epochs."""
+    low, high = values.min(), values.max()
+    return f"{low}" if low == high else f"{low} to {high}"

@@ -1,0 +1,120 @@
+"""Write everything in ``results/`` that is made from the recorded runs, and the README's table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+import jinja2
+from matplotlib.figure import Figure
+
+from chollet_cnn import files
+from chollet_cnn.book.published import CLAIMS, CURVES, ERRATA
+from chollet_cnn.drawing import numbers
+from chollet_cnn.errors import UserError
+from chollet_cnn.evidence import (
+    comparison,
+    figures,
+    overview,
+    records,
+    statistics,
+    studies,
+    tables,
+)
+from chollet_cnn.evidence.answer import Answer, in_short
+from chollet_cnn.evidence.records import Records
+
+TEMPLATES = Path(__file__).parent / "templates"
+DPI = 160
+
+
+def write(results: Path = records.RESULTS) -> None:
+    """Write ``claims.csv``, ``answer.json``, ``README.md`` and ``figures/`` of a results folder.
+
+    Args:
+        results: a folder with recorded runs, in which they are written.
+    """
+    recorded = records.read(results)
+    compared = comparison.compare(CLAIMS, recorded)
+    files.write(results / "claims.csv", comparison.to_table(compared).to_csv(index=False))
+    files.write(results / "answer.json", json.dumps(Answer(recorded).to_json(), indent=2) + "\n")
+    drawn = list(write_figures(recorded.of_most_runs(), results / "figures"))
+    files.write(results / "README.md", render(recorded, drawn))
+
+
+def write_figures(recorded: Records, folder: Path) -> Iterable[str]:
+    """Draw every figure that there are runs for; yield the names of the files without ending."""
+    drawings: dict[str, Callable[[], Figure | None]] = {
+        "seeds": lambda: figures.plot_seeds(comparison.accuracies(recorded)),
+        "learning-curves": lambda: figures.first_curves(recorded),
+    }
+    for recipe in CURVES:
+        drawings[f"printed-curve-{recipe}"] = lambda recipe=recipe: figures.printed_curve(
+            recorded, recipe
+        )
+    for study in studies.collect():
+        if study.figure_name:
+            drawings[study.figure_name] = lambda study=study: study.figure(recorded)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in drawings.items():
+        if figure := draw():
+            figure.savefig(folder / f"{name}.png", dpi=DPI)
+            yield name
+
+
+def update_marked(path: Path, name: str, content: str) -> None:
+    """Replace what is between ``<!-- name -->`` and ``<!-- end of name -->`` in a file."""
+    text = path.read_text("utf-8")
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end of {name} -->)", re.DOTALL)
+    if not marks.search(text):
+        raise UserError(f"{path} has lost its mark <!-- {name} -->; put it back")
+    files.write(path, marks.sub(lambda found: found[1] + content + found[2], text))
+
+
+def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
+    """Return ``results/README.md``.
+
+    Args:
+        recorded: what the folder holds.
+        drawn: the names of the figures that are in ``figures/``.
+    """
+    main = recorded.of_most_runs()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([TEMPLATES, studies.FOLDER]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "markdown": tables.to_markdown,
+        "percent": tables.percent,
+        "points": tables.points,
+        "signed": tables.signed,
+        "interval": tables.between,
+        "loss": partial(numbers.format_quantity, quantity="loss"),
+    }
+    answer = Answer(recorded)
+    measured = {study: study.measure(main) for study in studies.collect()}
+    backend, device = recorded.main_kind
+    return environment.get_template("results.md").render(
+        answer=answer,
+        in_short=in_short(answer),
+        all_figures=overview.all_figures(recorded, answer),
+        curves=[overview.curve_section(main, curve) for curve in answer.curves if curve.n],
+        studies=measured.items(),
+        measured={study.name: found for study, found in measured.items()},
+        unpublished=overview.unpublished(main),
+        errata=ERRATA,
+        machines=overview.machines(recorded),
+        recorded=recorded,
+        backend=backend,
+        device=device,
+        drawn=drawn,
+        signed=tables.signed,
+        show_loss=partial(numbers.format_quantity, quantity="loss"),
+        statistics=statistics,
+    )

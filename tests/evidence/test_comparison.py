@@ -1,0 +1,115 @@
+"""Published figures are compared with the runs of their own recipe and kind."""
+
+import math
+
+import pandas as pd
+import pytest
+from rows import curve_of, records_of, runs_of
+
+from chollet_cnn.book.published import CLAIMS
+from chollet_cnn.evidence import comparison, statistics
+
+SECOND = "cats-vs-dogs-second-edition"
+
+
+def compared(recipe, *runs, quantity=None, curves=()):
+    claims = [c for c in CLAIMS if c.recipe == recipe and quantity in (None, c.quantity)]
+    return comparison.compare(claims, records_of(runs, curves=curves))
+
+
+def test_a_figure_is_compared_with_the_runs_of_its_recipe():
+    (found,) = compared(
+        SECOND, runs_of(SECOND, [0.70, 0.71, 0.72, 0.73, 0.74]), runs_of("mnist-first-edition", [1])
+    )
+    row = found.to_row()
+    assert (row["n"], row["mean"]) == (5, pytest.approx(0.72))
+    assert row["difference"] == pytest.approx(0.025)  # 72% - 69.5%
+    assert row["test_set_sd"] == pytest.approx(math.sqrt(0.28 / 4000))
+    assert row["verdict"] == statistics.INSIDE
+
+
+def test_without_runs_every_figure_has_a_row_without_a_verdict():
+    found = comparison.compare(CLAIMS, records_of())
+    assert [item.claim for item in found] == list(CLAIMS)
+    assert {item.verdict for item in found} == {statistics.TOO_FEW}
+    assert set(comparison.to_table(found)["n"]) == {0}
+
+
+def test_runs_of_another_backend_device_or_data_are_kept_apart():
+    kinds = [{}, {"device": "gpu"}, {"backend": "jax"}, {"data_note": "copies"}]
+    rows = [runs_of(SECOND, [0.7, 0.72 + place / 100], **kind) for place, kind in enumerate(kinds)]
+    found = compared(SECOND, *rows)
+    assert sorted(item.sample.max for item in found) == [0.72, 0.73, 0.74, 0.75]
+    assert {item.sample.n for item in found} == {2}
+
+
+def test_below_a_reported_limit_runs_are_counted():
+    recipe = f"{SECOND}-augmented"
+    (found,) = compared(recipe, runs_of(recipe, [0.75, 0.76, 0.80, 0.84, 0.85]))
+    row = found.to_row()
+    assert row["below_too"] == 2
+    assert row["new_below_too"] == pytest.approx(0.5)
+
+
+def test_a_printed_number_is_compared_with_the_same_epoch():
+    recipe = "mnist-first-edition"
+    curves = [
+        curve_of(recipe, seed, epoch=[1, 2], loss=0.1, accuracy=[0.9, 0.92 + seed / 1000])
+        for seed in range(5)
+    ]
+    found = {
+        (item.claim.quantity, item.claim.epoch): item
+        for item in compared(recipe, runs_of(recipe, [0.99] * 5), curves=curves)
+    }
+    assert found["accuracy", 2].sample.mean == pytest.approx(0.922)
+    assert found["loss", 1].verdict == statistics.ABOVE  # 0.1766 against 0.1
+    assert found["accuracy", 5].sample.n == 0
+    assert found["accuracy", 2].figure == "training accuracy after epoch 2"
+
+
+def test_the_interval_of_an_epoch_ends_where_the_epochs_do():
+    recipe = "cats-vs-dogs-first-edition"
+    runs = runs_of(recipe, [0.7] * 5).assign(best_epoch=[10, 15, 20, 25, 30])
+    for item in compared(recipe, runs, quantity="best_epoch"):
+        assert item.sample.prediction_interval == (1, 30)
+        assert item.verdict == statistics.INSIDE
+
+
+@pytest.mark.parametrize(
+    ("recipe", "accuracies", "more"),
+    [
+        # By the test set's size alone sqrt(0.01 / 20,000) = 0.07 points.
+        ("mnist-first-edition", [0.985, 0.990, 0.995, 0.985, 0.995], True),
+        ("mnist-first-edition", [0.9895, 0.9900, 0.9905, 0.9900, 0.9900], False),
+        ("mnist-first-edition", [0.985, 0.990, 0.995], None),
+    ],
+)
+def test_runs_that_vary_more_than_the_test_set_explains(recipe, accuracies, more):
+    found = compared(recipe, runs_of(recipe, accuracies))
+    assert found[0].exceeds_test_set_sd is more
+
+
+def test_a_printed_curve_has_the_p_value_of_its_most_different_column():
+    recipe = "mnist-first-edition"
+    printed = comparison.CURVES[recipe]
+    runs = [
+        curve_of(recipe, seed, epoch=range(1, 6), accuracy=list(printed["accuracy"]),
+                 loss=[loss + 0.1 + seed / 1000 for loss in printed["loss"]])
+        for seed in range(5)
+    ]  # fmt: skip
+    (curve,) = (c for c in comparison.compare_curves(records_of(curves=runs)) if c.recipe == recipe)
+    means = statistics.summarize([sum(run["loss"]) / 5 for run in runs])
+    alone = statistics.p_value(sum(printed["loss"]) / 5, 0, means)
+    assert curve.p_value == pytest.approx(2 * alone)
+    assert (curve.n, curve.verdict) == (5, "5 inside, 5 below")
+
+
+def test_accuracies_are_in_the_quantity_of_the_book_with_a_band_of_enough_seeds():
+    first = runs_of("cats-vs-dogs-first-edition", [0.1] * 5, data="pets")
+    first = first.assign(val_accuracy=[0.70, 0.71, 0.72, 0.73, 0.74])
+    third = runs_of("cats-vs-dogs-third-edition", [0.7, 0.8], data="pets")
+    found = comparison.accuracies(records_of([first, third]))
+    assert list(found["accuracy"]) == [0.70, 0.71, 0.72, 0.73, 0.74, 0.7, 0.8]
+    assert list(found["published"].dropna()) == [0.71] * 5
+    assert found["run_low"].notna().sum() == 5
+    assert isinstance(found, pd.DataFrame)

@@ -1,0 +1,182 @@
+"""What results/ and the README show is made from the recorded runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rows import records_of, runs_of
+
+from chollet_cnn.book.published import CLAIMS
+from chollet_cnn.book.recipes import RECIPES
+from chollet_cnn.errors import UserError
+from chollet_cnn.evidence import comparison, overview, statistics, studies, write_up
+from chollet_cnn.evidence import records as recorded
+from chollet_cnn.evidence.answer import Answer, in_short
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
+TEMPLATES = [*write_up.TEMPLATES.glob("*.md"), *studies.FOLDER.glob("*.md")]
+
+
+@pytest.fixture(scope="module")
+def records():
+    return recorded.read(RESULTS)
+
+
+@pytest.fixture(scope="module")
+def readme():
+    return (ROOT / "README.md").read_text()
+
+
+def between_marks(text, name):
+    return re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end of {name} -->", text, re.DOTALL)[1]
+
+
+def test_everything_written_is_up_to_date(records, readme):
+    assert between_marks(readme, "table") == overview.recipe_table(records.of_most_runs())
+    drawn = [path.stem for path in (RESULTS / "figures").glob("*.png")]
+    assert (RESULTS / "README.md").read_text() == write_up.render(records, drawn), (
+        "python scripts/update_results.py writes it again"
+    )
+    written = pd.read_csv(RESULTS / "claims.csv")
+    ours = comparison.to_table(comparison.compare(CLAIMS, records))
+    assert list(written) == list(ours)
+    assert list(written["verdict"]) == list(ours["verdict"])
+    for column in ("published", "n", "mean", "sd", "run_low", "run_high", "test_set_sd"):
+        values = pd.to_numeric(ours[column]).to_numpy(float, na_value=float("nan"))
+        assert written[column].to_numpy(float) == pytest.approx(values, rel=1e-9, nan_ok=True)
+
+
+def test_answer_json_has_every_figure_once_and_each_printed_curve(records):
+    answer = json.loads((RESULTS / "answer.json").read_text())
+    whole = [claim for claim in CLAIMS if claim.epoch is None and not claim.slip]
+    assert [(f["recipe"], f["published"]) for f in answer["figures"]] == [
+        (claim.recipe, claim.value) for claim in whole
+    ]
+    for curve in answer["printed_curves"]:
+        counted = [curve[verdict] for verdict in statistics.VERDICTS]
+        assert sum(counted) == curve["printed_numbers"]
+    family = [*answer["figures"], *answer["printed_curves"]]
+    known = [item for item in family if item["p_value"] is not None]
+    assert all(item["p_value_holm"] >= item["p_value"] for item in known)
+
+
+def test_results_readme_answers_in_one_screen(records):
+    first, _ = (RESULTS / "README.md").read_text().split("[answer.json]")
+    assert len(re.findall(r"^- ", first, re.MULTILINE)) <= 8
+    assert first.count("\n|") == 2 + len(in_short(Answer(records)))
+
+
+def test_links_within_results_readme_lead_to_its_headings():
+    text = (RESULTS / "README.md").read_text()
+    heads = {
+        re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+        for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#(.+?)\)", text)) <= heads
+    for path in re.findall(r"!\[.*?\]\((.+?)\)", text):
+        assert (RESULTS / path).is_file()
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_has_no_measured_figure_typed_by_hand(path):
+    # "95% prediction interval" and the rounding of 71% in the rule are no measurements.
+    text = re.sub(r"95%|5% level|71% is from 70\.5% to 71\.5%", "", path.read_text())
+    assert not re.findall(r"\d+(?:\.\d+)?\s*%|\d\.\d{2,}(?!\d*\))", text)
+
+
+def test_every_recorded_run_has_a_learning_curve_that_ends_in_its_figures(records):
+    for run in records.runs.to_dict("records"):
+        history = pd.read_csv(RESULTS / "histories" / recorded.history_name(run))
+        history, recipe = history.set_index("epoch"), RECIPES[run["recipe"]]
+        assert len(history) == run["epochs"] == recipe.epochs
+        selected = history.loc[run["judged_epoch"]]
+        monitored = "test_accuracy" if recipe.dataset == "mnist" else "val_accuracy"
+        assert selected["val_accuracy"] == pytest.approx(run[monitored], abs=1e-9)
+
+
+def test_recorded_cats_and_dogs_say_which_images_they_used(records):
+    pets = records.runs[records.runs["recipe"].str.startswith("cats")]
+    assert pets["data_note"].eq("source pictures are all 200x200").all()
+
+
+def test_the_readme_table_has_a_row_a_recipe():
+    accuracies = [0.70, 0.71, 0.72, 0.71, 0.71]
+    pets = runs_of("cats-vs-dogs-first-edition", [0.9] * 5, val_accuracy=0.7)
+    pets = pets.assign(val_accuracy=accuracies, seconds=[500, 602, 700, 602, 602])
+    digits = runs_of("mnist-third-edition", [0.9911], seconds=51)
+    lines = overview.recipe_table(records_of([pets, digits])).splitlines()[2:]
+    assert lines == [
+        "| mnist-third-edition | | 1 | 99.11% | | | 51 s |",
+        "| cats-vs-dogs-first-edition | 71% (validation) | 5 | 71.00% (validation) "
+        "| 70.00% to 72.00% | inside the prediction interval | 8 min |",
+    ]
+
+
+def test_the_answer_has_no_errata_and_lists_the_studies_of_a_recipe():
+    rows = runs_of("mnist-first-edition", [0.9910, 0.9911, 0.9912, 0.9913, 0.9914])
+    table = in_short(Answer(records_of([rows])))
+    first = table.iloc[0].to_dict()
+    assert first["the book"] == "99.13%"
+    assert first["our mean (lowest to highest)"] == "99.12% (99.10% to 99.14%)"
+    assert first["the book's figure is"] == statistics.INSIDE
+    assert "99.3%" not in table["the book"].tolist()
+    assert "(#the-optimizer-has-changed)" in first["see"]
+
+
+def test_a_printed_curve_is_shown_in_steps_with_an_arrow_where_it_is_outside(records):
+    shown = {
+        "mnist-first-edition": [1, 2, 3, 4, 5],
+        "cats-vs-dogs-first-edition": [1, 2, 3, 4, 5, 10, 15, 20, 25, 30],
+        "cats-vs-dogs-first-edition-augmented": [1, 2, 3, 4, 5, 20, 40, 60, 80, 100],
+    }
+    for curve in Answer(records).curves:
+        table = overview.curve_section(records, curve)["table"]
+        assert list(table["epoch"]) == list(map(str, shown[curve.recipe]))
+        cells = dict(zip(table["epoch"], table["training loss, the book"], strict=True))
+        for item in curve.comparisons:
+            epoch = str(item.claim.epoch)
+            if item.claim.quantity == "loss" and epoch in cells:
+                below = item.verdict == statistics.BELOW
+                assert cells[epoch].endswith("↓") == below
+
+
+def test_recipes_without_a_published_figure_show_what_their_test_set_explains():
+    runs = [
+        runs_of("cats-vs-dogs-third-edition", [0.75, 0.76, 0.77]),
+        runs_of("mnist-third-edition", [0.98, 0.99]),
+        runs_of("mnist-first-edition", [0.99]),
+    ]
+    # 24% wrong of 2,000 images: sqrt(0.24 / 4,000) = 0.77 points.
+    assert overview.unpublished(records_of(runs)).to_numpy().tolist() == [
+        ["MNIST, third edition", "2", "98.50%", "98.00% to 99.00%", "", ""],
+        ["Cats vs dogs, third edition", "3", "76.00%", "75.00% to 77.00%", "1.00 points",
+         "0.77 points"],
+    ]  # fmt: skip
+
+
+def test_processors_are_listed_apart():
+    machines = {"machine": "AMD, 2 threads", "processor_kind": "family 25"}
+    rows = runs_of("mnist-first-edition", [0.99] * 4, **machines)
+    rows.loc[3, "processor_kind"] = "family 26"
+    table = overview.machines(records_of([rows]))
+    assert list(table["seeds"]) == ["0 to 2", "3"]
+
+
+def test_a_lost_mark_is_named(tmp_path):
+    (tmp_path / "README.md").write_text("# nothing")
+    with pytest.raises(UserError, match="lost its mark"):
+        write_up.update_marked(tmp_path / "README.md", "table", "")
+
+
+def test_the_readme_table_of_speeds_is_the_benchmarks(readme):
+    table, written = between_marks(readme, "speed"), (RESULTS / "benchmark.md").read_text()
+    assert table == written.split("\n\n")[0]
+    measured = pd.read_csv(RESULTS / "benchmark.csv")
+    for (recipe, contender), runs in measured.groupby(["recipe", "contender"]):
+        middle = f"{runs['epoch_seconds'].median():.1f} ("
+        assert f"| {recipe} | {contender} | {middle}" in written
+        if contender == "runner":
+            assert f"| {recipe} | {middle}" in table
