@@ -6,6 +6,7 @@
 ``history.csv``           a row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds
 ``metrics.json``          what came out; it is written last, so it marks a finished run
 ``model.keras``           the network with the weights that were judged
+``epochs/weights-N.npz``  the weights after epoch N, where ``config.json`` has ``keep_weights``
 ``checkpoint/state.npz``  while the run is unfinished: all that its next epoch depends on
 ========================  ==========================================================================
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 _CHECKPOINT = Path("checkpoint", "state.npz")
+_EPOCHS = "epochs"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,33 @@ class Run:
                 "train the run again with --overwrite"
             ) from problem
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": int})
+
+    @property
+    def kept_epochs(self) -> list[int]:
+        """The epochs whose weights were kept, counted from 1 and in order."""
+        kept = (self.path / _EPOCHS).glob("weights-*.npz")
+        return sorted(int(file.stem.removeprefix("weights-")) for file in kept)
+
+    def read_epoch_weights(self, epoch: int) -> list[np.ndarray]:
+        """Return the weights after an epoch, in the order of ``model.get_weights()``.
+
+        Args:
+            epoch: one of :attr:`kept_epochs`.
+
+        Raises:
+            UserError: the weights of this epoch were not kept, or their file is damaged.
+        """
+        import numpy as np
+
+        file = _epoch_file(self.path, epoch)
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return [arrays[f"weight_{i}"] for i in range(len(arrays.files))]
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as problem:
+            raise UserError(
+                f"{file} cannot be read ({_first_line(problem)}); train the run again with "
+                "--overwrite and --keep-weights"
+            ) from problem
 
     def load_model(self) -> keras.Model:
         """Return the trained network; it takes raw pixels, 0..255."""
@@ -143,7 +172,7 @@ def begin(path: Path, config: dict[str, Any]) -> None:
             "model.keras",
         ):
             (path / name).unlink(missing_ok=True)
-        for name in ("checkpoint", "tensorboard"):
+        for name in ("checkpoint", "tensorboard", _EPOCHS):
             shutil.rmtree(path / name, ignore_errors=True)
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
@@ -215,6 +244,18 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.best_weights)}
     rows = np.frombuffer(json.dumps(checkpoint.rows).encode(), np.uint8)
     files.write(path / _CHECKPOINT, lambda file: np.savez(file, rows=rows, **arrays))
+
+
+def write_epoch_weights(path: Path, epoch: int, weights: list[np.ndarray]) -> None:
+    """Keep the weights after an epoch, counted from 1, in a file of their own."""
+    import numpy as np
+
+    arrays = {f"weight_{i}": array for i, array in enumerate(weights)}
+    files.write(_epoch_file(path, epoch), lambda file: np.savez(file, **arrays))
+
+
+def _epoch_file(path: Path, epoch: int) -> Path:
+    return path / _EPOCHS / f"weights-{epoch:03}.npz"
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:

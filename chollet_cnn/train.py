@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from chollet_cnn.fitting import Score
 
 EVALUATION_BATCH = 100
+FEW_WEIGHTS = 1_000_000
+"""A network with no more weights than that keeps them after every epoch (4 MB an epoch)."""
 
 
 class Seeds(NamedTuple):
@@ -55,6 +57,7 @@ def train(
     precision: str = "float32",
     resume: bool = False,
     overwrite: bool = False,
+    keep_weights: bool = False,
     tensorboard: bool = False,
     quiet: bool = True,
 ) -> runs.Run:
@@ -85,6 +88,8 @@ def train(
         resume: go on from the last finished epoch of an interrupted run. A run that was never begun
             begins; a finished one is returned as it is, if it is what would be trained.
         overwrite: replace the run that is there.
+        keep_weights: keep the weights after every epoch, also those of a network with more than
+            :data:`FEW_WEIGHTS`. A resumed run keeps them if it did so from the beginning.
         tensorboard: write curves for TensorBoard into the run directory too.
         quiet: print nothing but warnings.
 
@@ -131,6 +136,7 @@ def train(
             "classes": list(data.classes),
             "changed": _differences(asked, plan, data, precision) | _other_seeds(seeds),
             "precision": precision,
+            "keep_weights": keep_weights or plan.parameters <= FEW_WEIGHTS,
             "watched": "validation set" if data.validation else "test set",
             "settings": dataclasses.asdict(plan),
         }
@@ -142,6 +148,7 @@ def train(
         if runs.is_finished(path):
             say(f"{path} is finished already.")
             return runs.read(path)
+        config["keep_weights"] = runs.read_json(path / "config.json").get("keep_weights", False)
     else:
         runs.begin(path, config)
     runs.write_json(path / "environment.json", environment)
@@ -202,6 +209,8 @@ def _fit(
             best_weights = model.get_weights()
         rows.append(row)
         runs.write_history(path, rows)
+        if config["keep_weights"]:
+            runs.write_epoch_weights(path, epoch + 1, model.get_weights())
         # Last, so that a run cut off in between does this epoch again instead of losing its row.
         arrays = [_as_array(variable) for variable in state]
         runs.write_checkpoint(path, runs.Checkpoint(rows, arrays, best_weights))
@@ -447,6 +456,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", choices=devices.PRECISIONS, default="float32", help="default: float32")
     add("--resume", action="store_true", help="go on with an interrupted run")
     add("--overwrite", action="store_true", help="replace the run that is there")
+    add("--keep-weights", action="store_true", help="keep the weights after every epoch, as small "
+        "networks do anyway")  # fmt: skip
     add("--tensorboard", action="store_true", help="write curves for TensorBoard too")
     add("--quiet", action="store_true", help="print nothing but warnings")
     return parser

@@ -17,7 +17,7 @@ from chollet_cnn import claims, recipes, runs, summary, train
 from chollet_cnn.errors import UserError
 
 DIGITS = {"dataset": "digits", "epochs": 2}
-FILES = {"config.json", "environment.json", "history.csv", "metrics.json", "model.keras"}
+FILES = {"config.json", "environment.json", "history.csv", "metrics.json", "model.keras", "epochs"}
 
 
 def command(*arguments, environment=None, module="chollet_cnn.train"):
@@ -67,6 +67,31 @@ def test_the_saved_network_has_the_recorded_accuracy_and_weights(run):
     answers = np.asarray(model(test.images)).argmax(axis=1)
     assert np.mean(answers == test.labels) == pytest.approx(run.metrics["test_accuracy"])
     assert determinism.sha256_of_weights(model) == run.metrics["weights_sha256"]
+
+
+def test_a_small_network_keeps_its_weights_after_every_epoch(run):
+    assert run.config["keep_weights"]
+    assert run.kept_epochs == [1, 2]
+    first, last = map(run.read_epoch_weights, run.kept_epochs)
+    for kept, saved in zip(last, run.load_model().get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, saved)
+    assert any((before != after).any() for before, after in zip(first, last, strict=True))
+
+
+def test_a_large_network_keeps_them_only_if_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "FEW_WEIGHTS", 60_553)  # one fewer than the network has
+    for asked, kept in ((False, []), (True, [1, 2])):
+        run = train.train(out=tmp_path / str(asked), keep_weights=asked, **DIGITS)
+        assert (run.config["keep_weights"], run.kept_epochs) == (asked, kept)
+
+
+def test_weights_that_were_not_kept_or_are_damaged_are_named(tmp_path, run):
+    with pytest.raises(UserError, match=r"weights-003\.npz cannot be read .* --keep-weights"):
+        run.read_epoch_weights(3)
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    (copy / "epochs" / "weights-001.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(UserError, match=r"weights-001\.npz cannot be read"):
+        runs.read(copy).read_epoch_weights(1)
 
 
 def test_a_run_on_the_embedded_digits_says_so_and_never_mnist(run):
@@ -234,6 +259,12 @@ def test_a_killed_run_resumes_to_the_same_bits_dropout_and_augmentation_included
     assert curve(resumed) == curve(expected)
     for name in ("judged_epoch", "test_accuracy", "last_epoch_test_accuracy"):
         assert resumed.metrics[name] == expected.metrics[name]
+    assert resumed.kept_epochs == expected.kept_epochs == [1, 2, 3, 4, 5]
+    for epoch in expected.kept_epochs:
+        for kept, whole in zip(
+            *(r.read_epoch_weights(epoch) for r in (resumed, expected)), strict=True
+        ):
+            np.testing.assert_array_equal(kept, whole)
 
 
 def test_the_weights_with_the_lowest_validation_loss_are_judged(tiny, tmp_path):
