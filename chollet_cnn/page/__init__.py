@@ -1,0 +1,1 @@
+"""The tutorial page and the explorer."""

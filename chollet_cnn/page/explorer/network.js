@@ -1,0 +1,133 @@
+// The forward pass of a small convolutional network, in plain loops over typed arrays.
+//
+// What a layer gives is one flat array with the channels last, as in Keras: the value at (row,
+// column, channel) stands at index (row * columns + column) * channels + channel. Sums are kept in
+// 64 bits, so that the order of adding does not show in the digits on the screen.
+
+/** Slide 3x3 (or size x size) kernels over feature maps: stride 1, no padding, then the bias. */
+export function convolve(input, [rows, columns, channels], { kernel, bias, size }) {
+  const filters = bias.length;
+  const [down, across] = [rows - size + 1, columns - size + 1];
+  const output = new Float64Array(down * across * filters);
+  for (let cell = 0; cell < output.length; cell += filters) output.set(bias, cell);
+  // Each input value is handed to the cells whose window it lies in. ReLU leaves about half of the
+  // values zero, and those need not be handed on.
+  for (let row = 0, i = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      for (let channel = 0; channel < channels; channel++, i++) {
+        const value = input[i];
+        if (value === 0) continue;
+        for (let y = Math.max(0, row - down + 1); y < size && y <= row; y++)
+          for (let x = Math.max(0, column - across + 1); x < size && x <= column; x++) {
+            const cell = ((row - y) * across + column - x) * filters;
+            const weight = ((y * size + x) * channels + channel) * filters;
+            for (let f = 0; f < filters; f++) output[cell + f] += value * kernel[weight + f];
+          }
+      }
+  return output;
+}
+
+/** Replace every negative value by zero, in place. */
+export function relu(values) {
+  for (let i = 0; i < values.length; i++) if (values[i] < 0) values[i] = 0;
+  return values;
+}
+
+/** Keep the largest value of each size x size window; windows do not overlap. */
+export function maxPool(input, [, columns, channels], [down, across], size) {
+  const output = new Float64Array(down * across * channels).fill(-Infinity);
+  for (let row = 0; row < down * size; row++)
+    for (let column = 0; column < across * size; column++) {
+      const from = (row * columns + column) * channels;
+      const to = (Math.floor(row / size) * across + Math.floor(column / size)) * channels;
+      for (let c = 0; c < channels; c++)
+        if (input[from + c] > output[to + c]) output[to + c] = input[from + c];
+    }
+  return output;
+}
+
+/** Average each channel's feature map to one number. */
+export function averagePool(input, [rows, columns, channels]) {
+  const output = new Float64Array(channels);
+  for (let i = 0; i < input.length; i++) output[i % channels] += input[i];
+  return output.map((sum) => sum / (rows * columns));
+}
+
+/** Weigh every input by every unit's weight for it, and add the bias. */
+export function multiply(input, { kernel, bias }) {
+  const output = Float64Array.from(bias);
+  const units = bias.length;
+  for (let i = 0; i < input.length; i++)
+    if (input[i] !== 0)
+      for (let unit = 0; unit < units; unit++) output[unit] += input[i] * kernel[i * units + unit];
+  return output;
+}
+
+/** Turn scores into probabilities: each one's exponential as a share of their sum. */
+export function softmax(scores) {
+  const largest = Math.max(...scores); // taken off first: exp(800) would be infinite
+  const exponentials = scores.map((score) => Math.exp(score - largest));
+  const total = exponentials.reduce((sum, value) => sum + value, 0);
+  return exponentials.map((value) => value / total);
+}
+
+/** Turn one score into a probability. */
+export const sigmoid = (scores) => scores.map((score) => 1 / (1 + Math.exp(-score)));
+
+const ACTIVATIONS = { relu, softmax, sigmoid, linear: (values) => values };
+
+/** Compute one layer from its input. */
+function run(layer, input) {
+  switch (layer.kind) {
+    case "rescaling":
+      return Float64Array.from(input, (value) => value * layer.scale + layer.offset);
+    case "convolution":
+      return convolve(input, layer.inputShape, layer);
+    case "max pooling":
+      return maxPool(input, layer.inputShape, layer.shape, layer.size);
+    case "average":
+      return averagePool(input, layer.inputShape);
+    case "flatten":
+      return input; // channels last already is the order in which Keras lays the values out
+    case "dense":
+      return multiply(input, layer);
+    default:
+      throw new Error(`unknown kind of layer: ${layer.kind}`);
+  }
+}
+
+/**
+ * Send an image through a network.
+ *
+ * Returns what every layer gives, in order, and the scores before the last activation.
+ */
+export function forward(layers, pixels) {
+  const values = [];
+  let scores = null;
+  let flowing = pixels;
+  for (const layer of layers) {
+    const sums = run(layer, flowing);
+    if (layer === layers.at(-1)) scores = Float64Array.from(sums);
+    flowing = ACTIVATIONS[layer.activation ?? "linear"](sums);
+    values.push(flowing);
+  }
+  return { pixels, values, scores };
+}
+
+/** Return the probability of each class; one sigmoid unit tells two classes apart. */
+export function probabilities(pass) {
+  const last = pass.values.at(-1);
+  return last.length === 1 ? [1 - last[0], last[0]] : Array.from(last);
+}
+
+/** Give layers their weights, out of one flat array in the order of `model.get_weights()`. */
+export function withWeights(layers, weights) {
+  let from = 0;
+  const take = (count) => weights.subarray(from, (from += count));
+  return layers.map((layer) => {
+    if (layer.kind !== "convolution" && layer.kind !== "dense") return { ...layer };
+    const outputs = layer.shape.at(-1);
+    const inputs = layer.inputShape.at(-1) * (layer.size ?? 1) ** 2;
+    return { ...layer, kernel: take(inputs * outputs), bias: take(outputs) };
+  });
+}

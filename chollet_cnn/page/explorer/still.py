@@ -1,0 +1,76 @@
+"""Draw the network on one test image, for readers without a script and for print."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from chollet_cnn.analysis import activations, errors
+
+if TYPE_CHECKING:
+    import keras
+
+COLUMNS = 32
+GAP = 1
+PAPER = 255
+
+
+def draw(model: keras.Model, layers: Sequence[dict[str, Any]], image: np.ndarray) -> dict[str, Any]:
+    """Return the pictures of the layers' feature maps, each on one scale, and the prediction.
+
+    Args:
+        model: the network.
+        layers: what :func:`layers.describe_layers` says of it.
+        image: ``(28, 28, 1)`` uint8.
+
+    Returns:
+        ``image``, ``layers`` (``name``, ``words``, ``picture``, ``width``, ``height``, ``largest``)
+        and ``probabilities``; pictures are addresses that hold a PNG.
+    """
+    maps = activations.activations(model, image)
+    shown = []
+    for layer in layers:
+        if layer["name"] not in maps:
+            continue
+        values = maps[layer["name"]][0]
+        rows, columns, channels = values.shape
+        largest = float(values.max())
+        sheet = _sheet(np.sqrt(np.clip(values / (largest or 1), 0, 1)))
+        shown.append(
+            {
+                "name": layer["name"],
+                "words": f"{channels} feature maps of {rows}×{columns}",
+                "picture": _png(sheet),
+                "width": sheet.shape[1],
+                "height": sheet.shape[0],
+                "largest": largest,
+            }
+        )
+    return {
+        "image": _png(image[..., 0]),
+        "layers": shown,
+        "probabilities": errors.predictions(model, image[None])[0].tolist(),
+    }
+
+
+def _sheet(maps: np.ndarray) -> np.ndarray:
+    """Lay the channels of ``(rows, columns, channels)`` side by side, white paper between them."""
+    rows, columns, channels = maps.shape
+    across = min(COLUMNS, channels)
+    down = -(-channels // across)
+    sheet = np.full((down * (rows + GAP) - GAP, across * (columns + GAP) - GAP), PAPER, np.uint8)
+    for channel in range(channels):
+        top, left = (channel // across) * (rows + GAP), (channel % across) * (columns + GAP)
+        sheet[top : top + rows, left : left + columns] = np.rint(255 * maps[..., channel])
+    return sheet
+
+
+def _png(image: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "png", optimize=True)
+    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()

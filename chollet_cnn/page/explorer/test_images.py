@@ -1,0 +1,40 @@
+"""Find the test images of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chollet_cnn import data
+from chollet_cnn.data import digits
+from chollet_cnn.data.sources import NotFound
+from chollet_cnn.runs import Run
+
+
+@dataclass(frozen=True, eq=False)
+class TestImages:
+    """Images ``(n, 28, 28, 1)`` uint8 with their labels, and where they come from."""
+
+    __test__ = False  # pytest is not to collect it
+
+    images: np.ndarray
+    labels: np.ndarray
+    source: str
+
+
+def find_test_images(run: Run, data_dir: str | Path | None = None) -> TestImages:
+    """Return the test images that a run was measured on; nothing is downloaded for it.
+
+    Where MNIST is not on this machine, the test images of scikit-learn's digits are returned.
+    """
+    if run.config["dataset"] != digits.TITLE:
+        try:
+            found = data.load("mnist", data_dir, download=False)
+        except NotFound:
+            pass
+        else:
+            return TestImages(found.test.images, found.test.labels, "MNIST's test set")
+    test = digits.load().test
+    return TestImages(test.images, test.labels, "scikit-learn's digits")
