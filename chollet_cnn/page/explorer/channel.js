@@ -51,7 +51,7 @@ function kernelEditor(state, index, channel, change, actions) {
   const set = (numbers) => actions.change(index, channel, { ...change, kernel: numbers });
   const largest = Math.max(...kernel.map(Math.abs), 1e-9);
   const cells = kernel.map((weight, i) => {
-    const input = make("input", { type: "number", step: "0.05", value: String(Math.round(weight * 1e4) / 1e4), "aria-label": `weight in row ${Math.floor(i / 3)}, column ${i % 3}` });
+    const input = make("input", { type: "number", step: "0.05", value: weight.toFixed(4), "aria-label": `weight in row ${Math.floor(i / 3)}, column ${i % 3}` });
     const update = (value) => set(kernel.map((old, at) => (at === i ? value : old)));
     input.addEventListener("change", () => {
       if (Number.isFinite(input.valueAsNumber)) update(input.valueAsNumber);

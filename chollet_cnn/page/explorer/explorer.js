@@ -45,7 +45,6 @@ export async function start(source) {
     changes: new Map(),
     layers: first, // the same with the reader's changes
     pixels: new Uint8Array(FRAME * FRAME),
-    place: null, // where a drawing came to stand
     pass: null,
     selected: null,
     openChannel: null,
@@ -61,8 +60,8 @@ export async function start(source) {
   let fixed = null; // a test image that is sent as it is, until it is drawn on
 
   const readPad = () => {
-    state.place = null;
     byId("step").textContent = "";
+    byId("box-figure").hidden = true;
     if (fixed && !pad.drawn) {
       state.pixels = fixed.pixels;
       byId("step").textContent = fixed.words;
@@ -76,10 +75,25 @@ export async function start(source) {
     }
     const digit = asMnist(ink, pad.side, pad.side);
     state.pixels = digit?.pixels ?? new Uint8Array(FRAME * FRAME);
-    state.place = digit?.box ?? null;
+    if (digit) showBox(digit);
     byId("step").textContent = digit
-      ? `Scaled until its longer side has ${BOX} pixels (solid frame), then moved so that its centre of mass comes to the cross.`
+      ? "As MNIST does it: scaled into a box, then moved until its centre of mass (blue) is in the middle."
       : "Nothing is drawn yet.";
+  };
+
+  /** Show the step between the pad and what the network sees: the digit in a box of 20x20. */
+  const showBox = ({ pixels, box, middle }) => {
+    const boxed = new Uint8Array(BOX * BOX);
+    const top = Math.floor((BOX - box.height) / 2);
+    const left = Math.floor((BOX - box.width) / 2);
+    for (let row = 0; row < box.height; row++) {
+      const from = (box.top + row) * FRAME + box.left;
+      boxed.set(pixels.subarray(from, from + box.width), (top + row) * BOX + left);
+    }
+    byId("box-figure").hidden = false;
+    paintGrey(byId("box"), boxed, BOX, BOX);
+    const cell = { top: top + middle.row, left: left + middle.column, height: 1, width: 1 };
+    outline(byId("box"), cell, BOX, BOX, { color: "#58b4e8", width: 4 });
   };
 
   let scheduled = false;
@@ -113,19 +127,15 @@ export async function start(source) {
   const showSeen = (at) => {
     const seen = byId("seen");
     paintGrey(seen, state.pixels, FRAME, FRAME);
+    byId("heat-words").hidden = !byId("heat").checked;
     if (byId("heat").checked) {
       const target = state.target ?? predicted();
       const heat = gradCam(state.layers, state.pass, target);
       const most = paintHeat(seen, resizeHeat(heat, state.layers), FRAME, FRAME);
       const size = `${heat.columns}×${heat.rows} cells of ${state.layers[heat.layer].name}`;
-      byId("seen-words").textContent = most > 0
-        ? `Grad-CAM for ${state.classes[target]}: ${size}, resized; 0 clear, ${decimals(most, 2)} full vermilion`
-        : `Grad-CAM for ${state.classes[target]}: zero in all ${size}`; // prettier-ignore
-    } else byId("seen-words").textContent = "What the network sees";
-    if (state.place && !at) {
-      outline(seen, state.place, FRAME, FRAME, { color: "#0072b2", width: 2 });
-      const cross = { top: 14, left: 14, height: 1, width: 1 };
-      outline(seen, cross, FRAME, FRAME, { color: "#0072b2", width: 2 });
+      byId("heat-words").textContent = most > 0
+        ? `Grad-CAM for class ${state.classes[target]}: ${size}, resized; 0 is clear, ${decimals(most, 2)} full vermilion. Click a class to ask about it.`
+        : `Grad-CAM for class ${state.classes[target]} is zero in all ${size}: nothing there speaks for it.`; // prettier-ignore
     }
     if (at) outline(seen, receptiveField(state.layers, at.layer, at.row, at.column), FRAME, FRAME);
   };
@@ -278,6 +288,7 @@ export async function start(source) {
   // ---- Test images --------------------------------------------------------------------------
 
   const showImage = (pixels, words) => {
+    state.target = null;
     pad.show(pixels);
     fixed = { pixels, words };
     update();
@@ -304,7 +315,10 @@ export async function start(source) {
 
   // ---- Controls -----------------------------------------------------------------------------
 
-  byId("clear").addEventListener("click", () => pad.clear());
+  byId("clear").addEventListener("click", () => {
+    state.target = null;
+    pad.clear();
+  });
   byId("undo").addEventListener("click", () => pad.undo());
   byId("eraser").addEventListener("click", ({ target }) => {
     const on = target.getAttribute("aria-pressed") !== "true";
@@ -355,10 +369,10 @@ function brightestChannel(state, index) {
 /** Return the epochs of the slider, each with a function that gets its weights. */
 function epochList(data) {
   const starting = () => startingWeights(data.layers, data.weightsSeed);
-  const list = [{ epoch: 0, words: "before training", weights: starting }];
+  const list = [{ epoch: 0, words: "0, before training", weights: starting }];
   for (const { epoch, weights } of data.epochs)
-    list.push({ epoch, words: `after epoch ${epoch} of ${data.lastEpoch}`, weights: () => unpack(weights) });
-  const tested = `after epoch ${data.testedEpoch} of ${data.lastEpoch}, tested`;
+    list.push({ epoch, words: `${epoch} of ${data.lastEpoch}`, weights: () => unpack(weights) });
+  const tested = `${data.testedEpoch} of ${data.lastEpoch}, tested`;
   list.push({ epoch: data.testedEpoch, words: tested, tested: true, weights: () => unpack(data.weights) });
   for (const epoch of list) {
     let kept = null;

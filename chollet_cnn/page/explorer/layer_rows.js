@@ -49,6 +49,16 @@ export function layerRows(container, layers, classes, onSelect) {
   };
 }
 
+/** Frame the squares of a dense layer: a white one would not be seen on white paper. */
+function frameTiles(context, count, tiles) {
+  context.lineWidth = 1;
+  context.strokeStyle = "#8a8f98";
+  for (let unit = 0; unit < count; unit++) {
+    const { x, y, side } = tiles(unit);
+    context.strokeRect(x + 0.5, y + 0.5, side - 1, side - 1);
+  }
+}
+
 function buildRow(container, layer, index, classes, onSelect) {
   const [mapRows, mapColumns, channels] = gridOf(layer);
   const isMap = layer.shape.length === 3;
@@ -98,8 +108,9 @@ function buildRow(container, layer, index, classes, onSelect) {
     for (let i = 0; i < values.length; i++) if (values[i] > white) white = values[i];
     if (layer.activation === "softmax") white = 1;
     paintTiles(canvas, values, [mapRows, mapColumns, channels], white, tiles);
-    scale.textContent = white > 0 ? `; black 0, white ${decimals(white, 2)}` : "; all zero";
+    scale.textContent = white > 0 ? `; white is ${decimals(white, 2)}` : "; all zero";
     const context = canvas.getContext("2d");
+    if (!isMap) frameTiles(context, channels, tiles);
     context.lineWidth = 3;
     context.strokeStyle = MARK;
     for (const [place, { scale: factor }] of changes) {

@@ -8,10 +8,11 @@ const FAINT = 0.1; // of full ink: fainter pixels do not belong to the digit
 const CENTRE = 14; // the pixel, counted from 0, that the centre of mass comes to
 
 /**
- * Return { pixels, box, centre }, or null for an empty pad.
+ * Return { pixels, box, middle }, or null for an empty pad.
  *
  * `ink` holds rows of values 0..1. `pixels` are 28x28 values 0..255; `box` is where the scaled digit
- * came to stand in them, { top, left, height, width }.
+ * came to stand in them, { top, left, height, width }, and `middle` the pixel of its centre of mass
+ * in that box, { row, column }.
  */
 export function asMnist(ink, width, height) {
   const edges = inkEdges(ink, width, height);
@@ -26,11 +27,18 @@ export function asMnist(ink, width, height) {
   const scaled = resize(cropped, columns, rows, newColumns, newRows);
   const brightest = scaled.reduce((largest, value) => Math.max(largest, value), 0);
   const digit = scaled.map((value) => Math.round((255 * value) / brightest));
-  const box = { ...place(digit, newColumns, newRows), height: newRows, width: newColumns };
+  const middle = centreOfMass(digit, newColumns);
+  const corner = (centre, side) => Math.min(Math.max(Math.round(CENTRE - centre), 0), FRAME - side);
+  const box = {
+    top: corner(middle.row, newRows),
+    left: corner(middle.column, newColumns),
+    height: newRows,
+    width: newColumns,
+  };
   const pixels = new Uint8Array(FRAME * FRAME);
   for (let row = 0; row < newRows; row++)
     pixels.set(digit.subarray(row * newColumns, (row + 1) * newColumns), (box.top + row) * FRAME + box.left);
-  return { pixels, box };
+  return { pixels, box, middle };
 }
 
 function inkEdges(ink, width, height) {
@@ -77,14 +85,12 @@ function windows(length, newLength) {
   });
 }
 
-/** Return the top left corner that brings a digit's centre of mass to the middle of the frame. */
-function place(digit, columns, rows) {
+function centreOfMass(digit, columns) {
   let [mass, down, across] = [0, 0, 0];
   digit.forEach((value, i) => {
     mass += value;
     down += value * Math.floor(i / columns);
     across += value * (i % columns);
   });
-  const corner = (middle, side) => Math.min(Math.max(Math.round(CENTRE - middle), 0), FRAME - side);
-  return { top: corner(down / mass, rows), left: corner(across / mass, columns) };
+  return { row: down / mass, column: across / mass };
 }

@@ -6,6 +6,13 @@ export function decimals(value, digits) {
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
+/** Write a number that is too small for its decimals, such as 4·10⁻⁹. */
+export function scientific(value) {
+  if (value === 0) return "0";
+  const [digits, exponent] = value.toExponential(0).split("e-");
+  return `${digits}·10⁻${[...exponent].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`;
+}
+
 /** Write a share of 1 as a percentage; what is not quite 0 or 100% does not look like it. */
 export function percent(share, digits = 1) {
   const least = 10 ** -digits;

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import keras
 
 COLUMNS = 32
-GAP = 1
+GAP = 2
+SIDE = 26
+"""Pixels of a map, about: small maps are enlarged by a whole number."""
 PAPER = 255
 
 
@@ -60,6 +62,8 @@ def draw(model: keras.Model, layers: Sequence[dict[str, Any]], image: np.ndarray
 
 def _sheet(maps: np.ndarray) -> np.ndarray:
     """Lay the channels of ``(rows, columns, channels)`` side by side, white paper between them."""
+    times = max(1, SIDE // maps.shape[0])
+    maps = maps.repeat(times, axis=0).repeat(times, axis=1)
     rows, columns, channels = maps.shape
     across = min(COLUMNS, channels)
     down = -(-channels // across)

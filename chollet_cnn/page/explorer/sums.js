@@ -1,7 +1,7 @@
 // The sum behind a number, as elements of the page: what is printed adds up to what is printed.
 
 import { averagedValues, convolutionSum, denseSum, pooledValues } from "./explain.js";
-import { decimals, percent, roundTerms } from "./numbers.js";
+import { decimals, percent, roundTerms, scientific } from "./numbers.js";
 import { make, paintSigned } from "./pictures.js";
 
 export const DIGITS = 4;
@@ -31,10 +31,12 @@ function productTable(products, printed) {
 /** Return the lines from the sum to the value: bias, sum, ReLU. */
 function closing({ words, subtotal, bias, sum, value, activation }) {
   const lines = [line(words, write(subtotal)), line("bias", write(bias)), line("sum", write(sum), "total")];
-  if (activation === "relu")
-    lines.push(line(sum > 0 ? "ReLU leaves it" : "ReLU: below zero becomes 0", write(value), "result"));
+  if (activation === "relu") lines.push(reluLine(sum, value));
   return lines;
 }
+
+const reluLine = (sum, value) =>
+  line(sum < 0 ? "ReLU: below zero becomes 0" : "ReLU leaves it", write(value), "result");
 
 /** Show the sum of a convolution's cell. `onChannel(channel)` is told which group was opened. */
 export function convolutionView(state, { layer: index, row, column, channel }, onChannel) {
@@ -78,7 +80,7 @@ export function convolutionView(state, { layer: index, row, column, channel }, o
     return details;
   });
   const silent = groups.length - speaking.length;
-  const note = silent ? `; ${silent} others are zero in this window` : "";
+  const note = silent ? `; ${silent} more read only zeros here` : "";
   return [
     ...closing({ ...end, words: `sum of ${groups.length} subtotals` }),
     make("p", { class: "note" }, `One subtotal for each input channel, the largest first${note}. Open one for its nine products.`),
@@ -163,8 +165,7 @@ export function denseView(state, { layer: index, channel: unit }, onPick) {
     line("bias", write(printed[0])),
     line(layer.activation === "relu" ? "sum" : "score", write(rounded(sum)), "total"),
   ];
-  if (layer.activation === "relu")
-    end.push(line(sum > 0 ? "ReLU leaves it" : "ReLU: below zero becomes 0", write(value), "result"));
+  if (layer.activation === "relu") end.push(reluLine(sum, value));
   return [
     ...end,
     make("div", { class: "contributions" }, column("Most for it", positive), column("Most against it", negative)),
@@ -186,7 +187,7 @@ export function softmaxView(state, chosen, onClass) {
   const rows = scores.map((score, i) =>
     make("tr", i === chosen ? { class: "chosen" } : {},
       make("th", { scope: "row" }, make("button", { type: "button", onclick: () => onClass(i), "aria-pressed": String(i === chosen) }, state.classes[i])),
-      make("td", {}, write(score)), make("td", {}, write(printed[i])), make("td", {}, `${decimals(parts[i], 2)}%`)),
+      make("td", {}, write(score)), make("td", {}, printed[i] ? write(printed[i]) : scientific(exponentials[i])), make("td", {}, `${decimals(parts[i], 2)}%`)),
   ); // prettier-ignore
   const head = ["class", "score", "exponential", "share"].map((name) => make("th", { scope: "col" }, name));
   return [
