@@ -5,11 +5,12 @@ const PEN = 22; // about two pixels of the 28 that the network sees
 const STEP = 10; // one of those pixels
 
 /**
- * Make a canvas a drawing pad. `onChange` is called after every change.
+ * Make a canvas a drawing pad; the element `pen`, over it, marks the keyboard's pen. `onChange` is
+ * called after every change.
  *
  * Strokes are kept as points, so that they can be undone. An image can stand under them.
  */
-export function drawingPad(canvas, onChange) {
+export function drawingPad(canvas, pen, onChange) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const strokes = [];
   let image = null;
@@ -33,21 +34,18 @@ export function drawingPad(canvas, onChange) {
     if (image) context.drawImage(image, 0, 0, SIDE, SIDE);
     strokes.forEach(drawStroke);
   };
-  const showCursor = () => {
-    if (!cursor || document.activeElement !== canvas) return;
-    context.save();
-    context.strokeStyle = "#d55e00";
-    context.lineWidth = 3;
-    context.beginPath();
-    context.arc(...cursor, PEN / 2, 0, 7);
-    if (current) context.fill();
-    context.stroke();
-    context.restore();
+  /** Show where the keyboard's pen is, and whether it is down: a ring, filled or empty. */
+  const showPen = () => {
+    pen.hidden = !cursor || document.activeElement !== canvas;
+    if (pen.hidden) return;
+    pen.style.left = `${(100 * cursor[0]) / SIDE}%`;
+    pen.style.top = `${(100 * cursor[1]) / SIDE}%`;
+    pen.classList.toggle("down", current !== null);
   };
   const changed = () => {
     paint();
+    showPen();
     onChange();
-    showCursor();
   };
   const begin = (point) => {
     current = { points: [point], erase: erasing };
@@ -99,7 +97,7 @@ export function drawingPad(canvas, onChange) {
   });
   canvas.addEventListener("blur", () => {
     current = null;
-    paint();
+    showPen();
   });
 
   const pad = {

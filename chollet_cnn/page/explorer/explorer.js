@@ -53,7 +53,7 @@ export async function start(source) {
 
   // ---- From the pad to every picture on the page -------------------------------------------
 
-  const pad = drawingPad(byId("pad"), () => {
+  const pad = drawingPad(byId("pad"), byId("pen"), () => {
     fixed = null;
     schedule();
   });

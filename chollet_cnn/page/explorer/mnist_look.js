@@ -80,8 +80,12 @@ function windows(length, newLength) {
   const reach = Math.max(scale, 1) / 2;
   return Array.from({ length: newLength }, (_, i) => {
     const middle = (i + 0.5) * scale;
-    const from = Math.max(0, Math.trunc(middle - reach + 0.5));
-    return [from, Math.max(from + 1, Math.min(length, Math.trunc(middle + reach + 0.5)))];
+    let from = Math.max(0, Math.trunc(middle - reach + 0.5));
+    let to = Math.min(length, Math.trunc(middle + reach + 0.5));
+    // A pixel counts if its middle is within reach, the far border included.
+    while (from < to - 1 && from + 0.5 - middle <= -reach) from += 1;
+    while (to > from + 1 && to - 0.5 - middle > reach) to -= 1;
+    return [from, Math.max(from + 1, to)];
   });
 }
 
