@@ -2,7 +2,7 @@
 
 import { key, kernelOf } from "./changes.js";
 import { decimals } from "./numbers.js";
-import { make, paintGrey, paintSigned } from "./pictures.js";
+import { make, paintGrey, paintImage, paintSigned } from "./pictures.js";
 
 /** Kernels of the articles, for the first layer. */
 export const HANDMADE = {
@@ -122,21 +122,30 @@ function exciting(state, layer, channel, actions) {
     const at = channel * count + rank;
     const place = known.strongest[at];
     const canvas = make("canvas", { width: 56, height: 56 });
-    paintGrey(canvas, state.images.pixels.subarray(784 * place, 784 * (place + 1)), 28, 28);
+    const [rows, columns, colours] = state.layers[0].inputShape;
+    const size = rows * columns * colours;
+    paintImage(canvas, state.images.pixels.subarray(size * place, size * (place + 1)), columns, rows, colours);
     const value = decimals(known.largest[at], 2);
     return make("button", { type: "button", class: "thumb", "aria-label": `Test image of a ${state.classes[state.images.labels[place]]}, largest value ${value}`, onclick: () => actions.showImage(place) }, canvas, make("span", {}, value));
   });
-  const side = Math.sqrt(known.ascent.length / layer.shape[2]);
-  const ascent = make("canvas", { width: 84, height: 84, role: "img", "aria-label": `Image that gradient ascent makes for channel ${channel}` });
-  const levels = known.ascent.subarray(channel * side * side, (channel + 1) * side * side);
-  paintGrey(ascent, levels.map((level) => (255 * level) / (known.ascentLevels - 1)), side, side); // prettier-ignore
   const inactive = known.largest[channel * count] <= 0;
   return [
     make("h3", {}, "What excites it"),
     make("div", { class: "exciting" },
       make("figure", {}, make("div", { class: "strip" }, ...images), make("figcaption", {}, inactive ? `Inactive: zero for all ${state.images.labels.length} stored test images.` : `The strongest of ${state.images.labels.length} test images, with the largest value of its map; click one to see it.`)),
-      make("figure", {}, ascent, make("figcaption", {}, "By gradient ascent")),
+      ...(known.ascent ? [ascentFigure(known, layer, channel)] : []),
     ),
-    make("p", { class: "note" }, "Both were made with the tested weights, before any change."),
+    make("p", { class: "note" }, "Found with the tested weights, before any change."),
   ]; // prettier-ignore
+}
+
+/** The image that gradient ascent makes for a channel. */
+function ascentFigure(known, layer, channel) {
+  const size = known.ascent.length / layer.shape[2];
+  const side = Math.sqrt(size);
+  const label = `Image that gradient ascent makes for channel ${channel}`;
+  const canvas = make("canvas", { width: 84, height: 84, role: "img", "aria-label": label });
+  const levels = known.ascent.subarray(channel * size, (channel + 1) * size);
+  paintGrey(canvas, levels.map((level) => (255 * level) / (known.ascentLevels - 1)), side, side); // prettier-ignore
+  return make("figure", {}, canvas, make("figcaption", {}, "By gradient ascent"));
 }

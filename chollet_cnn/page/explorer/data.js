@@ -19,6 +19,35 @@ export async function unpack({ dtype, data }) {
   return dtype === "uint16" ? words : Float32Array.from(words, fromHalf);
 }
 
+/**
+ * Load the weights from their file beside the page: a script, since a page that is opened from the
+ * disk may load nothing else. A large file waits until its button is pressed.
+ */
+export async function loadWeights({ name, bytes }, button) {
+  if (button) {
+    button.hidden = false;
+    button.textContent = `Load the network (${(bytes / 1e6).toFixed(1)} MB)`;
+    await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
+    button.disabled = true;
+  }
+  const script = document.createElement("script");
+  script.src = name;
+  const loaded = new Promise((resolve, reject) => {
+    script.onload = resolve;
+    script.onerror = reject;
+  });
+  document.head.append(script);
+  try {
+    await loaded;
+  } catch {
+    const words = `The file ${name} is not beside this page; write the explorer again.`;
+    document.querySelector(".lead").append(words);
+    throw new Error(words);
+  }
+  if (button) button.hidden = true;
+  return window.networkWeights;
+}
+
 /** Read a 16-bit floating-point number: a sign, five bits of exponent, ten of fraction. */
 export function fromHalf(bits) {
   const sign = bits & 0x8000 ? -1 : 1;

@@ -1,100 +1,48 @@
-// The page: what is on the pad, the network as the reader has changed it, and what shows them.
+// The page: what is put into the network, the network as the reader has changed it, and what shows.
 
+import { background, serve } from "./background.js";
 import { changed, key } from "./changes.js";
-import { unpack } from "./data.js";
-import { drawingPad } from "./drawing_pad.js";
-import { evaluateInBackground, serve } from "./evaluate.js";
+import { costButton } from "./cost.js";
+import { loadWeights, unpack } from "./data.js";
+import { digitInput, thumbnail } from "./digit_input.js";
+import { epochList, epochSlider } from "./epochs.js";
 import { gridOf, receptiveField, resizeHeat } from "./explain.js";
 import { gradCam } from "./grad_cam.js";
 import { inspector } from "./inspector.js";
 import { layerRows } from "./layer_rows.js";
-import { asMnist, BOX, FRAME, resize } from "./mnist_look.js";
 import { forward, probabilities, withWeights } from "./network.js";
-import { decimals, percent, whole } from "./numbers.js";
-import { make, outline, paintGrey, paintHeat } from "./pictures.js";
-import { startingWeights } from "./starting_weights.js";
+import { decimals, percent } from "./numbers.js";
+import { photoInput } from "./photo_input.js";
+import { byId, outline, paintHeat, paintImage } from "./pictures.js";
+import { predictedClass, predictionBars } from "./prediction.js";
 
-const byId = (id) => document.getElementById(id);
+const HEAVY = 30_000_000; // multiplications above which a pass runs in a worker
+const ROOMY = "(min-width: 75rem)";
 
 /** Unpack the data, build the page and show the first test image. */
 export async function start(source) {
   const data = JSON.parse(byId("data").textContent);
-  const images = {
-    ...data.images,
-    pixels: await unpack(data.images.pixels),
-    labels: await unpack(data.images.labels),
-    places: await unpack(data.images.places),
-  };
-  const channels = {};
-  for (const [name, known] of Object.entries(data.channels))
-    channels[name] = {
-      ...known,
-      strongest: await unpack(known.strongest),
-      largest: await unpack(known.largest),
-      ascent: await unpack(known.ascent),
-    };
-  const mistakes = await unpack(data.mistakes.pixels);
-  const epochs = epochList(data);
+  const [height, width, colours] = data.layers[0].inputShape;
+  const weights = data.weights ?? (await loadWeights(data.weightsFile, byId("load")));
+  const epochs = epochList(data, weights);
   const first = withWeights(data.layers, await epochs.find((epoch) => epoch.tested).weights());
-
+  const isHeavy = data.multiplications > HEAVY;
   const state = {
     classes: data.classes,
-    images,
-    channels,
+    images: await unpackAll(data.images),
+    channels: {},
     learned: first, // the network of the chosen epoch
     changes: new Map(),
-    layers: first, // the same with the reader's changes
-    pixels: new Uint8Array(FRAME * FRAME),
+    layers: first, // the same with the reader's changes, as computed last
+    pixels: new Uint8Array(height * width * colours),
     pass: null,
     selected: null,
     openChannel: null,
     target: null, // the class that Grad-CAM is asked about, if it is not the predicted one
   };
+  for (const [name, known] of Object.entries(data.channels)) state.channels[name] = await unpackAll(known);
 
-  // ---- From the pad to every picture on the page -------------------------------------------
-
-  const pad = drawingPad(byId("pad"), byId("pen"), () => {
-    fixed = null;
-    schedule();
-  });
-  let fixed = null; // a test image that is sent as it is, until it is drawn on
-
-  const readPad = () => {
-    byId("step").textContent = "";
-    byId("box-figure").hidden = true;
-    if (fixed && !pad.drawn) {
-      state.pixels = fixed.pixels;
-      byId("step").textContent = fixed.words;
-      return;
-    }
-    const ink = pad.ink();
-    if (!byId("centre").checked) {
-      state.pixels = resize(ink, pad.side, pad.side, FRAME, FRAME).map((value) => Math.round(255 * value));
-      byId("step").textContent = "Each of the 28×28 pixels is the mean of 10×10 of the pad.";
-      return;
-    }
-    const digit = asMnist(ink, pad.side, pad.side);
-    state.pixels = digit?.pixels ?? new Uint8Array(FRAME * FRAME);
-    if (digit) showBox(digit);
-    byId("step").textContent = digit
-      ? "As MNIST does it: scaled into a box, then moved until its centre of mass (blue) is in the middle."
-      : "Nothing is drawn yet.";
-  };
-
-  /** Show the step between the pad and what the network sees: the digit in a box of 20x20. */
-  const showBox = ({ pixels, box, middle }) => {
-    const boxed = new Uint8Array(BOX * BOX);
-    const top = Math.floor((BOX - box.height) / 2);
-    const left = Math.floor((BOX - box.width) / 2);
-    for (let row = 0; row < box.height; row++) {
-      const from = (box.top + row) * FRAME + box.left;
-      boxed.set(pixels.subarray(from, from + box.width), (top + row) * BOX + left);
-    }
-    byId("box-figure").hidden = false;
-    paintGrey(byId("box"), boxed, BOX, BOX);
-    const cell = { top: top + middle.row, left: left + middle.column, height: 1, width: 1 };
-    outline(byId("box"), cell, BOX, BOX, { color: "#58b4e8", width: 4 });
-  };
+  // ---- From the input to every picture on the page -------------------------------------------
 
   let scheduled = false;
   const schedule = () => {
@@ -105,87 +53,75 @@ export async function start(source) {
       update();
     });
   };
+  const forget = () => (state.target = null);
+  const input = colours === 1 ? digitInput(schedule, forget) : photoInput([height, width], schedule);
+  const worker = background(source);
 
   const update = () => {
-    readPad();
+    state.pixels = input.read();
     compute();
   };
-
-  const compute = ({ panel = false } = {}) => {
-    state.pass = forward(state.layers, state.pixels);
-    show(state.selected, panel);
-    showPrediction();
+  /** Send the input through the changed network, in a worker where that takes long. */
+  const compute = (panel = false) => {
+    const layers = changed(state.learned, state.changes);
+    const finish = (pass) => {
+      byId("busy").hidden = true;
+      [state.layers, state.pass] = [layers, pass];
+      show(state.selected, panel);
+      showBars(pass);
+    };
+    if (!isHeavy) return finish(forward(layers, state.pixels));
+    byId("busy").hidden = false;
+    const progress = (done) => (byId("busy").value = done);
+    return worker.run({ name: "forward", layers, pixels: state.pixels }, progress).then(finish);
   };
-
   const show = (at, panel = false) => {
+    if (!state.pass) return;
     const pointed = at && { ...at, window: about.windowFor(state, at) };
     rows.draw(state.pass, pointed, state.changes);
     showSeen(at);
     if (at) about.show(state, at, panel);
   };
-
   const showSeen = (at) => {
     const seen = byId("seen");
-    paintGrey(seen, state.pixels, FRAME, FRAME);
+    paintImage(seen, state.pixels, width, height, colours);
     byId("heat-words").hidden = !byId("heat").checked;
     if (byId("heat").checked) {
-      const target = state.target ?? predicted();
+      const target = state.target ?? predictedClass(state.pass);
       const heat = gradCam(state.layers, state.pass, target);
-      const most = paintHeat(seen, resizeHeat(heat, state.layers), FRAME, FRAME);
-      const size = `${heat.columns}×${heat.rows} cells of ${state.layers[heat.layer].name}`;
-      byId("heat-words").textContent = most > 0
-        ? `Grad-CAM for class ${state.classes[target]}: ${size}, resized; 0 is clear, ${decimals(most, 2)} full vermilion. Click a class to ask about it.`
-        : `Grad-CAM for class ${state.classes[target]} is zero in all ${size}: nothing there speaks for it.`; // prettier-ignore
+      const most = paintHeat(seen, resizeHeat(heat, state.layers, height, width), width, height);
+      const [name, size] = [state.classes[target], `${heat.columns}×${heat.rows} cells of ${state.layers[heat.layer].name}`];
+      byId("heat-words").textContent =
+        most > 0
+          ? `Grad-CAM for class ${name}: ${size}, resized; 0 is clear, ${decimals(most, 2)} full vermilion. Click a class to ask about it.`
+          : `Grad-CAM for class ${name} is zero in all ${size}: nothing there speaks for it.`;
     }
-    if (at) outline(seen, receptiveField(state.layers, at.layer, at.row, at.column), FRAME, FRAME);
+    if (at) outline(seen, receptiveField(state.layers, at.layer, at.row, at.column), width, height);
   };
-
-  // ---- Prediction ---------------------------------------------------------------------------
-
-  const predicted = () => {
-    const answer = probabilities(state.pass);
-    return answer.indexOf(Math.max(...answer));
-  };
-  const last = state.layers.length - 1;
-  const bars = data.classes.map((name, index) => {
-    const [fill, number] = [make("i"), make("b")];
-    const button = make("button", { type: "button", onclick: () => {
-      state.target = index;
-      select(last, index, null);
-    } }, make("span", { class: "class" }, name), make("span", { class: "bar" }, fill), number);
-    byId("bars").append(button);
-    return { button, fill, number };
-  }); // prettier-ignore
-  const showPrediction = () => {
-    const answer = probabilities(state.pass);
-    const best = predicted();
-    bars.forEach(({ button, fill, number }, index) => {
-      fill.style.width = `${100 * answer[index]}%`;
-      number.textContent = percent(answer[index], 2);
-      button.classList.toggle("best", index === best);
-      button.setAttribute("aria-label", `${data.classes[index]}: ${number.textContent}`);
-    });
-  };
-  const say = (words) => {
-    byId("spoken").textContent = words;
-  };
+  const showBars = predictionBars(byId("bars"), data.classes, (index) => {
+    state.target = index;
+    const last = state.layers.length - 1;
+    select(last, Math.min(index, gridOf(state.layers[last])[2] - 1), null);
+  });
+  const say = (words) => (byId("spoken").textContent = words);
   const sayPrediction = () => {
-    const best = predicted();
+    if (!state.pass) return;
+    const best = predictedClass(state.pass);
     say(`Prediction ${data.classes[best]}, ${percent(probabilities(state.pass)[best], 1)}`);
   };
-  byId("pad").addEventListener("pointerup", () => requestAnimationFrame(sayPrediction));
+  byId("pad")?.addEventListener("pointerup", () => requestAnimationFrame(sayPrediction));
+  byId("heat").addEventListener("change", () => show(state.selected));
 
-  // ---- Pointing at a number -----------------------------------------------------------------
+  // ---- Pointing at a number -------------------------------------------------------------------
 
   const strongestCell = (index, channel) => {
-    const [, columns, channelCount] = gridOf(state.layers[index]);
+    const [, columns, channels] = gridOf(state.layers[index]);
     const values = state.pass.values[index];
     let best = channel;
-    for (let i = channel; i < values.length; i += channelCount) if (values[i] > values[best]) best = i;
-    const cell = (best - channel) / channelCount;
+    for (let i = channel; i < values.length; i += channels) if (values[i] > values[best]) best = i;
+    const cell = (best - channel) / channels;
     return { row: Math.floor(cell / columns), column: cell % columns };
   };
-
   const select = (index, channel, cell, byKeyboard = false, enter = false) => {
     const before = state.selected;
     if (before?.layer !== index) state.openChannel = null;
@@ -204,130 +140,72 @@ export async function start(source) {
     rows.focus(layer);
   };
 
-  // ---- Changing the network -----------------------------------------------------------------
+  // ---- Changing the network -------------------------------------------------------------------
 
   const change = (layer, channel, wanted) => {
     const before = state.changes.get(key(layer, channel)) ?? {};
     const isNothing = (wanted.scale ?? 1) === 1 && !wanted.kernel;
     if (isNothing) state.changes.delete(key(layer, channel));
     else state.changes.set(key(layer, channel), wanted);
-    applyChanges(before.kernel !== wanted.kernel || wanted.scale === 0 || wanted.scale === 1);
-  };
-  const applyChanges = (panel) => {
-    state.layers = changed(state.learned, state.changes);
-    compute({ panel });
     listChanges();
+    compute(before.kernel !== wanted.kernel || wanted.scale === 0 || wanted.scale === 1);
   };
   const listChanges = () => {
     const words = [...state.changes].map(([place, { scale = 1, kernel }]) => {
       const [layer, channel] = place.split("/").map(Number);
-      const what = [kernel && "another kernel", scale === 0 ? "off" : scale !== 1 && `at ${decimals(100 * scale, 0)}%`];
-      return `${state.layers[layer].name} channel ${channel} ${what.filter(Boolean).join(", ")}`;
+      const how = scale === 0 ? "off" : scale !== 1 && `at ${decimals(100 * scale, 0)}%`;
+      const what = [kernel && "another kernel", how].filter(Boolean).join(", ");
+      return `${state.layers[layer].name} channel ${channel} ${what}`;
     });
     byId("changes").hidden = words.length === 0;
     byId("changes-list").textContent = `${words.join("; ")}.`;
-    forgetCost();
+    resetCost();
   };
   byId("undo-changes").addEventListener("click", () => {
     state.changes.clear();
-    applyChanges(true);
+    listChanges();
+    compute(true);
   });
-
-  // ---- What a change costs ------------------------------------------------------------------
-
-  let evaluation = null;
-  const before = new Map(); // an epoch's counts without changes
-  const forgetCost = () => {
-    evaluation?.stop();
-    evaluation = null;
-    byId("cost-progress").hidden = true;
-    byId("cost").disabled = false;
-    byId("cost-table").replaceChildren();
-  };
-  byId("cost").addEventListener("click", async () => {
-    const bar = byId("cost-progress");
-    byId("cost").disabled = true;
-    bar.hidden = false;
-    const epoch = byId("epoch").value;
-    const tasks = before.has(epoch) ? [state.layers] : [state.learned, state.layers];
-    const results = [];
-    for (const layers of tasks) {
-      const task = { layers, images: images.pixels, labels: images.labels, classes: data.classes.length };
-      const mine = evaluateInBackground(source, task, (done) => {
-        bar.value = (results.length + done) / tasks.length;
-      });
-      evaluation = mine;
-      results.push(await mine.counts);
-      if (evaluation !== mine) return;
-    }
-    if (results.length === 2) before.set(epoch, results[0]);
-    forgetCost();
-    byId("cost-table").replaceChildren(costTable(before.get(epoch), results.at(-1), data.classes, images.source));
-  });
-
-  // ---- Epochs -------------------------------------------------------------------------------
-
-  const slider = byId("epoch");
-  slider.max = epochs.length - 1;
-  slider.value = epochs.findIndex((epoch) => epoch.tested);
-  const showEpoch = () => {
-    const { words } = epochs[slider.value];
-    byId("epoch-words").textContent = words;
-    slider.setAttribute("aria-valuetext", words);
-  };
-  showEpoch();
-  slider.addEventListener("input", async () => {
-    showEpoch();
-    const chosen = slider.value;
-    const weights = await epochs[chosen].weights();
-    if (slider.value !== chosen) return;
+  const resetCost = costButton(source, state.images, data.classes, () => ({
+    learned: state.learned,
+    layers: state.layers,
+    epoch: byId("epoch").value,
+  }));
+  epochSlider(byId("epoch"), byId("epoch-words"), epochs, (weights) => {
     state.learned = withWeights(data.layers, weights);
-    applyChanges(true);
+    resetCost();
+    compute(true);
   });
 
-  // ---- Test images --------------------------------------------------------------------------
+  // ---- Test images ----------------------------------------------------------------------------
 
   const showImage = (pixels, words) => {
-    state.target = null;
-    pad.show(pixels);
-    fixed = { pixels, words };
+    forget();
+    input.show(pixels, words);
     update();
     sayPrediction();
   };
-  const stored = (at) => images.pixels.subarray(784 * at, 784 * (at + 1));
-  const showStored = (at) =>
-    showImage(stored(at), `Image ${images.places[at]} of ${images.source}, a ${data.classes[images.labels[at]]}; sent as it is.`);
-  const thumbnail = (pixels, label, words, onclick) => {
-    const canvas = make("canvas", { width: 56, height: 56 });
-    paintGrey(canvas, pixels, 28, 28);
-    return make("button", { type: "button", class: "thumb", "aria-label": label, onclick }, canvas, make("span", {}, words));
+  const size = height * width * colours;
+  const painter = (pixels) => (canvas) => paintImage(canvas, pixels, width, height, colours);
+  const stored = (at) => state.images.pixels.subarray(size * at, size * (at + 1));
+  const showStored = (at) => {
+    const name = data.classes[state.images.labels[at]];
+    showImage(stored(at), `Image ${state.images.places[at]} of ${state.images.source}, a ${name}; sent as it is.`);
   };
-  data.classes.forEach((name, index) => {
-    const at = images.labels.indexOf(index);
-    if (at >= 0) byId("samples").append(thumbnail(stored(at), `Test image of a ${name}`, name, () => showStored(at)));
-  });
-  data.mistakes.list.forEach((mistake, rank) => {
-    const pixels = mistakes.subarray(784 * rank, 784 * (rank + 1));
-    const words = `Image ${mistake.place} of ${images.source}: a ${mistake.true}, which the trained network takes for a ${mistake.given}; sent as it is.`;
-    byId("mistakes").append(thumbnail(pixels, `Test image of a ${mistake.true}, taken for a ${mistake.given}`, `${mistake.true}, not ${mistake.given}`, () => showImage(pixels, words)));
+  for (const at of samples(state.images.labels, data.classes.length, colours === 1 ? 1 : 4)) {
+    const name = data.classes[state.images.labels[at]];
+    byId("samples").append(thumbnail(painter(stored(at)), `Test image of a ${name}`, name, () => showStored(at)));
+  }
+  const mistakes = await unpack(data.mistakes.pixels);
+  data.mistakes.list.forEach(({ place, truth, given }, rank) => {
+    const pixels = mistakes.subarray(size * rank, size * (rank + 1));
+    const words = `Image ${place} of ${state.images.source}: a ${truth}, which the trained network takes for a ${given}; sent as it is.`;
+    const label = `Test image of a ${truth}, taken for a ${given}`;
+    byId("mistakes").append(thumbnail(painter(pixels), label, `${truth}, not ${given}`, () => showImage(pixels, words)));
   });
   byId("mistakes-block").hidden = data.mistakes.list.length === 0;
 
-  // ---- Controls -----------------------------------------------------------------------------
-
-  byId("clear").addEventListener("click", () => {
-    state.target = null;
-    pad.clear();
-  });
-  byId("undo").addEventListener("click", () => pad.undo());
-  byId("eraser").addEventListener("click", ({ target }) => {
-    const on = target.getAttribute("aria-pressed") !== "true";
-    target.setAttribute("aria-pressed", String(on));
-    pad.erase(on);
-  });
-  byId("centre").addEventListener("change", () => update());
-  byId("heat").addEventListener("change", () => show(state.selected));
-
+  document.documentElement.classList.add("scripted");
   const rows = layerRows(byId("rows"), data.layers, data.classes, select);
   const about = inspector(byId("inspector"), {
     select,
@@ -337,17 +215,26 @@ export async function start(source) {
     showImage: showStored,
     back: (layer) => rows.focus(layer),
   });
-
-  document.documentElement.classList.add("scripted");
-  showStored(images.labels.indexOf(3) >= 0 ? images.labels.indexOf(3) : 0);
+  state.pixels = stored(Math.max(0, state.images.labels.indexOf(3)));
+  input.show(state.pixels, "");
+  showStored(Math.max(0, state.images.labels.indexOf(3)));
+  if (isHeavy) await compute();
   const open = () => openAddress(state, select, rows);
   open();
   window.addEventListener("hashchange", open);
   // For those who want to compute with it in the browser's console, and for the tests.
-  window.explorer = { state, pad, forward, update, compute, select, show, epochs, showImage, gradCam, whole };
+  window.explorer = { state, input, forward, update, compute, select, epochs, showImage, gradCam };
 }
 
-/** Open what the address names, such as #conv2d_1/7; on a wide screen, otherwise, a first cell. */
+/** Return the places of the first `count` images of each class. */
+function samples(labels, classes, count) {
+  const places = Array.from({ length: classes }, (_, label) =>
+    Array.from(labels.keys()).filter((at) => labels[at] === label).slice(0, count),
+  ); // prettier-ignore
+  return places.flat();
+}
+
+/** Open what the address names, such as #conv2d_1/7; on a wide screen, otherwise, a first channel. */
 function openAddress(state, select, rows) {
   const [name, channel] = decodeURIComponent(location.hash.slice(1)).split("/");
   const index = state.layers.findIndex((layer) => layer.name === name);
@@ -355,49 +242,18 @@ function openAddress(state, select, rows) {
     const count = gridOf(state.layers[index])[2];
     select(index, Math.min(Number(channel) || 0, count - 1), null);
     rows.reveal(index);
-  } else if (window.matchMedia("(min-width: 75rem)").matches && !state.selected) {
+  } else if (window.matchMedia(ROOMY).matches && !state.selected) {
     const convolution = state.layers.findIndex((layer) => layer.kind === "convolution");
-    select(convolution, brightestChannel(state, convolution), null);
+    const values = state.pass.values[convolution];
+    const brightest = values.indexOf(values.reduce((a, b) => Math.max(a, b)));
+    select(convolution, brightest % gridOf(state.layers[convolution])[2], null);
   }
 }
 
-function brightestChannel(state, index) {
-  const values = state.pass.values[index];
-  return values.indexOf(values.reduce((a, b) => Math.max(a, b))) % gridOf(state.layers[index])[2];
-}
-
-/** Return the epochs of the slider, each with a function that gets its weights. */
-function epochList(data) {
-  const starting = () => startingWeights(data.layers, data.weightsSeed);
-  const list = [{ epoch: 0, words: "0, before training", weights: starting }];
-  for (const { epoch, weights } of data.epochs)
-    list.push({ epoch, words: `${epoch} of ${data.lastEpoch}`, weights: () => unpack(weights) });
-  const tested = `${data.testedEpoch} of ${data.lastEpoch}, tested`;
-  list.push({ epoch: data.testedEpoch, words: tested, tested: true, weights: () => unpack(data.weights) });
-  for (const epoch of list) {
-    let kept = null;
-    const get = epoch.weights;
-    epoch.weights = () => (kept ??= get());
-  }
-  return list.sort((one, other) => one.epoch - other.epoch);
-}
-
-/** Return a table of accuracies by class, before and after a change. */
-function costTable(before, after, classes, source) {
-  const sum = (counts) => counts.reduce((a, b) => a + b, 0);
-  const row = (name, right, rightAfter, total, className = "") => {
-    const difference = rightAfter - right;
-    const sign = difference > 0 ? "+" : "";
-    return make("tr", className ? { class: className } : {},
-      make("th", { scope: "row" }, name), make("td", {}, percent(right / total)), make("td", {}, percent(rightAfter / total)),
-      make("td", { class: difference < 0 ? "worse" : "" }, difference ? `${sign}${decimals(difference, 0)}` : "0"), make("td", {}, whole(total)));
-  }; // prettier-ignore
-  const rows = classes.map((name, i) => row(name, before.right[i], after.right[i], before.total[i]));
-  const total = row("all", sum(before.right), sum(after.right), sum(before.total), "all");
-  const head = ["class", "before", "after", "right answers", "images"].map((name) => make("th", { scope: "col" }, name));
-  return make("table", { class: "cost" },
-    make("caption", {}, `Accuracy on ${whole(sum(before.total))} images of ${source}, without and with the change`),
-    make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, total, ...rows)); // prettier-ignore
+/** Unpack the packed arrays of an object; everything else stays as it is. */
+async function unpackAll(packed) {
+  const entries = Object.entries(packed).map(async ([name, value]) => [name, value?.dtype ? await unpack(value) : value]);
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 if (typeof document === "undefined") serve();

@@ -1,4 +1,4 @@
-"""Write the explorer of a run: one HTML file with the network, its weights and test images in it.
+"""Write the explorer of a run: an HTML file with the network, its weights and test images in it.
 
 From Python :func:`write_explorer`. The page computes with plain JavaScript modules, which stand
 beside this file and are put into the page when it is written.
@@ -20,10 +20,9 @@ from markupsafe import Markup
 
 from chollet_cnn import files
 from chollet_cnn.analysis import activations, errors, filters
-from chollet_cnn.errors import UserError
 from chollet_cnn.page.explorer import packing, still
-from chollet_cnn.page.explorer.layers import describe_layers
-from chollet_cnn.page.explorer.test_images import find_test_images
+from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
+from chollet_cnn.page.explorer.test_images import TestImages, find_test_images
 from chollet_cnn.runs import Run, read
 
 if TYPE_CHECKING:
@@ -32,14 +31,19 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 MODULES = (
     "numbers", "mnist_look", "network", "changes", "starting_weights", "data", "explain",
-    "grad_cam", "evaluate", "drawing_pad", "pictures", "layer_rows", "sums", "channel", "inspector",
-    "explorer",
+    "grad_cam", "evaluate", "background", "pictures", "drawing_pad", "digit_input", "photo_input",
+    "epochs", "prediction", "cost", "layer_rows", "sums", "channel", "inspector", "explorer",
 )  # fmt: skip
 """The page's JavaScript modules, each after those that it imports."""
-LARGEST = 2_000_000
-"""Bytes that the page may have. Weights of epochs in between are left out rather than exceed it."""
-MOST_WEIGHTS = 1_000_000
-STORED = 1000
+LARGEST_PAGE = 2_000_000
+"""Bytes. Where page and weights together are larger, the weights go into a file beside the page."""
+LARGEST = 12_000_000
+"""Bytes of both. Weights of some of the epochs are left out rather than exceed it."""
+LOADED_AT_ONCE = 6_000_000
+"""Bytes of a file of weights that the page loads unasked."""
+MOST_EXACT = 1_000_000
+"""Weights of a network up to which they are given to the page in 32 bits, above in 16."""
+STORED_DIGITS, STORED_PHOTOGRAPHS = 1000, 40
 """Test images in the page, on which the cost of a change is measured."""
 CONFIDENT_ERRORS = 10
 STRONGEST = 5
@@ -51,51 +55,58 @@ GREY_LEVELS = 16
 def write_explorer(
     run_or_path: Run | str | Path, out: str | Path, data_dir: str | Path | None = None
 ) -> Path:
-    """Write the explorer of a run whose network tells digits apart.
+    """Write the explorer of a run.
 
     Args:
         run_or_path: a finished run, or its directory.
-        out: the HTML file.
-        data_dir: where the test images are looked for first. Where they are not found, images of
-            scikit-learn's digits take their place, and the page says so.
+        out: the HTML file. The weights of a large network are written beside it, into a file of
+            its name with ``-weights.js`` at the end.
+        data_dir: where the test images are looked for first. Where they are not found, images that
+            come with scikit-learn and scikit-image take their place, and the page says so.
 
     Returns:
-        The file.
+        The HTML file.
 
     Raises:
-        UserError: the run cannot be read, its network is of a kind that the explorer cannot
-            compute, or the file cannot be written.
+        UserError: the run cannot be read, its network has a layer that the page cannot compute, or
+            a file cannot be written.
     """
     run = run_or_path if isinstance(run_or_path, Run) else read(run_or_path)
-    page = render(describe_run(run, data_dir))
-    files.write(Path(out), page)
-    return Path(out)
+    out = Path(out)
+    described, weights = describe_run(run, data_dir, f"{out.stem}-weights.js")
+    if weights is not None:
+        files.write(out.with_name(f"{out.stem}-weights.js"), weights)
+    files.write(out, render(described))
+    return out
 
 
-def describe_run(run: Run, data_dir: str | Path | None = None) -> dict[str, Any]:
-    """Return all that the page needs to know of a run, ready for JSON."""
+def describe_run(
+    run: Run, data_dir: str | Path | None, weights_name: str
+) -> tuple[dict[str, Any], str | None]:
+    """Return all that the page needs to know of a run, ready for JSON.
+
+    Returns:
+        What goes into the page; and the content of the file of weights beside it, or None where the
+        weights are in the page.
+    """
     model = run.load_model()
     layers = describe_layers(model)
-    if model.input_shape[1:] != (28, 28, 1) or model.count_params() > MOST_WEIGHTS:
-        raise UserError(
-            f"the explorer shows networks for 28x28 digits with up to {MOST_WEIGHTS:,} weights; "
-            f"{run.path} holds another network"
-        )
     test = find_test_images(run, data_dir)
     probabilities = errors.predictions(model, test.images)
-    stored = np.arange(len(test.labels))[:: max(1, len(test.labels) // STORED)][:STORED]
-    changed = run.config.get("changed", {})
+    most = STORED_DIGITS if model.input_shape[-1] == 1 else STORED_PHOTOGRAPHS
+    stored = np.linspace(0, len(test.labels) - 1, min(most, len(test.labels))).round().astype(int)
     described = {
         "title": run.config["title"],
         "seed": run.config["seed"],
-        "weightsSeed": changed.get("weights_seed", {}).get("run", run.config["seed"]),
+        "weightsSeed": run.config["changed"].get("weights_seed", {}).get("run", run.config["seed"]),
         "dataset": run.metrics["dataset"],
         "accuracy": run.metrics["test_accuracy"],
         "testImages": run.metrics["test_pictures"],
         "parameters": model.count_params(),
+        "multiplications": count_multiplications(layers),
+        "bits": 32 if model.count_params() <= MOST_EXACT else 16,
         "classes": run.config["classes"],
         "layers": layers,
-        "weights": packing.pack(flat_weights(model.get_weights())),
         "testedEpoch": run.metrics["judged_epoch"],
         "lastEpoch": run.metrics["epochs"],
         "images": {
@@ -104,69 +115,80 @@ def describe_run(run: Run, data_dir: str | Path | None = None) -> dict[str, Any]
             "pixels": packing.pack(test.images[stored]),
             "labels": packing.pack(test.labels[stored].astype(np.uint8)),
         },
-        "mistakes": confident_errors(test.images, test.labels, probabilities, run),
+        "mistakes": confident_errors(test, probabilities, run),
         "channels": describe_channels(model, test.images[stored]),
         "still": still.draw(model, layers, test.images[stored[0]]),
     }
-    room = LARGEST - len(render(described))
-    return described | {"epochs": epochs_between(run, room)}
+    exact = np.float32 if described["bits"] == 32 else np.float16
+    tested = packing.pack(flat_weights(model.get_weights()).astype(exact))
+    page = len(render(described | {"weights": {"tested": tested, "epochs": []}}))
+    weights = {"tested": tested, "epochs": pack_epochs(run, LARGEST - page)}
+    text = json.dumps(weights, separators=(",", ":"))
+    if len(render(described | {"weights": weights})) <= LARGEST_PAGE:
+        return described | {"weights": weights}, None
+    file = {"name": weights_name, "bytes": len(text), "onDemand": len(text) > LOADED_AT_ONCE}
+    return described | {"weightsFile": file}, f"window.networkWeights = {text};\n"
 
 
 def flat_weights(weights: Sequence[np.ndarray]) -> np.ndarray:
     """Return a network's weights as one array, in the order of ``model.get_weights()``."""
-    return np.concatenate([array.ravel() for array in weights]).astype(np.float32)
+    return np.concatenate([array.ravel() for array in weights])
 
 
-def confident_errors(
-    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, run: Run
-) -> dict[str, Any]:
+def confident_errors(test: TestImages, probabilities: np.ndarray, run: Run) -> dict[str, Any]:
     """Return the test images that the network got wrong with the highest probabilities."""
-    table = errors.surest_mistakes(labels, probabilities, run.config["classes"], CONFIDENT_ERRORS)
+    table = errors.surest_mistakes(
+        test.labels, probabilities, run.config["classes"], CONFIDENT_ERRORS
+    )
     return {
-        "pixels": packing.pack(images[table["picture"].to_numpy(int)]),
+        "pixels": packing.pack(test.images[table["picture"].to_numpy(int)]),
         "list": [
-            {"place": int(row.picture), "true": row.true, "given": row.given}
+            {"place": int(row.picture), "truth": row.true, "given": row.given}
             for row in table.itertuples()
         ],
     }
 
 
 def describe_channels(model: keras.Model, images: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Return, for each convolution, what excites its channels: test images and gradient ascent."""
+    """Return, for each convolution, what excites its channels: test images and gradient ascent.
+
+    Gradient-ascent images of photographs would be larger than the network and are left out.
+    """
     from keras import layers
 
     found = {}
     for layer in model.layers:
         if not isinstance(layer, layers.Conv2D):
             continue
-        table = activations.most_exciting(model, images, layer.name, count=STRONGEST)
-        ascent = filters.exciting_inputs(model, layer.name)[..., 0]
-        levels = np.rint(ascent / 255 * (GREY_LEVELS - 1)).astype(np.uint8)
+        count = min(STRONGEST, len(images))
+        table = activations.most_exciting(model, images, layer.name, count=count, batch_size=16)
         found[layer.name] = {
             "strongest": packing.pack(table["picture"].to_numpy(np.uint16)),
             "largest": packing.pack(table["activation"].to_numpy(np.float32)),
-            "ascent": packing.pack(levels),
-            "ascentLevels": GREY_LEVELS,
         }
+        if model.input_shape[-1] == 1:
+            ascent = filters.exciting_inputs(model, layer.name)
+            levels = np.rint(ascent / 255 * (GREY_LEVELS - 1)).astype(np.uint8)
+            found[layer.name] |= {"ascent": packing.pack(levels), "ascentLevels": GREY_LEVELS}
     return found
 
 
-def epochs_between(run: Run, room: int) -> list[dict[str, Any]]:
+def pack_epochs(run: Run, room: int) -> list[dict[str, Any]]:
     """Return the kept weights of the epochs other than the tested one, as many as there is room.
 
     They are rounded to 16 bits. Where not all of them fit, they are taken at even distances.
     """
     kept = [epoch for epoch in run.kept_epochs if epoch != run.metrics["judged_epoch"]]
+
+    def pack(epoch: int) -> dict[str, Any]:
+        weights = flat_weights(run.read_epoch_weights(epoch)).astype(np.float16)
+        return {"epoch": epoch, "weights": packing.pack(weights)}
+
     if not kept:
         return []
-    rounded = {
-        epoch: packing.pack(flat_weights(run.read_epoch_weights(epoch)).astype(np.float16))
-        for epoch in kept
-    }
-    size = max(len(json.dumps(packed)) for packed in rounded.values()) + 50
-    fitting = min(len(kept), max(0, room // size))
+    fitting = min(len(kept), max(0, room // (len(json.dumps(pack(kept[-1]))) + 1000)))
     chosen = sorted({kept[round(i)] for i in np.linspace(0, len(kept) - 1, fitting)})
-    return [{"epoch": epoch, "weights": rounded[epoch]} for epoch in chosen]
+    return [pack(epoch) for epoch in chosen]
 
 
 def render(described: Mapping[str, Any]) -> str:
@@ -180,16 +202,23 @@ def render(described: Mapping[str, Any]) -> str:
     )
     script = bundle_script()
     hashed = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    data = {name: value for name, value in described.items() if name != "still"}
     # "<" is escaped so that no text in the data can end the script element.
-    embedded = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    embedded = json.dumps(described, separators=(",", ":")).replace("<", "\\u003c")
+    of_digits = described["layers"][0]["inputShape"][-1] == 1
     return environment.get_template("explorer.html").render(
         run=described,
+        heading="Draw a digit; your network answers" if of_digits else "Show it a photograph",
         style=Markup((FOLDER / "explorer.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=hashed,
         data=Markup(embedded),
     )
+
+
+def read_description(page: str) -> dict[str, Any]:
+    """Return what :func:`render` made a page from."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found[1])
 
 
 def bundle_script() -> str:

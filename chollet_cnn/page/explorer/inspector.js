@@ -4,7 +4,7 @@ import { channelView } from "./channel.js";
 import { convolutionSum, gridOf, inputOf, sourceOf, valueAt, windowOf } from "./explain.js";
 import { decimals } from "./numbers.js";
 import { channelOf, greysOf, make, outline, paintGrey } from "./pictures.js";
-import { averageView, convolutionView, denseView, DIGITS, poolingView, softmaxView } from "./sums.js";
+import { averageView, convolutionView, denseView, DIGITS, poolingView, sigmoidView, softmaxView } from "./sums.js";
 
 /**
  * Build the panel. `actions` has `select(layer, channel, cell)`, `preview(cell)`, `change(...)`,
@@ -76,7 +76,8 @@ export function inspector(panel, actions) {
     const greys = isImage ? values.map((value) => Math.round(255 * value)) : greysOf(values, input.reduce((a, b) => Math.max(a, b), 0));
     paintGrey(reads, greys, columns, rows);
     outline(reads, windowOf(layer, at.row, at.column), columns, rows);
-    const name = isImage ? "the image" : `${state.layers[at.layer - 1].name}, channel ${channel}`;
+    const colour = channels === 3 ? `, ${["red", "green", "blue"][channel]}` : "";
+    const name = isImage ? `the image${colour}` : `${state.layers[at.layer - 1].name}, channel ${channel}`;
     readsWords.textContent = `reads ${name}`;
     reads.setAttribute("aria-label", `The window of the selected cell on ${name}`);
   };
@@ -94,6 +95,7 @@ export function inspector(panel, actions) {
     else {
       const pick = (source, channel) => actions.select(source, channel, null);
       const parts = denseView(state, at, pick);
+      if (layer.activation === "sigmoid") parts.unshift(...sigmoidView(state));
       if (layer.activation === "softmax") {
         const table = softmaxView(state, at.channel, (other) => actions.select(at.layer, other, null));
         parts.unshift(...table, make("h3", {}, `The score of class ${state.classes[at.channel]}`));
@@ -141,9 +143,10 @@ export function inspector(panel, actions) {
     show(now, at, whole) {
       state = now;
       const layer = state.layers[at.layer];
-      const isOutput = layer.activation === "softmax";
+      const isOutput = at.layer === state.layers.length - 1;
       const noun = isOutput ? "class" : layer.kind === "dense" ? "unit" : "channel";
-      title.textContent = `${layer.name}, ${noun} ${isOutput ? state.classes[at.channel] : at.channel}`;
+      const names = state.classes.slice(-layer.shape.at(-1)); // one unit stands for the last of two
+      title.textContent = `${layer.name}, ${noun} ${isOutput ? names[at.channel] : at.channel}`;
       const { place, value } = describe(at);
       cell.replaceChildren(place, " ", make("b", {}, value));
       showFigures(at);

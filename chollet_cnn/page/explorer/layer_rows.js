@@ -28,7 +28,7 @@ export function layerRows(container, layers, classes, onSelect) {
       container.append(make("p", { class: "flatten" }, text));
       return;
     }
-    rows.set(index, buildRow(container, layer, index, index === layers.length - 1 ? classes : null, onSelect));
+    rows.set(index, buildRow(container, layer, index, index === layers.length - 1 ? classes.slice(-layer.shape[0]) : null, onSelect));
   });
 
   const lay = () => rows.forEach((row) => row.lay());
@@ -80,6 +80,9 @@ function buildRow(container, layer, index, classes, onSelect) {
   let side = 1;
   let chosen = 0;
   let last = null;
+  let white = 0;
+  const painted = document.createElement("canvas"); // the tiles of the last pass, without marks
+  let paintedPass = null;
 
   const tiles = (channel) => ({
     x: (channel % across) * (side + GAP),
@@ -97,20 +100,28 @@ function buildRow(container, layer, index, classes, onSelect) {
     canvas.height = Math.ceil(channels / across) * (side + GAP) - GAP;
     canvas.style.width = `${canvas.width / sharp}px`;
     canvas.style.height = `${canvas.height / sharp}px`;
+    [painted.width, painted.height, paintedPass] = [canvas.width, canvas.height, null];
     if (classes) block.style.setProperty("--tile", `${(side + GAP) / sharp}px`);
     if (last) draw(...last);
   };
 
+  const paint = (pass) => {
+    paintedPass = pass;
+    const values = pass.values[index];
+    white = 0;
+    for (let i = 0; i < values.length; i++) if (values[i] > white) white = values[i];
+    if (classes) white = 1; // probabilities
+    paintTiles(painted, values, [mapRows, mapColumns, channels], white, tiles);
+    scale.textContent = white > 0 ? `; white is ${decimals(white, 2)}` : "; all zero";
+    if (!isMap) frameTiles(painted.getContext("2d"), channels, tiles);
+  };
+
   const draw = (pass, selected, changes) => {
     last = [pass, selected, changes];
-    const values = pass.values[index];
-    let white = 0;
-    for (let i = 0; i < values.length; i++) if (values[i] > white) white = values[i];
-    if (layer.activation === "softmax") white = 1;
-    paintTiles(canvas, values, [mapRows, mapColumns, channels], white, tiles);
-    scale.textContent = white > 0 ? `; white is ${decimals(white, 2)}` : "; all zero";
+    if (pass !== paintedPass) paint(pass);
     const context = canvas.getContext("2d");
-    if (!isMap) frameTiles(context, channels, tiles);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(painted, 0, 0);
     context.lineWidth = 3;
     context.strokeStyle = MARK;
     for (const [place, { scale: factor }] of changes) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from chollet_cnn.errors import UserError
@@ -33,6 +34,16 @@ def describe_layers(model: keras.Model) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def count_multiplications(layers: list[dict[str, Any]]) -> int:
+    """Return how many products of a value and a weight one image takes."""
+    count = 0
+    for layer in layers:
+        if layer["kind"] in ("convolution", "dense"):
+            inputs = layer["inputShape"][-1] * layer.get("size", 1) ** 2
+            count += inputs * prod(layer["shape"])
+    return count
 
 
 def _is_augmentation(layer: keras.Layer) -> bool:

@@ -101,7 +101,7 @@ function run(layer, input) {
  *
  * Returns what every layer gives, in order, and the scores before the last activation.
  */
-export function forward(layers, pixels) {
+export function forward(layers, pixels, onLayer = () => {}) {
   const values = [];
   let scores = null;
   let flowing = pixels;
@@ -110,6 +110,7 @@ export function forward(layers, pixels) {
     if (layer === layers.at(-1)) scores = Float64Array.from(sums);
     flowing = ACTIVATIONS[layer.activation ?? "linear"](sums);
     values.push(flowing);
+    onLayer(values.length - 1);
   }
   return { pixels, values, scores };
 }

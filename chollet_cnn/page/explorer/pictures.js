@@ -28,6 +28,18 @@ export function paintGrey(canvas, greys, width, height) {
   context.drawImage(putGrey(greys, width, height), 0, 0, canvas.width, canvas.height);
 }
 
+/** Fill a canvas with an image of one or three colours, values 0..255. */
+export function paintImage(canvas, pixels, width, height, colours) {
+  if (colours === 1) return paintGrey(canvas, pixels, width, height);
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++)
+    image.data.set([pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2], 255], 4 * i);
+  stage.width = width;
+  stage.height = height;
+  stage.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d").drawImage(stage, 0, 0, canvas.width, canvas.height);
+}
+
 /** Return grey levels of values: 0 and below black, `white` and above white, by the square root. */
 export function greysOf(values, white) {
   const factor = white > 0 ? 65025 / white : 0;
@@ -54,7 +66,7 @@ export function paintTiles(canvas, values, [rows, columns, channels], white, til
   const source = putGrey(stacked, columns, rows * channels);
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingEnabled = false;
+  context.imageSmoothingEnabled = columns > tiles(0).side; // a map of a photograph is made smaller
   for (let channel = 0; channel < channels; channel++) {
     const { x, y, side } = tiles(channel);
     context.drawImage(source, 0, channel * rows, columns, rows, x, y, side, side);
@@ -107,6 +119,9 @@ export function outline(canvas, part, columns, rows, { color = MARK, dashed = fa
   context.strokeRect(x, y, inside(right, canvas.width) - x, inside(bottom, canvas.height) - y);
   context.restore();
 }
+
+/** Return the element of an id. */
+export const byId = (id) => document.getElementById(id);
 
 /** Make an element: `make("p", { class: "words" }, "text", child)`. */
 export function make(tag, attributes = {}, ...children) {

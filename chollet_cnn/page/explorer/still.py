@@ -35,18 +35,23 @@ def draw(model: keras.Model, layers: Sequence[dict[str, Any]], image: np.ndarray
         and ``probabilities``; pictures are addresses that hold a PNG.
     """
     maps = activations.activations(model, image)
+    if model.input_shape[-1] == 3:
+        maps = {
+            name: values[:, :: max(1, values.shape[1] // SIDE), :: max(1, values.shape[2] // SIDE)]
+            for name, values in maps.items()
+        }
     shown = []
     for layer in layers:
         if layer["name"] not in maps:
             continue
         values = maps[layer["name"]][0]
-        rows, columns, channels = values.shape
+        channels = values.shape[-1]
         largest = float(values.max())
         sheet = _sheet(np.sqrt(np.clip(values / (largest or 1), 0, 1)))
         shown.append(
             {
                 "name": layer["name"],
-                "words": f"{channels} feature maps of {rows}×{columns}",
+                "words": f"{channels} feature maps of {layer['shape'][1]}×{layer['shape'][0]}",
                 "picture": _png(sheet),
                 "width": sheet.shape[1],
                 "height": sheet.shape[0],
@@ -54,7 +59,7 @@ def draw(model: keras.Model, layers: Sequence[dict[str, Any]], image: np.ndarray
             }
         )
     return {
-        "image": _png(image[..., 0]),
+        "image": _png(image.squeeze()),
         "layers": shown,
         "probabilities": errors.predictions(model, image[None])[0].tolist(),
     }

@@ -199,3 +199,15 @@ export function softmaxView(state, chosen, onClass) {
     make("p", { class: "note" }, `The exponential is that of the score less the largest score, ${write(largest)}; a share is an exponential divided by the sum ${write(sum)}: for ${state.classes[chosen]}, ${percent(shares[chosen], 2)}.`),
   ]; // prettier-ignore
 }
+
+/** Show how one score becomes the probability of the second class. */
+export function sigmoidView(state) {
+  const [score] = state.pass.scores;
+  const [share] = state.pass.values.at(-1);
+  const name = state.classes.at(-1);
+  return [
+    line("score", write(score)),
+    line("1 / (1 + exp(−score))", write(share), "result"),
+    make("p", { class: "note" }, `The probability of ${name} is ${percent(share, 2)}, that of ${state.classes[0]} the rest. The score is this sum:`),
+  ]; // prettier-ignore
+}
