@@ -52,7 +52,6 @@ export function digitInput(onChange, onClear) {
   const show = (pixels, words) => {
     pad.show(pixels);
     fixed = { pixels, words };
-    onChange();
   };
   return { read, show, pad };
 }

@@ -115,7 +115,7 @@ export function drawingPad(canvas, pen, onChange) {
     erase(on) {
       erasing = on;
     },
-    /** Put an image of 28x28 grey values onto the pad, and nothing else. */
+    /** Put an image of 28x28 grey values onto the pad; this calls no `onChange`. */
     show(greys) {
       image = document.createElement("canvas");
       image.width = image.height = 28;
@@ -123,11 +123,7 @@ export function drawingPad(canvas, pen, onChange) {
       greys.forEach((grey, i) => pixels.data.set([grey, grey, grey, 255], 4 * i));
       image.getContext("2d").putImageData(pixels, 0, 0);
       strokes.length = 0;
-      changed();
-    },
-    /** Whether there are strokes, on an image or without one. */
-    get drawn() {
-      return strokes.length > 0;
+      paint();
     },
     /** The pad's brightness, 0..1, in rows. */
     ink() {

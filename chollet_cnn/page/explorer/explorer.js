@@ -57,6 +57,9 @@ export async function start(source) {
   const input = colours === 1 ? digitInput(schedule, forget) : photoInput([height, width], schedule);
   const worker = background(source);
 
+  let onFirstPass = null;
+  const firstPass = new Promise((resolve) => (onFirstPass = resolve));
+
   const update = () => {
     state.pixels = input.read();
     compute();
@@ -69,6 +72,8 @@ export async function start(source) {
       [state.layers, state.pass] = [layers, pass];
       show(state.selected, panel);
       showBars(pass);
+      if (isHeavy) sayPrediction();
+      onFirstPass();
     };
     if (!isHeavy) return finish(forward(layers, state.pixels));
     byId("busy").hidden = false;
@@ -183,7 +188,7 @@ export async function start(source) {
     forget();
     input.show(pixels, words);
     update();
-    sayPrediction();
+    if (!isHeavy) sayPrediction();
   };
   const size = height * width * colours;
   const painter = (pixels) => (canvas) => paintImage(canvas, pixels, width, height, colours);
@@ -215,10 +220,8 @@ export async function start(source) {
     showImage: showStored,
     back: (layer) => rows.focus(layer),
   });
-  state.pixels = stored(Math.max(0, state.images.labels.indexOf(3)));
-  input.show(state.pixels, "");
   showStored(Math.max(0, state.images.labels.indexOf(3)));
-  if (isHeavy) await compute();
+  await firstPass;
   const open = () => openAddress(state, select, rows);
   open();
   window.addEventListener("hashchange", open);

@@ -49,7 +49,6 @@ export function photoInput([height, width], onChange) {
     show(image, words) {
       pixels = image;
       say(words);
-      onChange();
     },
   };
 }
