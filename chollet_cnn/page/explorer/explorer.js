@@ -11,7 +11,7 @@ import { gradCam } from "./grad_cam.js";
 import { inspector } from "./inspector.js";
 import { layerRows } from "./layer_rows.js";
 import { forward, probabilities, withWeights } from "./network.js";
-import { decimals, percent } from "./numbers.js";
+import { decimals, percent, short } from "./numbers.js";
 import { photoInput } from "./photo_input.js";
 import { byId, outline, paintHeat, paintImage } from "./pictures.js";
 import { predictedClass, predictionBars } from "./prediction.js";
@@ -98,7 +98,7 @@ export async function start(source) {
       const [name, size] = [state.classes[target], `${heat.columns}×${heat.rows} cells of ${state.layers[heat.layer].name}`];
       byId("heat-words").textContent =
         most > 0
-          ? `Grad-CAM for class ${name}: ${size}, resized; 0 is clear, ${decimals(most, 2)} full vermilion. Click a class to ask about it.`
+          ? `Grad-CAM for class ${name}: ${size}, resized; 0 is clear, ${short(most)} full vermilion. Click a class to ask about it.`
           : `Grad-CAM for class ${name} is zero in all ${size}: nothing there speaks for it.`;
     }
     if (at) outline(seen, receptiveField(state.layers, at.layer, at.row, at.column), width, height);

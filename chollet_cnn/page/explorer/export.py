@@ -43,7 +43,7 @@ LOADED_AT_ONCE = 6_000_000
 """Bytes of a file of weights that the page loads unasked."""
 MOST_EXACT = 1_000_000
 """Weights of a network up to which they are given to the page in 32 bits, above in 16."""
-STORED_DIGITS, STORED_PHOTOGRAPHS = 1000, 40
+STORED_DIGITS, STORED_PHOTOGRAPHS = 1000, 32
 """Test images in the page, on which the cost of a change is measured."""
 CONFIDENT_ERRORS = 10
 STRONGEST = 5

@@ -1,6 +1,6 @@
 // The rows of feature maps, one canvas a layer, drawn anew whenever the input changes.
 
-import { decimals, whole } from "./numbers.js";
+import { short, whole } from "./numbers.js";
 import { gridOf } from "./explain.js";
 import { MARK, make, paintTiles } from "./pictures.js";
 
@@ -112,7 +112,7 @@ function buildRow(container, layer, index, classes, onSelect) {
     for (let i = 0; i < values.length; i++) if (values[i] > white) white = values[i];
     if (classes) white = 1; // probabilities
     paintTiles(painted, values, [mapRows, mapColumns, channels], white, tiles);
-    scale.textContent = white > 0 ? `; white is ${decimals(white, 2)}` : "; all zero";
+    scale.textContent = white > 0 ? `; white is ${short(white)}` : "; all zero";
     if (!isMap) frameTiles(painted.getContext("2d"), channels, tiles);
   };
 
