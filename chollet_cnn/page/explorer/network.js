@@ -9,21 +9,34 @@ export function convolve(input, [rows, columns, channels], { kernel, bias, size 
   const filters = bias.length;
   const [down, across] = [rows - size + 1, columns - size + 1];
   const output = new Float64Array(down * across * filters);
-  for (let cell = 0; cell < output.length; cell += filters) output.set(bias, cell);
-  // Each input value is handed to the cells whose window it lies in. ReLU leaves about half of the
-  // values zero, and those need not be handed on.
-  for (let row = 0, i = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++)
-      for (let channel = 0; channel < channels; channel++, i++) {
-        const value = input[i];
-        if (value === 0) continue;
-        for (let y = Math.max(0, row - down + 1); y < size && y <= row; y++)
-          for (let x = Math.max(0, column - across + 1); x < size && x <= column; x++) {
-            const cell = ((row - y) * across + column - x) * filters;
-            const weight = ((y * size + x) * channels + channel) * filters;
-            for (let f = 0; f < filters; f++) output[cell + f] += value * kernel[weight + f];
+  const sums = new Float64Array(filters);
+  const values = new Float64Array(size * size * channels); // of a window, those that are not zero
+  const weights = new Int32Array(values.length); // and where the weights of each begin
+  for (let row = 0, cell = 0; row < down; row++)
+    for (let column = 0; column < across; column++, cell += filters) {
+      // ReLU leaves about half of the values zero, and those need not be multiplied.
+      let count = 0;
+      for (let y = 0, weight = 0; y < size; y++) {
+        const first = ((row + y) * columns + column) * channels;
+        for (let i = first; i < first + size * channels; i++, weight += filters)
+          if (input[i] !== 0) {
+            values[count] = input[i];
+            weights[count++] = weight;
           }
       }
+      sums.set(bias);
+      let i = 0;
+      for (; i + 3 < count; i += 4) {
+        // Four values at a time: each sum is read and written once for all of them.
+        const [a, b, c, d] = [values[i], values[i + 1], values[i + 2], values[i + 3]];
+        const [p, q, r, s] = [weights[i], weights[i + 1], weights[i + 2], weights[i + 3]];
+        for (let f = 0; f < filters; f++)
+          sums[f] += a * kernel[p + f] + b * kernel[q + f] + c * kernel[r + f] + d * kernel[s + f];
+      }
+      for (; i < count; i++)
+        for (let f = 0; f < filters; f++) sums[f] += values[i] * kernel[weights[i] + f];
+      output.set(sums, cell);
+    }
   return output;
 }
 
