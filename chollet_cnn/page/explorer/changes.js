@@ -36,5 +36,8 @@ export function changed(layers, changes) {
 /** Return the numbers of one channel's kernel, in the order rows, columns, input channels. */
 export function kernelOf(layer, channel) {
   const filters = layer.bias.length;
-  return Array.from({ length: layer.kernel.length / filters }, (_, i) => layer.kernel[i * filters + channel]);
+  return Array.from(
+    { length: layer.kernel.length / filters },
+    (_, i) => layer.kernel[i * filters + channel],
+  );
 }

@@ -24,7 +24,9 @@ export function channelView(state, { layer: index, channel }, actions) {
   return [
     make("h3", {}, "Change this channel"),
     switches(index, channel, change, actions),
-    ...(editable ? kernelEditor(state, index, channel, change, actions) : [kernelSheet(layer, channel)]),
+    ...(editable
+      ? kernelEditor(state, index, channel, change, actions)
+      : [kernelSheet(layer, channel)]),
     ...exciting(state, layer, channel, actions),
   ];
 }
@@ -32,16 +34,33 @@ export function channelView(state, { layer: index, channel }, actions) {
 function switches(index, channel, change, actions) {
   const scale = change.scale ?? 1;
   const set = (value) => actions.change(index, channel, { ...change, scale: value });
-  const on = make("input", { type: "checkbox", id: "channel-on", role: "switch", checked: scale > 0, onchange: (event) => set(event.target.checked ? 1 : 0) });
+  const on = make("input", {
+    type: "checkbox",
+    id: "channel-on",
+    role: "switch",
+    checked: scale > 0,
+    onchange: (event) => set(event.target.checked ? 1 : 0),
+  });
   const words = make("output", { for: "strength" }, `${decimals(100 * scale, 0)}%`);
-  const strength = make("input", { type: "range", id: "strength", min: 0, max: 2, step: 0.05, value: scale, oninput: (event) => {
-    words.textContent = `${decimals(100 * event.target.value, 0)}%`;
-    on.checked = Number(event.target.value) > 0;
-    set(Number(event.target.value));
-  } }); // prettier-ignore
-  return make("p", { class: "switches" },
+  const strength = make("input", {
+    type: "range",
+    id: "strength",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    value: scale,
+    oninput: (event) => {
+      words.textContent = `${decimals(100 * event.target.value, 0)}%`;
+      on.checked = Number(event.target.value) > 0;
+      set(Number(event.target.value));
+    },
+  });
+  return make(
+    "p",
+    { class: "switches" },
     make("label", {}, on, " on"),
-    make("label", { class: "strength" }, "strength ", strength, " ", words)); // prettier-ignore
+    make("label", { class: "strength" }, "strength ", strength, " ", words),
+  );
 }
 
 /** The nine numbers of a first-layer kernel, to be dragged or entered. */
@@ -51,7 +70,12 @@ function kernelEditor(state, index, channel, change, actions) {
   const set = (numbers) => actions.change(index, channel, { ...change, kernel: numbers });
   const largest = Math.max(...kernel.map(Math.abs), 1e-9);
   const cells = kernel.map((weight, i) => {
-    const input = make("input", { type: "number", step: "0.05", value: weight.toFixed(4), "aria-label": `weight in row ${Math.floor(i / 3)}, column ${i % 3}` });
+    const input = make("input", {
+      type: "number",
+      step: "0.05",
+      value: weight.toFixed(4),
+      "aria-label": `weight in row ${Math.floor(i / 3)}, column ${i % 3}`,
+    });
     const update = (value) => set(kernel.map((old, at) => (at === i ? value : old)));
     input.addEventListener("change", () => {
       if (Number.isFinite(input.valueAsNumber)) update(input.valueAsNumber);
@@ -64,12 +88,29 @@ function kernelEditor(state, index, channel, change, actions) {
   });
   const rows = [0, 3, 6].map((from) => make("tr", {}, ...cells.slice(from, from + 3)));
   const choices = [["learned", null], ...Object.entries(HANDMADE)].map(([name, numbers]) =>
-    make("button", { type: "button", "aria-pressed": String(same(numbers ?? learned, kernel)), onclick: () => set(numbers) }, name));
+    make(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(same(numbers ?? learned, kernel)),
+        onclick: () => set(numbers),
+      },
+      name,
+    ),
+  );
   return [
-    make("table", { class: "kernel", "aria-label": `Kernel of channel ${channel}` }, make("tbody", {}, ...rows)),
-    make("p", { class: "note" }, "Its kernel: drag a number up or down, or enter one. The bias stays as it is. Or replace it by one made by hand:"),
+    make(
+      "table",
+      { class: "kernel", "aria-label": `Kernel of channel ${channel}` },
+      make("tbody", {}, ...rows),
+    ),
+    make(
+      "p",
+      { class: "note" },
+      "Its kernel: drag a number up or down, or enter one. The bias stays as it is. Or replace it by one made by hand:",
+    ),
     make("p", { class: "buttons" }, ...choices),
-  ]; // prettier-ignore
+  ];
 }
 
 const same = (one, other) => one.every((value, i) => Math.abs(value - other[i]) < 1e-6);
@@ -100,7 +141,13 @@ function kernelSheet(layer, channel) {
   const inputs = inputShape[2];
   const largest = Math.max(...weights.map(Math.abs));
   const across = 16;
-  const canvas = make("canvas", { width: across * 21, height: Math.ceil(inputs / across) * 21, class: "kernel-sheet", role: "img", "aria-label": `The ${inputs} kernels of channel ${channel}, one for each input channel` });
+  const canvas = make("canvas", {
+    width: across * 21,
+    height: Math.ceil(inputs / across) * 21,
+    class: "kernel-sheet",
+    role: "img",
+    "aria-label": `The ${inputs} kernels of channel ${channel}, one for each input channel`,
+  });
   const one = document.createElement("canvas");
   one.width = one.height = 18;
   const context = canvas.getContext("2d");
@@ -124,19 +171,48 @@ function exciting(state, layer, channel, actions) {
     const canvas = make("canvas", { width: 56, height: 56 });
     const [rows, columns, colours] = state.layers[0].inputShape;
     const size = rows * columns * colours;
-    paintImage(canvas, state.images.pixels.subarray(size * place, size * (place + 1)), columns, rows, colours);
+    paintImage(
+      canvas,
+      state.images.pixels.subarray(size * place, size * (place + 1)),
+      columns,
+      rows,
+      colours,
+    );
     const value = decimals(known.largest[at], 2);
-    return make("button", { type: "button", class: "thumb", "aria-label": `Test image of a ${state.classes[state.images.labels[place]]}, largest value ${value}`, onclick: () => actions.showImage(place) }, canvas, make("span", {}, value));
+    return make(
+      "button",
+      {
+        type: "button",
+        class: "thumb",
+        "aria-label": `Test image of a ${state.classes[state.images.labels[place]]}, largest value ${value}`,
+        onclick: () => actions.showImage(place),
+      },
+      canvas,
+      make("span", {}, value),
+    );
   });
   const inactive = known.largest[channel * count] <= 0;
   return [
     make("h3", {}, "What excites it"),
-    make("div", { class: "exciting" },
-      make("figure", {}, make("div", { class: "strip" }, ...images), make("figcaption", {}, inactive ? `Inactive: zero for all ${state.images.labels.length} stored test images.` : `The strongest of ${state.images.labels.length} test images, with the largest value of its map; click one to see it.`)),
+    make(
+      "div",
+      { class: "exciting" },
+      make(
+        "figure",
+        {},
+        make("div", { class: "strip" }, ...images),
+        make(
+          "figcaption",
+          {},
+          inactive
+            ? `Inactive: zero for all ${state.images.labels.length} stored test images.`
+            : `The strongest of ${state.images.labels.length} test images, with the largest value of its map; click one to see it.`,
+        ),
+      ),
       ...(known.ascent ? [ascentFigure(known, layer, channel)] : []),
     ),
     make("p", { class: "note" }, "Found with the tested weights, before any change."),
-  ]; // prettier-ignore
+  ];
 }
 
 /** The image that gradient ascent makes for a channel. */
@@ -146,6 +222,11 @@ function ascentFigure(known, layer, channel) {
   const label = `Image that gradient ascent makes for channel ${channel}`;
   const canvas = make("canvas", { width: 84, height: 84, role: "img", "aria-label": label });
   const levels = known.ascent.subarray(channel * size, (channel + 1) * size);
-  paintGrey(canvas, levels.map((level) => (255 * level) / (known.ascentLevels - 1)), side, side); // prettier-ignore
+  paintGrey(
+    canvas,
+    levels.map((level) => (255 * level) / (known.ascentLevels - 1)),
+    side,
+    side,
+  );
   return make("figure", {}, canvas, make("figcaption", {}, "By gradient ascent"));
 }

@@ -24,13 +24,21 @@ export function costButton(source, images, classes, networks) {
     const tasks = before.has(epoch) ? [layers] : [learned, layers];
     const results = [];
     for (const network of tasks) {
-      const task = { name: "evaluate", layers: network, pixels: images.pixels, labels: images.labels, classes: classes.length };
+      const task = {
+        name: "evaluate",
+        layers: network,
+        pixels: images.pixels,
+        labels: images.labels,
+        classes: classes.length,
+      };
       const progress = (done) => (bar.value = (results.length + done) / tasks.length);
       results.push(await worker.run(task, progress));
     }
     if (results.length === 2) before.set(epoch, results[0]);
     reset();
-    byId("cost-table").replaceChildren(costTable(before.get(epoch), results.at(-1), classes, images.source));
+    byId("cost-table").replaceChildren(
+      costTable(before.get(epoch), results.at(-1), classes, images.source),
+    );
   });
   return reset;
 }
@@ -39,21 +47,31 @@ function costTable(before, after, classes, source) {
   const sum = (counts) => counts.reduce((a, b) => a + b, 0);
   const row = (name, right, rightAfter, total, className = "") => {
     const difference = rightAfter - right;
-    return make("tr", className ? { class: className } : {},
+    return make(
+      "tr",
+      className ? { class: className } : {},
       make("th", { scope: "row" }, name),
       make("td", {}, percent(right / total)),
       make("td", {}, percent(rightAfter / total)),
-      make("td", { class: difference < 0 ? "worse" : "" }, `${difference > 0 ? "+" : ""}${decimals(difference, 0)}`),
-      make("td", {}, whole(total)));
-  }; // prettier-ignore
+      make(
+        "td",
+        { class: difference < 0 ? "worse" : "" },
+        `${difference > 0 ? "+" : ""}${decimals(difference, 0)}`,
+      ),
+      make("td", {}, whole(total)),
+    );
+  };
   const rows = classes.flatMap((name, i) =>
     before.total[i] ? [row(name, before.right[i], after.right[i], before.total[i])] : [],
   );
   const total = row("all", sum(before.right), sum(after.right), sum(before.total), "all");
   const names = ["class", "before", "after", "right answers", "images"];
   const words = `Accuracy on ${whole(sum(before.total))} images of ${source}, without and with the change`;
-  return make("table", { class: "cost" },
+  return make(
+    "table",
+    { class: "cost" },
     make("caption", {}, words),
     make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)))),
-    make("tbody", {}, total, ...rows)); // prettier-ignore
+    make("tbody", {}, total, ...rows),
+  );
 }

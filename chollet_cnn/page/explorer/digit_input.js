@@ -45,7 +45,9 @@ export function digitInput(onChange, onClear) {
       say("Nothing is drawn yet.");
       return new Uint8Array(FRAME * FRAME);
     }
-    say("As MNIST does it: scaled into a box, then moved until its centre of mass (blue) is in the middle.");
+    say(
+      "As MNIST does it: scaled into a box, then moved until its centre of mass (blue) is in the middle.",
+    );
     showBox(digit);
     return digit.pixels;
   };

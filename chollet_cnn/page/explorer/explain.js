@@ -84,7 +84,8 @@ export function windowOf(layer, row, column) {
   if (kind === "convolution") return { top: row, left: column, height: size, width: size };
   if (kind === "max pooling")
     return { top: row * size, left: column * size, height: size, width: size };
-  if (inputShape.length === 3) return { top: 0, left: 0, height: inputShape[0], width: inputShape[1] };
+  if (inputShape.length === 3)
+    return { top: 0, left: 0, height: inputShape[0], width: inputShape[1] };
   return { top: 0, left: 0, height: 1, width: 1 };
 }
 

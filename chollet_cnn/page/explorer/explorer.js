@@ -40,7 +40,8 @@ export async function start(source) {
     openChannel: null,
     target: null, // the class that Grad-CAM is asked about, if it is not the predicted one
   };
-  for (const [name, known] of Object.entries(data.channels)) state.channels[name] = await unpackAll(known);
+  for (const [name, known] of Object.entries(data.channels))
+    state.channels[name] = await unpackAll(known);
 
   // ---- From the input to every picture on the page -------------------------------------------
 
@@ -54,7 +55,8 @@ export async function start(source) {
     });
   };
   const forget = () => (state.target = null);
-  const input = colours === 1 ? digitInput(schedule, forget) : photoInput([height, width], schedule);
+  const input =
+    colours === 1 ? digitInput(schedule, forget) : photoInput([height, width], schedule);
   const worker = background(source);
 
   let onFirstPass = null;
@@ -95,7 +97,10 @@ export async function start(source) {
       const target = state.target ?? predictedClass(state.pass);
       const heat = gradCam(state.layers, state.pass, target);
       const most = paintHeat(seen, resizeHeat(heat, state.layers, height, width), width, height);
-      const [name, size] = [state.classes[target], `${heat.columns}×${heat.rows} cells of ${state.layers[heat.layer].name}`];
+      const [name, size] = [
+        state.classes[target],
+        `${heat.columns}×${heat.rows} cells of ${state.layers[heat.layer].name}`,
+      ];
       byId("heat-words").textContent =
         most > 0
           ? `Grad-CAM for class ${name}: ${size}, resized; 0 is clear, ${short(most)} full vermilion. Click a class to ask about it.`
@@ -195,18 +200,25 @@ export async function start(source) {
   const stored = (at) => state.images.pixels.subarray(size * at, size * (at + 1));
   const showStored = (at) => {
     const name = data.classes[state.images.labels[at]];
-    showImage(stored(at), `Image ${state.images.places[at]} of ${state.images.source}, a ${name}; sent as it is.`);
+    showImage(
+      stored(at),
+      `Image ${state.images.places[at]} of ${state.images.source}, a ${name}; sent as it is.`,
+    );
   };
   for (const at of samples(state.images.labels, data.classes.length, colours === 1 ? 1 : 4)) {
     const name = data.classes[state.images.labels[at]];
-    byId("samples").append(thumbnail(painter(stored(at)), `Test image of a ${name}`, name, () => showStored(at)));
+    byId("samples").append(
+      thumbnail(painter(stored(at)), `Test image of a ${name}`, name, () => showStored(at)),
+    );
   }
   const mistakes = await unpack(data.mistakes.pixels);
   data.mistakes.list.forEach(({ place, truth, given }, rank) => {
     const pixels = mistakes.subarray(size * rank, size * (rank + 1));
     const words = `Image ${place} of ${state.images.source}: a ${truth}, which the trained network takes for a ${given}; sent as it is.`;
     const label = `Test image of a ${truth}, taken for a ${given}`;
-    byId("mistakes").append(thumbnail(painter(pixels), label, `${truth}, not ${given}`, () => showImage(pixels, words)));
+    byId("mistakes").append(
+      thumbnail(painter(pixels), label, `${truth}, not ${given}`, () => showImage(pixels, words)),
+    );
   });
   byId("mistakes-block").hidden = data.mistakes.list.length === 0;
 
@@ -232,8 +244,10 @@ export async function start(source) {
 /** Return the places of the first `count` images of each class. */
 function samples(labels, classes, count) {
   const places = Array.from({ length: classes }, (_, label) =>
-    Array.from(labels.keys()).filter((at) => labels[at] === label).slice(0, count),
-  ); // prettier-ignore
+    Array.from(labels.keys())
+      .filter((at) => labels[at] === label)
+      .slice(0, count),
+  );
   return places.flat();
 }
 
@@ -255,7 +269,10 @@ function openAddress(state, select, rows) {
 
 /** Unpack the packed arrays of an object; everything else stays as it is. */
 async function unpackAll(packed) {
-  const entries = Object.entries(packed).map(async ([name, value]) => [name, value?.dtype ? await unpack(value) : value]);
+  const entries = Object.entries(packed).map(async ([name, value]) => [
+    name,
+    value?.dtype ? await unpack(value) : value,
+  ]);
   return Object.fromEntries(await Promise.all(entries));
 }
 

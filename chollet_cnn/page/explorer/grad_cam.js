@@ -41,7 +41,8 @@ function backwards(layer, input, slope) {
   if (layer.kind === "dense") {
     const units = slope.length;
     for (let i = 0; i < input.length; i++)
-      for (let unit = 0; unit < units; unit++) result[i] += layer.kernel[i * units + unit] * slope[unit];
+      for (let unit = 0; unit < units; unit++)
+        result[i] += layer.kernel[i * units + unit] * slope[unit];
     return result;
   }
   if (layer.kind === "average") {
@@ -53,7 +54,10 @@ function backwards(layer, input, slope) {
     const [, columns, channels] = inputShape;
     slope.forEach((value, i) => {
       const channel = i % channels;
-      const [row, column] = [Math.floor(i / channels / shape[1]), Math.floor(i / channels) % shape[1]];
+      const [row, column] = [
+        Math.floor(i / channels / shape[1]),
+        Math.floor(i / channels) % shape[1],
+      ];
       let best = -1;
       for (let y = 0; y < size; y++)
         for (let x = 0; x < size; x++) {

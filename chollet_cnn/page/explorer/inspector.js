@@ -1,10 +1,11 @@
 // The panel that shows one number at a time: the window it is made from, its sum, its channel.
 
 import { channelView } from "./channel.js";
+import { denseView, sigmoidView, softmaxView } from "./dense_sums.js";
 import { convolutionSum, gridOf, inputOf, sourceOf, valueAt, windowOf } from "./explain.js";
 import { decimals } from "./numbers.js";
 import { channelOf, greysOf, make, outline, paintGrey } from "./pictures.js";
-import { averageView, convolutionView, denseView, DIGITS, poolingView, sigmoidView, softmaxView } from "./sums.js";
+import { averageView, convolutionView, DIGITS, poolingView } from "./sums.js";
 
 /**
  * Build the panel. `actions` has `select(layer, channel, cell)`, `preview(cell)`, `change(...)`,
@@ -12,9 +13,21 @@ import { averageView, convolutionView, denseView, DIGITS, poolingView, sigmoidVi
  */
 export function inspector(panel, actions) {
   const title = make("h2", { id: "inspector-title" });
-  const previous = make("button", { type: "button", "aria-label": "Previous channel", onclick: () => step(-1) }, "‹");
-  const next = make("button", { type: "button", "aria-label": "Next channel", onclick: () => step(1) }, "›");
-  const close = make("button", { type: "button", class: "close", onclick: () => actions.close() }, "Close");
+  const previous = make(
+    "button",
+    { type: "button", "aria-label": "Previous channel", onclick: () => step(-1) },
+    "‹",
+  );
+  const next = make(
+    "button",
+    { type: "button", "aria-label": "Next channel", onclick: () => step(1) },
+    "›",
+  );
+  const close = make(
+    "button",
+    { type: "button", class: "close", onclick: () => actions.close() },
+    "Close",
+  );
   const reads = make("canvas", { width: 240, height: 240, role: "img" });
   const readsWords = make("figcaption");
   const map = make("canvas", { width: 240, height: 240, tabindex: "0", role: "application" });
@@ -63,7 +76,12 @@ export function inspector(panel, actions) {
     const [rows, columns] = gridOf(state.layers[layer]);
     const [down, over] = moves[event.key];
     const within = (place, cells) => Math.min(cells - 1, Math.max(0, place));
-    actions.select(layer, channel, { row: within(row + down, rows), column: within(column + over, columns) }, true);
+    actions.select(
+      layer,
+      channel,
+      { row: within(row + down, rows), column: within(column + over, columns) },
+      true,
+    );
   });
 
   const paintReads = (at, channel) => {
@@ -73,11 +91,18 @@ export function inspector(panel, actions) {
     const values = channelOf(input, channels, channel);
     // The scale of the whole layer, as in its row.
     const isImage = at.layer === 0 || state.layers[at.layer - 1].kind === "rescaling";
-    const greys = isImage ? values.map((value) => Math.round(255 * value)) : greysOf(values, input.reduce((a, b) => Math.max(a, b), 0));
+    const greys = isImage
+      ? values.map((value) => Math.round(255 * value))
+      : greysOf(
+          values,
+          input.reduce((a, b) => Math.max(a, b), 0),
+        );
     paintGrey(reads, greys, columns, rows);
     outline(reads, windowOf(layer, at.row, at.column), columns, rows);
     const colour = channels === 3 ? `, ${["red", "green", "blue"][channel]}` : "";
-    const name = isImage ? `the image${colour}` : `${state.layers[at.layer - 1].name}, channel ${channel}`;
+    const name = isImage
+      ? `the image${colour}`
+      : `${state.layers[at.layer - 1].name}, channel ${channel}`;
     readsWords.textContent = `reads ${name}`;
     reads.setAttribute("aria-label", `The window of the selected cell on ${name}`);
   };
@@ -97,7 +122,9 @@ export function inspector(panel, actions) {
       const parts = denseView(state, at, pick);
       if (layer.activation === "sigmoid") parts.unshift(...sigmoidView(state));
       if (layer.activation === "softmax") {
-        const table = softmaxView(state, at.channel, (other) => actions.select(at.layer, other, null));
+        const table = softmaxView(state, at.channel, (other) =>
+          actions.select(at.layer, other, null),
+        );
         parts.unshift(...table, make("h3", {}, `The score of class ${state.classes[at.channel]}`));
       }
       sum.replaceChildren(...parts);
@@ -106,8 +133,17 @@ export function inspector(panel, actions) {
 
   /** The input channel whose subtotal is largest in size. */
   const strongest = (at) => {
-    const { groups } = convolutionSum(state.layers, state.pass, at.layer, at.row, at.column, at.channel);
-    return groups.reduce((best, group) => (Math.abs(group.subtotal) > Math.abs(best.subtotal) ? group : best)).channel;
+    const { groups } = convolutionSum(
+      state.layers,
+      state.pass,
+      at.layer,
+      at.row,
+      at.column,
+      at.channel,
+    );
+    return groups.reduce((best, group) =>
+      Math.abs(group.subtotal) > Math.abs(best.subtotal) ? group : best,
+    ).channel;
   };
 
   const showFigures = (at) => {
@@ -117,7 +153,8 @@ export function inspector(panel, actions) {
     mapFigure.hidden = rows * columns === 1;
     figures.hidden = readsFigure.hidden && mapFigure.hidden;
     if (!readsFigure.hidden) {
-      const channel = layer.kind === "convolution" ? (state.openChannel ?? strongest(at)) : at.channel;
+      const channel =
+        layer.kind === "convolution" ? (state.openChannel ?? strongest(at)) : at.channel;
       paintReads(at, Math.min(channel, layer.inputShape[2] - 1));
     }
     if (mapFigure.hidden) return;
@@ -126,13 +163,19 @@ export function inspector(panel, actions) {
     paintGrey(map, greysOf(channelOf(values, channels, at.channel), white), columns, rows);
     outline(map, { top: at.row, left: at.column, height: 1, width: 1 }, columns, rows);
     mapWords.textContent = `gives channel ${at.channel}, ${columns}×${rows} cells`;
-    map.setAttribute("aria-label", `${layer.name}, channel ${at.channel}: ${columns} by ${rows} cells. Arrow keys move from cell to cell, Escape goes back to the layer.`);
+    map.setAttribute(
+      "aria-label",
+      `${layer.name}, channel ${at.channel}: ${columns} by ${rows} cells. Arrow keys move from cell to cell, Escape goes back to the layer.`,
+    );
   };
 
   const describe = (at) => {
     const layer = state.layers[at.layer];
     const [rows, columns] = gridOf(layer);
-    const value = decimals(valueAt(state.layers, state.pass, at.layer, at.row, at.column, at.channel), DIGITS);
+    const value = decimals(
+      valueAt(state.layers, state.pass, at.layer, at.row, at.column, at.channel),
+      DIGITS,
+    );
     const place = rows * columns > 1 ? `row ${at.row}, column ${at.column}` : "value";
     return { place, value };
   };
@@ -153,8 +196,13 @@ export function inspector(panel, actions) {
       showSum(at);
       if (!whole) return;
       const focused = labelOf(document.activeElement, about);
-      about.replaceChildren(...(layer.kind === "convolution" ? channelView(state, at, actions) : []));
-      if (focused) [...about.querySelectorAll("input, button")].find((e) => labelOf(e, about) === focused)?.focus();
+      about.replaceChildren(
+        ...(layer.kind === "convolution" ? channelView(state, at, actions) : []),
+      );
+      if (focused)
+        [...about.querySelectorAll("input, button")]
+          .find((e) => labelOf(e, about) === focused)
+          ?.focus();
     },
     /** Say what is selected, for a screen reader. */
     words(now, at) {

@@ -28,7 +28,16 @@ export function layerRows(container, layers, classes, onSelect) {
       container.append(make("p", { class: "flatten" }, text));
       return;
     }
-    rows.set(index, buildRow(container, layer, index, index === layers.length - 1 ? classes.slice(-layer.shape[0]) : null, onSelect));
+    rows.set(
+      index,
+      buildRow(
+        container,
+        layer,
+        index,
+        index === layers.length - 1 ? classes.slice(-layer.shape[0]) : null,
+        onSelect,
+      ),
+    );
   });
 
   const lay = () => rows.forEach((row) => row.lay());
@@ -62,7 +71,13 @@ function frameTiles(context, count, tiles) {
 function buildRow(container, layer, index, classes, onSelect) {
   const [mapRows, mapColumns, channels] = gridOf(layer);
   const isMap = layer.shape.length === 3;
-  const unit = isMap ? "feature maps" : classes ? "classes" : layer.kind === "dense" ? "units" : "channels";
+  const unit = isMap
+    ? "feature maps"
+    : classes
+      ? "classes"
+      : layer.kind === "dense"
+        ? "units"
+        : "channels";
   const size = isMap ? ` of ${mapColumns}×${mapRows}` : "";
   const what = `${WORDS[layer.kind]}, ${channels} ${unit}${size}`;
   const scale = make("span", { class: "scale" });
@@ -73,7 +88,14 @@ function buildRow(container, layer, index, classes, onSelect) {
   });
   const head = make("h3", {}, layer.name, " ", make("small", {}, what, scale));
   const block = make("div", { class: "row", "data-layer": layer.name }, head, canvas);
-  if (classes) block.append(make("div", { class: "class-names", "aria-hidden": "true" }, ...classes.map((name) => make("span", {}, name))));
+  if (classes)
+    block.append(
+      make(
+        "div",
+        { class: "class-names", "aria-hidden": "true" },
+        ...classes.map((name) => make("span", {}, name)),
+      ),
+    );
   container.append(block);
 
   let across = 1;
@@ -160,7 +182,8 @@ function buildRow(container, layer, index, classes, onSelect) {
     const [column, row] = [Math.floor(x / (side + GAP)), Math.floor(y / (side + GAP))];
     const channel = row * across + column;
     if (column >= across || channel >= channels) return;
-    const within = (place, cells) => Math.min(cells - 1, Math.floor(((place % (side + GAP)) / side) * cells));
+    const within = (place, cells) =>
+      Math.min(cells - 1, Math.floor(((place % (side + GAP)) / side) * cells));
     onSelect(index, channel, { row: within(y, mapRows), column: within(x, mapColumns) }, false);
   });
   canvas.addEventListener("keydown", (event) => {

@@ -20,10 +20,15 @@ export function asMnist(ink, width, height) {
   const { top, left, bottom, right } = edges;
   const [rows, columns] = [bottom - top, right - left];
   const longer = Math.max(rows, columns);
-  const [newRows, newColumns] = [rows, columns].map((side) => Math.max(1, Math.round((side * BOX) / longer)));
+  const [newRows, newColumns] = [rows, columns].map((side) =>
+    Math.max(1, Math.round((side * BOX) / longer)),
+  );
   const cropped = new Float32Array(rows * columns);
   for (let row = 0; row < rows; row++)
-    cropped.set(ink.subarray((top + row) * width + left, (top + row) * width + right), row * columns);
+    cropped.set(
+      ink.subarray((top + row) * width + left, (top + row) * width + right),
+      row * columns,
+    );
   const scaled = resize(cropped, columns, rows, newColumns, newRows);
   const brightest = scaled.reduce((largest, value) => Math.max(largest, value), 0);
   const digit = scaled.map((value) => Math.round((255 * value) / brightest));
@@ -37,7 +42,10 @@ export function asMnist(ink, width, height) {
   };
   const pixels = new Uint8Array(FRAME * FRAME);
   for (let row = 0; row < newRows; row++)
-    pixels.set(digit.subarray(row * newColumns, (row + 1) * newColumns), (box.top + row) * FRAME + box.left);
+    pixels.set(
+      digit.subarray(row * newColumns, (row + 1) * newColumns),
+      (box.top + row) * FRAME + box.left,
+    );
   return { pixels, box, middle };
 }
 

@@ -14,7 +14,8 @@ export function scientific(value) {
 }
 
 /** Write a positive number with two decimals, or as a power of ten where those would be zero. */
-export const short = (value) => (value === 0 || value >= 0.01 ? decimals(value, 2) : scientific(value));
+export const short = (value) =>
+  value === 0 || value >= 0.01 ? decimals(value, 2) : scientific(value);
 
 /** Write a share of 1 as a percentage; what is not quite 0 or 100% does not look like it. */
 export function percent(share, digits = 1) {

@@ -28,7 +28,9 @@ export function photoInput([height, width], onChange) {
     const { data } = context.getImageData(0, 0, width, height);
     pixels = new Uint8Array(height * width * 3);
     for (let i = 0; i < height * width; i++) pixels.set(data.subarray(4 * i, 4 * i + 3), 3 * i);
-    say(`${file.name}, ${photo.width}×${photo.height}, scaled to ${width}×${height} by this browser.`);
+    say(
+      `${file.name}, ${photo.width}×${photo.height}, scaled to ${width}×${height} by this browser.`,
+    );
     onChange();
   };
   byId("photo").addEventListener("change", ({ target }) => take(target.files[0]));

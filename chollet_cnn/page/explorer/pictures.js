@@ -62,7 +62,8 @@ export function paintTiles(canvas, values, [rows, columns, channels], white, til
   const stacked = new Uint8Array(greys.length);
   const cells = rows * columns;
   for (let cell = 0, i = 0; cell < cells; cell++)
-    for (let channel = 0; channel < channels; channel++, i++) stacked[channel * cells + cell] = greys[i];
+    for (let channel = 0; channel < channels; channel++, i++)
+      stacked[channel * cells + cell] = greys[i];
   const source = putGrey(stacked, columns, rows * channels);
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
@@ -79,7 +80,8 @@ export function paintSigned(canvas, values, width, height, largest) {
   values.forEach((value, i) => {
     const colour = value < 0 ? AGAINST : FOR;
     const share = largest > 0 ? Math.min(1, Math.abs(value) / largest) : 0;
-    for (let part = 0; part < 3; part++) image.data[4 * i + part] = 255 + share * (colour[part] - 255);
+    for (let part = 0; part < 3; part++)
+      image.data[4 * i + part] = 255 + share * (colour[part] - 255);
     image.data[4 * i + 3] = 255;
   });
   stage.width = width;
@@ -105,7 +107,13 @@ export function paintHeat(canvas, heat, width, height) {
 }
 
 /** Outline a part { top, left, height, width } of an image of `columns` x `rows` cells, around it. */
-export function outline(canvas, part, columns, rows, { color = MARK, dashed = false, width = 3 } = {}) {
+export function outline(
+  canvas,
+  part,
+  columns,
+  rows,
+  { color = MARK, dashed = false, width = 3 } = {},
+) {
   const context = canvas.getContext("2d");
   const [across, down] = [canvas.width / columns, canvas.height / rows];
   context.save();
@@ -113,7 +121,10 @@ export function outline(canvas, part, columns, rows, { color = MARK, dashed = fa
   context.lineWidth = width;
   context.setLineDash(dashed ? [6, 5] : []);
   const inside = (place, length) => Math.min(Math.max(place, width / 2), length - width / 2);
-  const [left, right] = [part.left * across - width / 2, (part.left + part.width) * across + width / 2];
+  const [left, right] = [
+    part.left * across - width / 2,
+    (part.left + part.width) * across + width / 2,
+  ];
   const [top, bottom] = [part.top * down - width / 2, (part.top + part.height) * down + width / 2];
   const [x, y] = [inside(left, canvas.width), inside(top, canvas.height)];
   context.strokeRect(x, y, inside(right, canvas.width) - x, inside(bottom, canvas.height) - y);

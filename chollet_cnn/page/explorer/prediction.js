@@ -14,7 +14,11 @@ export function predictedClass(pass) {
 export function predictionBars(container, classes, onClass) {
   const bars = classes.map((name, index) => {
     const [fill, number] = [make("i"), make("b")];
-    const parts = [make("span", { class: "class" }, name), make("span", { class: "bar" }, fill), number];
+    const parts = [
+      make("span", { class: "class" }, name),
+      make("span", { class: "bar" }, fill),
+      number,
+    ];
     const button = make("button", { type: "button", onclick: () => onClass(index) }, ...parts);
     container.append(button);
     return { button, fill, number };

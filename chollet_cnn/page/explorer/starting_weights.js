@@ -30,7 +30,10 @@ function seedWords(entropy, count) {
     value = Math.imul(value, constant) >>> 0;
     return (value ^ (value >>> 16)) >>> 0;
   });
-  return Array.from({ length: count }, (_, i) => BigInt(words[2 * i]) | (BigInt(words[2 * i + 1]) << 32n));
+  return Array.from(
+    { length: count },
+    (_, i) => BigInt(words[2 * i]) | (BigInt(words[2 * i + 1]) << 32n),
+  );
 }
 
 /** Return a function that gives the next 24 random bits of the stream of (seed, purpose, index). */
