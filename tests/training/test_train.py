@@ -21,6 +21,7 @@ from chollet_cnn.training import environment as environments
 
 DIGITS = {"dataset": "digits", "epochs": 2}
 FILES = {
+    "epochs",
     "config.json",
     "environment.json",
     "history.csv",
