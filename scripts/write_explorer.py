@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from chollet_cnn import devices, files
-from chollet_cnn.errors import run_door
+from chollet_cnn import files
+from chollet_cnn.errors import run_cli
 from chollet_cnn.page.explorer import export
+from chollet_cnn.training import devices
 
 PAGE = Path(__file__).parents[1] / "results" / "explorer.html"
 
@@ -39,4 +40,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_cli(main)
