@@ -21,7 +21,7 @@ from markupsafe import Markup
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
-from chollet_cnn.page.chapter import FOLDER, Chapter, templates
+from chollet_cnn.page.chapter import FOLDER, Chapter, sections, templates
 from chollet_cnn.page.figure import FORMATS, LOOK
 from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.training import devices, runs
@@ -121,9 +121,9 @@ def report(
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
         if not figures_only:
-            screens = [first_screen.facts(model) for model in models]
+            screens = sections(models, first_screen.facts)
             for screen in screens:
-                if screen["glance"]:
+                if screen.get("glance"):
                     screen["glance"].write(folder / "figures", format, width, dpi)
             page = render(chapters, screens, problems)
             (folder / "index.html").write_text(page, encoding="utf-8")
@@ -158,7 +158,8 @@ def make_chapters(
         place += 1
         chapter = Chapter(name.replace("_", "-"), content)
         yield chapter
-        line = f"{place:2}  {chapter.title}, {time.perf_counter() - began:.1f} s"
+        title = chapter.slug.replace("-", " ").capitalize()  # laid out only if there is a page
+        line = f"{place:2}  {title}, {time.perf_counter() - began:.1f} s"
         say(line, READING + (1 - READING) * number / len(CHAPTERS))
 
 
