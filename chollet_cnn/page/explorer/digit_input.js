@@ -2,7 +2,7 @@
 
 import { drawingPad } from "./drawing_pad.js";
 import { asMnist, BOX, FRAME, resize } from "./mnist_look.js";
-import { byId, make, outline, paintGrey } from "./pictures.js";
+import { byId, crosshair, make, paintGrey } from "./pictures.js";
 
 /**
  * Build the pad and its controls. `onChange()` is called when there is something new to `read()`.
@@ -46,7 +46,7 @@ export function digitInput(onChange, onClear) {
       return new Uint8Array(FRAME * FRAME);
     }
     say(
-      "As MNIST does it: scaled into a box, then moved until its centre of mass (blue) is in the middle.",
+      "As MNIST does it: scaled into a box, then moved until its centre of mass (blue) is at pixel 14, 14.",
     );
     showBox(digit);
     return digit.pixels;
@@ -69,8 +69,7 @@ function showBox({ pixels, box, middle }) {
   }
   byId("box-figure").hidden = false;
   paintGrey(byId("box"), boxed, BOX, BOX);
-  const cell = { top: top + middle.row, left: left + middle.column, height: 1, width: 1 };
-  outline(byId("box"), cell, BOX, BOX, { color: "#58b4e8", width: 4 });
+  crosshair(byId("box"), { row: top + middle.row, column: left + middle.column }, BOX);
 }
 
 /** Return a button with a small image on it. */

@@ -13,7 +13,7 @@ import { layerRows } from "./layer_rows.js";
 import { forward, probabilities, withWeights } from "./network.js";
 import { decimals, percent, short } from "./numbers.js";
 import { photoInput } from "./photo_input.js";
-import { byId, outline, paintHeat, paintImage } from "./pictures.js";
+import { byId, crosshair, outline, paintHeat, paintImage } from "./pictures.js";
 import { predictedClass, predictionBars } from "./prediction.js";
 
 const HEAVY = 30_000_000; // multiplications above which a pass runs in a worker
@@ -92,6 +92,7 @@ export async function start(source) {
   const showSeen = (at) => {
     const seen = byId("seen");
     paintImage(seen, state.pixels, width, height, colours);
+    if (byId("box-figure")?.hidden === false) crosshair(seen, { row: 14, column: 14 }, width);
     byId("heat-words").hidden = !byId("heat").checked;
     if (byId("heat").checked) {
       const target = state.target ?? predictedClass(state.pass);

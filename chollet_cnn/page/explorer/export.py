@@ -32,7 +32,8 @@ FOLDER = Path(__file__).parent
 MODULES = (
     "numbers", "mnist_look", "network", "changes", "starting_weights", "data", "explain",
     "grad_cam", "evaluate", "background", "pictures", "drawing_pad", "digit_input", "photo_input",
-    "epochs", "prediction", "cost", "layer_rows", "sums", "dense_sums", "channel", "inspector", "explorer",
+    "epochs", "prediction", "cost", "layer_rows", "sums", "dense_sums", "channel", "inspector",
+    "explorer",
 )  # fmt: skip
 """The page's JavaScript modules, each after those that it imports."""
 LARGEST_PAGE = 2_000_000

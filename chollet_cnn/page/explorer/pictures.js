@@ -131,6 +131,15 @@ export function outline(
   context.restore();
 }
 
+/** Draw two thin lines that cross in the middle of a cell of an image of `side` x `side` cells. */
+export function crosshair(canvas, { row, column }, side) {
+  const context = canvas.getContext("2d");
+  const [x, y] = [column, row].map((place) => ((place + 0.5) * canvas.width) / side);
+  context.fillStyle = "#58b4e8";
+  context.fillRect(0, y - 1.5, canvas.width, 3);
+  context.fillRect(x - 1.5, 0, 3, canvas.height);
+}
+
 /** Return the element of an id. */
 export const byId = (id) => document.getElementById(id);
 
