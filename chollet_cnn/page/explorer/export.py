@@ -142,9 +142,9 @@ def confident_errors(test: TestImages, probabilities: np.ndarray, run: Run) -> d
         test.labels, probabilities, run.config["classes"], CONFIDENT_ERRORS
     )
     return {
-        "pixels": packing.pack(test.images[table["picture"].to_numpy(int)]),
+        "pixels": packing.pack(test.images[table["image"].to_numpy(int)]),
         "list": [
-            {"place": int(row.picture), "truth": row.true, "given": row.given}
+            {"place": int(row.image), "truth": row.true, "given": row.predicted}
             for row in table.itertuples()
         ],
     }
@@ -166,7 +166,7 @@ def describe_channels(model: keras.Model, images: np.ndarray) -> dict[str, dict[
             model, images, layer.name, count=count, batch_size=16
         )
         found[layer.name] = {
-            "strongest": packing.pack(table["picture"].to_numpy(np.uint16)),
+            "strongest": packing.pack(table["image"].to_numpy(np.uint16)),
             "largest": packing.pack(table["activation"].to_numpy(np.float32)),
         }
         if model.input_shape[-1] == 1:
