@@ -8,9 +8,9 @@ from pathlib import Path
 from chollet_cnn.errors import run_cli
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.claims",
+        prog=prog,
         description="Compare every figure that the book publishes with the runs of its recipe.",
     )
     add = parser.add_argument
@@ -23,9 +23,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claims") -> int:
     """Run the command."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
 
     from chollet_cnn.evidence import overview, records, write_up  # after --help
 

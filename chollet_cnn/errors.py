@@ -1,32 +1,161 @@
-"""What can go wrong in a way that the person at the keyboard can put right."""
+"""Errors that the user can fix, and how a command ends: its exit status and one line that says why.
 
+A library function names its parameters in a message; a command shows them as its flags.
+"""
+
+import contextlib
 import os
+import re
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from typing import IO
+
+SECONDS_TO_STOP = 1.5
+"""How long a command that was interrupted may clean up before its process is ended."""
 
 
 class UserError(Exception):
-    """Something that the reader can put right; the message is one sentence that says how."""
+    """An error that the user can fix; the message says in one sentence what is wrong and how.
 
-
-def run_cli(main: Callable[[list[str] | None], int | None]) -> None:
-    """Run a command's ``main`` and leave the process as a command should.
-
-    A :class:`UserError` becomes one line on standard error and exit status 2; a key press of
-    Ctrl-C ends with status 130, as shells expect; a reader such as ``head`` that has read enough
-    ends it without a word.
+    Args:
+        message: the sentence.
+        *parameters: the names in it that are parameters of the function that was called.
     """
+
+    status = 2
+    """The exit status of a command that ends with it."""
+
+    def __init__(self, message: str, *parameters: str) -> None:
+        """Keep the message and the parameters that it names."""
+        super().__init__(message, *parameters)
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return str(self.args[0])
+
+    def in_terms_of_flags(self) -> str:
+        """Return the message with ``learning_rate`` as ``--learning-rate``, as a command shows it.
+
+        >>> UserError("pass overwrite=True or another out_dir", "overwrite").in_terms_of_flags()
+        'pass --overwrite or another out_dir'
+        """
+        text = str(self)
+        for name in self.args[1:]:
+            text = re.sub(rf"\b{name}(=True)?\b", f"--{name.replace('_', '-')}", text)
+        return text
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM."""
+
+
+def run_cli(
+    main: Callable[[list[str] | None], int | None], interrupted: str = "interrupted"
+) -> None:
+    """Run a command's ``main`` and end the process.
+
+    A :class:`UserError` becomes one line on standard error and its exit status. Ctrl-C ends with
+    status 130 and SIGTERM with 143, within about two seconds, whatever is being computed. A closed
+    pipe, as with ``head``, ends it silently.
+
+    Args:
+        main: takes the command's arguments, None for those of the process; returns its status.
+        interrupted: the line that an interrupted command prints.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # consoles that are not UTF-8
+    signals: list[int] = []
+    with _signals_end_the_process(signals, interrupted):
+        try:
+            status = main(None)
+            if sys.stdout:
+                sys.stdout.flush()
+        except UserError as problem:
+            _print_line(f"error: {problem.in_terms_of_flags()}")
+            status = problem.status
+        except BrokenPipeError:
+            _discard(sys.stdout)
+            status = 128 + 13  # as if SIGPIPE had ended it
+        except BaseException as problem:
+            if signals or isinstance(problem, KeyboardInterrupt):
+                _print_line(interrupted)
+                status = 128 + (signals[0] if signals else signal.SIGINT)
+            elif isinstance(problem, OSError) and problem.filename is None and _is_full(sys.stdout):
+                _discard(sys.stdout)
+                _print_line(f"error: cannot write to standard output ({problem.strerror})")
+                status = UserError.status
+            else:
+                raise
+    sys.exit(status)
+
+
+@contextlib.contextmanager
+def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM, and end the process if that does not do it.
+
+    Python handles a signal only between two instructions, which a long computation in a library
+    can delay by minutes. The system tells a pipe at once; a thread reads it and waits a little.
+    """
+    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
+        yield
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_IGN)
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    def watch() -> None:
+        number = os.read(reader, 1)[0]
+        if number in before and not done.wait(SECONDS_TO_STOP):
+            _print_line(line)
+            os._exit(128 + number)
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    done = threading.Event()
+    hook, sys.unraisablehook = sys.unraisablehook, _silent_if_interrupted
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
     try:
-        status = main(None)
-        sys.stdout.flush()
-        sys.exit(status)
-    except UserError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        # Python would try to write out the rest when it ends, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)  # as if the signal had ended it
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        yield
+    finally:
+        done.set()
+        signal.set_wakeup_fd(wakeup)
+        os.write(writer, b"\0")  # lets the thread end
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = hook
+
+
+def _silent_if_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+
+
+def _print_line(text: str) -> None:
+    """Print one line on standard error, with nothing in it that a terminal would obey."""
+    if sys.stderr:
+        with contextlib.suppress(OSError):
+            print(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text), file=sys.stderr, flush=True)
+
+
+def _is_full(stream: IO[str] | None) -> bool:
+    """Return whether a stream takes no more, by a line break."""
+    try:
+        if stream:
+            stream.write("\n")
+            stream.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _discard(stream: IO[str] | None) -> None:
+    """Let a stream's buffer go nowhere; Python would write it at exit and complain."""
+    if stream:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn import files
-from chollet_cnn.drawing import style
+from chollet_cnn.drawing import sheet, style
 from chollet_cnn.errors import UserError, run_cli
 from chollet_cnn.training import devices, runs
 
@@ -90,7 +90,7 @@ def plot_answer(answer: Answer, top: int = 5) -> Figure:
     likeliest = list(answer.probabilities.items())[:top]
     names = [name for name, _ in likeliest]
     shares = [share for _, share in likeliest]
-    figure = style.new_figure(6.4, 3.2)
+    figure = sheet.panels(3.2)
     left, right = figure.subplots(1, 2)
     left.imshow(answer.seen.squeeze(), cmap=style.MAP, vmin=0, vmax=255)
     height, width = answer.seen.shape[:2]
@@ -120,9 +120,9 @@ def _save_figures(answers: list[Answer], out: Path, top: int) -> list[Path]:
     return written
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.predict",
+        prog=prog,
         description="Ask a trained network what is in your own pictures.",
     )
     add = parser.add_argument
@@ -135,9 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predict") -> int:
     """Run the command."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     if options.top < 1:
         raise UserError(f"--top is a whole number of at least 1, not {options.top}")
     answers = predict(options.run, options.pictures)

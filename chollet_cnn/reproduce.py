@@ -8,9 +8,9 @@ from pathlib import Path
 from chollet_cnn.errors import UserError, run_cli
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.reproduce",
+        prog=prog,
         description="Train recorded runs again and compare.",
     )
     add = parser.add_argument
@@ -25,9 +25,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.reproduce") -> int:
     """Run the command: status 0 if everything holds, 1 if not."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
 
     from chollet_cnn.evidence import records, reproduction  # after --help
 

@@ -1,64 +1,82 @@
-"""The command ``python -m chollet_cnn.train``: train one of the book's networks."""
+"""The command ``python -m chollet_cnn.train``: train one of the book's networks.
+
+What it needs is imported when it is needed, so that ``--help`` and ``--list`` are fast.
+"""
 
 from __future__ import annotations
 
 import argparse
-import sys
+from typing import TYPE_CHECKING
 
-from chollet_cnn.book import recipes
 from chollet_cnn.errors import run_cli
-from chollet_cnn.training import console, devices
-from chollet_cnn.training.trainer import train
 
-__all__ = ["main", "train"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTERRUPTED = "interrupted; the same command with --resume goes on from the last finished epoch"
 
 
-def _parser() -> argparse.ArgumentParser:
+def __getattr__(name: str) -> Callable:
+    """Return :func:`chollet_cnn.training.trainer.train`, so that it can be imported from here."""
+    if name != "train":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from chollet_cnn.training.trainer import train
+
+    return train
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number that can be used")
+    return int(text)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    from chollet_cnn.book import recipes
+    from chollet_cnn.training import plan
+
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.train",
+        prog=prog,
         description="Train a network of Chollet's Deep Learning with Python, as the book does.",
     )
     add = parser.add_argument
     add("recipe", nargs="?", default=recipes.DEFAULT, help="which recipe (default: %(default)s)")
-    add("--list", action="store_true", help="list the recipes and end")
+    add("--list", action="store_true", help="list the recipes and exit")
     add("--dataset", help="mnist, digits or cats-vs-dogs (default: the recipe's)")
     add("--data-dir", metavar="DIR", help="where to look for the data first")
-    add("--epochs", type=int, metavar="N", help="train for N epochs instead of the recipe's")
-    add("--batch-size", type=int, metavar="N", help="N pictures in a training batch")
+    add("--epochs", type=_number, metavar="N", help="train for N epochs instead of the recipe's")
+    add("--batch-size", type=_number, metavar="N", help="N images in a training batch")
     add("--learning-rate", type=float, metavar="X", help="step size of the optimizer")
-    add("--optimizer", choices=recipes.OPTIMIZERS, help="how weights are moved; those with a year "
-        "as Keras did it then")  # fmt: skip
-    add("--augmentation", choices=recipes.AUGMENTATIONS, help="how training pictures are changed: "
-        "2017 as Keras did it then, for cats-vs-dogs-first-edition-augmented")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="decides all that is random (default: 0)")
-    add("--weights-seed", type=int, metavar="N", help="another seed for the starting weights")
-    add("--order-seed", type=int, metavar="N", help="another seed for the order of the pictures")
+    add("--optimizer", choices=recipes.OPTIMIZERS, help="another optimizer; those with a year are "
+        "as in the Keras of that time")  # fmt: skip
+    add("--augmentation", choices=recipes.AUGMENTATIONS, help="another augmentation: 2017 is as in "
+        "the Keras of that time, for cats-vs-dogs-first-edition-augmented")  # fmt: skip
+    add("--seed", type=_number, default=0, metavar="N", help="of everything random (default: 0)")
+    add("--weights-seed", type=_number, metavar="N", help="another seed for the starting weights")
+    add("--order-seed", type=_number, metavar="N", help="another seed for the order of the images")
     add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
-    add("--device", choices=devices.CHOICES, default="auto", help="default: a GPU if there is one")
-    add("--precision", choices=devices.PRECISIONS, default="float32", help="default: float32")
-    add("--resume", action="store_true", help="go on with an interrupted run")
+    add("--device", choices=plan.DEVICES, default="auto", help="default: a GPU if there is one")
+    add("--precision", choices=plan.PRECISIONS, default="float32", help="default: float32")
+    add("--resume", action="store_true", help="go on with an interrupted run, or to more epochs")
     add("--overwrite", action="store_true", help="replace the run that is there")
     add("--tensorboard", action="store_true", help="write curves for TensorBoard too")
     add("--quiet", action="store_true", help="print nothing but warnings")
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train") -> int:
     """Run the command."""
-    options = vars(_parser().parse_args(argv))
+    options = vars(_parser(prog).parse_args(argv))
     if options.pop("list"):
+        from chollet_cnn.training import console
+
         print(console.table_of_recipes())
         return 0
-    try:
-        train(**options)
-    except KeyboardInterrupt:
-        print(
-            "interrupted; the same command with --resume goes on from the last finished epoch",
-            file=sys.stderr,
-        )
-        return 130
+    from chollet_cnn.training.trainer import train
+
+    train(**options)
     return 0
 
 
 if __name__ == "__main__":
-    run_cli(main)
+    run_cli(main, INTERRUPTED)

@@ -1,23 +1,24 @@
-"""Time the runner against what a reader would use instead, side by side in one go.
+"""Time training with this package against the alternatives, side by side.
 
 python scripts/benchmark.py                     the second edition's MNIST network
-python scripts/benchmark.py cats-vs-dogs-first-edition cats-vs-dogs-second-edition
+python scripts/benchmark.py cats-vs-dogs-first-edition --repeats 3
+python scripts/benchmark.py --memory 1000 25000 peak memory by the number of training images
 
-The contenders see the same pictures in the same number of steps of the same network:
+The contenders train the same network on the same images for the same number of steps:
 
-keras    the book's way: model.fit with Keras's default compile options, from arrays (MNIST) or from
-         image_dataset_from_directory (cats and dogs: decoding and validation included)
-runner   this package (cats and dogs: validation included; the decoded pictures are cached)
-bfloat16 the same with --precision bfloat16, which is another computation
-torch    a plain PyTorch loop with the same layers and optimizer settings, where torch is installed
-floor    forward and backward passes alone, on one batch that stays in memory
+keras    model.fit as in the book: Keras's default compile options, from arrays (MNIST) or from
+         image_dataset_from_directory (cats vs dogs, with validation)
+tuned    model.fit with its best options: no XLA, 64 steps per execution, a cached tf.data pipeline
+runner   this package (cats vs dogs: with validation, from the cache of decoded images)
+bfloat16 this package with --precision bfloat16, which changes the arithmetic
+torch    a plain PyTorch loop with the same layers and optimizer settings, if PyTorch is installed
+forward  forward passes alone on one batch in memory
+floor    forward and backward passes alone on one batch in memory
 
-KERAS_BACKEND=jax or torch measures those backends, on a GPU where the backend sees one.
-
-Every measurement is a process of its own, and the contenders take turns, so that a machine that
-slows down slows them all. Each repeat goes to results/benchmark.csv, in the place of what was there
-of its recipe; medians, ranges and ratios to the screen and to results/benchmark.md, the first table
-of which the README shows.
+KERAS_BACKEND=jax or torch measures keras, runner and torch on those backends, on a GPU if the
+backend finds one. Every measurement is a process of its own, and the contenders take turns, so that
+a slowdown of the machine affects all of them. Each repeat is a row of results/benchmark.csv and
+replaces the earlier rows of its recipe; results/benchmark.md has medians, ranges and ratios.
 """
 
 from __future__ import annotations
@@ -34,26 +35,33 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from contenders import CONTENDERS, TENSORFLOW_ONLY, VALIDATED
 
 from chollet_cnn import data, files
+from chollet_cnn.analysis.layer_table import layer_table
 from chollet_cnn.book import recipes
+from chollet_cnn.data import archives
 from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.training import trainer
 
 HERE = Path(__file__).parent
-CONTENDERS = ("keras", "runner", "bfloat16", "torch", "floor")
+RESULTS = HERE.parent / "results"
+MEMORY_RECIPE = "cats-vs-dogs-first-edition"
 
 
-def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, folders: Path) -> dict:
+def measure(
+    contender: str, recipe: str, folders: Path, *options: object, **environment: str
+) -> dict:
     """Run one contender in a process of its own and return what it measured."""
-    command = [sys.executable, HERE / "contenders.py", contender, recipe, "--epochs", str(epochs)]
-    if data_dir:
-        command += ["--data-dir", str(Path(data_dir).expanduser().resolve())]
-    environment = os.environ | {
-        "BENCHMARK_STARTED": str(time.time()),
-        "BENCHMARK_FOLDERS": str(folders),
-    }
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=HERE.parent, check=False
+        [sys.executable, HERE / "contenders.py", contender, recipe, *map(str, options)],
+        capture_output=True,
+        text=True,
+        env=os.environ
+        | {"BENCHMARK_STARTED": str(time.time()), "BENCHMARK_FOLDERS": str(folders)}
+        | environment,
+        cwd=HERE.parent,
+        check=False,
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
@@ -62,94 +70,113 @@ def measure(contender: str, recipe: str, epochs: int, data_dir: str | None, fold
 
 
 def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -> None:
-    """Lay the JPEG files out as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
-    from chollet_cnn.data import archives
-
-    archive, pictures = archives.find(data_dir)
+    """Write the JPEG files as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
+    archive, images = archives.find(data_dir)
     with archives.reader(archive) as read:
-        for picture in pictures:
+        for image in images:
             for use, (first, last) in recipe.data_options["splits"].items():
-                if first <= picture.number < last:
-                    folder = place / use / picture.kind
-                    folder.mkdir(parents=True, exist_ok=True)
-                    (folder / f"{picture.kind}.{picture.number}.jpg").write_bytes(
-                        read(picture.file)
-                    )
+                if first <= image.number < last:
+                    file = place / use / image.kind / f"{image.kind}.{image.number}.jpg"
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(read(image.file))
+
+
+def repeat_images(count: int, folder: Path, data_dir: str | None) -> None:
+    """Write ``count`` images of each class, the same ones again and again under new numbers."""
+    archive, images = archives.find(data_dir)
+    with archives.reader(archive) as read:
+        for kind in ("cat", "dog"):
+            names = [image.file for image in images if image.kind == kind]
+            for number in range(count):
+                contents = read(names[number % len(names)])
+                (folder / f"{kind}.{number}.jpg").write_bytes(contents)
+
+
+def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
+    """Return the peak memory of decoding and one epoch, for each number of training images."""
+    rows = []
+    for count in counts:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch, "images")
+            folder.mkdir()
+            repeat_images(count // 2 + VALIDATED, folder, data_dir)
+            options = ("--epochs", 0, "--data-dir", folder, "--train-images", count)
+            cache = {"CHOLLET_CNN_CACHE": str(Path(scratch, "cache"))}
+            result = measure("runner", MEMORY_RECIPE, folder, *options, **cache)
+        rows.append({"pictures": count, "peak_mib": round(result["peak_mib"])})
+        print(f"{count:,} images: {rows[-1]['peak_mib']:,} MiB", flush=True)
+    table = pd.DataFrame(rows)
+    return table.assign(against_the_first=(table["peak_mib"] / table["peak_mib"].iloc[0]).round(3))
 
 
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
-    """Count the products that one picture's way forward through a network takes."""
-    from chollet_cnn.analysis.layer_table import layer_table
-    from chollet_cnn.training import trainer
-
+    """Return the number of multiplications in one image's forward pass."""
     return int(layer_table(trainer.build(recipe))["multiply_accumulates"].sum())
 
 
-def summary(rows: pd.DataFrame) -> str:
-    """Return what the README shows: a line a recipe, the runner against each of the others."""
-    heads = (
-        "recipe", "seconds an epoch", "against Keras's `fit`", "the floor against `fit`",
-        "against plain PyTorch", "the floor against PyTorch", "`bfloat16` against `float32`",
-        "first step after import", "peak memory",
-    )  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the README's table: a row a recipe, the runner against each of the others."""
+    lines = []
     for recipe, own in rows.groupby("recipe", sort=False):
         runner = own[own["contender"] == "runner"]
-        if runner.empty:
-            continue
-        cells = (
-            recipe,
-            _range(runner["epoch_seconds"], ".1f"),
-            _ratio(own, "runner", "keras"),
-            _ratio(own, "floor", "keras"),
-            _ratio(own, "runner", "torch"),
-            _ratio(own, "floor", "torch"),
-            _ratio(own, "bfloat16", "runner"),
-            f"{runner['first_step_after_import'].median():.1f} s",
-            f"{runner['peak_mib'].median():,.0f} MiB",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        if not runner.empty:
+            lines.append({
+                "recipe": recipe,
+                "seconds an epoch": _range(runner["epoch_seconds"], ".1f"),
+                "against Keras's `fit`": _ratio(own, "runner", "keras"),
+                "against tuned `fit`": _ratio(own, "runner", "tuned"),
+                "the floor against `fit`": _ratio(own, "floor", "keras"),
+                "against plain PyTorch": _ratio(own, "runner", "torch"),
+                "the floor against PyTorch": _ratio(own, "floor", "torch"),
+                "`bfloat16` against `float32`": _ratio(own, "bfloat16", "runner"),
+                "first step after import": f"{runner['first_step_after_import'].median():.1f} s",
+                "peak memory": f"{runner['peak_mib'].median():,.0f} MiB",
+            })  # fmt: skip
+    return pd.DataFrame(lines)
 
 
-def budget(rows: pd.DataFrame) -> str:
-    """Return what an epoch's seconds go to: the floor, and what each way of training adds to it."""
-    lines = ["| recipe | passes alone | `fit` adds | the runner adds |", "|---|--:|--:|--:|"]
+def budget(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return where an epoch's seconds go: the passes, and what each way of training adds."""
+    lines = []
     for recipe, own in rows.groupby("recipe", sort=False):
         seconds = own.pivot_table(index="repeat", columns="contender", values="epoch_seconds")
         if {"keras", "runner", "floor"} <= set(seconds):
-            added = (
-                _range(seconds[name] - seconds["floor"], "+.1f") for name in ("keras", "runner")
-            )
-            lines.append(f"| {recipe} | {_range(seconds['floor'], '.1f')} | {' | '.join(added)} |")
-    return "\n".join(lines)
+            lines.append({
+                "recipe": recipe,
+                "passes alone": _range(seconds["floor"], ".1f"),
+                "of which forward": _range(seconds.get("forward", pd.Series()), ".1f"),
+                "`fit` adds": _range(seconds["keras"] - seconds["floor"], "+.1f"),
+                "the runner adds": _range(seconds["runner"] - seconds["floor"], "+.1f"),
+            })  # fmt: skip
+    return pd.DataFrame(lines)
 
 
-def table(rows: pd.DataFrame, macs: dict[str, int]) -> str:
-    """Return medians and ranges as a Markdown table, a line for each contender of each recipe."""
-    lines = [
-        "| recipe | contender | seconds an epoch | against keras | against torch | "
-        "pictures a second | share of matrix rate | cores busy | first epoch | "
-        "first step (after import) | peak memory |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
+    """Return medians and ranges, a row for each contender of each recipe."""
+    lines = []
     for (recipe, contender), runs in rows.groupby(["recipe", "contender"], sort=False):
         of_recipe = rows[rows["recipe"] == recipe]
         rate = runs["pictures"].iloc[0] / runs["epoch_seconds"].median()
-        # A step is a forward pass and a backward pass that takes about twice the products.
-        flops = 2 * 3 * macs[recipe] * rate / 1e9
+        # A step is a forward pass and a backward pass, which takes about twice the products.
+        flops = 2 * (1 if contender == "forward" else 3) * macs[recipe] * rate / 1e9
         share = flops / of_recipe["matrix_product_gflops"].median()
-        lines.append(
-            f"| {recipe} | {contender} | {_range(runs['epoch_seconds'], '.1f')} | "
-            f"{_ratio(of_recipe, contender, 'keras')} | "
-            f"{_ratio(of_recipe, contender, 'torch')} | {rate:,.0f} | "
-            f"{'' if np.isnan(share) else f'{share:.0%}'} | {_cores_busy(runs)} | "
-            f"{runs['first_epoch'].median():.1f} s | "
-            f"{runs['first_step'].median():.1f} s "
-            f"({runs['first_step_after_import'].median():.1f} s) | "
-            f"{runs['peak_mib'].median():,.0f} MiB |"
-        )
-    return "\n".join(lines)
+        cores = (runs["processor_seconds"] / runs["epoch_seconds"]).dropna()
+        middle = runs.median(numeric_only=True)
+        lines.append({
+            "recipe": recipe,
+            "contender": contender,
+            "seconds an epoch": _range(runs["epoch_seconds"], ".1f"),
+            "against keras": _ratio(of_recipe, contender, "keras"),
+            "against torch": _ratio(of_recipe, contender, "torch"),
+            "pictures a second": f"{rate:,.0f}",
+            "share of matrix rate": "" if np.isnan(share) else f"{share:.0%}",
+            "cores busy": _range(cores, ".1f"),
+            "first epoch": f"{middle['first_epoch']:.1f} s",
+            "first step (after import)":
+                f"{middle['first_step']:.1f} s ({middle['first_step_after_import']:.1f} s)",
+            "peak memory": f"{middle['peak_mib']:,.0f} MiB",
+        })  # fmt: skip
+    return pd.DataFrame(lines)
 
 
 def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
@@ -160,45 +187,96 @@ def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
     return _range(seconds[contender] / seconds[other], ".2f")
 
 
-def _cores_busy(runs: pd.DataFrame) -> str:
-    """Return how many cores computed at once, where that was measured."""
-    cores = (runs["processor_seconds"] / runs["epoch_seconds"]).dropna()
-    return "" if cores.empty else _range(cores, ".1f")
-
-
 def _range(values: pd.Series, places: str) -> str:
+    """Return the median with the lowest and the highest value, or nothing where there are none."""
     if values.empty:
         return ""
     low, middle, high = (format(f(values), places) for f in (min, np.median, max))
     return f"{middle} ({low} to {high})"
 
 
+def to_markdown(table: pd.DataFrame) -> str:
+    """Return a table of text as Markdown, without the columns in which every cell is empty."""
+    table = table.loc[:, (table != "").any()]
+    left = [name in ("recipe", "contender") for name in table]
+    rule = "|" + "".join("---|" if column else "--:|" for column in left)
+    lines = [f"| {' | '.join(cells)} |" for cells in (table.columns, *table.to_numpy())]
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
 def write(measured: pd.DataFrame, path: Path) -> None:
-    """Write what was measured, in the order of the recipes, and the tables that are made of it."""
+    """Write what was measured, in the order of the recipes, and the tables made from it."""
     place = {name: number for number, name in enumerate(recipes.RECIPES)}
     measured = measured.sort_values("recipe", key=lambda names: names.map(place), kind="stable")
     macs = {name: multiply_accumulates(recipes.get(name)) for name in measured["recipe"].unique()}
-    text = f"""{summary(measured)}
+    text = f"""{to_markdown(summary(measured))}
 
-Seconds are those of an epoch after the first, medians over several processes, with the lowest and
-the highest; ratios are taken repeat by repeat, below 1 is faster. *keras* is `model.fit` as the
-book calls it, *runner* this package, *bfloat16* this package with 16 bits, *torch* a plain PyTorch
-loop, *floor* forward and backward passes alone. *Share of matrix rate* is the arithmetic done,
-against what a large matrix product reaches on the same machine; *cores busy* is processor seconds
-by seconds.
+Seconds are those of an epoch after the first: the median of several processes, with the lowest and
+the highest. Ratios are taken repeat by repeat; below 1 is faster. Empty cells were not measured.
+*keras* is `model.fit` as in the book, *tuned* is `model.fit` without XLA, with 64 steps per
+execution and a cached `tf.data` pipeline, *runner* is this package, *bfloat16* this package in
+16-bit arithmetic, *torch* a plain PyTorch loop, *forward* forward passes alone, and *floor* forward
+and backward passes alone. *Share of matrix rate* is the arithmetic rate divided by that of a large
+matrix product on the same machine; *cores busy* is processor seconds divided by seconds.
 
 Every contender:
 
-{table(measured, macs)}
+{to_markdown(table(measured, macs))}
 
-Where the seconds of an epoch go, before (Keras's `fit`) and after (the runner); what is negative is
-noise:
+Where the seconds of an epoch go; negative differences are noise:
 
-{budget(measured)}
+{to_markdown(budget(measured))}
 """
     files.write(path, measured.to_csv(index=False))
     files.write(path.with_suffix(".md"), text)
     print(text)
+
+
+def _available(contenders: list[str]) -> list[str]:
+    """Return the contenders that can run here, and name the others on standard error."""
+    skipped = {}
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        skipped = dict.fromkeys(TENSORFLOW_ONLY, "it is measured with TensorFlow only")
+    if not find_spec("torch"):
+        skipped["torch"] = "PyTorch is not installed (pip install torch)"
+    for name in contenders:
+        if name in skipped:
+            print(f"{name} is skipped: {skipped[name]}", file=sys.stderr)
+    return [name for name in contenders if name not in skipped]
+
+
+def compare(
+    recipe: recipes.Recipe, contenders: list[str], repeats: int, epochs: int, data_dir: str | None
+) -> pd.DataFrame:
+    """Measure each contender ``repeats`` times, in turns; a row is one process."""
+    options = ["--epochs", epochs]
+    options += ["--data-dir", Path(data_dir).expanduser().resolve()] if data_dir else []
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        if recipe.dataset != "mnist":
+            # Decoded once beforehand, so that every repeat of the runner finds the images cached.
+            data.load(recipe.dataset, data_dir, **recipe.data_options)
+            lay_out_folders(recipe, data_dir, Path(scratch))
+        for repeat in range(repeats):
+            for contender in contenders:
+                result = measure(contender, recipe.name, Path(scratch), *options)
+                seconds, processor = result.pop("epochs"), result.pop("processor_seconds")
+                middle = float(np.median(seconds[1:]))
+                rows.append(
+                    {
+                        "recipe": recipe.name,
+                        "contender": contender,
+                        "repeat": repeat,
+                        "pictures": 60_000 if recipe.dataset == "mnist" else 2_000,
+                        "epoch_seconds": middle,
+                        "processor_seconds": float(np.median(processor[1:])),
+                        "first_epoch": seconds[0],
+                    }
+                    | result
+                )
+                told = f"{recipe.name}, {contender}, repeat {repeat + 1}"
+                print(f"{told}: {middle:.1f} s an epoch", file=sys.stderr)
+    return pd.DataFrame(rows)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -211,58 +289,28 @@ def main(argv: list[str] | None = None) -> int:
     add("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     add("--repeats", type=int, default=3, help="processes for each contender (default: 3)")
     add("--epochs", type=int, default=2, help="epochs timed after a first one (default: 2)")
-    add("--data-dir", help="where the data lie")
-    add("--out", type=Path, default=HERE.parent / "results" / "benchmark.csv")
+    add("--memory", type=int, nargs="+", metavar="IMAGES", help="measure peak memory instead, "
+        f"training {MEMORY_RECIPE} on so many images; writes memory.csv")  # fmt: skip
+    add("--data-dir", help="where to look for the data first")
+    add("--out", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     options = parser.parse_args(argv)
-    names = [recipes.get(name).name for name in options.recipes]  # before anything takes time
+    chosen = [recipes.get(name) for name in options.recipes]  # before anything takes time
     for option in ("repeats", "epochs"):
         if (count := getattr(options, option)) < 1:
-            raise UserError(f"--{option} is a whole number of at least 1, not {count}")
-    contenders = list(options.contenders)
-    if "floor" in contenders and os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        print("the floor is left out: it is measured with TensorFlow only", file=sys.stderr)
-        contenders.remove("floor")
-    if "torch" in contenders and not find_spec("torch"):
-        print("torch is left out: it is not installed (pip install torch)", file=sys.stderr)
-        contenders.remove("torch")
-    for name in names:
-        rows = []
-        recipe = recipes.get(name)
-        with tempfile.TemporaryDirectory() as scratch:
-            if recipe.dataset != "mnist":
-                # Decoded once beforehand, so that every repeat of the runner finds them cached.
-                data.load(recipe.dataset, options.data_dir, **recipe.data_options)
-                lay_out_folders(recipe, options.data_dir, Path(scratch))
-            for repeat in range(options.repeats):
-                for contender in contenders:
-                    result = measure(
-                        contender, name, options.epochs, options.data_dir, Path(scratch)
-                    )
-                    rows.append(
-                        {
-                            "recipe": name,
-                            "contender": contender,
-                            "repeat": repeat,
-                            "pictures": 60_000 if recipe.dataset == "mnist" else 2_000,
-                            "epoch_seconds": float(np.median(result["epochs"][1:])),
-                            "processor_seconds": float(np.median(result["processor_seconds"][1:])),
-                            "first_epoch": result["epochs"][0],
-                            "first_step": result["first_step"],
-                            "first_step_after_import": result["first_step_after_import"],
-                            "peak_mib": result["peak_mib"],
-                            "matrix_product_gflops": result["matrix_product_gflops"],
-                        }
-                    )
-                    print(
-                        f"{name}, {contender}, repeat {repeat + 1}: "
-                        f"{rows[-1]['epoch_seconds']:.1f} s an epoch",
-                        file=sys.stderr,
-                    )
-        measured = pd.DataFrame(rows)
-        if options.out.is_file():
-            before = pd.read_csv(options.out)
-            measured = pd.concat([before[before["recipe"] != name], measured], ignore_index=True)
-        write(measured, options.out)
+            raise UserError(f"--{option} must be a whole number of at least 1, not {count}")
+    if options.memory:
+        memory = measure_memory(options.memory, options.data_dir)
+        files.write(options.out / "memory.csv", memory.to_csv(index=False))
+        return 0
+    contenders = _available(options.contenders)
+    out = options.out / "benchmark.csv"
+    for recipe in chosen:
+        measured = compare(recipe, contenders, options.repeats, options.epochs, options.data_dir)
+        if out.is_file():
+            before = pd.read_csv(out)
+            others = before[before["recipe"] != recipe.name]
+            measured = pd.concat([others, measured], ignore_index=True)
+        write(measured, out)
     return 0
 
 

@@ -9,7 +9,7 @@ The cells are as one would run them in a notebook, where each figure shows itsel
 import sys
 from pathlib import Path
 
-from chollet_cnn.analysis import activations, heatmaps, learning_curves
+from chollet_cnn.analysis import activations, heatmaps, learning_curves, receptive_fields
 from chollet_cnn.data import digits
 from chollet_cnn.training.trainer import train
 
@@ -20,7 +20,7 @@ run = train(dataset="digits", epochs=8, out=folder, overwrite=True, quiet=False)
 model = run.load_model()
 
 # %% How it learned
-curve = learning_curves.plot_learning_curve(run.history, watched="test")
+curve = learning_curves.plot_learning_curve(run.history, monitored="test")
 curve.savefig(folder / "learning-curve.png", dpi=150)
 
 # %% What the first layer makes of a digit
@@ -31,12 +31,12 @@ mosaic = activations.plot_activations(maps[first][0], first)
 mosaic.savefig(folder / "feature-maps.png", dpi=150)
 
 # %% Where it looked
-place = heatmaps.cell_grid_of(model)
+place = receptive_fields.cell_grid_of(model)
 heats = {
-    "Grad-CAM": place.stretched(heatmaps.grad_cam(model, picture), picture.shape[:2]),
+    "Grad-CAM": place.resize_to_image(heatmaps.grad_cam(model, picture), picture.shape[:2]),
     "occlusion": heatmaps.occlusion(model, picture),
 }
-answer = run.config["classes"][heatmaps.answer(model, picture)]
+answer = run.config["classes"][heatmaps.predicted_class(model, picture)]
 heatmap = heatmaps.plot_heatmaps(picture, heats, title=f"Why it says {answer}")
 heatmap.savefig(folder / "heatmap.png", dpi=150)
 print(f"It says {answer}; the figures are in {folder}")

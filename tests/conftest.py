@@ -1,21 +1,94 @@
-"""What every test can rely on: caches of its own, and the real data sets where they are present."""
+"""Fixtures for every test: caches of its own, the real data sets where present, trained runs."""
 
 import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from chollet_cnn.data import archives, mnist
 from chollet_cnn.errors import UserError
 
+LONGEST_FIRST = (
+    "page/test_report",
+    "training/test_train",
+    "evidence/test_run_seeds",
+    "test_predict",
+    "evidence/test_reproduce",
+    "page/test_page_in_browser",
+)
+"""Files that take long; whichever worker is free takes the next, so the last should be short."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of the longest files first; within a file the order stays."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+
+    def place(item):
+        file = item.path.relative_to(Path(__file__).parent).with_suffix("").as_posix()
+        return rank.get(file, len(rank))
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """A folder that all workers of pytest-xdist share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
 
 @pytest.fixture(scope="session", autouse=True)
-def own_caches(tmp_path_factory):
-    """Keep the caches of whoever runs the tests out of them; CHOLLET_CNN_DATA stays as it is."""
+def own_caches(tmp_path_factory, shared_folder):
+    """Keep the tests out of the user's caches; CHOLLET_CNN_DATA stays as it is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
-        patch.setenv("CHOLLET_CNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("CHOLLET_CNN_CACHE", str(shared_folder / "cache"))
         yield
+
+
+@pytest.fixture(scope="session")
+def made_once(shared_folder):
+    """A function ``made_once(name, make)`` that returns a folder which ``make(folder)`` filled.
+
+    The first worker that asks for the folder makes it, the others wait. A worker must not write
+    into it afterwards.
+    """
+
+    def folder_of(name, make):
+        folder = shared_folder / name
+        finished = shared_folder / f"{name}.finished"
+        with FileLock(shared_folder / f"{name}.lock"):
+            if not finished.exists():
+                make(folder)
+                finished.touch()
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def train_once(made_once):
+    """A function ``train_once(name, **options)`` that trains a run for all workers together."""
+    from chollet_cnn.training import runs, trainer
+
+    def trained(name, **options):
+        folder = made_once(name, lambda out: trainer.train(out=out, **options))
+        (path,) = folder.glob("*/seed-*")
+        return runs.read(path)
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def digits_run(train_once):
+    """The run directory of the three-block network after six epochs on the embedded digits.
+
+    All workers share it: copy it before changing anything in it.
+    """
+    return train_once("digits", dataset="digits", epochs=6).path
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +107,9 @@ def real_mnist_dir(data_folder):
 
 
 @pytest.fixture(scope="session")
-def real_mnist_run(real_mnist_dir, tmp_path_factory):
-    """The three-block network after one epoch on real MNIST."""
-    from chollet_cnn.training import trainer
-
-    out = tmp_path_factory.mktemp("real-runs")
-    return trainer.train(dataset="mnist", data_dir=real_mnist_dir, epochs=1, out=out)
+def real_mnist_run(real_mnist_dir, train_once):
+    """The three-block network after one epoch on real MNIST; all workers share it."""
+    return train_once("real-mnist", dataset="mnist", data_dir=real_mnist_dir, epochs=1)
 
 
 @pytest.fixture(scope="session")
@@ -47,15 +117,15 @@ def real_cats_dir(data_folder, own_caches):
     try:
         archives.find(data_folder)
     except UserError:
-        pytest.skip(f"no cats and dogs are in {data_folder}")
+        pytest.skip(f"cats vs dogs is not in {data_folder}")
     return data_folder
 
 
 @pytest.fixture(scope="session")
 def noisy_pets():
-    """A writer of pictures, dark noise as cats and light noise as dogs: ``(folder, count, size)``.
+    """A writer of images, dark noise as cats and light noise as dogs: ``(folder, count, size)``.
 
-    A network can tell them apart at once, and training on them is short.
+    A network learns the difference at once, so training on them is short.
     """
     import numpy as np
     from PIL import Image

@@ -1,18 +1,23 @@
-"""The house stands as the README draws it: who may import whom, and what is imported when."""
+"""Who may import whom, what is imported when, and that the README and CI name files that exist."""
 
 import ast
 import re
 import subprocess
 import sys
+from collections import Counter
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import chollet_cnn
+from chollet_cnn.__main__ import COMMANDS
 
 PACKAGE = Path(chollet_cnn.__file__).parent
 ROOT = PACKAGE.parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
+BACKENDS = {"keras", "tensorflow", "jax", "torch"}
+SLOW = BACKENDS | {"numpy", "pandas", "scipy", "matplotlib", "skimage"}
 
 FLOORS = (
     {"errors"},
@@ -26,70 +31,123 @@ FLOORS = (
     {"train", "predict", "report", "claims", "reproduce"},
     {"__main__"},
 )
-"""Who may import whom: each floor those below it. Type-checking imports count as well."""
+"""Who may import whom: each floor those before it, and no room another one of its floor."""
 
 
-def imports(module):
-    """Yield every module that a file imports, inside functions and for type hints too."""
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            if node.module == "chollet_cnn":
-                yield from (f"chollet_cnn.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+@cache
+def modules():
+    """Return the syntax tree of every module of the package, by its full name."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
-def test_imports_go_down_only(module):
-    own = module.relative_to(PACKAGE).with_suffix("").parts[0]
-    floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-    found = {name.split(".")[1] for name in imports(module) if name.startswith("chollet_cnn.")}
-    for room in found - {own, "__version__"}:
-        assert floor[room] < floor.get(own, 0), f"{own} imports {room}"
+def imported_by(node):
+    """Return the names that an import statement imports, as ``package.module``."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        full = [f"{node.module}.{alias.name}" for alias in node.names]
+        return [name if name in modules() else node.module for name in full]
+    return []
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
-def test_no_module_imports_a_backend_at_import_time(module):
-    for node in ast.parse(module.read_text()).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
-            assert not {n.split(".")[0] for n in names if n} & {
-                "tensorflow",
-                "jax",
-                "torch",
-                "keras",
-            }
+@cache
+def imports():
+    """Return the modules that each module imports, in functions and for type hints too."""
+    return {
+        name: {
+            imported
+            for node in ast.walk(tree)
+            for imported in imported_by(node)
+            if imported in modules() and imported not in (name, "chollet_cnn")
+        }
+        for name, tree in modules().items()
+    }
 
 
-@pytest.mark.parametrize(("door", "option"), [("claims", "--write"), ("reproduce", "--quick")])
-def test_help_answers_without_importing_numpy_or_pandas(door, option):
-    script = (
-        f"import sys\nfrom chollet_cnn import {door}\n"
-        f"try: {door}.main(['--help'])\nexcept SystemExit: pass\n"
-        "sys.exit(bool({'numpy', 'pandas', 'scipy', 'keras'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert option in done.stdout
+def room(name):
+    return name.split(".")[1] if "." in name else name
 
 
-def test_importing_the_whole_package_imports_no_backend():
-    names = [
-        ".".join(module.relative_to(ROOT).with_suffix("").parts)
-        for module in MODULES
-        if module.name not in ("__init__.py", "__main__.py")
-    ]
+def test_imports_go_down_only():
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    assert set(map(room, modules())) - {"chollet_cnn"} == set(floor)
+    assert [
+        f"{importer} imports {imported}"
+        for importer, others in imports().items()
+        for imported in others
+        if room(importer) != room(imported) and floor[room(imported)] >= floor[room(importer)]
+    ] == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    try:
+        TopologicalSorter(imports()).prepare()
+    except CycleError as problem:
+        pytest.fail(" imports ".join(problem.args[1]))
+
+
+def test_imports_stand_at_the_top_of_a_file_with_few_exceptions():
+    inside = {
+        (name, statement.lineno)
+        for name, tree in modules().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for statement in ast.walk(function)
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+    }
+    per_module = Counter(name for name, _ in inside)
+    assert len(inside) < 40, f"{len(inside)} imports inside functions: {per_module.most_common()}"
+
+
+def test_the_top_of_the_package_holds_at_most_eight_modules_and_eight_packages():
+    files = [path.name for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= 8, files
+    assert len({path.parent for path in PACKAGE.glob("*/*.py")}) <= 8
+
+
+def test_no_file_is_longer_than_one_can_read_in_a_sitting():
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in (PACKAGE, ROOT / "scripts", ROOT / "tests")
+        for path in folder.rglob("*.py")
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 500} == {}
+
+
+def test_data_concepts_and_drawing_need_no_backend():
+    names = [name for name in modules() if room(name) in {"data", "concepts", "drawing"}]
     script = (
         f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\n"
-        "sys.exit(any(b in sys.modules for b in ('keras', 'tensorflow', 'jax', 'torch')))"
+        f"sys.exit(', '.join({BACKENDS} & set(sys.modules)) or None)"
     )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
-def test_no_file_is_longer_than_one_can_read_in_a_sitting(module):
-    assert len(module.read_text().splitlines()) <= 500
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_answers_without_importing_anything_slow(command):
+    module, slow = ("data.__main__", SLOW - {"numpy"}) if command == "data" else (command, SLOW)
+    script = (
+        f"import sys\nfrom importlib import import_module\n"
+        f"command = import_module('chollet_cnn.{module}')\n"
+        "try: command.main(['--help'])\nexcept SystemExit: pass\n"
+        f"sys.exit(', '.join({slow} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: python -m chollet_cnn.{command} ")
+
+
+def test_every_file_that_ci_names_is_there():
+    named = re.findall(r"\b(?:tests|scripts)/[\w/]+\.py", (ROOT / ".ci" / "run").read_text())
+    assert named
+    for name in named:
+        assert (ROOT / name).is_file(), name
 
 
 def test_every_file_that_the_readme_draws_is_there():

@@ -178,5 +178,5 @@ def test_a_network_whose_training_diverged_has_no_answer(run, photographs, tmp_p
     last = model.layers[-1]
     last.set_weights([weights * float("nan") for weights in last.get_weights()])
     keras.saving.save_model(model, copy / "model.keras")
-    with pytest.raises(UserError, match="copy: the network answers NaN"):
+    with pytest.raises(UserError, match="copy: the network gives NaN"):
         predict.predict(copy, [next(iter(photographs))])

@@ -1,8 +1,4 @@
-"""Activations: what each layer of a network makes of a picture.
-
-A layer of a convolutional network turns a picture into a stack of maps, one a channel. A map is
-bright where the picture holds what its channel looks for, and dark where it does not.
-"""
+"""Activations: the feature maps that the layers of a network make of an image."""
 
 from __future__ import annotations
 
@@ -10,132 +6,129 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from chollet_cnn.analysis import gradients
-from chollet_cnn.drawing import mosaics, style
+from chollet_cnn.analysis.model_graph import (
+    Tensor,
+    as_batch,
+    channels_of,
+    feature_layers,
+    full_name,
+    layer_outputs,
+    one_image,
+)
+from chollet_cnn.analysis.receptive_fields import CellGrid
+from chollet_cnn.drawing import mosaics, sheet, style
+from chollet_cnn.drawing.numbers import format_number, format_percent
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from chollet_cnn.analysis.heatmaps import CellGrid
-
-
-def feature_layers(model: keras.Model) -> list[str]:
-    """Name the layers that give maps: convolutions, poolings, and activations that follow them."""
-    from keras import layers
-
-    kinds = (
-        layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
-        layers.MaxPooling2D, layers.AveragePooling2D,
-        layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
-    )  # fmt: skip
-    return [
-        name
-        for name, layer in gradients.layers_of(model).items()
-        if isinstance(layer, kinds) and len(layer.output.shape) == 4
-    ]
 
 
 def activations(
     model: keras.Model, images: np.ndarray, layers: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Return what layers give for pictures.
+    """Return the outputs of layers for images.
 
     Args:
         model: the network.
-        images: ``(n, height, width, channels)`` or one picture without the n, as the network
-            takes them.
-        layers: names; every convolution, pooling and activation layer if they are left out.
+        images: ``(n, height, width, channels)``, or one image without the n, in the range that the
+            network takes.
+        layers: names; by default every convolution, pooling and activation layer.
 
     Returns:
-        The name of each layer and its output; of a layer with maps
-        ``(n, rows, columns, channels)``.
+        The output of each layer by its name; feature maps are ``(n, rows, columns, channels)``.
 
     Raises:
-        ValueError: the pictures do not fit the network, or it has no such layer.
+        ValueError: the images do not fit the network, or it has no such layer.
+        UnsupportedModelError: the network is subclassed or not built.
     """
-    images = gradients.as_batch(model, images)
-    names = _names(model, layers)
-    return gradients.compiled(model, lambda x: gradients.layer_outputs(model, x, names))(images)
+    images, names = as_batch(model, images), _names(model, layers)
+    return gradients.compiled(model, lambda x: layer_outputs(model, x, names))(images)
 
 
-def channel_peaks(
+def channel_maxima(
     model: keras.Model,
     images: np.ndarray,
     layers: Sequence[str] | None = None,
     *,
     batch_size: int = 64,
 ) -> dict[str, np.ndarray]:
-    """Return how strongly each picture excites each channel: the largest value of its map.
+    """Return the largest value of each feature map for each image.
 
-    Only one batch of maps is in memory at a time, however many pictures there are.
+    Args:
+        model: the network.
+        images: ``(n, height, width, channels)``.
+        layers: names; by default every convolution, pooling and activation layer.
+        batch_size: how many images' feature maps are in memory at a time.
 
     Returns:
-        The name of each layer and an array ``(n, channels)``.
+        By the name of each layer ``(n, channels)``.
+
+    Raises:
+        ValueError: as :func:`activations`, or a layer has no feature maps.
     """
     from keras import ops
 
     names = _names(model, layers)
+    for name in names:
+        channels_of(model, name)
 
-    def peaks(batch: gradients.Tensor) -> dict[str, gradients.Tensor]:
-        maps = gradients.layer_outputs(model, batch, names)
+    def maxima(batch: Tensor) -> dict[str, Tensor]:
+        maps = layer_outputs(model, batch, names)
         return {name: ops.max(output, axis=(1, 2)) for name, output in maps.items()}
 
-    run = gradients.compiled(model, peaks)
-    parts = [
-        run(gradients.as_batch(model, images[start : start + batch_size]))
-        for start in range(0, len(images), batch_size)
-    ]
+    parts = gradients.run_in_batches(model, maxima, images, batch_size)
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def _names(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
     if layers is None:
         return feature_layers(model)
-    return [gradients.full_name(model, name) for name in layers]
+    return [full_name(model, name) for name in layers]
 
 
 def inactive_channels(
     model: keras.Model,
-    picture: np.ndarray,
+    image: np.ndarray,
     sample: np.ndarray,
     layers: Sequence[str] | None = None,
     *,
     batch_size: int = 64,
 ) -> pd.DataFrame:
-    """Count the channels of each layer that stay dark: whose map is nowhere above zero.
+    """Count the inactive channels of each layer: those whose feature map is nowhere positive.
 
     Args:
         model: the network.
-        picture: ``(height, width, channels)``.
-        sample: more pictures, ``(n, height, width, channels)``; a channel that stays dark for every
-            one of them looks for nothing that they show.
-        layers: names; every convolution, pooling and activation layer if they are left out.
-        batch_size: how many pictures' maps are in memory at a time.
+        image: ``(height, width, channels)``.
+        sample: more images, ``(n, height, width, channels)``; a channel that is inactive for all of
+            them is called dead.
+        layers: names; by default every convolution, pooling and activation layer.
+        batch_size: how many images' feature maps are in memory at a time.
 
     Returns:
-        A row a layer, in the network's order: ``layer``, ``channels``, ``dark_for_picture`` and
-        ``never_lit`` (channels), ``share_dark_for_picture`` and ``share_never_lit`` (0..1),
-        ``sample`` (how many pictures).
-    """
-    import pandas as pd
+        A row for each layer, in the network's order: ``layer``, ``channels``,
+        ``inactive_for_image`` and ``dead`` (channels), ``share_inactive_for_image`` and
+        ``share_dead`` (0..1), ``sample`` (the number of images).
 
-    for_picture = channel_peaks(model, gradients.as_batch(model, picture), layers)
-    for_sample = channel_peaks(model, sample, layers, batch_size=batch_size)
-    rows = []
-    for name, peaks in for_picture.items():
-        dark = int((peaks[0] <= 0).sum())
-        never = int((for_sample[name].max(axis=0) <= 0).sum())
-        channels = peaks.shape[1]
-        shares = {
-            "share_dark_for_picture": dark / channels,
-            "share_never_lit": never / channels,
+    Raises:
+        ValueError: as :func:`channel_maxima`.
+    """
+    for_image = channel_maxima(model, one_image(model, image), layers)
+    for_sample = channel_maxima(model, sample, layers, batch_size=batch_size)
+    table = pd.DataFrame(
+        {
+            "layer": list(for_image),
+            "channels": [maxima.shape[1] for maxima in for_image.values()],
+            "inactive_for_image": [int((m[0] <= 0).sum()) for m in for_image.values()],
+            "dead": [int((m.max(axis=0) <= 0).sum()) for m in for_sample.values()],
         }
-        counts = {"channels": channels, "dark_for_picture": dark, "never_lit": never}
-        rows.append({"layer": name} | counts | shares | {"sample": len(sample)})
-    return pd.DataFrame(rows)
+    )
+    for column in ("inactive_for_image", "dead"):
+        table[f"share_{column}"] = table[column] / table["channels"]
+    return table.assign(sample=len(sample))
 
 
 def top_activating_images(
@@ -147,177 +140,156 @@ def top_activating_images(
     count: int = 5,
     batch_size: int = 64,
 ) -> pd.DataFrame:
-    """Find, for each channel of a layer, the pictures that excite it most.
+    """Find the images that activate each channel of a layer most.
 
     Args:
         model: the network.
         images: ``(n, height, width, channels)``.
         layer: its name.
-        channels: which channels; all if they are left out.
-        count: pictures for each channel.
-        batch_size: how many pictures' maps are in memory at a time.
+        channels: which channels; by default all.
+        count: images for each channel.
+        batch_size: how many images' feature maps are in memory at a time.
 
     Returns:
-        A row for each channel and rank: ``channel``, ``rank`` (from 1), ``picture`` (its place in
-        ``images``), ``activation`` (the largest value of the channel's map).
+        A row for each channel and rank: ``channel``, ``rank`` (from 1), ``image`` (its index in
+        ``images``), ``activation`` (the largest value of the feature map).
+
+    Raises:
+        ValueError: as :func:`channel_maxima`, or there is no such channel.
     """
-    import pandas as pd
-
-    (peaks,) = channel_peaks(model, images, [layer], batch_size=batch_size).values()
-    rows = []
-    for channel in _channels(channels, peaks.shape[1]):
-        best = np.argsort(-peaks[:, channel], kind="stable")[:count]
-        rows += [
-            {"channel": channel, "rank": rank, "picture": int(i), "activation": peaks[i, channel]}
-            for rank, i in enumerate(best, start=1)
+    name = full_name(model, layer)
+    chosen = channels_of(model, name, channels)
+    maxima = channel_maxima(model, images, [name], batch_size=batch_size)[name]
+    best = {c: np.argsort(-maxima[:, c], kind="stable")[:count] for c in chosen.tolist()}
+    return pd.DataFrame(
+        [
+            {"channel": channel, "rank": rank, "image": index, "activation": maxima[index, channel]}
+            for channel, indices in best.items()
+            for rank, index in enumerate(indices.tolist(), start=1)
         ]
-    return pd.DataFrame(rows)
-
-
-def _channels(chosen: Sequence[int] | None, there: int) -> list[int]:
-    if chosen is None:
-        return list(range(there))
-    for channel in chosen:
-        if not 0 <= channel < there:
-            raise ValueError(f"there is no channel {channel}; the layer has 0 to {there - 1}")
-    return list(chosen)
+    )
 
 
 def strongest_channel(maps: np.ndarray) -> int:
-    """Return the channel with the highest value, of one picture's ``(rows, columns, channels)``."""
+    """Return the channel with the highest value, of one image's ``(rows, columns, channels)``."""
     return int(maps.max(axis=(0, 1)).argmax())
 
 
 def plot_activations(maps: np.ndarray, layer: str, *, columns: int | None = None) -> Figure:
-    """Draw every channel of a layer for one picture, all on one scale.
+    """Draw all feature maps of a layer for one image, on one scale.
 
-    Black is zero and below. White is the value that one in two hundred of those above zero exceeds,
-    and all above it, and brightness grows with the square root in between: a single bright dot
-    would otherwise leave everything else black. A channel that stays dark is marked in vermilion.
+    Black is zero and below, white the 99.5% quantile of the positive values; brightness grows with
+    the square root in between, as a single bright cell would otherwise leave everything else black.
+    Inactive channels are marked in vermilion.
 
     Args:
         maps: ``(rows, columns, channels)``.
         layer: its name, for the title.
-        columns: maps in a row.
+        columns: feature maps in a row.
     """
     maps = np.asarray(maps)
     height, width, channels = maps.shape
-    dark = maps.max(axis=(0, 1)) <= 0
-    white = float(np.quantile(maps[maps > 0], 0.995)) if not dark.all() else 1.0
-    title = f"{layer}: {channels} maps of {width}×{height}, {_dark_words(dark)}"
+    inactive = maps.max(axis=(0, 1)) <= 0
+    white = float(np.quantile(maps[maps > 0], 0.995)) if not inactive.all() else 1.0
+    number = {0: "none", channels: "all"}.get(inactive.sum(), f"{inactive.sum()}")
     note = f"One scale: black 0 and below, mid-grey {white / 4:.2g}, white {white:.2g} and above."
-    if dark.any():
-        note += " Vermilion: channels with nothing above 0."
+    if inactive.any():
+        note += " Vermilion: inactive, nothing above 0."
     return mosaics.plot_mosaic(
         np.moveaxis(maps, -1, 0),
         [str(channel) for channel in range(channels)],
         columns=columns or (8 if channels <= 32 else 16),
-        title=title,
+        title=f"{layer}: {channels} feature maps of {width}×{height}, {number} of them inactive",
         note=note,
         limits=(0, white),
-        faint=True,
-        pointed_at=dark,
+        square_root=True,
+        highlighted=inactive,
     )
-
-
-def _dark_words(dark: np.ndarray) -> str:
-    if not dark.any():
-        return "none of them dark"
-    return "all of them dark" if dark.all() else f"{dark.sum()} of them dark"
 
 
 def plot_strongest_channel(
-    picture: np.ndarray, maps: np.ndarray, layer: str, place: CellGrid
+    image: np.ndarray, maps: np.ndarray, layer: str, grid: CellGrid
 ) -> Figure:
-    """Draw a layer's strongest channel beside the picture and laid over it.
+    """Draw a layer's strongest channel beside the image and over it.
 
     Args:
-        picture: ``(height, width, 1 or 3)``, 0..255.
-        maps: ``(rows, columns, channels)``, what the layer gives for the picture.
+        image: ``(height, width, 1 or 3)``, 0..255.
+        maps: ``(rows, columns, channels)``, the layer's output for the image.
         layer: its name, for the title.
-        place: where the maps' cells lie in the picture, from :func:`heatmaps.cell_grid_of`.
+        grid: where the cells of the feature maps are in the image, from
+            :func:`~chollet_cnn.analysis.receptive_fields.cell_grid_of`.
     """
     channel = strongest_channel(maps)
     chosen = maps[..., channel]
-    heat = place.stretched(chosen, picture.shape[:2])
-    figure = mosaics.new_sheet(
-        2.5, f"{layer}: channel {channel} lights up most, where the picture is vermilion"
+    heatmap = grid.resize_to_image(chosen, image.shape[:2])
+    figure = sheet.panels(
+        2.5, f"{layer}: channel {channel} has the highest value, where the image is vermilion"
     )
-    panels = [
-        ("the picture", mosaics.as_drawn(np.asarray(picture)), (0, 255)),
-        (f"channel {channel}: 0 black, {chosen.max():.3g} white", chosen, (0, chosen.max())),
-        ("channel over picture", mosaics.overlay(picture, heat), (0, 255)),
-    ]
-    for axes, (name, drawn, (low, high)) in zip(figure.subplots(1, 3), panels, strict=True):
-        axes.imshow(drawn, cmap=style.MAP, vmin=low, vmax=high, interpolation="nearest")
-        axes.set_title(name, fontsize=mosaics.BODY, color=style.GREY, loc="left")
-        axes.set_axis_off()
+    first, second, third = figure.subplots(1, 3)
+    sheet.draw_image(first, np.asarray(image), "the image")
+    label = f"channel {channel}: 0 black, {format_number(chosen.max(), 3)} white"
+    sheet.draw_image(second, chosen, label, high=chosen.max())
+    sheet.draw_image(third, mosaics.overlay(image, heatmap), "channel over image")
     return figure
 
 
 def plot_inactive_channels(table: pd.DataFrame) -> Figure:
-    """Draw the shares of :func:`inactive_channels`: for the picture, and over the whole sample."""
+    """Draw the shares of :func:`inactive_channels`: for the image, and over the whole sample."""
     rows, sample = np.arange(len(table)), table["sample"].iloc[0]
-    title = _dark_title(table)
-    figure = mosaics.new_sheet(0.5 + 0.34 * len(table), title)
+    first, last = table.iloc[0], table.iloc[-1]
+    rises = last["share_inactive_for_image"] > first["share_inactive_for_image"]
+    ends = [
+        f"{format_percent(e['share_inactive_for_image'])} in {e['layer']}" for e in (first, last)
+    ]
+    figure = sheet.panels(
+        0.5 + 0.34 * len(table),
+        f"{'More' if rises else 'No more'} channels are inactive at the end: {', '.join(ends)}",
+    )
     axes = figure.add_subplot()
     series = [
-        ("share_dark_for_picture", "dark_for_picture", "this picture", -0.18, style.DATA),
-        ("share_never_lit", "never_lit", f"every one of {sample:,} pictures", 0.18, style.THIRD),
+        ("inactive_for_image", "inactive for this image", -0.18, style.DATA),
+        ("dead", f"inactive for all of {sample:,} images", 0.18, style.THIRD),
     ]
-    for share, number, whose, shift, color in series:
-        bars = axes.barh(rows + shift, table[share], 0.3, color=color)
-        words = [
-            f"{of_all:.0%} ({few} of {channels})"
-            for of_all, few, channels in zip(
-                table[share], table[number], table["channels"], strict=True
-            )
+    for column, name, shift, color in series:
+        bars = axes.barh(rows + shift, table[f"share_{column}"], 0.3, color=color)
+        labels = [
+            f"{format_percent(number / channels)} ({number} of {channels})"
+            for number, channels in zip(table[column], table["channels"], strict=True)
         ]
-        words[0] += f" are dark for {whose}"
-        axes.bar_label(bars, words, padding=3, fontsize=mosaics.SMALL, color=style.ink(color))
-    axes.set_yticks(rows, table["layer"], fontsize=mosaics.BODY)
+        labels[0] += f" {name}"
+        axes.bar_label(bars, labels, padding=3, fontsize=sheet.SMALL, color=style.ink(color))
+    axes.set_yticks(rows, table["layer"], fontsize=sheet.BODY)
     axes.invert_yaxis()
-    largest = table[["share_dark_for_picture", "share_never_lit"]].to_numpy().max()
-    axes.set_xlim(0, max(0.1, 1.25 * largest))  # room for what is written at the longest bar
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if value <= 1 else "")
-    axes.set_xlabel("share of the layer's channels", fontsize=mosaics.BODY)
+    largest = table[["share_inactive_for_image", "share_dead"]].to_numpy().max()
+    axes.set_xlim(0, max(0.1, 1.3 * largest))  # room for the label of the longest bar
+    axes.xaxis.set_major_formatter(lambda share, _: format_percent(share) if share <= 1 else "")
+    axes.set_xlabel("share of the layer's channels", fontsize=sheet.BODY)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure
 
 
-def _dark_title(table: pd.DataFrame) -> str:
-    first, last = table.iloc[0], table.iloc[-1]
-    before, after = first["share_dark_for_picture"], last["share_dark_for_picture"]
-    how = "More channels stay" if after > before else "No more channels stay"
-    shares = f"{before:.0%} in {first['layer']}, {after:.0%} in {last['layer']}"
-    return f"{how} dark at the end: {shares}"
-
-
 def plot_top_activating_images(table: pd.DataFrame, images: np.ndarray, layer: str) -> Figure:
-    """Draw the pictures that excite each channel most, a row a channel, the strongest first.
+    """Draw the images that activate each channel most, a row for each channel, strongest first.
 
     Args:
-        table: what :func:`top_activating_images` returned.
-        images: the pictures that it was asked about.
+        table: from :func:`top_activating_images`.
+        images: the images that it was computed from.
         layer: its name, for the title.
     """
-    excited = table["activation"] > 0
+    active = table["activation"] > 0
     blank = np.full_like(images[0], 255)
-    shown = np.stack(
-        [
-            mosaics.as_drawn(images[i] if lit else blank)
-            for i, lit in zip(table["picture"], excited, strict=True)
-        ]
-    )
     labels = [
-        (f"{row.channel}: " if row.rank == 1 else "") + (f"{row.activation:.3g}" if lit else "none")
-        for row, lit in zip(table.itertuples(), excited, strict=True)
+        (f"{row.channel}: " if row.rank == 1 else "")
+        + (format_number(row.activation, 3) if row.activation > 0 else "none")
+        for row in table.itertuples()
     ]
     return mosaics.plot_mosaic(
-        shown,
+        np.stack(
+            [images[i] if on else blank for i, on in zip(table["image"], active, strict=True)]
+        ),
         labels,
         columns=int(table["rank"].max()),
-        title=f"{layer}: the pictures that excite each channel most",
-        note="A row a channel: its number, then how strongly each picture excites it.",
+        title=f"{layer}: the images that activate each channel most",
+        note="A row for each channel: its number, then the largest value of each feature map.",
     )

@@ -1,7 +1,7 @@
-"""Filters: what the kernels of a network look for.
+"""Filters: what the kernels of a network respond to.
 
-The first layer's kernels can be looked at, they weigh pixels. A later layer's kernels weigh the
-maps of the layer before; what they look for shows in the picture that excites them most.
+The kernels of the first layer weigh pixels and can be looked at. Those of a later layer weigh the
+feature maps before it; what they respond to is shown by activation maximization.
 """
 
 from __future__ import annotations
@@ -10,68 +10,75 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
 
 from chollet_cnn.analysis import gradients
+from chollet_cnn.analysis.model_graph import (
+    Tensor,
+    UnsupportedModelError,
+    channels_of,
+    full_name,
+    layer_outputs,
+    layers_of,
+)
 from chollet_cnn.drawing import mosaics
+from chollet_cnn.drawing.numbers import format_fixed
 
 if TYPE_CHECKING:
     import keras
-    from matplotlib.figure import Figure
 
 TOGETHER = 64
-"""How many channels climb in one batched call, at most: it bounds the memory."""
+"""The largest number of channels in one batch; it bounds the memory."""
 
 
 def first_kernels(model: keras.Model) -> np.ndarray:
-    """Return the kernels of the first convolution, ``(height, width, colours, kernels)``.
+    """Return the kernels of the first convolution, ``(height, width, channels, kernels)``.
 
     Raises:
-        ValueError: the network has no convolution.
+        UnsupportedModelError: the network has no convolution.
     """
-    from keras import layers, ops
+    from keras import layers
 
-    for layer in gradients.layers_of(model).values():
+    known = layers_of(model)
+    for layer in known.values():
         if isinstance(layer, layers.Conv2D):
-            return ops.convert_to_numpy(layer.kernel)
-    known = ", ".join(gradients.layers_of(model))
-    raise ValueError(f"the network has no convolution; it has {known}")
-
-
-def plot_kernels(kernels: np.ndarray, *, columns: int = 8) -> Figure:
-    """Draw kernels as pictures, all on one scale with zero in the middle.
-
-    Kernels over three colours are drawn in colour: mid-grey is zero, a colour that is stronger than
-    grey is looked for, one that is weaker is counted against. Others are drawn in grey, small ones
-    with their weights in the cells.
-
-    Args:
-        kernels: ``(height, width, colours, kernels)``.
-        columns: kernels in a row.
-    """
-    height, width, colours, count = kernels.shape
-    largest = float(np.abs(kernels).max()) or 1.0
-    pictures = np.moveaxis(kernels, -1, 0)
-    if colours == 3:
-        drawn = as_colours(pictures)
-        note = f"Grey is a weight of 0; the strongest weight is ±{largest:.2f}, one scale."
-    else:
-        drawn = pictures.mean(axis=-1)
-        largest = float(np.abs(drawn).max()) or 1.0
-        note = f"Black is {-largest:.2f}, grey 0, white {largest:.2f}; one scale for all.".replace(
-            "-", "\N{MINUS SIGN}"
-        )
-    return mosaics.plot_mosaic(
-        drawn,
-        [str(kernel) for kernel in range(count)],
-        columns=columns,
-        title=f"The first layer's {count} kernels: what is bright counts for, what is dark against",
-        note=note,
-        limits=(-largest, largest),
-        written=colours != 3 and max(height, width) <= 3 and count <= 36,
+            return gradients.to_numpy(layer.kernel)
+    raise UnsupportedModelError(
+        f"the network has no convolution; its layers are {', '.join(known)}"
     )
 
 
-def as_colours(kernels: np.ndarray) -> np.ndarray:
+def plot_kernels(kernels: np.ndarray, *, columns: int = 8) -> Figure:
+    """Draw kernels as images, all on one scale with zero in the middle.
+
+    Kernels over three channels are drawn in colour: mid-grey is zero, a channel that is stronger
+    than grey has positive weights, one that is weaker negative ones. Others are drawn in grey,
+    small ones with their weights in the cells.
+
+    Args:
+        kernels: ``(height, width, channels, kernels)``.
+        columns: kernels in a row.
+    """
+    height, width, channels, count = kernels.shape
+    images = np.moveaxis(kernels, -1, 0)
+    images = images if channels == 3 else images.mean(axis=-1)
+    largest = float(np.abs(images).max()) or 1.0
+    low, high = format_fixed(-largest, 2), format_fixed(largest, 2)
+    return mosaics.plot_mosaic(
+        as_colors(images) if channels == 3 else images,
+        [str(kernel) for kernel in range(count)],
+        columns=columns,
+        title=f"The {count} kernels of the first layer: bright weights are positive, dark negative",
+        note=f"One scale for all: grey is a weight of 0, the strongest weight is ±{high}."
+        if channels == 3
+        else f"One scale for all: black is {low}, grey 0, white {high}.",
+        limits=(-largest, largest),
+        write_values=channels != 3 and max(height, width) <= 3 and count <= 36,
+    )
+
+
+def as_colors(kernels: np.ndarray) -> np.ndarray:
     """Return signed weights ``(n, height, width, 3)`` as uint8 colours; zero is mid-grey."""
     largest = np.abs(kernels).max() or 1.0
     return np.round(127.5 + 127.5 * kernels / largest).astype(np.uint8)
@@ -91,155 +98,131 @@ def maximize_activation(
     pixel_range: tuple[float, float] = (0.0, 255.0),
     seed: int = 0,
 ) -> np.ndarray:
-    """Paint for each channel of a layer the picture that excites it most, by gradient ascent.
+    """Return for each channel of a layer an image that activates it strongly, by gradient ascent.
 
-    It starts from faint noise on grey. Each step moves every pixel the way that raises the mean of
-    the channel's map. What lies below zero there counts a little, though a ReLU cuts it off: a
-    channel that is dark at the start would have no slope to climb. Two things keep the result from
-    being noise that only the network can read: the picture is shifted about by a few pixels from
-    step to step, and the gradient is smoothed, more in the beginning than at the end.
+    It starts from faint noise on grey; each step changes the pixels so that the mean of the feature
+    map rises. Values below zero are bent instead of cut off by ReLU, as an inactive channel would
+    have no gradient. To avoid noise that only the network responds to, the image is shifted by a
+    few pixels from step to step, and the gradient is smoothed, at the beginning more than at the
+    end.
 
     Args:
         model: the network.
-        layer: its name; its output has maps.
-        channels: which channels; all if they are left out. They climb together in one batch.
-        steps: how often the pictures are changed.
-        step_size: how far a step goes, as a share of the range from black to white.
-        contrast: root mean square of a picture's distance from grey, at most; without a bound
-            everything would end black, white or garish.
-        jitter: the picture is shifted by at most that many pixels, and back; by a quarter of its
-            height if it is left out, which spares it a border.
-        smoothing: standard deviation of the Gaussian blur of the gradient, in pixels; in the
-            beginning it is 2 more, and falls to this in the first half of the steps.
-        size: height and width of the pictures; the network's own if it is left out. Smaller
-            pictures are painted faster, and show as much of a layer that sees little at once.
-        pixel_range: black and white as the network takes them; a network whose pictures are
-            prepared outside it takes other numbers than 0 and 255.
+        layer: its name; it has feature maps.
+        channels: which channels; by default all.
+        steps: how often the images are changed.
+        step_size: length of a step, as a share of the range from black to white.
+        contrast: the largest root mean square of an image's difference from grey; without a bound
+            every pixel would end black or white.
+        jitter: the image is shifted by at most that many pixels, and back; by default a quarter of
+            its height, so that no border shows.
+        smoothing: standard deviation of the Gaussian blur of the gradient, in pixels; at the
+            beginning it is larger by 2, and falls to this in the first half of the steps.
+        size: height and width of the images; by default those of the network's input. Smaller
+            images take less time, and are enough for a layer with a small receptive field.
+        pixel_range: black and white in the network's input; a network whose images are rescaled
+            outside it takes other numbers than 0 and 255.
         seed: of the noise and the shifts.
 
     Returns:
         ``(channels, height, width, colours)`` uint8, 0..255.
 
     Raises:
-        ValueError: there is no such layer or channel, or the layer has no maps.
+        ValueError: there is no such layer or channel, or the layer has no feature maps.
+        UnsupportedModelError: the network is subclassed or not built.
 
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013; jitter as
     in Mordvintsev et al., "Inceptionism", 2015.
     """
-    name = gradients.full_name(model, layer)
-    wanted = _channels_of(model, name, channels)
-    climb = gradients.differentiated(model, _excitement(model, name, pixel_range, soft=True))
-    shape = _picture_shape(model, size)
+    name = full_name(model, layer)
+    wanted = channels_of(model, name, channels)
+    ascend = gradients.differentiated(model, _mean_of_map(model, name, pixel_range, bent=True))
+    height, width, colors = model.inputs[0].shape[1:]
+    shape = (size or height or 128, size or width or 128, colors)
     far = shape[0] // 4 if jitter is None else jitter
     parts = []
     for start in range(0, len(wanted), TOGETHER):
         chosen = wanted[start : start + TOGETHER]
         random = np.random.default_rng([seed, start])
-        pictures = 0.5 + 0.05 * random.standard_normal((len(chosen), *shape)).astype(np.float32)
+        images = 0.5 + 0.05 * random.standard_normal((len(chosen), *shape)).astype(np.float32)
         for step in range(steps):
             shift = tuple(random.integers(-far, far + 1, 2))
-            _, slope = climb(np.roll(pictures, shift, axis=(1, 2)), chosen)
+            _, slope = ascend(np.roll(images, shift, axis=(1, 2)), chosen)
             slope = np.roll(slope, tuple(-s for s in shift), axis=(1, 2))
             blur = smoothing + 2 * max(0, 1 - 2 * step / steps)
-            pictures = _within(pictures + step_size * _evened(slope, blur), contrast)
-        parts.append(pictures)
+            images = _within(images + step_size * _normalized(slope, blur), contrast)
+        parts.append(images)
     return np.round(255 * np.concatenate(parts)).astype(np.uint8)
 
 
 def mean_activation(
     model: keras.Model,
     layer: str,
-    pictures: np.ndarray,
+    images: np.ndarray,
     channels: Sequence[int],
     *,
     pixel_range: tuple[float, float] = (0.0, 255.0),
 ) -> np.ndarray:
-    """Return how strongly picture i excites channel i: the mean of the channel's map, ``(n,)``."""
-    name = gradients.full_name(model, layer)
-    excite = gradients.compiled(model, _excitement(model, name, pixel_range))
-    return excite(pictures.astype(np.float32) / 255, np.asarray(channels, np.int32))
+    """Return the mean of the feature map of channel i for image i, ``(n,)``; images are 0..255."""
+    mean = gradients.compiled(model, _mean_of_map(model, full_name(model, layer), pixel_range))
+    return mean(images.astype(np.float32) / 255, np.asarray(channels, np.int32))
 
 
-def _excitement(
-    model: keras.Model, name: str, pixel_range: tuple[float, float], *, soft: bool = False
-) -> Callable[[gradients.Tensor, gradients.Tensor], gradients.Tensor]:
-    """Return the function that says how strongly pictures 0..1 excite the channels chosen.
+def _mean_of_map(
+    model: keras.Model, name: str, pixel_range: tuple[float, float], *, bent: bool = False
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the function that gives the mean of the chosen channels' maps for images 0..1.
 
-    ``soft`` leaves away the layer's own activation and bends what lies below zero instead of
-    cutting it off, so that there is a slope everywhere.
+    ``bent`` leaves out the layer's activation and bends negative values, in proportion to their
+    size, so that there is a gradient everywhere.
     """
     from keras import ops
 
     low, high = pixel_range
 
-    def excite(pictures: gradients.Tensor, chosen: gradients.Tensor) -> gradients.Tensor:
-        pixels = low + (high - low) * pictures
-        maps = gradients.layer_outputs(model, pixels, [name], activated=not soft)[name]
+    def mean(images: Tensor, chosen: Tensor) -> Tensor:
+        pixels = low + (high - low) * images
+        maps = layer_outputs(model, pixels, [name], activated=not bent)[name]
+        maps = ops.cast(maps, "float32")  # the network may compute in another precision
         channel = ops.reshape(ops.one_hot(chosen, maps.shape[-1]), (-1, 1, 1, maps.shape[-1]))
         maps = ops.sum(maps * channel, axis=-1)
-        return ops.mean(_bent(maps) if soft else maps, axis=(1, 2))
+        if bent:
+            size = ops.mean(ops.abs(maps), axis=(1, 2), keepdims=True)
+            maps = ops.elu(maps / ops.stop_gradient(0.2 * size + 1e-12))
+        return ops.mean(maps, axis=(1, 2))
 
-    return excite
-
-
-def _bent(maps: gradients.Tensor) -> gradients.Tensor:
-    """Bend maps ``(n, rows, columns)`` towards a floor below zero, in proportion to their size."""
-    from keras import ops
-
-    size = ops.mean(ops.abs(maps), axis=(1, 2), keepdims=True)
-    return ops.elu(maps / ops.stop_gradient(0.2 * size + 1e-12))
+    return mean
 
 
-def _channels_of(model: keras.Model, name: str, channels: Sequence[int] | None) -> np.ndarray:
-    shape = gradients.layers_of(model)[name].output.shape
-    if len(shape) != 4:
-        raise ValueError(f"{name} gives no maps; its output has the shape {tuple(shape[1:])}")
-    chosen = np.arange(shape[-1]) if channels is None else np.asarray(channels)
-    for channel in chosen:
-        if not 0 <= channel < shape[-1]:
-            raise ValueError(f"{name} has no channel {channel}; it has 0 to {shape[-1] - 1}")
-    return chosen.astype(np.int32)
-
-
-def _picture_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
-    height, width, colours = model.inputs[0].shape[1:]
-    if size is not None:
-        return size, size, colours
-    return height or 128, width or 128, colours
-
-
-def _evened(slope: np.ndarray, blur: float) -> np.ndarray:
-    """Smooth each picture's gradient and bring it to a mean size of 1; where it is 0 it stays 0."""
-    from scipy.ndimage import gaussian_filter
-
+def _normalized(slope: np.ndarray, blur: float) -> np.ndarray:
+    """Smooth each image's gradient and scale it to a root mean square of 1, unless it is 0."""
     smooth = gaussian_filter(slope, (0, blur, blur, 0), mode="wrap")
     length = np.sqrt((smooth**2).mean(axis=(1, 2, 3), keepdims=True))
     return smooth / np.maximum(length, 1e-20)
 
 
-def _within(pictures: np.ndarray, contrast: float) -> np.ndarray:
-    """Draw each picture back towards grey until its contrast is allowed, and cut at 0 and 1."""
-    away = pictures - 0.5
+def _within(images: np.ndarray, contrast: float) -> np.ndarray:
+    """Reduce each image's contrast to the largest allowed, and clip it to 0..1."""
+    away = images - 0.5
     spread = np.sqrt((away**2).mean(axis=(1, 2, 3), keepdims=True))
     return np.clip(0.5 + away * np.minimum(1, contrast / np.maximum(spread, 1e-20)), 0, 1)
 
 
 def plot_activation_maximization(
-    pictures: np.ndarray, layer: str, channels: Sequence[int] | None = None, *, columns: int = 8
+    images: np.ndarray, layer: str, channels: Sequence[int] | None = None, *, columns: int = 8
 ) -> Figure:
-    """Draw what :func:`maximize_activation` painted, with the channels' numbers.
+    """Draw the images of :func:`maximize_activation` with the channels' numbers.
 
     Args:
-        pictures: ``(n, height, width, 1 or 3)`` uint8.
+        images: ``(n, height, width, 1 or 3)`` uint8.
         layer: its name, for the title.
-        channels: which channel each picture is of; 0, 1, 2 and so on if they are left out.
-        columns: pictures in a row.
+        channels: the channel of each image; by default 0, 1, 2 and so on.
+        columns: images in a row.
     """
-    drawn = np.stack([mosaics.as_drawn(picture) for picture in pictures])
     return mosaics.plot_mosaic(
-        drawn,
-        [str(channel) for channel in (range(len(drawn)) if channels is None else channels)],
+        images,
+        [str(channel) for channel in (range(len(images)) if channels is None else channels)],
         columns=columns,
-        title=f"{layer}: the picture that excites each channel most",
-        note="Painted by gradient ascent from faint noise; grey is left where nothing helps.",
+        title=f"{layer}: an image that activates each channel strongly",
+        note="By gradient ascent from faint noise; grey is where nothing raises the activation.",
     )

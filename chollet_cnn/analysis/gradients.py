@@ -1,42 +1,31 @@
-"""Inside a network: the outputs of its layers, and how its answer changes with them.
+"""Run functions of a network on arrays, and differentiate them, on whichever backend runs.
 
-This is the one file that knows which backend runs. It works on any Sequential or functional Keras
-model, on networks inside networks too, and leaves the model as it was. A layer's name is the one
-that the model's summary prints; for a layer of a network inside the network it is
-``inner-network/layer``, and the last part alone will do where it is unmistakable.
-
-The graph of a functional model is walked with ``_run_through_graph``, Keras's own loop behind
-``clone_model``; nothing else here is outside Keras's public interface.
+This is the one file that knows the backends. A function is built of :mod:`keras.ops` and of what
+:mod:`~chollet_cnn.analysis.model_graph` and :mod:`~chollet_cnn.analysis.scores` offer.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from difflib import get_close_matches
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chollet_cnn.analysis.model_graph import Tensor, as_batch
+
 if TYPE_CHECKING:
     import keras
-
-Tensor = Any
-"""What the running backend computes with."""
 
 
 def gradient(
     model: keras.Model, function: Callable[..., Tensor], *inputs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what a function gives and how fast it changes with each number of its first input.
+    """Return the values of a function and their gradient with respect to its first input.
 
     Args:
         model: the network that the function runs.
-        function: takes tensors, one for each input, and returns a tensor ``(n,)``; built of
-            :mod:`keras.ops`, :func:`layer_outputs` and :func:`class_scores`.
-        inputs: arrays; the first one has n rows, and row i may change value i alone.
+        function: takes a tensor for each input and returns a tensor ``(n,)``.
+        inputs: arrays; the first one has n rows, and value i may depend on row i alone.
 
     Returns:
         The values ``(n,)`` and their gradient, of the first input's shape.
@@ -47,19 +36,24 @@ def gradient(
 def differentiated(
     model: keras.Model, function: Callable[..., Tensor]
 ) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Compile :func:`gradient` for many calls: the result takes the inputs alone."""
-    backends = {
-        "tensorflow": _tensorflow_gradient,
-        "jax": _jax_gradient,
-        "torch": _torch_gradient,
-    }
+    """Compile :func:`gradient` for many calls: the result takes only the inputs."""
+    backends = {"tensorflow": _tensorflow_gradient, "jax": _jax_gradient, "torch": _torch_gradient}
     return _between_arrays(backends, model, function)
 
 
 def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Callable[..., Any]:
-    """Compile a function that runs a network: it then takes arrays and returns arrays."""
+    """Compile a function that runs a network; the result takes and returns arrays."""
     backends = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
     return _between_arrays(backends, model, function)
+
+
+def run_in_batches(
+    model: keras.Model, function: Callable[[Tensor], Tensor], images: np.ndarray, batch_size: int
+) -> list:
+    """Run a function of a network on many images, so that one batch is in memory at a time."""
+    run = compiled(model, function)
+    starts = range(0, len(images), batch_size)
+    return [run(as_batch(model, images[start : start + batch_size])) for start in starts]
 
 
 def _between_arrays(
@@ -71,24 +65,25 @@ def _between_arrays(
 
     def on_arrays(*inputs: np.ndarray) -> Any:  # noqa: ANN401
         tensors = [keras.ops.convert_to_tensor(array) for array in inputs]
-        return keras.tree.map_structure(_as_array, run(*tensors))
+        return keras.tree.map_structure(to_numpy, run(*tensors))
 
     return on_arrays
 
 
-def _as_array(tensor: Tensor) -> np.ndarray:
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Return a tensor as an array; one in half precision as float32."""
     import keras
 
     array = keras.ops.convert_to_numpy(tensor)
-    # NumPy would add up a map of bfloat16 in bfloat16, and a sum of 256 no longer grows by 1.
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    # NumPy adds up numbers of bfloat16 in bfloat16, where 256 + 1 is 256.
+    return array.astype(np.float32) if array.dtype.name in ("bfloat16", "float16") else array
 
 
 def _tensorflow(model: keras.Model, function: Callable) -> Callable:
     import tensorflow as tf
 
     traced = tf.function(function, autograph=False)
-    # Called by way of its trace: TensorFlow would warn of functions that are made again and again.
+    # Called through its trace: TensorFlow warns of functions that are traced again and again.
     return lambda *inputs: traced.get_concrete_function(*inputs)(*inputs)
 
 
@@ -99,7 +94,7 @@ def _tensorflow_gradient(model: keras.Model, function: Callable) -> Callable:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(first)
             values = function(first, *others)
-        # A tape differentiates the sum of what it is given.
+        # A tape differentiates the sum of its target.
         return values, tape.gradient(values, first, unconnected_gradients="zero")
 
     return _tensorflow(model, both)
@@ -113,7 +108,7 @@ def _jax(model: keras.Model, function: Callable) -> Callable:
 
     @jax.jit
     def with_weights(weights: list[Tensor], *inputs: Tensor) -> Tensor:
-        # Weights come in as arguments; taken from outside they would be compiled in as constants.
+        # Weights are arguments: taken from outside they would be compiled in as constants.
         with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
             return function(*inputs)
 
@@ -150,198 +145,3 @@ def _torch_gradient(model: keras.Model, function: Callable) -> Callable:
         return values.detach(), torch.zeros_like(first) if slope is None else slope
 
     return both
-
-
-def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Layer]:
-    """Return every layer of a network by its name, those of networks inside it included."""
-    import keras
-
-    found = {}
-    for layer in model.layers:
-        if _is_network(layer):
-            found |= layers_of(layer, f"{_path}{layer.name}/")
-        elif not isinstance(layer, keras.layers.InputLayer):
-            found[_path + layer.name] = layer
-    return found
-
-
-def full_name(model: keras.Model, name: str) -> str:
-    """Return a layer's name with the networks that it lies in.
-
-    Raises:
-        ValueError: there is no such layer, or more than one.
-    """
-    names = list(layers_of(model))
-    if name in names:
-        return name
-    fitting = [known for known in names if known.rsplit("/", 1)[-1] == name]
-    if not fitting:
-        raise ValueError(f"the network has no layer {name!r}; it has {_listed(names, name)}")
-    if len(fitting) > 1:
-        raise ValueError(f"{name!r} is the name of {len(fitting)} layers: {', '.join(fitting)}")
-    return fitting[0]
-
-
-def _listed(names: list[str], sought: str, most: int = 30) -> str:
-    """Write out the names of a network's layers; of a very deep one those that come nearest."""
-    if len(names) <= most:
-        return ", ".join(names)
-    near = get_close_matches(sought, names, n=5, cutoff=0.4) or names[:5]
-    return f"{len(names)} layers, among them {', '.join(near)}"
-
-
-def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return pictures as the batch that a network takes; one picture becomes a batch of one.
-
-    Raises:
-        ValueError: the pictures do not have the shape that the network was built for.
-    """
-    wanted = tuple(model.inputs[0].shape[1:])
-    images = np.asarray(images)
-    if images.ndim == len(wanted):
-        images = images[None]
-    given = images.shape[1:]
-    fits = len(given) == len(wanted) and all(
-        w is None or w == g for w, g in zip(wanted, given, strict=True)
-    )
-    if not fits:
-        raise ValueError(f"the network takes pictures of shape {wanted}, these have {given}")
-    return images.astype(model.inputs[0].dtype)
-
-
-def layer_outputs(
-    model: keras.Model, inputs: Tensor, names: Sequence[str], *, activated: bool = True
-) -> dict[str, Tensor]:
-    """Return what layers give for a batch of pictures, computing no further than the last of them.
-
-    Args:
-        model: the network.
-        inputs: ``(n, height, width, channels)``.
-        names: full names; of a layer that is used more than once the first use counts.
-        activated: False leaves away the activation (ReLU, for one) of these layers.
-    """
-    found = {}
-
-    def visit(name: str, layer: keras.Layer, *args: Tensor, **options: object) -> Tensor:
-        if len(found) == len(set(names)):
-            return 0.0  # nothing reads it
-        if name not in names:
-            return _call(layer, *args, **options)
-        with nullcontext(layer) if activated else _without_activation(layer) as asked:
-            return found.setdefault(name, _call(asked, *args, **options))
-
-    walk(model, inputs, visit)
-    return found
-
-
-def class_scores(
-    model: keras.Model, inputs: Tensor, replaced: Mapping[str, Tensor] | None = None
-) -> Tensor:
-    """Return a network's scores before its last softmax or sigmoid, ``(n, units)``.
-
-    A network that is sure of its answer has driven the softmax or sigmoid to its flat end, where
-    hardly any gradient is left; the scores before it still change.
-
-    Args:
-        model: the network.
-        inputs: ``(n, height, width, channels)``.
-        replaced: outputs to go on with in place of what these layers give, by full name.
-    """
-    replaced = replaced or {}
-    last = _last_layer(model)
-
-    def visit(name: str, layer: keras.Layer, *args: Tensor, **options: object) -> Tensor:
-        if name in replaced:
-            return replaced[name]
-        if layer is last and _is_bounded(layer):
-            with _without_activation(layer) as unbounded:
-                return _call(unbounded, *args, **options)
-        return _call(layer, *args, **options)
-
-    return walk(model, inputs, visit)
-
-
-def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") -> Tensor:
-    """Run a network, letting ``visit(name, layer, *its inputs)`` stand in for each layer.
-
-    What flows through the network is what ``visit`` returns, it need be no tensor.
-    """
-    import keras
-
-    def step(layer: keras.Layer) -> Callable[..., Tensor]:
-        if _is_network(layer):
-            return lambda inner, *_, **__: walk(layer, inner, visit, f"{path}{layer.name}/")
-        return partial(visit, path + layer.name, layer)
-
-    if isinstance(model, keras.Sequential):
-        for layer in model.layers:
-            inputs = step(layer)(inputs)
-        return inputs
-    if not _is_network(model):
-        raise ValueError(
-            f"{model.name} is a {type(model).__name__}; only Sequential and functional models "
-            "tell which layers they are made of"
-        )
-    return model._run_through_graph(inputs, step)
-
-
-def _is_network(layer: keras.Layer) -> bool:
-    import keras
-
-    return isinstance(layer, keras.Sequential | keras.Function)
-
-
-def _call(layer: keras.Layer, *args: Tensor, **options: object) -> Tensor:
-    """Run a layer as it runs when the network is asked: no dropout, no augmentation."""
-    if "training" in inspect.signature(layer.call).parameters:
-        options["training"] = False
-    return layer(*args, **options)
-
-
-def _last_layer(model: keras.Model) -> keras.Layer:
-    """Return the layer that gives the answer, before those that only hand it on."""
-    import keras
-
-    if len(model.outputs) != 1:
-        raise ValueError(f"the network gives {len(model.outputs)} outputs; one is needed")
-    layers = model.layers if isinstance(model, keras.Sequential) else model.operations
-    last = next((layer for layer in reversed(layers) if not _is_idle(layer)), layers[-1])
-    return _last_layer(last) if _is_network(last) else last
-
-
-def _is_idle(layer: keras.Layer) -> bool:
-    """Tell whether a layer leaves every number as it is, perhaps in another shape or precision."""
-    from keras import activations, layers
-
-    if isinstance(layer, layers.Activation):
-        return layer.activation is activations.linear
-    return isinstance(layer, layers.Identity | layers.Reshape | layers.Flatten | layers.Dropout)
-
-
-def _is_bounded(layer: keras.Layer) -> bool:
-    """Tell whether a layer ends with a softmax or sigmoid."""
-    from keras import activations, layers
-
-    activation = getattr(layer, "activation", None)
-    return isinstance(layer, layers.Softmax) or activation in (
-        activations.softmax,
-        activations.sigmoid,
-    )
-
-
-@contextmanager
-def _without_activation(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """Lend a layer without its activation; one that is nothing else is replaced by an idle one."""
-    from keras import activations, layers
-
-    if isinstance(layer, layers.Softmax | layers.ReLU):
-        yield layers.Identity()
-        return
-    activation = getattr(layer, "activation", None)
-    if activation is not None:
-        layer.activation = activations.linear
-    try:
-        yield layer
-    finally:
-        if activation is not None:
-            layer.activation = activation

@@ -7,41 +7,33 @@ A history is a DataFrame with a row an epoch and the columns ``epoch``, ``accura
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from chollet_cnn.drawing import style
+from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing.numbers import format_number, format_percent
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    Histories = pd.DataFrame | Sequence[pd.DataFrame]
-
-LABEL = 9
-"""Points: what is written at a curve's end."""
+Histories = pd.DataFrame | Sequence[pd.DataFrame]
 DOTS = 40
-"""The most epochs whose dots lie apart on a curve; a longer one is a line alone."""
+"""The largest number of epochs that are drawn as dots; more are drawn as a line only."""
 
 
 def summarize_runs(histories: Sequence[pd.DataFrame], quantity: str = "accuracy") -> pd.DataFrame:
-    """Return how far runs that differ in their seed lie apart, epoch by epoch.
+    """Return the median and the range of several runs' values at each epoch.
 
     Args:
-        histories: one for each seed; an epoch that only some of them reached counts those.
+        histories: one for each seed; at an epoch that only some of them reached, those count.
         quantity: a column of theirs.
 
     Returns:
-        A row an epoch: ``epoch``, and of the runs' values the smallest ``low``, ``median`` and the
-        largest ``high``.
+        A row for each epoch: ``epoch``, ``low``, ``median`` and ``high``.
 
     Raises:
         ValueError: there is no history.
     """
-    import pandas as pd
-
     if not len(histories):
         raise ValueError("there is no history; at least one is needed")
     values = pd.concat(list(histories)).groupby("epoch")[quantity]
@@ -49,7 +41,7 @@ def summarize_runs(histories: Sequence[pd.DataFrame], quantity: str = "accuracy"
 
 
 def best_epoch(history: pd.DataFrame, quantity: str = "val_loss") -> pd.Series:
-    """Return the epoch with the lowest loss or the highest accuracy, the first of several."""
+    """Return the epoch with the lowest loss or the highest accuracy, the first of equal ones."""
     values = history[quantity]
     return history.loc[values.idxmin() if quantity.endswith("loss") else values.idxmax()]
 
@@ -60,43 +52,42 @@ def plot_learning_curve(
     *,
     title: str = "",
     name: str = "training",
-    watched: str | None = "validation",
+    monitored: str | None = "validation",
     others: Mapping[str, Histories] | None = None,
     book: Sequence[float] | float | None = None,
     book_name: str = "the book",
     top: float | None = None,
     axes: Axes | None = None,
 ) -> Figure:
-    """Draw one quantity over the epochs, while training and on the pictures watched beside it.
+    """Draw one quantity by epoch, for training and for the monitored split.
 
-    Each curve has its name and last value at its end, and the best epoch on the watched pictures is
-    ringed. Several histories are drawn as a band from the lowest to the highest, with the median in
-    it.
+    Each curve has its name and last value at its end, and the best epoch of the monitored split has
+    a ring. Several histories are drawn as a band from the lowest to the highest, with the median.
 
     Args:
-        history: one run's history, or those of several seeds.
-        quantity: ``accuracy`` or ``loss``; without ``watched`` any column.
-        title: stands over the figure.
-        name: stands at the curve's end.
-        watched: what the ``val_`` columns were measured on; None leaves them out.
-        others: runs made in another way, by the name of that way, to lay beside these.
-        book: what the book gives: a value for each epoch, or one level.
-        book_name: stands at the end of the book's curve.
-        top: where to cut the picture off, if single values lie far above the others.
-        axes: where to draw; a new figure is made if it is left out.
+        history: the history of one run, or those of several seeds.
+        quantity: ``accuracy`` or ``loss``; if ``monitored`` is None any column.
+        title: of the axes.
+        name: the label of the curve.
+        monitored: what the ``val_`` columns were measured on; None leaves them out.
+        others: runs made in another way to compare with, by the name of that way.
+        book: the book's values: one for each epoch, or one level.
+        book_name: the label of the book's curve.
+        top: the upper end of the axis, where single values are far above the others.
+        axes: where to draw; by default in a new figure.
 
     Returns:
         The figure.
     """
     if axes is None:
-        axes = style.new_figure(5.2, 3.4).subplots()
+        axes = sheet.panels(4.0).subplots()
     histories = _listed(history)
     color = style.THIRD if quantity.startswith("val_") and not others else style.DATA
     ends = [_draw_runs(axes, histories, quantity, name, color)]
     for other, runs in (others or {}).items():
         ends.append(_draw_runs(axes, _listed(runs), quantity, other, style.THIRD))
-    if watched:
-        ends.append(_draw_runs(axes, histories, f"val_{quantity}", watched, style.THIRD))
+    if monitored:
+        ends.append(_draw_runs(axes, histories, f"val_{quantity}", monitored, style.THIRD))
         _ring_best_epoch(axes, histories, f"val_{quantity}")
     if isinstance(book, Sequence):
         epochs = list(range(1, len(book) + 1))
@@ -105,12 +96,12 @@ def plot_learning_curve(
     elif book is not None:
         axes.axhline(book, color=style.POINTED_AT, linestyle="--", linewidth=1.2)
         ends.append((ends[0][0], book, book_name, style.POINTED_AT))
-    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_title(title, fontsize=sheet.BODY, loc="left")
     axes.set_xlabel("epoch")
     if len(histories) > 1:
         axes.set_title(
             f"line: median of {len(histories)} seeds, band: lowest to highest",
-            fontsize=LABEL - 1, color=style.GREY, loc="right", y=-0.28,
+            fontsize=sheet.SMALL, color=style.GREY, loc="right", y=-0.28,
         )  # fmt: skip
     axes.set_ylabel(quantity)
     if quantity.endswith("accuracy"):
@@ -126,48 +117,25 @@ def plot_learning_curve(
     return axes.figure
 
 
-def plot_learning_curves(
-    history: Histories,
-    *,
-    title: str = "",
-    watched: str | None = "validation",
-    book: Sequence[float] | float | None = None,
-) -> Figure:
-    """Draw accuracy and loss side by side; the arguments are :func:`plot_learning_curve`'s.
+def plot_selected_epoch(history: pd.DataFrame, selected: int, title: str = "") -> Figure:
+    """Draw one run's loss above its accuracy, with the epoch whose weights are tested dashed.
 
-    ``book`` is what the book gives of the accuracy.
-    """
-    figure = style.new_figure(7, 3.1)
-    left, right = figure.subplots(1, 2)
-    plot_learning_curve(history, "accuracy", watched=watched, book=book, axes=left)
-    plot_learning_curve(history, "loss", watched=watched, axes=right)
-    style.title_above(figure, title)
-    return figure
-
-
-def plot_selected_epoch(history: pd.DataFrame, tested: int, title: str = "") -> Figure:
-    """Draw one run's loss above its accuracy, and in the latter the epoch whose weights are tested.
-
-    Single epochs with a far higher loss than the others are cut off, and a line says so: what
-    matters lies among the low ones.
+    Single epochs with a loss far above the others are cut off, which the note then says.
 
     Args:
         history: the run's history.
-        tested: the epoch, counted from 1.
-        title: stands over the figure.
+        selected: the epoch, counted from 1.
+        title: of the figure.
     """
-    figure = style.new_figure(7, 5.4)
-    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
-    above, below = figure.subplots(2, 1)
     highest, edge = history["val_loss"].max(), 1.5 * history["val_loss"].quantile(0.9)
+    note = f"dashed: epoch {selected}, whose weights are tested"
+    if highest > edge:
+        note += f"; single losses reach {format_number(highest, 3)}, beyond the edge"
+    figure = sheet.panels(5.2, title, note)
+    above, below = figure.subplots(2, 1)
     plot_learning_curve(history, "loss", top=edge if highest > edge else None, axes=above)
     plot_learning_curve(history, "accuracy", axes=below)
-    below.axvline(tested, color=style.POINTED_AT, linewidth=1.2, linestyle="--")
-    words = f"dashed: epoch {tested}, whose weights are tested"
-    if highest > edge:
-        words += f"; single losses reach {highest:.3g}, beyond the edge"
-    style.note_below(figure, words)
-    style.title_above(figure, title)
+    below.axvline(selected, color=style.POINTED_AT, linewidth=1.2, linestyle="--")
     return figure
 
 
@@ -175,7 +143,7 @@ def _listed(history: Histories) -> list[pd.DataFrame]:
     return list(history) if isinstance(history, Sequence) else [history]
 
 
-End = tuple["Sequence[int]", float, str, str]
+End = tuple[Sequence[int], float, str, str]
 """A curve's epochs, last value, name and colour."""
 
 
@@ -198,11 +166,11 @@ def _dots(epochs: Sequence[int]) -> dict[str, object]:
 def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> None:
     runs = summarize_runs(histories, column).rename(columns={"median": column})
     if len(runs) == 1 or not np.isfinite(runs[column]).any():
-        return  # there is no other; or training diverged from the first epoch on, and none is best
+        return  # there is only one, or training diverged from the first epoch on
     best = best_epoch(runs, column)
     at = (best["epoch"], best[column])
     axes.scatter(*at, s=80, facecolor="none", edgecolor=style.THIRD, linewidth=1.5, zorder=3)
-    # Losses fall and accuracies rise: there is room for words above the ones, below the others.
+    # Losses fall and accuracies rise: there is room for a label above the first, below the others.
     falls = column.endswith("loss")
     place, side = (1, "top") if falls else (0, "bottom")
     frame = axes.get_xaxis_transform()
@@ -210,31 +178,31 @@ def _ring_best_epoch(axes: Axes, histories: list[pd.DataFrame], column: str) -> 
     words = f"{'lowest' if falls else 'highest'}: epoch {best['epoch']:.0f}"
     axes.annotate(
         words, at, (best["epoch"], place), "data", frame,
-        ha="right" if late else "left", va=side, fontsize=LABEL - 1, color=style.ink(style.THIRD),
+        ha="right" if late else "left", va=side, fontsize=sheet.SMALL, color=style.ink(style.THIRD),
         arrowprops={"arrowstyle": "-", "color": style.THIRD, "lw": 0.8, "shrinkB": 5,
                     "relpos": (1 if late else 0, 0.5)},
     )  # fmt: skip
 
 
 def _label_ends(axes: Axes, ends: list[End], quantity: str) -> None:
-    """Write each curve's name and last value at its end, moved apart where they would touch.
+    """Write each curve's name and last value at its end, moved apart where they would overlap.
 
-    A loss that diverged to NaN or infinity has no end; its name stands at the top.
+    The label of a loss that diverged to NaN or infinity is at the top.
     """
     low, high = axes.get_ylim()
     inches = axes.get_position().height * axes.figure.get_figheight()
-    line = (high - low) * 1.5 * LABEL / 72 / inches
+    line = (high - low) * 1.5 * sheet.SMALL / 72 / inches
     places = apart([np.clip(np.nan_to_num(v, nan=high), low, high) for _, v, *_ in ends], line)
     for (_, value, name, color), place in zip(ends, places, strict=True):
         axes.annotate(
             f"{name} {_written(value, quantity)}", (1, place), (4, 0),
-            axes.get_yaxis_transform(), "offset points", va="center", fontsize=LABEL,
+            axes.get_yaxis_transform(), "offset points", va="center", fontsize=sheet.SMALL,
             color=style.ink(color), annotation_clip=False,
         )  # fmt: skip
 
 
 def apart(values: Sequence[float], gap: float) -> list[float]:
-    """Return places as near to the values as a gap between any two of them allows."""
+    """Return places that are as near to the values as possible and at least a gap apart."""
     groups: list[list[int]] = []
     for index in sorted(range(len(values)), key=values.__getitem__):
         groups.append([index])
@@ -251,9 +219,10 @@ def apart(values: Sequence[float], gap: float) -> list[float]:
 
 
 def _start(group: list[int], values: Sequence[float], gap: float) -> float:
-    """Return the lowest place of a group that is centred on the mean of its values."""
+    """Return the lowest place of a group of places around the mean of its values."""
     return sum(values[index] for index in group) / len(group) - gap * (len(group) - 1) / 2
 
 
 def _written(value: float, quantity: str) -> str:
-    return f"{value:.1%}" if quantity.endswith("accuracy") else f"{value:.3g}"
+    accuracy = quantity.endswith("accuracy")
+    return format_percent(value, 1) if accuracy else format_number(value, 3) or "nan"

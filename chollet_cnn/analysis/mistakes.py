@@ -1,7 +1,7 @@
-"""Errors: what a network gets wrong, and whether it knows how sure it may be.
+"""Mistakes: what a network gets wrong, and whether its confidence is justified.
 
-Everything here starts from the true labels, whole numbers ``(n,)``, and what
-:func:`predictions` returned, probabilities ``(n, classes)``.
+Everything here starts from the true labels, whole numbers ``(n,)``, and the result of
+:func:`predictions`, probabilities ``(n, classes)``.
 """
 
 from __future__ import annotations
@@ -10,115 +10,83 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from sklearn import metrics
 
 from chollet_cnn.analysis import gradients
-from chollet_cnn.drawing import mosaics, style
+from chollet_cnn.drawing import mosaics, sheet, style
+from chollet_cnn.drawing.numbers import format_integer, format_percent
 from chollet_cnn.errors import UserError
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 FEW = 10
-"""Bins with fewer answers are drawn hollow: their share of right ones is mostly chance."""
+"""Bins with fewer predictions are drawn hollow: their accuracy is mostly chance."""
 
 
 def predictions(model: keras.Model, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
-    """Ask a network about many pictures, a batch at a time.
+    """Return the probabilities that a network gives for images.
 
     Args:
         model: the network; it ends with a softmax, or with one sigmoid unit for two classes.
-        images: ``(n, height, width, channels)``, as the network takes them.
-        batch_size: how many pictures are asked about at once.
+        images: ``(n, height, width, channels)``, in the range that the network takes.
+        batch_size: the number of images in a batch.
 
     Returns:
-        Probabilities ``(n, classes)``; one unit's answer p becomes two columns, 1 - p and p.
+        Probabilities ``(n, classes)``; the output p of one unit becomes two columns, 1 - p and p.
 
     Raises:
-        UserError: the network's training diverged, so that it answers NaN.
-        ValueError: the pictures do not fit, or what comes out is no probability.
+        UserError: the training of the network diverged, its outputs are NaN.
+        ValueError: the images do not fit, or the outputs are not probabilities.
     """
-    ask = gradients.compiled(model, lambda batch: model(batch, training=False))
-    parts = [
-        ask(gradients.as_batch(model, images[start : start + batch_size]))
-        for start in range(0, len(images), batch_size)
-    ]
-    answers = np.concatenate(parts).astype(np.float64)
-    if not np.isfinite(answers).all():
+    parts = gradients.run_in_batches(model, lambda x: model(x, training=False), images, batch_size)
+    outputs = np.concatenate(parts).astype(np.float64)
+    if not np.isfinite(outputs).all():
         raise UserError(
-            "the network answers NaN, no numbers, because its training diverged: train it again "
-            "with a lower --learning-rate"
+            "the network gives NaN because its training diverged; train it again with a lower "
+            "learning rate"
         )
-    if answers.ndim != 2 or answers.min() < 0 or answers.max() > 1:
+    if outputs.ndim != 2 or outputs.min() < 0 or outputs.max() > 1:
         raise ValueError(
-            f"the network gives values of shape {answers.shape[1:]} between {answers.min():.3g} "
-            f"and {answers.max():.3g}, no probabilities; let it end with a softmax or a sigmoid"
+            f"the outputs have shape {outputs.shape[1:]} and values {outputs.min():.3g} to "
+            f"{outputs.max():.3g}, which are not probabilities; let the network end with a softmax "
+            "or a sigmoid"
         )
-    if answers.shape[1] == 1:
-        return np.concatenate([1 - answers, answers], axis=1)
-    return answers
+    return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
 
 
 def confusion_matrix(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Count how often each class was taken for each: a row a true class, a column an answer."""
-    import pandas as pd
-    from sklearn import metrics
-
-    labels, given = _answers(labels, probabilities, classes)
+    """Return the confusion matrix: a row for each true class, a column for each predicted one."""
+    labels, given = _checked(labels, probabilities, classes)
     counts = metrics.confusion_matrix(labels, given, labels=range(len(classes)))
-    return pd.DataFrame(
-        counts,
-        index=pd.Index(classes, name="true"),
-        columns=pd.Index(classes, name="given"),
-    )
-
-
-def class_report(
-    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
-) -> pd.DataFrame:
-    """Say for each class how far an answer can be trusted, and how many are found.
-
-    Returns:
-        A row a class: ``class``, ``precision`` (the share right among the pictures given this
-        class), ``recall`` (the share found among the pictures that have it), ``support`` (how many
-        have it). A share of no pictures is NaN.
-    """
-    import pandas as pd
-    from sklearn import metrics
-
-    labels, given = _answers(labels, probabilities, classes)
-    precision, recall, _, support = metrics.precision_recall_fscore_support(
-        labels, given, labels=range(len(classes)), zero_division=np.nan
-    )
-    return pd.DataFrame(
-        {"class": classes, "precision": precision, "recall": recall, "support": support}
-    )
+    index, columns = pd.Index(classes, name="true"), pd.Index(classes, name="predicted")
+    return pd.DataFrame(counts, index=index, columns=columns)
 
 
 def most_confident_errors(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], count: int = 24
 ) -> pd.DataFrame:
-    """Find the pictures that the network got wrong and was surest of.
+    """Find the wrong predictions with the highest probability.
 
     Returns:
-        A row a picture, the surest first: ``picture`` (its place), ``true`` and ``given`` (class
-        names), ``probability`` of the class given and ``probability_true`` of the true one.
+        A row for each image, the most confident first: ``image`` (its index), ``true`` and
+        ``predicted`` (class names), ``probability`` of the predicted class and
+        ``probability_true`` of the true one.
     """
-    import pandas as pd
-
-    labels, given = _answers(labels, probabilities, classes)
+    labels, given = _checked(labels, probabilities, classes)
     wrong = np.flatnonzero(given != labels)
     order = wrong[np.argsort(-probabilities[wrong, given[wrong]], kind="stable")][:count]
     return pd.DataFrame(
         {
-            "picture": order,
+            "image": order,
             "true": [classes[label] for label in labels[order]],
-            "given": [classes[label] for label in given[order]],
+            "predicted": [classes[label] for label in given[order]],
             "probability": probabilities[order, given[order]],
             "probability_true": probabilities[order, labels[order]],
         }
@@ -126,22 +94,20 @@ def most_confident_errors(
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Compare how sure a network is with how often it is right.
+    """Compare the confidence of predictions with their accuracy, bin by bin.
 
     Args:
         labels: ``(n,)``.
         probabilities: ``(n, classes)``.
-        bins: answers are put into that many bins by the probability of the class given.
+        bins: the number of bins for the probability of the predicted class.
 
     Returns:
-        A row a bin: ``low`` (excluded) and ``high`` (included), ``count``, mean ``confidence`` and
-        ``accuracy`` of its answers; NaN where a bin is empty.
+        A row for each bin: ``low`` (excluded) and ``high`` (included), ``count``, mean
+        ``confidence`` and ``accuracy`` of its predictions; NaN where a bin is empty.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
     """
-    import pandas as pd
-
-    labels, given = _answers(labels, probabilities)
+    labels, given = _checked(labels, probabilities)
     confidence = probabilities.max(axis=1)
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -149,21 +115,14 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
     with np.errstate(invalid="ignore"):
         sure = np.bincount(place, confidence, bins) / count
         right = np.bincount(place, given == labels, bins) / count
-    return pd.DataFrame(
-        {
-            "low": edges[:-1],
-            "high": edges[1:],
-            "count": count,
-            "confidence": sure,
-            "accuracy": right,
-        }
-    )
+    columns = {"low": edges[:-1], "high": edges[1:], "count": count}
+    return pd.DataFrame(columns | {"confidence": sure, "accuracy": right})
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:
-    """Return how far confidence and accuracy lie apart, averaged over all answers (0..1).
+    """Return the mean absolute difference of confidence and accuracy over all predictions, 0..1.
 
-    ``table`` comes from :func:`reliability`. Source: Guo et al. 2017, equation 3.
+    ``table`` is the result of :func:`reliability`. Source: Guo et al. 2017, equation 3.
     """
     filled = table[table["count"] > 0]
     apart = (filled["accuracy"] - filled["confidence"]).abs()
@@ -171,20 +130,17 @@ def expected_calibration_error(table: pd.DataFrame) -> float:
 
 
 def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """Say what every threshold on the second class's probability finds, and what it costs.
+    """Return the ROC curve of the second of two classes.
 
     Returns:
-        A row a threshold, falling: ``threshold``, ``false_positive_rate`` (share of the first class
-        that is taken for the second), ``true_positive_rate`` (share of the second that is found).
+        A row for each threshold, falling: ``threshold``, ``false_positive_rate`` (the share of the
+        first class with a higher probability), ``true_positive_rate`` (the same of the second).
 
     Raises:
         ValueError: there are not two classes.
     """
-    import pandas as pd
-    from sklearn import metrics
-
     positive = _of_second_class(labels, probabilities)
-    # Thresholds on a straight piece of the curve are kept too: one half may lie between them.
+    # Thresholds on a straight piece of the curve are kept too: 0.5 may be between them.
     false, true, thresholds = metrics.roc_curve(labels, positive, drop_intermediate=False)
     return pd.DataFrame(
         {"threshold": thresholds, "false_positive_rate": false, "true_positive_rate": true}
@@ -192,144 +148,140 @@ def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
 
 
 def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return how likely a picture of the second class is ranked above one of the first.
+    """Return the area under the ROC curve, 0..1; 0.5 is chance.
 
-    1 is perfect, 0.5 is chance.
+    It is the probability that an image of the second class is ranked above one of the first.
     """
-    from sklearn import metrics
-
     return float(metrics.roc_auc_score(labels, _of_second_class(labels, probabilities)))
 
 
 def _of_second_class(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    _answers(labels, probabilities)
+    _checked(labels, probabilities)
     if probabilities.shape[1] != 2:
-        raise ValueError(f"a ROC curve tells two classes apart; there are {probabilities.shape[1]}")
+        raise ValueError(f"a ROC curve needs two classes; there are {probabilities.shape[1]}")
     return probabilities[:, 1]
 
 
-def _answers(
+def _checked(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return true and given classes, after a look at whether they belong together."""
+    """Return true and predicted classes, after checking that the arguments fit together."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
     if len(labels) != len(probabilities):
-        raise ValueError(f"there are {len(labels)} labels for {len(probabilities)} answers")
+        raise ValueError(f"there are {len(labels)} labels for {len(probabilities)} predictions")
     if classes is not None and len(classes) != probabilities.shape[1]:
         raise ValueError(
-            f"{len(classes)} classes have names, {probabilities.shape[1]} have answers"
+            f"there are {len(classes)} class names for {probabilities.shape[1]} probabilities"
         )
     return labels, probabilities.argmax(axis=1)
 
 
 def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
-    """Draw a confusion matrix: right answers in grey, mistakes in the more vermilion the more."""
-    counts = table.to_numpy()
+    """Draw a confusion matrix: right predictions in grey, mistakes the more vermilion the more."""
+    counts, size = table.to_numpy(), len(table)
     wrong = counts - np.diag(np.diag(counts))
-    size = len(counts)
-    side = min(6.4, 1.1 + 0.52 * max(size, 3))
-    figure = mosaics.new_sheet(side, _confusion_title(table, wrong))
+    figure = sheet.panels(min(6.4, 1.1 + 0.52 * max(size, 3)), _confusion_title(table, wrong))
     axes = figure.add_subplot()
-    axes.imshow(_confusion_colors(wrong))
+    share = (wrong / max(wrong.max(), 1))[..., None]
+    colors = (1 - share) * np.ones(3) + share * np.array(to_rgb(style.POINTED_AT))
+    colors[np.diag_indices(size)] = to_rgb(style.PALE)
+    axes.imshow(colors)
     for (row, column), count in np.ndenumerate(counts):
         axes.text(
-            column, row, f"{count:,}" if count else "·", ha="center", va="center",
-            fontsize=mosaics.BODY, color="black" if count else style.GREY,
+            column, row, format_integer(count) if count else "·", ha="center", va="center",
+            fontsize=sheet.BODY, color="black" if count else style.GREY,
         )  # fmt: skip
-    axes.set_xticks(range(size), table.columns, fontsize=mosaics.BODY)
-    axes.set_yticks(range(size), table.index, fontsize=mosaics.BODY)
-    axes.set_xlabel("the network's answer", fontsize=mosaics.BODY)
-    axes.set_ylabel("what it is", fontsize=mosaics.BODY)
+    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY)
+    axes.set_yticks(range(size), table.index, fontsize=sheet.BODY)
+    axes.set_xlabel("predicted class", fontsize=sheet.BODY)
+    axes.set_ylabel("true class", fontsize=sheet.BODY)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return figure
 
 
 def _confusion_title(table: pd.DataFrame, wrong: np.ndarray) -> str:
-    total = wrong.sum()
-    if not total:
-        return "Every answer is right"
+    if not wrong.any():
+        return "Every prediction is right"
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
     return (
-        f"{total:,} of {table.to_numpy().sum():,} are wrong; most often {table.index[row]} "
+        f"{wrong.sum():,} of {table.to_numpy().sum():,} are wrong; most often {table.index[row]} "
         f"is taken for {table.columns[column]}, {wrong.max():,}×"
     )
 
 
-def _confusion_colors(wrong: np.ndarray) -> np.ndarray:
-    """Return a colour a cell: the diagonal pale grey, the rest from white to vermilion."""
-    from matplotlib.colors import to_rgb
-
-    share = (wrong / max(wrong.max(), 1))[..., None]
-    colors = (1 - share) * np.ones(3) + share * np.array(to_rgb(style.POINTED_AT))
-    colors[np.diag_indices(len(wrong))] = to_rgb(style.PALE)
-    return colors
-
-
 def plot_most_confident_errors(table: pd.DataFrame, images: np.ndarray, columns: int = 6) -> Figure:
-    """Draw the most confident errors: the image, the predicted class with its probability, the label.
+    """Draw the most confident errors with the predicted class, its probability, and the label.
 
     Args:
-        table: a row a picture; there is at least one.
-        images: the pictures that the network was asked about.
-        columns: pictures in a row.
+        table: from :func:`most_confident_errors`, with at least one row.
+        images: the images that were predicted.
+        columns: images in a row.
+
+    Raises:
+        ValueError: the table is empty.
     """
     if table.empty:
-        raise ValueError("there is no mistake to draw: every answer is right")
+        raise ValueError("there is no mistake to draw: every prediction is right")
     return mosaics.plot_mosaic(
-        np.stack([mosaics.as_drawn(images[i]) for i in table["picture"]]),
-        [f"{row.given} {row.probability:.1%}\nis {row.true}" for row in table.itertuples()],
+        images[table["image"]],
+        [f"{row.predicted} {row.probability:.1%}\nis {row.true}" for row in table.itertuples()],
         columns=min(columns, max(len(table), 3)),
-        title="What the network got wrong and was surest of",
-        note="Above each picture: its answer, how sure it was, and below what the picture shows.",
-        lines=2,
+        title="The most confident errors of the network",
+        note="Above each image: the predicted class and its probability, then the true class.",
     )
 
 
 def plot_reliability(table: pd.DataFrame) -> Figure:
-    """Draw how often the network is right against how sure it is; on the line it knows itself."""
+    """Draw accuracy against confidence; on the diagonal the confidence is justified."""
     filled = table[table["count"] > 0]
     gap = np.average(filled["confidence"] - filled["accuracy"], weights=filled["count"])
     points = round(100 * gap, 1)
-    side = "surer than it may" if points > 0 else "less sure than it could"
-    verdict = f"{side} be, by {abs(points)} points" if points else "as sure as it may be,"
-    figure = mosaics.new_sheet(3.6, f"The network is {verdict} on average")
+    verdict = f"is {'over' if points > 0 else 'under'}confident by {abs(points)} points"
+    verdict = verdict if points else "is neither over- nor underconfident"
+    figure = sheet.panels(3.6, f"On average, the network {verdict}")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], "--", color=style.GREY, lw=1)
-    many = filled[filled["count"] >= FEW]
-    above.plot(many["confidence"], many["accuracy"], "o-", color=style.DATA, ms=5)
-    few = filled[filled["count"] < FEW]
-    above.plot(few["confidence"], few["accuracy"], "o", color=style.DATA, ms=5, mfc="white")
-    if len(few):
-        above.plot([], [], "o", color=style.DATA, ms=5, mfc="white", label=f"under {FEW} answers")
-        above.legend(frameon=False, fontsize=mosaics.SMALL, loc="upper left")
+    many = filled["count"] >= FEW
+    above.plot(*_points(filled[many]), "o-", color=style.DATA, ms=5)
+    above.plot(*_points(filled[~many]), "o", color=style.DATA, ms=5, mfc="white")
+    if not many.all():
+        label = f"fewer than {FEW} predictions"
+        above.plot([], [], "o", color=style.DATA, ms=5, mfc="white", label=label)
+        above.legend(frameon=False, fontsize=sheet.SMALL, loc="upper left")
     below.bar(
         table["low"], table["count"], table["high"] - table["low"], align="edge",
         color=style.PALE, edgecolor="white",
     )  # fmt: skip
-    above.set_ylabel("share right", fontsize=mosaics.BODY)
-    below.set_ylabel("answers", fontsize=mosaics.BODY)
-    below.set_xlabel("how sure the network says it is", fontsize=mosaics.BODY)
+    above.set_ylabel("accuracy", fontsize=sheet.BODY)
+    below.set_ylabel("predictions", fontsize=sheet.BODY)
+    below.set_xlabel("confidence: probability of the predicted class", fontsize=sheet.BODY)
     first = filled["low"].min()
     above.set_xlim(first - 0.02, 1.02)
     above.set_ylim(min(first, filled["accuracy"].min()) - 0.05, 1.05)
-    _percent(above)
+    for axis in (above.xaxis, above.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, 0))
     below.yaxis.get_major_locator().set_params(nbins=2)
-    below.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    below.yaxis.set_major_formatter(lambda value, _: format_integer(value))
+    style.plain_axes(above)
     style.plain_axes(below)
     return figure
 
 
+def _points(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    return table["confidence"], table["accuracy"]
+
+
 def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure:
-    """Draw a ROC curve and mark the threshold of one half, where the network's answer turns.
+    """Draw a ROC curve and mark the threshold of 0.5, where the predicted class changes.
 
     Args:
-        table: what :func:`roc_curve` returned.
-        area: what :func:`area_under_curve` returned.
+        table: from :func:`roc_curve`.
+        area: from :func:`area_under_curve`.
         classes: the names of the two classes.
     """
     first, second = classes
-    figure = mosaics.new_sheet(
+    figure = sheet.panels(
         3.6, f"A {second} gets a higher probability than a {first} in {area:.1%} of pairs"
     )
     axes = figure.add_subplot()
@@ -339,20 +291,16 @@ def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure
     at = (half["false_positive_rate"], half["true_positive_rate"])
     axes.scatter(*at, color=style.POINTED_AT, zorder=3)
     axes.annotate(
-        f"where it is more than half sure:\n{at[1]:.0%} of the {second}s found,\n"
-        f"{at[0]:.0%} of the {first}s taken for one", at, xytext=(0.98, 0.1),
-        textcoords="axes fraction", ha="right", fontsize=mosaics.BODY,
+        f"probability above 50%:\n{format_percent(at[1])} of the {second}s found,\n"
+        f"{format_percent(at[0])} of the {first}s taken for one", at, xytext=(0.98, 0.1),
+        textcoords="axes fraction", ha="right", fontsize=sheet.BODY,
         color=style.ink(style.POINTED_AT),
         arrowprops={"arrowstyle": "-", "color": style.POINTED_AT, "lw": 0.8, "shrinkB": 4},
     )  # fmt: skip
-    axes.set_xlabel(f"{first}s taken for a {second}", fontsize=mosaics.BODY)
-    axes.set_ylabel(f"{second}s found", fontsize=mosaics.BODY)
+    axes.set_xlabel(f"{first}s taken for a {second}", fontsize=sheet.BODY)
+    axes.set_ylabel(f"{second}s found", fontsize=sheet.BODY)
     axes.set_aspect("equal")
-    _percent(axes)
-    return figure
-
-
-def _percent(axes: Axes) -> None:
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, 0))
     style.plain_axes(axes)
+    return figure

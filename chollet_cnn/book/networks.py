@@ -1,33 +1,32 @@
-"""The book's networks, one builder function each.
+"""The book's networks, one builder function each. This module imports Keras.
 
 Every builder returns a :class:`keras.Model` that is not compiled. Its first layer divides the
-pixels by 255, so the network takes pictures as they come, 0..255, and so does a saved copy of it.
-All convolutions are 3x3 with stride 1, no padding, a bias and ReLU; all pooling takes the largest
-of 2x2.
+pixels by 255, so the network, and a saved copy of it, takes raw images, 0..255. All convolutions
+are 3x3 with stride 1, "valid" padding, a bias and ReLU; all pooling is max pooling, 2x2.
 
 Source: François Chollet, *Deep Learning with Python*: first edition, chapter 5; second and third
-editions, chapter 8. The parameter counts beside the builders are the ones that the book's summaries
-print, where it prints one.
+editions, chapter 8. The parameter counts beside the builders are those of the book's summaries,
+where it prints one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import radians, tan
 
-if TYPE_CHECKING:
-    import keras
+import keras
+from keras import layers
+
+from chollet_cnn.book.legacy_keras import RandomAffine
 
 DIGITS = 10
 
 
 def mnist_three_block() -> keras.Model:
-    """Tell ten digits apart with three convolutions and three poolings (60,554 parameters).
+    """Classify digits with three convolutions and three poolings (60,554 parameters).
 
-    The first edition's network with a third pooling layer. One of the articles about the book says
-    that the book has it; the book itself pools twice (:func:`mnist_first_edition`).
+    The first edition's network with a third pooling layer. An article about the book attributes it
+    to the book; the book's own network pools twice (:func:`mnist_first_edition`).
     """
-    from keras import layers
-
     return _sequential(
         "mnist_three_block",
         (28, 28, 1),
@@ -44,9 +43,7 @@ def mnist_three_block() -> keras.Model:
 
 
 def mnist_first_edition() -> keras.Model:
-    """Tell ten digits apart as the first edition does, listings 5.1 and 5.2 (93,322 parameters)."""
-    from keras import layers
-
+    """Classify digits as the first edition does, listings 5.1 and 5.2 (93,322 parameters)."""
     return _sequential(
         "mnist_first_edition",
         (28, 28, 1),
@@ -62,9 +59,7 @@ def mnist_first_edition() -> keras.Model:
 
 
 def mnist_second_edition() -> keras.Model:
-    """Tell ten digits apart as the second edition does, listing 8.1 (104,202 parameters)."""
-    from keras import layers
-
+    """Classify digits as the second edition does, listing 8.1 (104,202 parameters)."""
     return _sequential(
         "mnist_second_edition",
         (28, 28, 1),
@@ -79,9 +74,7 @@ def mnist_second_edition() -> keras.Model:
 
 
 def mnist_third_edition() -> keras.Model:
-    """Tell ten digits apart as the third edition does: wider, averaged at the end (372,234)."""
-    from keras import layers
-
+    """Classify digits as the third edition does, with average pooling (372,234 parameters)."""
     return _sequential(
         "mnist_third_edition",
         (28, 28, 1),
@@ -96,9 +89,7 @@ def mnist_third_edition() -> keras.Model:
 
 
 def mnist_without_pooling() -> keras.Model:
-    """Show what pooling saves: the second edition's network without it (712,202 parameters)."""
-    from keras import layers
-
+    """Classify digits with the second edition's network without pooling (712,202 parameters)."""
     return _sequential(
         "mnist_without_pooling",
         (28, 28, 1),
@@ -115,20 +106,18 @@ def cats_vs_dogs_first_edition(
     dropout: float = 0.0,
     image_size: tuple[int, int] = (150, 150),
 ) -> keras.Model:
-    """Say how likely a picture shows a dog, first edition, listing 5.5 (3,453,121 parameters).
+    """Return the probability of a dog, first edition, listing 5.5 (3,453,121 parameters).
 
-    Four convolutions and four poolings on 150x150 colour pictures. ``augmentation`` turns, shifts,
-    shears, zooms and mirrors each training picture at random (listing 5.11), with ``"2017"`` as the
-    Keras of the book's time did; ``dropout`` is the share of values set to zero before the dense
-    layer of 512 while training (listing 5.13); ``image_size`` is ``(height, width)``, the book's
-    unless given.
+    Args:
+        augmentation: rotate, shift, shear, zoom and flip training images at random (listing 5.11);
+            ``"2017"`` does it as the Keras of the book's time.
+        dropout: rate of the dropout before the dense layer of 512 (listing 5.13).
+        image_size: ``(height, width)``.
     """
-    from keras import layers
-
     return _sequential(
         "cats_vs_dogs_first_edition",
         (*image_size, 3),
-        *(_augmentation_first_edition(as_then=augmentation == "2017") if augmentation else ()),
+        *(_augmentation_first_edition(legacy=augmentation == "2017") if augmentation else ()),
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(2),
         layers.Conv2D(64, 3, activation="relu"),
@@ -147,15 +136,13 @@ def cats_vs_dogs_first_edition(
 def cats_vs_dogs_second_edition(
     augmentation: bool = False, dropout: float = 0.0, image_size: tuple[int, int] = (180, 180)
 ) -> keras.Model:
-    """Say how likely a picture shows a dog, second edition, listing 8.7 (991,041 parameters).
+    """Return the probability of a dog, second edition, listing 8.7 (991,041 parameters).
 
-    Five convolutions and four poolings on 180x180 colour pictures. ``augmentation`` mirrors, turns
-    and zooms each training picture at random (listing 8.14); ``dropout`` is the share of values set
-    to zero before the last layer while training (listing 8.16); ``image_size`` is
-    ``(height, width)``, the book's unless given.
+    Args:
+        augmentation: flip, rotate and zoom training images at random (listing 8.14).
+        dropout: rate of the dropout before the last layer (listing 8.16).
+        image_size: ``(height, width)``.
     """
-    from keras import layers
-
     return _sequential(
         "cats_vs_dogs_second_edition",
         (*image_size, 3),
@@ -178,13 +165,11 @@ def cats_vs_dogs_second_edition(
 def cats_vs_dogs_third_edition(
     augmentation: bool = False, dropout: float = 0.0, image_size: tuple[int, int] = (180, 180)
 ) -> keras.Model:
-    """Say how likely a picture shows a dog, third edition, chapter 8 (1,569,089 parameters).
+    """Return the probability of a dog, third edition, chapter 8 (1,569,089 parameters).
 
-    The second edition's network with 512 channels at the end, each averaged to one number.
-    The options are those of :func:`cats_vs_dogs_second_edition`.
+    The second edition's network with 512 channels and global average pooling at the end; the
+    arguments are those of :func:`cats_vs_dogs_second_edition`.
     """
-    from keras import layers
-
     return _sequential(
         "cats_vs_dogs_third_edition",
         (*image_size, 3),
@@ -205,44 +190,30 @@ def cats_vs_dogs_third_edition(
 
 
 def _sequential(name: str, shape: tuple[int, int, int], *layers: keras.Layer) -> keras.Model:
-    import keras
-
-    return keras.Sequential(
-        [keras.Input(shape), keras.layers.Rescaling(1 / 255), *layers], name=name
-    )
+    rescaling = keras.layers.Rescaling(1 / 255)
+    return keras.Sequential([keras.Input(shape), rescaling, *layers], name=name)
 
 
 def _dropout(rate: float) -> list[keras.Layer]:
-    from keras import layers
-
     return [layers.Dropout(rate)] if rate else []
 
 
-def _augmentation_first_edition(as_then: bool) -> list[keras.Layer]:
-    """Return the layers that do what ``ImageDataGenerator`` does in listing 5.11, today or then.
+def _augmentation_first_edition(legacy: bool) -> list[keras.Layer]:
+    """Return the layers that do what ``ImageDataGenerator`` does in listing 5.11.
 
-    The generator composes one matrix and resamples each picture once; Keras's layers each resample
-    what the one before made, so pictures come out a little softer. Today it takes the shear for
-    degrees: 0.2 of them move a pixel at the border by a quarter of a pixel. In the book's time it
-    took it for radians, and the nearest pixel for each (:mod:`chollet_cnn.book.augmentation`).
+    The generator resamples each image once; Keras 3's layers each resample what the one before
+    made, so images come out slightly softer. Today's generator takes the shear for degrees: 0.2 of
+    them move a pixel at the border by a quarter of a pixel. With ``legacy`` the shear is in radians
+    and the nearest pixel is taken (:mod:`chollet_cnn.book.legacy_keras`).
     """
-    from math import radians, tan
-
-    from keras import layers
-
-    from chollet_cnn.book import augmentation
-
-    if as_then:
-        random_affine = augmentation.random_affine()
-        return [
-            random_affine(rotation=40, shift=0.2, shear=0.2, zoom=0.2),
-            layers.RandomFlip("horizontal"),
-        ]
+    if legacy:
+        affine = RandomAffine(rotation=40, shift=0.2, shear=0.2, zoom=0.2)
+        return [affine, layers.RandomFlip("horizontal")]
     return [
         layers.RandomRotation(40 / 360, fill_mode="nearest"),
         layers.RandomTranslation(0.2, 0.2, fill_mode="nearest"),
-        # One way only, since Keras 3.15 cannot load what it saves of a shear both ways; the flip
-        # below turns half of them the other way.
+        # One direction only, because Keras 3.15 cannot load a saved shear in both; the flip below
+        # reverses half of them.
         layers.RandomShear(x_factor=(0.0, tan(radians(0.2))), fill_mode="nearest"),
         layers.RandomZoom(0.2, 0.2, fill_mode="nearest"),
         layers.RandomFlip("horizontal"),
@@ -250,6 +221,4 @@ def _augmentation_first_edition(as_then: bool) -> list[keras.Layer]:
 
 
 def _augmentation_later_editions() -> list[keras.Layer]:
-    from keras import layers
-
     return [layers.RandomFlip("horizontal"), layers.RandomRotation(0.1), layers.RandomZoom(0.2)]

@@ -7,8 +7,8 @@ rate of RMSprop and of Adam is 0.001.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from chollet_cnn.errors import UserError
 
@@ -20,38 +20,41 @@ OPTIMIZERS = {
     "rmsprop-2017": "RMSprop as Keras 2.0 computed it, the first edition's time",
     "rmsprop-2021": "RMSprop as Keras 2.4 to 2.10 computed it, the second edition's time",
 }
-"""How weights are moved; :mod:`chollet_cnn.book.optimizers` says what the difference is."""
+LEGACY_EPSILON = {"rmsprop-2017": 1e-8, "rmsprop-2021": 1e-7}
+"""Keras's default epsilon in the legacy rules; :mod:`chollet_cnn.book.legacy_keras` has them."""
 AUGMENTATIONS = {"2017": "ImageDataGenerator as in Keras 2.0, the first edition's time"}
-"""How training pictures are changed other than by Keras 3's layers, where a recipe changes them;
-:mod:`chollet_cnn.book.augmentation` says what the difference is."""
+"""Augmentations other than Keras 3's layers."""
+LEGACY_AUGMENTATION_OF = {"2017": ("cats-vs-dogs-first-edition-augmented",)}
+"""The recipes whose augmentation can be replaced by one of :data:`AUGMENTATIONS`."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a training run computes, but for its seed."""
+    """Everything that decides what a training run computes, except its seed."""
 
     name: str
     title: str
     dataset: str
-    """``mnist`` or ``cats-vs-dogs``, a name that :func:`chollet_cnn.data.load` knows."""
+    """A name that :func:`chollet_cnn.data.load` knows, such as ``mnist`` or ``cats-vs-dogs``."""
     network: str
-    """The builder's name in :mod:`chollet_cnn.book.networks`."""
+    """The name of the builder in :mod:`chollet_cnn.book.networks`."""
     parameters: int
-    """How many weights the network has."""
+    """How many parameters the network has."""
     optimizer: str
     """A key of :data:`OPTIMIZERS`."""
     learning_rate: float
     batch_size: int
     epochs: int
     judged_by: str
-    """The epoch whose weights are tested: the last, or that of the lowest validation loss."""
+    """How the tested epoch is selected: :data:`LAST_EPOCH` or :data:`LOWEST_VALIDATION_LOSS`."""
     network_options: dict[str, bool | float | str] = field(default_factory=dict)
+    """Arguments of the builder."""
     steps_per_epoch: int | None = None
-    """Batches an epoch where the book sets them; otherwise an epoch sees every picture once."""
+    """Batches in an epoch where the book sets them; otherwise an epoch sees every image once."""
     data_options: dict[str, object] = field(default_factory=dict)
-    """How the pictures are scaled and split, as :mod:`chollet_cnn.data.cats_vs_dogs` takes it."""
+    """How images are resized and split, as :mod:`chollet_cnn.data.cats_vs_dogs` takes it."""
     notes: tuple[str, ...] = ()
-    """Where this recipe cannot do to the letter what the book's code did."""
+    """Where this recipe differs in detail from the book's code."""
 
 
 def _mnist(name: str, title: str, parameters: int, optimizer: str = "rmsprop") -> Recipe:
@@ -69,17 +72,45 @@ def _mnist(name: str, title: str, parameters: int, optimizer: str = "rmsprop") -
     )
 
 
-_FIRST_EDITION_PICTURES = {
+_FIRST_EDITION_IMAGES = {
     "image_size": (150, 150),
     "resize": "nearest",
     "splits": {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2000)},
 }
-_LATER_PICTURES = {
+_LATER_IMAGES = {
     "image_size": (180, 180),
     "resize": "bilinear",
     "splits": {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2500)},
 }
-_ROUNDED = "Scaled pictures are kept as whole grey levels 0..255; the book's code kept fractions."
+_ROUNDED = "Resized images are rounded to whole gray levels 0..255; the book's code kept fractions."
+
+
+def _cats_vs_dogs(edition: str, *, dropout: float = 0.0, **settings: object) -> Recipe:
+    """Return a recipe of the ``first``, ``second`` or ``third`` edition.
+
+    With ``dropout`` it is the augmented one.
+    """
+    first = edition == "first"
+    suffix, words = ("-augmented", ", augmented") if dropout else ("", "")
+    return Recipe(
+        name=f"cats-vs-dogs-{edition}-edition{suffix}",
+        title=f"Cats vs dogs, {edition} edition{words}",
+        dataset="cats-vs-dogs",
+        network=f"cats_vs_dogs_{edition}_edition",
+        judged_by=LAST_EPOCH if first else LOWEST_VALIDATION_LOSS,
+        network_options={"augmentation": True, "dropout": dropout} if dropout else {},
+        data_options=_FIRST_EDITION_IMAGES if first else _LATER_IMAGES,
+        **{"notes": () if first else (_ROUNDED,)} | settings,
+    )
+
+
+_FIRST = {"parameters": 3_453_121, "optimizer": "rmsprop", "learning_rate": 1e-4}
+_SECOND = {
+    "parameters": 991_041, "optimizer": "rmsprop", "learning_rate": 0.001, "batch_size": 32
+}  # fmt: skip
+_THIRD = {
+    "parameters": 1_569_089, "optimizer": "adam", "learning_rate": 0.001, "batch_size": 64
+}  # fmt: skip
 
 _RECIPES = (
     _mnist("three-block", "three blocks", 60_554),
@@ -87,100 +118,27 @@ _RECIPES = (
     _mnist("second-edition", "second edition", 104_202),
     _mnist("third-edition", "third edition", 372_234, optimizer="adam"),
     _mnist("without-pooling", "second edition without pooling", 712_202),
-    Recipe(
-        name="cats-vs-dogs-first-edition",
-        title="Cats vs dogs, first edition",
-        dataset="cats-vs-dogs",
-        network="cats_vs_dogs_first_edition",
-        parameters=3_453_121,
-        optimizer="rmsprop",
-        learning_rate=1e-4,
-        batch_size=20,
-        epochs=30,
-        judged_by=LAST_EPOCH,
-        data_options=_FIRST_EDITION_PICTURES,
-    ),
-    Recipe(
-        name="cats-vs-dogs-first-edition-augmented",
-        title="Cats vs dogs, first edition, augmented",
-        dataset="cats-vs-dogs",
-        network="cats_vs_dogs_first_edition",
-        parameters=3_453_121,
-        optimizer="rmsprop",
-        learning_rate=1e-4,
+    _cats_vs_dogs("first", batch_size=20, epochs=30, **_FIRST),
+    _cats_vs_dogs(
+        "first",
+        dropout=0.5,
         batch_size=32,
         epochs=100,
-        judged_by=LAST_EPOCH,
-        network_options={"augmentation": True, "dropout": 0.5},
         steps_per_epoch=100,
-        data_options=_FIRST_EDITION_PICTURES,
         notes=(
-            "ImageDataGenerator turns, shifts, shears and zooms a picture in one step; Keras 3's "
-            "layers do it one after the other, which softens it a little. In the book's time it "
-            "took the shear for radians, not degrees, and the nearest pixel for each: "
-            "--augmentation 2017 does.",
-            "Each validation picture is looked at once an epoch; the notebook's 50 batches of 32 "
-            "looked at 576 of the 1,000 twice.",
+            "ImageDataGenerator rotates, shifts, shears and zooms an image in one step; Keras 3's "
+            "layers do it one after the other, which softens it a little. In the book's time the "
+            "shear was in radians, not degrees, and the nearest pixel was taken; the augmentation "
+            "2017 does that.",
+            "Each validation image is evaluated once an epoch; the notebook's 50 batches of 32 "
+            "evaluated 576 of the 1,000 twice.",
         ),
+        **_FIRST,
     ),
-    Recipe(
-        name="cats-vs-dogs-second-edition",
-        title="Cats vs dogs, second edition",
-        dataset="cats-vs-dogs",
-        network="cats_vs_dogs_second_edition",
-        parameters=991_041,
-        optimizer="rmsprop",
-        learning_rate=0.001,
-        batch_size=32,
-        epochs=30,
-        judged_by=LOWEST_VALIDATION_LOSS,
-        data_options=_LATER_PICTURES,
-        notes=(_ROUNDED,),
-    ),
-    Recipe(
-        name="cats-vs-dogs-second-edition-augmented",
-        title="Cats vs dogs, second edition, augmented",
-        dataset="cats-vs-dogs",
-        network="cats_vs_dogs_second_edition",
-        parameters=991_041,
-        optimizer="rmsprop",
-        learning_rate=0.001,
-        batch_size=32,
-        epochs=100,
-        judged_by=LOWEST_VALIDATION_LOSS,
-        network_options={"augmentation": True, "dropout": 0.5},
-        data_options=_LATER_PICTURES,
-        notes=(_ROUNDED,),
-    ),
-    Recipe(
-        name="cats-vs-dogs-third-edition",
-        title="Cats vs dogs, third edition",
-        dataset="cats-vs-dogs",
-        network="cats_vs_dogs_third_edition",
-        parameters=1_569_089,
-        optimizer="adam",
-        learning_rate=0.001,
-        batch_size=64,
-        epochs=50,
-        judged_by=LOWEST_VALIDATION_LOSS,
-        data_options=_LATER_PICTURES,
-        notes=(_ROUNDED,),
-    ),
-    Recipe(
-        name="cats-vs-dogs-third-edition-augmented",
-        title="Cats vs dogs, third edition, augmented",
-        dataset="cats-vs-dogs",
-        network="cats_vs_dogs_third_edition",
-        parameters=1_569_089,
-        optimizer="adam",
-        learning_rate=0.001,
-        batch_size=64,
-        epochs=100,
-        judged_by=LOWEST_VALIDATION_LOSS,
-        network_options={"augmentation": True, "dropout": 0.25},
-        data_options=_LATER_PICTURES,
-        notes=(_ROUNDED,),
-    ),
+    _cats_vs_dogs("second", epochs=30, **_SECOND),
+    _cats_vs_dogs("second", dropout=0.5, epochs=100, **_SECOND),
+    _cats_vs_dogs("third", epochs=50, **_THIRD),
+    _cats_vs_dogs("third", dropout=0.25, epochs=100, **_THIRD),
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
@@ -193,72 +151,24 @@ def get(name: str) -> Recipe:
     Raises:
         UserError: if there is none; the message names the closest ones.
     """
-    if name in RECIPES:
+    if isinstance(name, str) and name in RECIPES:
         return RECIPES[name]
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, RECIPES, n=2, cutoff=0.4)
+    close = get_close_matches(str(name), RECIPES, n=2, cutoff=0.4)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise UserError(
-        f"there is no recipe {name!r}; {hint}`python -m chollet_cnn.train --list` shows them all"
+        f"unknown recipe {name!r}; {hint}`python -m chollet_cnn.train --list` shows all of them"
     )
 
 
-def pictures(recipe: str, quantity: str) -> int | None:
-    """Return how many pictures an accuracy of a recipe is measured on; None for another quantity.
+def image_count(recipe: str, quantity: str) -> int | None:
+    """Return how many images an accuracy of a recipe is measured on; None for other quantities.
 
-    >>> pictures("cats-vs-dogs-second-edition", "test_accuracy")
+    >>> image_count("cats-vs-dogs-second-edition", "test_accuracy")
     2000
     """
     split = {"test_accuracy": "test", "val_accuracy": "validation"}.get(quantity)
-    if split is None:
-        return None
-    splits = get(recipe).data_options.get("splits")
-    if splits is None:  # MNIST, which has no validation set of its own
-        return 10_000 if split == "test" else None
-    first, last = splits[split]
-    return 2 * (last - first)  # so many cats and so many dogs
-
-
-def changed(
-    recipe: Recipe,
-    *,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    optimizer: str | None = None,
-    augmentation: str | None = None,
-) -> Recipe:
-    """Return the recipe with what a reader asked to have different; ``None`` leaves it as it is.
-
-    Raises:
-        UserError: if one of them is no such thing, or ``augmentation`` is asked of a recipe that
-            has none of the kind; the message names the option of the command.
-    """
-    for option, number in (("--epochs", epochs), ("--batch-size", batch_size)):
-        if number is not None and number < 1:
-            raise UserError(f"{option} is a whole number of at least 1, not {number}")
-    if learning_rate is not None and not 0 < learning_rate < math.inf:
-        raise UserError(f"--learning-rate is a number above 0, not {learning_rate}")
-    for option, name, names in (
-        ("--optimizer", optimizer, OPTIMIZERS),
-        ("--augmentation", augmentation, AUGMENTATIONS),
-    ):
-        if name is not None and name not in names:
-            raise UserError(f"{option} is one of {', '.join(names)}, not {name}")
-    options = recipe.network_options
-    if augmentation is not None:
-        if recipe.network != "cats_vs_dogs_first_edition" or not options.get("augmentation"):
-            raise UserError(
-                f"--augmentation {augmentation} is for cats-vs-dogs-first-edition-augmented alone, "
-                f"whose pictures Keras changed otherwise then; leave it out for {recipe.name}"
-            )
-        options = options | {"augmentation": augmentation}
-    asked = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "optimizer": optimizer,
-        "network_options": options,
-    }
-    return replace(recipe, **{k: v for k, v in asked.items() if v is not None})
+    chosen = get(recipe)
+    if splits := chosen.data_options.get("splits"):
+        first, last = splits.get(split, (0, 0))
+        return 2 * (last - first) or None  # as many cats as dogs
+    return {("mnist", "test"): 10_000}.get((chosen.dataset, split))

@@ -1,7 +1,7 @@
-"""The pictures that the networks learn from: MNIST, cats vs dogs, and a small set that is built in.
+"""The data sets: MNIST, cats vs dogs, and a small set of digits that needs no download.
 
 ``load("mnist")`` gives a :class:`Dataset`; each data set has a module of its own that says where
-its files are looked for and how its pictures are made.
+its files are looked for and how its images are made.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ NAMES = ("mnist", "cats-vs-dogs", "digits")
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a data set: pictures, and what each of them shows.
+    """One part of a data set: images and their labels.
 
     Attributes:
         images: ``(n, height, width, channels)`` uint8, 0..255; may be a read-only ``np.memmap``.
-        labels: ``(n,)`` int64, the place of each picture's class in ``Dataset.classes``.
-        names: the file name of each picture; ``()`` where pictures have none.
+        labels: ``(n,)`` int64, the index of each image's class in ``Dataset.classes``.
+        names: the file name of each image; ``()`` where images have none.
     """
 
     images: np.ndarray
@@ -31,22 +31,22 @@ class Split:
     names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """How many pictures there are."""
+        """Return the number of images."""
         return len(self.labels)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures to learn from, pictures to watch while learning, and pictures to be judged on.
+    """Images to train, validate and test on.
 
     Attributes:
         name: what ``load`` calls it, one of ``NAMES``.
         title: what figures and tables call it.
         classes: the name of each class, in the order of the labels.
-        train: the pictures that the weights are fitted to.
-        validation: the pictures that are watched during training; ``None`` where the book has none.
-        test: the pictures that the result is measured on.
-        fingerprint: what was loaded, how many pictures and their SHA-256; ready for JSON.
+        train: the images that the weights are fitted to.
+        validation: the monitored split; ``None`` where the book has none.
+        test: the images that the result is measured on.
+        fingerprint: what was loaded, how many images and their SHA-256; ready for JSON.
     """
 
     name: str
@@ -64,14 +64,13 @@ def load(name: str, data_dir: str | Path | None = None, **options: Any) -> Datas
     Args:
         name: one of ``NAMES``.
         data_dir: a folder to look in first.
-        **options: passed on to the ``load`` function of the data set's own module.
+        **options: passed on to the ``load`` function of the data set's own module; each takes
+            ``download``, whether to download what is not found.
 
     Raises:
-        UserError: there is no such data set, or its files are missing or damaged.
+        UserError: the name is unknown, or the data set's files are missing or damaged.
     """
     if name not in NAMES:
-        raise UserError(f"there is no data set {name!r}: choose one of {', '.join(NAMES)}")
-    if name == "digits":  # comes with scikit-learn: there is nothing to look for in a folder
-        return import_module("chollet_cnn.data.digits").load(**options)
+        raise UserError(f"unknown data set {name!r}; choose one of {', '.join(NAMES)}")
     module = import_module(f"chollet_cnn.data.{name.replace('-', '_')}")
     return module.load(data_dir, **options)

@@ -1,9 +1,9 @@
-"""The command ``python -m chollet_cnn.data``: get a data set, or see which ones are here."""
+"""The command ``python -m chollet_cnn.data``: download a data set, or show which ones are found."""
 
 import argparse
 from pathlib import Path
 
-from chollet_cnn.data import NAMES, archives, cats_vs_dogs, mnist
+from chollet_cnn.data import NAMES, archives, book_pictures, cats_vs_dogs, layouts, mnist
 from chollet_cnn.data.sources import NotFound, download_folder, is_whole, search_path
 from chollet_cnn.errors import UserError, run_cli
 
@@ -11,9 +11,9 @@ FETCHABLE = ("mnist", "cats-vs-dogs")
 FIRST_RECIPE = {"mnist": "mnist-three-block", "cats-vs-dogs": "cats-vs-dogs-first-edition"}
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.data") -> int:
     """Run the command with these arguments, or with those of the command line."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser(prog).parse_args(argv)
     if arguments.command == "fetch":
         fetch(arguments.dataset, arguments.data_dir)
     else:
@@ -21,15 +21,17 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chollet_cnn.data",
-        description="Get the data sets that the networks learn from, or see which ones are here.",
+        prog=prog,
+        description="Download the data sets, or show which ones are found and where.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    fetching = commands.add_parser("fetch", help="download a data set, or go on with a download")
+    fetching = commands.add_parser("fetch", help="download a data set, or resume a download")
     fetching.add_argument("dataset", choices=FETCHABLE)
-    where = commands.add_parser("where", help="say which data sets are found, and where")
+    where = commands.add_parser(
+        "where", help="show which data sets are found, where, and whether they are the book's"
+    )
     for command, use in (
         (fetching, "the folder to put it in"),
         (where, "a folder to look in first"),
@@ -39,20 +41,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def fetch(dataset: str, data_dir: Path | None = None) -> None:
-    """Download a data set unless it is there and whole, and say how to train with it."""
+    """Download a data set unless it is there and complete, and say how to train with it."""
     folder = download_folder(data_dir)
     module = {"mnist": mnist, "cats-vs-dogs": cats_vs_dogs}[dataset]
     file = folder / module.FILE
     if is_whole(file, module.FILE_SIZE, module.FILE_SHA256) or _is_good_mnist(dataset, file):
-        print(f"{file} is already there, and whole")
+        print(f"{file} is already there, and complete")
     else:
-        print(f"{dataset} now lies in {module.fetch(folder)}")
+        print(f"{dataset} is now in {module.fetch(folder)}")
     option = f" --data-dir {data_dir}" if data_dir else ""
     print(f"train with it: python -m chollet_cnn.train {FIRST_RECIPE[dataset]}{option}")
 
 
 def _is_good_mnist(dataset: str, file: Path) -> bool:
-    """Tell whether MNIST's arrays are right although the file is packed otherwise than Keras's."""
+    """Tell whether MNIST's arrays are right although the file differs from Keras's."""
     if dataset != "mnist" or not file.is_file():
         return False
     try:
@@ -75,12 +77,27 @@ def _place(name: str, data_dir: Path | None) -> str:
     try:
         if name == "mnist":
             return ", ".join(map(str, mnist.find(data_dir))) or "not found"
-        archive, pictures = archives.find(data_dir)
-        return f"{archive} ({len(pictures):,} pictures)"
+        return _describe_cats_and_dogs(*archives.find(data_dir))
     except NotFound:
         return "not found"
     except UserError as problem:
         return str(problem)
+
+
+def _describe_cats_and_dogs(archive: Path, pictures: list[layouts.Picture]) -> str:
+    """Say where the pictures are, how many, and whether they are the book's."""
+    found = f"{archive} ({len(pictures):,} images)"
+    if layouts.counts_each_split(pictures):
+        return f"{found}: split by folder, not by the book's file numbers"
+    match = book_pictures.count_in_archive(archive, pictures)
+    absent = book_pictures.absent(pictures)
+    found += f": {book_pictures.describe(match, book_pictures.TOTAL - len(absent))}"
+    if not absent:
+        return found
+    missing = f"{len(absent):,} are missing (the first is {absent[0][0]} number {absent[0][1]})"
+    if len(absent) > book_pictures.TOTAL // 100:
+        return f"{found}; not the book's split, of which {missing}"
+    return f"{found}; {missing}"
 
 
 if __name__ == "__main__":

@@ -1,22 +1,33 @@
 """Cats vs dogs: photographs of all sizes, split by the number in the file name as the book does.
 
-Source: Microsoft Research's Asirra pictures, as Kaggle's competition "Dogs vs. Cats" (2013) gave
-them out (``cat.0.jpg`` ... ``dog.12499.jpg``), or as Microsoft does (``PetImages/Cat/0.jpg`` ...).
-Microsoft numbers them otherwise, so the book's own pictures are Kaggle's.
+Microsoft's open download and Kaggle's competition "Dogs vs. Cats" (2013) hold the same 25,000
+photographs under the same numbers: ``PetImages/Cat/7.jpg`` is ``cat.7.jpg``. Either gives the split
+of every edition. They were compared in two public copies, thumbnail by thumbnail: all but about 32
+of 24,998 agree, and those 32 are turned by 90 degrees, blank or damaged in one of the copies. Two
+files of Microsoft's download are damaged at the source, ``Cat/666.jpg`` and ``Dog/11702.jpg``, so
+that its training split lacks one of the book's 2,000 pictures.
+
+How files are decoded is described in :mod:`chollet_cnn.data.image_files`, and how a picture's class
+and number are told from its path in :mod:`chollet_cnn.data.layouts`.
+
+Source: Microsoft Research's Asirra photographs. J. Elson, J. Douceur, J. Howell and J. Saul,
+"Asirra: A CAPTCHA that Exploits Interest-Aligned Manual Image Categorization" (2007).
 """
 
 import sys
-from itertools import pairwise
+from itertools import chain, groupby, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from chollet_cnn.data import Dataset, Split
-from chollet_cnn.data.archives import CLASSES, Picture, find
-from chollet_cnn.data.decoded import Index, Order, decode_once, too_many_left_out
-from chollet_cnn.data.download import download
+from chollet_cnn.data import Dataset, Split, book_pictures
+from chollet_cnn.data.archives import find
+from chollet_cnn.data.decoded import Order, decode_once
+from chollet_cnn.data.download import Unreachable
+from chollet_cnn.data.download import download as download_file
+from chollet_cnn.data.layouts import CLASSES, Picture, counts_each_split, split_by_folder
 from chollet_cnn.data.scaling import WAYS
+from chollet_cnn.data.sources import NotFound, download_folder
 from chollet_cnn.errors import UserError
 
 URL = (
@@ -26,137 +37,245 @@ URL = (
 FILE = "kagglecatsanddogs_5340.zip"
 FILE_SIZE = 824_887_076
 FILE_SHA256 = "b7974bd00a84a99921f36ee4403f089853777b5ae8d151c76a86e64900334af9"
+DAMAGED_AT_SOURCE = {"Cat/666.jpg", "Dog/11702.jpg"}
 
 TITLE = "cats vs dogs"
 FIRST_EDITION_SPLITS = {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2000)}
+# cats_and_dogs_filtered, which Google's courses use, has these numbers of each class.
+GOOGLES_NUMBERS = {*range(1000), *range(2000, 2500)}
+GET_ALL = "run `python -m chollet_cnn.data fetch cats-vs-dogs`"
 
 Splits = dict[str, tuple[int, int]]
+Parts = dict[str, list[Picture]]
 
 
 def load(
     data_dir: str | Path | None = None,
     *,
+    download: bool = False,
     image_size: tuple[int, int] = (150, 150),
     resize: str = "nearest",
-    splits: Splits = FIRST_EDITION_SPLITS,
+    splits: Splits | str = FIRST_EDITION_SPLITS,
 ) -> Dataset:
-    """Load cats and dogs, decoded and scaled; the second time they are there at once.
+    """Load cats and dogs, decoded and scaled; from the second time on without decoding.
 
     Args:
         data_dir: a folder to look in first, or the zip file or picture folder itself.
-        image_size: ``(height, width)`` to scale every picture to.
+        download: whether to download Microsoft's archive (825 MB) if nothing is found.
+        image_size: ``(height, width)`` to scale every image to.
         resize: ``"nearest"`` (first edition) or ``"bilinear"`` (second and third).
         splits: for ``"train"``, ``"test"`` and perhaps ``"validation"``, the first file number and
-            the one after the last, of each class.
+            the one after the last, of each class; or ``"folders"``, to split as the folders train,
+            validation and test do. Archives whose folders each count their own files from the
+            start are always split so.
 
     Returns:
-        Pictures ``(n, height, width, 3)``, mapped into memory; label 0 is a cat, 1 a dog. Within a
-        split they are ordered by number, the cat before the dog. Pictures that are missing or
-        cannot be decoded are left out, and named in the fingerprint.
+        Images ``(n, height, width, 3)``, mapped into memory; label 0 is a cat, 1 a dog. Within a
+        split they are ordered by number, the cat before the dog. Images that are missing or cannot
+        be decoded are skipped, and named in the fingerprint. The fingerprint also says whether
+        the images look like the book's (``"book_pictures"``) and whether file numbers or folders
+        made the split (``"split"``).
 
     Raises:
         NotFound: no place of the search path has the pictures.
-        UserError: the pictures are damaged, more than 1% of those that are wanted are left out, a
-            place cannot be written, or an option makes no sense.
+        UserError: more than 1% of the images in the splits are missing or damaged, a place cannot
+            be written, or an option makes no sense.
     """
     _check(image_size, resize, splits)
-    archive, pictures = find(data_dir)
-    wanted, missing = select(pictures, splits)
+    archive, pictures = _find_or_download(data_dir, download)
+    by_folder = splits == "folders" or counts_each_split(pictures)
+    if by_folder:
+        parts, missing = _select_by_folder(archive, pictures), []
+    else:
+        parts, missing = select(pictures, splits)
+    wanted = list(chain.from_iterable(parts.values()))
     total = len(wanted) + len(missing)
-    most_left_out = total // 100  # more than 1% is too many
-    if len(missing) > most_left_out:
-        raise too_many_left_out(archive, missing)
+    most_skipped = total // 100  # more than 1% is too many
+    if len(missing) > most_skipped:
+        raise _incomplete(archive, pictures, missing, total)
     order = Order(wanted, tuple(image_size), resize)
-    images, index = decode_once(archive, order, most_left_out - len(missing))
-    left_out = missing + index.left_out
+    images, index = decode_once(archive, order, most_skipped, len(missing))
+    left_out = [
+        {"file": f"{kind} number {number}", "why": "there is no such file"}
+        for kind, number in missing
+    ] + index.left_out
+    if by_folder:
+        _say_that_folders_split(archive, parts)
     if left_out:
-        names = ", ".join(entry["file"] for entry in left_out)
-        count = f"{len(left_out)} of {total:,} pictures"
-        print(f"left out {count} in {archive.name}: {names}", file=sys.stderr)
-    parts = _split(images, [wanted[place] for place in index.kept], splits)
+        _say_what_is_skipped(archive, left_out, total)
+    kept = [wanted[place] for place in index.kept]
+    images_of = _cut(images, kept, parts)
+    numbers = [picture.number for picture in wanted] + [number for _, number in missing]
+    sizes = "of various sizes" if index.source_size == "various" else f"all {index.source_size}"
+    note = f"source pictures are {sizes}"
     return Dataset(
         name="cats-vs-dogs",
         title=TITLE,
         classes=CLASSES,
-        train=parts["train"],
-        validation=parts.get("validation"),
-        test=parts["test"],
+        train=images_of["train"],
+        validation=images_of.get("validation"),
+        test=images_of["test"],
         fingerprint={
             "dataset": TITLE,
             "source": archive.name,
-            "pictures": {name: len(part) for name, part in parts.items()},
-            **_how_it_was_made(order, index),
+            "pictures": {name: len(part) for name, part in images_of.items()},
+            "sha256": index.sha256,
+            "size": list(order.size),
+            "resize": order.resize,
+            "source_size": index.source_size,
+            "note": f"split by folder, not by the book's numbers; {note}" if by_folder else note,
             "left_out": left_out,
+            "split": "folders" if by_folder else "numbers",
+            "book_pictures": {
+                "match": book_pictures.count_in_images(kept, images),
+                "of": sum(number < book_pictures.COUNT for number in numbers),
+            },
         },
     )
 
 
-def _how_it_was_made(order: Order, index: Index) -> dict[str, Any]:
-    sizes = "of various sizes" if index.source_size == "various" else f"all {index.source_size}"
-    return {
-        "sha256": index.sha256,
-        "size": list(order.size),
-        "resize": order.resize,
-        "source_size": index.source_size,
-        "note": f"source pictures are {sizes}",
-    }
-
-
-def _check(image_size: tuple[int, int], resize: str, splits: Splits) -> None:
+def _check(image_size: tuple[int, int], resize: str, splits: Splits | str) -> None:
     if min(image_size) < 1:
-        raise UserError(f"pictures cannot be scaled to {image_size}: give two numbers from 1 up")
+        raise UserError(f"cannot scale images to {image_size}: give two numbers from 1 up")
     if resize not in WAYS:
-        raise UserError(f"there is no resize {resize!r}: choose one of {', '.join(WAYS)}")
-    if not {"train", "test"} <= set(splits) <= {"train", "validation", "test"}:
-        raise UserError("the splits must be train, test and, if you like, validation")
+        raise UserError(f"unknown resize method {resize!r}; choose one of {', '.join(WAYS)}")
+    if splits == "folders":
+        return
+    if isinstance(splits, str) or not (
+        {"train", "test"} <= set(splits) <= {"train", "validation", "test"}
+    ):
+        raise UserError("the splits must be train, test and, optionally, validation, or 'folders'")
     ranges = sorted(splits.values())
     if any(not 0 <= start < stop for start, stop in ranges):
         raise UserError("each split needs a first file number and, above it, one to stop before")
     if any(stop > start for (_, stop), (start, _) in pairwise(ranges)):
-        raise UserError("two splits share pictures: a test picture must not be learnt from")
+        raise UserError("two splits share images: a test image must not be trained on")
 
 
-def select(pictures: list[Picture], splits: Splits) -> tuple[list[Picture], list[dict[str, str]]]:
+def _find_or_download(data_dir: str | Path | None, download: bool) -> tuple[Path, list[Picture]]:
+    try:
+        return find(data_dir)
+    except NotFound:
+        if not download:
+            raise
+    try:
+        return find(fetch(download_folder(data_dir)))
+    except Unreachable as problem:
+        raise NotFound(f"cat and dog pictures were not found, and {problem}") from problem
+
+
+def select(pictures: list[Picture], splits: Splits) -> tuple[Parts, list[tuple[str, int]]]:
     """Pick the pictures that the splits ask for, in order, and list those that are not there.
 
     Returns:
-        The pictures, split after split, by number, the cat before the dog; and
-        ``{"file": ..., "why": ...}`` for each one that is missing.
+        The pictures of each split, by number, the cat before the dog; and the class and number of
+        each one that is missing.
     """
     known = {(picture.kind, picture.number): picture for picture in pictures}
-    wanted, missing = [], []
-    for start, stop in splits.values():
+    parts, missing = {}, []
+    for name, (start, stop) in splits.items():
+        parts[name] = []
         for number in range(start, stop):
             for kind in CLASSES:
                 if picture := known.get((kind, number)):
-                    wanted.append(picture)
+                    parts[name].append(picture)
                 else:
-                    missing.append(
-                        {"file": f"{kind} number {number}", "why": "there is no such file"}
-                    )
-    return wanted, missing
+                    missing.append((kind, number))
+    return parts, missing
 
 
-def _split(images: np.ndarray, pictures: list[Picture], splits: Splits) -> dict[str, Split]:
-    """Cut the pictures, which stand split after split, into the splits."""
-    parts, begin = {}, 0
-    for name, (start, stop) in splits.items():
-        own = [picture for picture in pictures if start <= picture.number < stop]
-        end = begin + len(own)
-        parts[name] = Split(
+def _select_by_folder(archive: Path, pictures: list[Picture]) -> Parts:
+    parts = split_by_folder(pictures)
+    if parts is None:
+        raise UserError(
+            f"{archive} has no folder called train beside one called validation or test: give "
+            "splits as ranges of file numbers"
+        )
+    return parts
+
+
+def _incomplete(
+    archive: Path, pictures: list[Picture], missing: list[tuple[str, int]], total: int
+) -> UserError:
+    """Explain that numbers are missing, and what can be trained with those that are there."""
+    numbers = [{p.number for p in pictures if p.kind == kind} for kind in CLASSES]
+    lacks = (
+        f"{archive} lacks {len(missing):,} of the {total:,} images that the splits ask for (the "
+        "first is {} number {})".format(*missing[0])
+    )
+    if numbers == [GOOGLES_NUMBERS] * len(CLASSES):
+        lacks = (
+            f"{archive} is Google's cats_and_dogs_filtered, which by design has numbers 0-999 and "
+            "2000-2499 of each class only, so the book's split cannot be made from it"
+        )
+    else:
+        lacks += f": it has {_write_ranges(numbers[0] & numbers[1])} of both classes"
+    if split_by_folder(pictures):
+        return UserError(
+            f"{lacks}: for the book's split {GET_ALL}; to train on the split that its folders "
+            "make instead, load it with splits='folders'"
+        )
+    return UserError(
+        f"{lacks}: for the book's split {GET_ALL}; to train on what is there, give other splits"
+    )
+
+
+def _write_ranges(numbers: set[int]) -> str:
+    """Write numbers as ``0-999 and 2000-2499``; of more than three ranges, the first three."""
+    runs = [
+        [number for _, number in run]
+        for _, run in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
+    ]
+    words = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    if not words:
+        return "no number"
+    if len(words) > 3:
+        return f"numbers {', '.join(words[:3])} and others"
+    return f"numbers {' and '.join(words)}"
+
+
+def _say_that_folders_split(archive: Path, parts: Parts) -> None:
+    counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
+    print(
+        f"{archive.name} is split by its folders ({counts}), not by the book's file numbers, so "
+        "its results cannot be compared with the book's",
+        file=sys.stderr,
+    )
+
+
+def _say_what_is_skipped(archive: Path, left_out: list[dict[str, str]], total: int) -> None:
+    names = [entry["file"] for entry in left_out]
+    damaged = [name for name in names if name in DAMAGED_AT_SOURCE]
+    print(
+        f"skipped {len(names)} of {total:,} images in {archive.name}: {', '.join(names)}"
+        + "".join(f" ({name} is damaged in Microsoft's own archive)" for name in damaged),
+        file=sys.stderr,
+    )
+
+
+def _cut(images: np.ndarray, kept: list[Picture], parts: Parts) -> dict[str, Split]:
+    """Cut the images, which follow one another split by split, into the splits."""
+    splits, begin = {}, 0
+    for name, part in parts.items():
+        members = set(part)
+        end = begin
+        while end < len(kept) and kept[end] in members:
+            end += 1
+        own = kept[begin:end]
+        splits[name] = Split(
             images=images[begin:end],
             labels=np.array([CLASSES.index(picture.kind) for picture in own], dtype=np.int64),
             names=tuple(picture.name for picture in own),
         )
         begin = end
-    return parts
+    return splits
 
 
 def fetch(folder: Path) -> Path:
-    """Download Microsoft's archive (825 MB) into a folder, or go on with a download.
+    """Download Microsoft's archive (825 MB) into a folder, or resume a download.
 
     Raises:
         Unreachable: the network or the server failed; the next call goes on from there.
         UserError: the folder cannot be written.
     """
-    return download(URL, folder / FILE, FILE_SIZE, FILE_SHA256)
+    return download_file(URL, folder / FILE, FILE_SIZE, FILE_SHA256)

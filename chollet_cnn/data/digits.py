@@ -1,12 +1,14 @@
 """The embedded digits: 1,797 real handwritten digits that come with scikit-learn.
 
-They let the package train on a machine that has no MNIST and no network. They are smaller and
-fewer than MNIST's, so a result on them says nothing about MNIST, and everything that shows one
+With them the package can train on a machine that has neither MNIST nor a network. They are smaller
+and fewer than MNIST's, so a result on them says nothing about MNIST, and everything that shows one
 says "digits (embedded)".
 
 Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
 Repository, in the copy that ``sklearn.datasets.load_digits`` gives.
 """
+
+from pathlib import Path
 
 import numpy as np
 
@@ -15,18 +17,22 @@ from chollet_cnn.data.scaling import bilinear
 from chollet_cnn.data.sources import sha256_of_arrays
 
 TITLE = "digits (embedded)"
-BRIGHTEST = 16  # the grey levels of the original 8x8 pictures are 0..16
+BRIGHTEST = 16  # the grey levels of the original 8x8 images are 0..16
 BOX = 20  # MNIST puts each digit into a box of 20x20 pixels ...
 MARGIN = 4  # ... in the middle of 28x28
 TEST_EVERY = 5
 
 
-def load() -> Dataset:
+def load(data_dir: str | Path | None = None, *, download: bool = False) -> Dataset:
     """Load the embedded digits in MNIST's frame.
 
+    Args:
+        data_dir: not used, since scikit-learn brings the digits; every data set takes it.
+        download: not used either.
+
     Returns:
-        Pictures ``(n, 28, 28, 1)``, light ink on dark paper; of each class, in scikit-learn's
-        order, every fifth picture is for the test and the others are for training.
+        Images ``(n, 28, 28, 1)``, light ink on a dark background; of each class, in
+        scikit-learn's order, every fifth image is for testing and the others are for training.
     """
     from sklearn.datasets import load_digits
 
@@ -53,16 +59,16 @@ def load() -> Dataset:
 
 
 def enlarge(image: np.ndarray) -> np.ndarray:
-    """Bring an 8x8 picture of 0..16 to MNIST's look: a 20x20 digit in a 28x28 frame, 0..255."""
+    """Scale an 8x8 image of 0..16 to MNIST's format: a 20x20 digit in a 28x28 frame, 0..255."""
     brightened = np.rint(image * (255 / BRIGHTEST)).astype(np.uint8)
     return np.pad(bilinear(brightened, (BOX, BOX)), MARGIN)
 
 
 def every_fifth_of_each_class(labels: np.ndarray) -> np.ndarray:
-    """Mark the test pictures: a rule of our own, since a library's shuffling may change.
+    """Mark the test images, by a rule of our own, since a library's shuffling may change.
 
     Returns:
-        ``(n,)`` bool, true for the fifth, tenth, fifteenth ... picture of each class.
+        ``(n,)`` bool, true for the fifth, tenth, fifteenth ... image of each class.
     """
     chosen = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""Download a file so that it is either there and right, or not there at all."""
+"""Download a file so that it either exists complete and checked, or not at all."""
 
 import http.client
 import os
@@ -24,25 +24,25 @@ CHUNK = 1 << 20  # bytes read at a time
 
 
 class Unreachable(UserError):  # noqa: N818
-    """The file could not be had over the network this time; trying again may do."""
+    """The file could not be downloaded this time; trying again may help."""
 
 
 class _Answer(NamedTuple):
     body: http.client.HTTPResponse
-    start: int  # the place in the file of the first byte that the server sends
+    start: int  # the position in the file of the first byte that the server sends
     total: int | None  # the length of the whole file, where the server tells
 
 
 def download(url: str, destination: Path, size: int, sha256: str, progress: bool = True) -> Path:
-    """Download a file, and go on where an earlier try broke off.
+    """Download a file, or resume an earlier download.
 
     Bytes are collected in ``<destination>.part``; only when size and checksum are right does the
-    file get its own name. A ``destination`` that is there but not whole is replaced. If another
-    process is downloading the file, this one waits and takes what that one got.
+    file get its own name. An incomplete ``destination`` is replaced. If another process is
+    downloading the file, this one waits for it and uses the result.
 
     Args:
         url: where the file is.
-        destination: where it goes; missing folders are made.
+        destination: the file to write; missing folders are created.
         size: how many bytes the file has.
         sha256: its checksum, in hexadecimal.
         progress: show a progress bar, if standard error is a terminal.
@@ -51,8 +51,8 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
         ``destination``.
 
     Raises:
-        Unreachable: the network or the server failed; what came through is kept for the next try.
-        UserError: the destination cannot be written, or what came is not the file that was wanted.
+        Unreachable: the network or the server failed; what was received is kept for the next try.
+        UserError: the destination cannot be written, or the file is not the expected one.
     """
     with _alone(destination):
         if not is_whole(destination, size, sha256):
@@ -62,7 +62,7 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
 
 @contextmanager
 def _alone(file: Path) -> Iterator[None]:
-    """Make a file's folder, and keep other processes from downloading the file meanwhile."""
+    """Create a file's folder, and keep other processes from downloading the file meanwhile."""
     lock = file.with_name(file.name + ".lock")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -91,11 +91,11 @@ def _hold(lock: Path) -> TextIO:
             return file
         if os.fstat(file.fileno()).st_nlink:
             return file
-        file.close()  # whoever had the lock has taken its file away: it keeps nobody out any more
+        file.close()  # the process that had the lock has removed its file, so this lock is void
 
 
 def _fetch(url: str, destination: Path, size: int, sha256: str, progress: bool) -> None:
-    """Do as :func:`download` does, for one process at a time."""
+    """Download as :func:`download` describes, in one process at a time."""
     part = destination.with_name(destination.name + ".part")
     collected = part.stat().st_size if part.is_file() else 0
     if collected != size:
@@ -103,14 +103,14 @@ def _fetch(url: str, destination: Path, size: int, sha256: str, progress: bool) 
     if not is_whole(part, size, sha256):
         part.unlink()
         raise UserError(
-            f"what came from {url} is not the expected file (its size or SHA-256 is wrong) and was "
-            "deleted: run the same command again, and if it happens twice get the file elsewhere"
+            f"the download from {url} is not the expected file (its size or SHA-256 is wrong) and "
+            "was deleted: run the same command again, and if that fails too get the file elsewhere"
         )
     os.replace(part, destination)
 
 
 def _collect(url: str, part: Path, collected: int, size: int, progress: bool) -> None:
-    """Fetch what is missing from ``part`` and leave it on the disk."""
+    """Download what is missing from ``part`` and leave it on the disk."""
     try:
         answer = _ask(url, collected)
     except (OSError, http.client.HTTPException) as problem:
@@ -130,12 +130,12 @@ def _collect(url: str, part: Path, collected: int, size: int, progress: bool) ->
     if reached < size:
         raise Unreachable(
             f"the download of {url} broke off at {reached:,} of {size:,} bytes: "
-            "run the same command again and it goes on from there"
+            "run the same command again to resume it"
         )
 
 
 def _ask(url: str, start: int) -> _Answer:
-    """Ask for a file from byte ``start`` on; the server may choose to begin at 0 instead."""
+    """Request a file from byte ``start`` on; the server may begin at 0 instead."""
     headers = {"Range": f"bytes={start}-"} if start else {}
     try:
         body = urlopen(Request(url, headers=headers), timeout=PATIENCE)
@@ -154,7 +154,7 @@ def _ask(url: str, start: int) -> _Answer:
 
 
 def _write(answer: _Answer, part: Path, size: int, progress: bool) -> None:
-    """Add the server's bytes to ``part`` until they end, break off, or are more than wanted."""
+    """Append the server's bytes to ``part`` until they end, break off, or are too many."""
     try:
         with part.open("r+b" if answer.start else "wb") as file:
             file.seek(answer.start)
@@ -178,7 +178,7 @@ def _unwritable(file: Path, problem: OSError) -> UserError:
 
 
 def _next_chunk(body: http.client.HTTPResponse) -> bytes:
-    """Read on; a connection that breaks looks like one that ends, and the length tells which."""
+    """Read on; a broken connection looks like a finished one, and the length tells them apart."""
     try:
         return body.read(CHUNK)
     except http.client.IncompleteRead as broken:
@@ -188,7 +188,7 @@ def _next_chunk(body: http.client.HTTPResponse) -> bytes:
 
 
 def _reason(problem: Exception) -> str:
-    """Say in a few words what went wrong."""
+    """Say in a few words what failed."""
     if isinstance(problem, HTTPError):
         return f"the server answered {problem.code} {problem.reason}"
     reason = getattr(problem, "reason", problem)

@@ -1,18 +1,29 @@
-"""MNIST: 60,000 handwritten digits to learn from and 10,000 to be judged on, 28x28 grey pixels.
+"""MNIST: 60,000 handwritten digits to train on and 10,000 to test on, 28x28 grey pixels.
+
+The arrays are recognised by their SHA-256, not the files by theirs, since the same digits come in
+many containers: Keras's ``mnist.npz``, the four IDX files of the original distribution, packed or
+not, and zip files and folders with either in them.
 
 Source: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits".
 """
 
-import gzip
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from chollet_cnn.data import Dataset, Split
+from chollet_cnn.data.containers import list_files, reader, walk
 from chollet_cnn.data.download import Unreachable
 from chollet_cnn.data.download import download as download_file
+from chollet_cnn.data.mnist_files import (
+    IDX_FILES,
+    LARGEST_FILE,
+    Arrays,
+    Damaged,
+    array_in,
+    may_hold_arrays,
+    read_arrays,
+)
 from chollet_cnn.data.sources import (
     NotFound,
     download_folder,
@@ -21,6 +32,7 @@ from chollet_cnn.data.sources import (
     search_path,
     sha256_of_arrays,
 )
+from chollet_cnn.data.zip_files import ZIP_ERRORS
 from chollet_cnn.errors import UserError
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -28,33 +40,25 @@ FILE = "mnist.npz"
 FILE_SIZE = 11_490_434
 FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
-# The arrays are checked, not the file: the same digits come in many containers.
 ARRAY_SHA256 = {
     "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
     "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
     "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
-IDX_FILES = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
-}
-SUB_FOLDERS = ("", "mnist", "MNIST", "MNIST/raw")  # the last is how torchvision lays them out
-
-Arrays = dict[str, np.ndarray]
+# torchvision puts the files into MNIST/raw.
+SUB_FOLDERS = ("", "mnist", "MNIST", "MNIST/raw", "raw")
 
 
-def load(data_dir: str | Path | None = None, download: bool = True) -> Dataset:
+def load(data_dir: str | Path | None = None, *, download: bool = True) -> Dataset:
     """Load MNIST from this machine, or download it if it is not there.
 
     Args:
-        data_dir: a folder to look in first, and to download into.
+        data_dir: a folder to look in first and to download into, or the file itself.
         download: whether to download what is not found.
 
     Returns:
-        Pictures ``(n, 28, 28, 1)``, light ink (255) on dark paper (0); no validation split.
+        Images ``(n, 28, 28, 1)``, light ink (255) on a dark background (0); no validation split.
 
     Raises:
         NotFound: it is not on this machine and cannot be downloaded.
@@ -85,13 +89,14 @@ def load(data_dir: str | Path | None = None, download: bool = True) -> Dataset:
 
 @permitted()
 def find(data_dir: str | Path | None = None) -> tuple[Path, ...]:
-    """Look for MNIST's files without reading them.
+    """Look for MNIST on the search path.
 
     Returns:
-        ``mnist.npz`` alone, or the four IDX files; ``()`` if no place of the search path has them.
+        ``mnist.npz`` alone; the four IDX files; or a zip file or folder that holds them anywhere.
+        ``()`` if no place of the search path has them.
 
     Raises:
-        UserError: a folder holds some of the four IDX files but not all.
+        UserError: a folder holds some of MNIST's arrays but not all.
     """
     for place in search_path(data_dir):
         if files := find_in(place):
@@ -100,15 +105,15 @@ def find(data_dir: str | Path | None = None) -> tuple[Path, ...]:
 
 
 def find_in(place: Path) -> tuple[Path, ...]:
-    """Look for MNIST's files in one folder, or take the ``.npz`` file that was named instead."""
+    """Look for MNIST's files in and below one folder, or take the file that was named instead."""
     if place.is_file():
-        return (place,) if place.suffix == ".npz" else ()
+        return (place,) if place.suffix.lower() in (".npz", ".zip") else ()
     for folder in (place / name for name in SUB_FOLDERS):
         if (folder / FILE).is_file():
             return (folder / FILE,)
-        if files := _idx_files(folder):
+        if len(files := _idx_files(folder)) == len(IDX_FILES):
             return files
-    return ()
+    return _find_by_content(place) if place.is_dir() else ()
 
 
 def _idx_files(folder: Path) -> tuple[Path, ...]:
@@ -119,17 +124,66 @@ def _idx_files(folder: Path) -> tuple[Path, ...]:
         for path in (folder / f"{spelling}.gz", folder / spelling)
         if path.is_file()
     }
-    if found and len(found) < len(IDX_FILES):
-        missing = next(name for name in IDX_FILES.values() if name not in found)
-        raise UserError(f"{folder} holds only a part of MNIST: put {missing} beside the others")
     return tuple(found.values())
+
+
+def _find_by_content(place: Path) -> tuple[Path, ...]:
+    """Look for a zip file, and then for files below a folder, with MNIST's arrays in them.
+
+    Files with other contents are skipped: Fashion-MNIST's have the same names.
+    """
+    zips = [path for path in walk(place) if path.suffix.lower() == ".zip" and path.is_file()]
+    for container in (*sorted(zips, key=lambda path: (len(path.parts), path)), place):
+        try:
+            arrays, suspects = _search(container)
+        except UserError:  # a zip file that may hold anything
+            continue
+        if arrays:
+            if absent := [name for name in IDX_FILES if name not in arrays | suspects]:
+                raise UserError(
+                    f"{container} holds only a part of MNIST: put {IDX_FILES[absent[0]]} beside "
+                    "the others"
+                )
+            return (container,)
+    return ()
+
+
+def _search(container: Path) -> tuple[Arrays, dict[str, UserError]]:
+    """Read what a zip file or folder has of MNIST.
+
+    Returns:
+        The arrays that are MNIST's, and for each other one what is wrong with the file that should
+        hold it.
+    """
+    found, suspects = {}, {}
+    with reader(container, LARGEST_FILE) as read_file:
+        for file, _ in list_files(container, may_hold_arrays):
+            if not may_hold_arrays(file):  # a zip file that cannot be opened
+                continue
+            path = container / file
+            try:
+                arrays = read_arrays(file, read_file(file))
+            except (Damaged, *ZIP_ERRORS) as problem:
+                names = [array_in(file)] if array_in(file) else IDX_FILES
+                suspects |= dict.fromkeys(names, _damaged(path, str(problem)))
+                continue
+            for name, array in arrays.items():
+                if _is_mnist(name, array):
+                    found[name] = array
+                else:
+                    suspects[name] = _damaged(path, f"the values of {name} are not MNIST's")
+    return found, suspects
+
+
+def _is_mnist(name: str, array: np.ndarray) -> bool:
+    return sha256_of_arrays(array) == ARRAY_SHA256[name]
 
 
 def read(files: tuple[Path, ...]) -> Arrays:
     """Read MNIST's four arrays and check that they are the real ones.
 
     Args:
-        files: what ``find`` gave back.
+        files: what ``find`` returned.
 
     Returns:
         ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test`` (10000, 28, 28) and ``y_test``
@@ -138,59 +192,35 @@ def read(files: tuple[Path, ...]) -> Arrays:
     Raises:
         UserError: a file cannot be read, or its contents are not MNIST's.
     """
-    if len(files) == 1:
-        arrays = _read_npz(files[0])
-        origin = dict.fromkeys(IDX_FILES, files[0])
+    if len(files) == 1 and (files[0].is_dir() or files[0].suffix.lower() == ".zip"):
+        arrays, suspects = _search(files[0])
+        for name in IDX_FILES:
+            if name not in arrays:
+                raise suspects.get(name) or _damaged(files[0], f"it has no {name}")
     else:
-        origin = dict(zip(IDX_FILES, files, strict=True))
-        arrays = {name: _read_idx(path) for name, path in origin.items()}
-    for name, expected in ARRAY_SHA256.items():
-        if sha256_of_arrays(arrays[name]) != expected:
-            raise _damaged(origin[name], f"the values of {name} are not MNIST's")
-    # Some containers hold a picture as one row of 784 pixels.
+        arrays = {}
+        for file in files:
+            for name, array in _read_file(file).items():
+                if not _is_mnist(name, array):
+                    raise _damaged(file, f"the values of {name} are not MNIST's")
+                arrays[name] = array
+    # Some containers hold an image as one row of 784 pixels.
     return {
-        name: array.reshape((-1, 28, 28) if name.startswith("x") else -1)
-        for name, array in arrays.items()
+        name: arrays[name].reshape((-1, 28, 28) if name.startswith("x") else -1)
+        for name in IDX_FILES
     }
 
 
 @permitted()
-def _read_npz(path: Path) -> Arrays:
+def _read_file(path: Path) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in IDX_FILES}
-    except KeyError as missing:
-        raise _damaged(path, f"it has no {missing.args[0].split()[0]}") from missing
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise Damaged(f"it has {size:,} bytes, more than the limit of {LARGEST_FILE:,} bytes")
+        return read_arrays(path.name, path.read_bytes())
     except PermissionError:
         raise
-    # A single array, an .npy file that is named otherwise, cannot be opened as an archive.
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as problem:
-        raise _damaged(path, "it is no whole .npz file") from problem
-
-
-@permitted()
-def _read_idx(path: Path) -> np.ndarray:
-    """Read an IDX file: four bytes of kind, four for each length, and then the values."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            zero, kind, dimensions = file.read(2), file.read(1), file.read(1)
-            if zero != b"\0\0" or kind != b"\x08" or dimensions not in (b"\1", b"\3"):
-                raise _damaged(path, "it does not begin as an IDX file of bytes does")
-            shape = np.frombuffer(file.read(4 * dimensions[0]), dtype=">u4")
-            return np.frombuffer(file.read(), dtype=np.uint8).reshape(shape)
-    except PermissionError:
-        raise
-    except (OSError, EOFError, ValueError, zlib.error) as problem:
-        raise _damaged(path, "it is cut short or cannot be unpacked") from problem
+    except (Damaged, OSError) as problem:
+        raise _damaged(path, str(problem)) from problem
 
 
 def _damaged(path: Path, why: str) -> UserError:
@@ -212,7 +242,7 @@ def fetch(folder: Path) -> Path:
 def _fetch_or_explain(data_dir: str | Path | None, allowed: bool) -> Path:
     places = search_path(data_dir)
     ways = (
-        f"put mnist.npz or the four IDX files there, name their folder with --data-dir, or run "
+        "put mnist.npz or the four IDX files there, name their folder with --data-dir, or run "
         f"`python -m chollet_cnn.data fetch mnist` where there is a network ({URL})"
     )
     if not allowed or places[0].is_file():

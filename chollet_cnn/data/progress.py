@@ -1,4 +1,4 @@
-"""A progress bar for work that takes a while, drawn only where somebody can watch it."""
+"""A progress bar for work that takes a while, drawn only on a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,15 +15,15 @@ def progress_bar(
     shown: bool = True,
     stays: bool = True,
 ) -> Iterator[Callable[[int], None]]:
-    """Show on standard error how far a piece of work has come, if standard error is a terminal.
+    """Show the progress of a piece of work on standard error, if that is a terminal.
 
     Args:
-        title: what is being done.
+        title: what is being done, in a few words.
         total: how many steps there are.
         done: how many of them were done before.
         in_bytes: steps are bytes, shown as MB with their speed.
         shown: ``False`` draws nothing, terminal or not.
-        stays: ``False`` takes the bar away when the work is done.
+        stays: ``False`` removes the bar when the work is done.
 
     Yields:
         A function to call with the number of steps that were just done.

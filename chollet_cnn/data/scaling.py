@@ -1,6 +1,6 @@
-"""Bring a picture to the size that a network takes, as the book's data loaders do.
+"""Scale an image to the size that a network takes, as the book's data loaders do.
 
-The whole picture is kept and its proportions are not: nothing is cropped, so a wide cat becomes a
+The whole image is kept and its proportions are not: nothing is cropped, so a wide cat becomes a
 narrow one, in training and in prediction alike.
 """
 
@@ -12,7 +12,7 @@ WAYS = ("nearest", "bilinear")
 
 
 def scale(image: np.ndarray, size: tuple[int, int], resize: str = "bilinear") -> np.ndarray:
-    """Scale a picture to a height and a width.
+    """Scale an image to a height and a width.
 
     Args:
         image: ``(height, width)`` or ``(height, width, 3)`` uint8.
@@ -20,23 +20,23 @@ def scale(image: np.ndarray, size: tuple[int, int], resize: str = "bilinear") ->
         resize: ``"nearest"`` (first edition) or ``"bilinear"`` (second and third).
 
     Returns:
-        The picture at its new size, uint8, grey or in colour as it was before.
+        The image at its new size, uint8, with the channels that it had.
 
     Raises:
-        UserError: ``resize`` is neither.
+        UserError: ``resize`` is neither of these.
     """
     if resize == "nearest":
         return nearest(image, size)
     if resize == "bilinear":
         return bilinear(image, size)
-    raise UserError(f"there is no resize {resize!r}: choose one of {', '.join(WAYS)}")
+    raise UserError(f"unknown resize method {resize!r}; choose one of {', '.join(WAYS)}")
 
 
 def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale by taking, for each new pixel, the old pixel that lies under its centre.
+    """Scale by taking, for each new pixel, the old pixel under its centre.
 
-    This is Pillow's ``NEAREST``, the default of the first edition's ``flow_from_directory``. Pillow
-    itself does it, since its rounding decides where a centre falls between two pixels.
+    This is Pillow's ``NEAREST``, the default of the first edition's ``flow_from_directory``. It is
+    left to Pillow, whose rounding decides where a centre falls between two pixels.
     """
     from PIL import Image
 
@@ -45,12 +45,12 @@ def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def bilinear(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale by mixing, for each new pixel, the four old pixels around its centre.
+    """Scale by averaging, for each new pixel, the four old pixels around its centre.
 
     These are the numbers of ``tf.image.resize``, which ``image_dataset_from_directory`` uses in the
     second and third edition: pixel centres at halves, and no smoothing before shrinking. The book
-    goes on with the fractions; here each is rounded to a whole grey level, at most half a level off
-    in 255, so that pictures can be kept as bytes.
+    keeps the fractions; here each is rounded to a whole grey level, at most half a level of 255
+    away, so that images can be kept as bytes.
     """
     (top, bottom, down), (left, right, across) = (
         _neighbours(old, new) for old, new in zip(image.shape, size, strict=False)
@@ -64,7 +64,7 @@ def bilinear(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _neighbours(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each new place: the old places before and after it, and the weight of the latter."""
+    """Return, for each new position, the old ones before and after it, and the latter's weight."""
     places = (np.arange(new) + 0.5) * (old / new) - 0.5
     before = np.floor(places).astype(int)
     weight = (places - before).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Where the data's files are found on this machine, where they are kept, and how they are checked.
+"""Where data sets are looked for on this machine, where they are kept, and how they are checked.
 
 Two environment variables say where: ``CHOLLET_CNN_DATA`` is the folder of data sets,
-``CHOLLET_CNN_CACHE`` the folder of decoded pictures, which can be deleted at any time.
+``CHOLLET_CNN_CACHE`` the folder of decoded images, which can be deleted at any time.
 """
 
 import hashlib
@@ -16,17 +16,17 @@ from chollet_cnn.errors import UserError
 
 
 class NotFound(UserError):  # noqa: N818
-    """A data set is neither on this machine nor to be had; nothing of it is damaged."""
+    """A data set is not on this machine and was not downloaded; nothing of it is damaged."""
 
 
 @contextmanager
 def permitted() -> Iterator[None]:
-    """Name the place that the user may not look into or read; also a function's decorator."""
+    """Name the file or folder that the user may not read; also works as a decorator."""
     try:
         yield
     except PermissionError as problem:
         raise UserError(
-            f"{problem.filename} may not be read: check its permissions and its folders'"
+            f"{problem.filename} may not be read: check its permissions and those of its folders"
         ) from problem
 
 
@@ -34,7 +34,7 @@ def permitted() -> Iterator[None]:
 def search_path(data_dir: str | Path | None = None) -> list[Path]:
     """List the folders to look in for a data set, the first one first.
 
-    They are the folder that was named, then that of ``CHOLLET_CNN_DATA``, then Keras's cache.
+    They are ``data_dir``, then the folder in ``CHOLLET_CNN_DATA``, then Keras's cache.
 
     Raises:
         UserError: ``data_dir`` does not exist, or may not be looked into.
@@ -49,7 +49,7 @@ def search_path(data_dir: str | Path | None = None) -> list[Path]:
 
 
 def download_folder(data_dir: str | Path | None = None) -> Path:
-    """Say where a downloaded data set goes: the first folder of the search path."""
+    """Return the folder that data sets are downloaded to: the first of the search path."""
     if data_dir is not None:
         return _written_out(data_dir)
     return _standing_folders()[0]
@@ -62,7 +62,7 @@ def _standing_folders() -> list[Path]:
 
 
 def cache_folder() -> Path:
-    """Say where decoded pictures are kept, so that the next run starts without decoding.
+    """Return the folder in which decoded images are kept.
 
     It is ``CHOLLET_CNN_CACHE``, or else ``chollet_cnn`` in the user's cache folder.
     """
@@ -73,17 +73,17 @@ def cache_folder() -> Path:
 
 
 def _written_out(folder: str | Path) -> Path:
-    """Return a folder with the home folder in place of its ``~``."""
+    """Return a folder with ``~`` replaced by the home folder."""
     try:
         return Path(folder).expanduser()
     except RuntimeError as problem:
         raise UserError(
-            f"nobody knows the home folder that {folder} begins with: write the whole path"
+            f"the home folder that {folder} begins with is unknown: write the whole path"
         ) from problem
 
 
 def listed(places: list[Path]) -> str:
-    """Write folders as a person would: ``A, B or C``."""
+    """Write folders as in ``A, B or C``."""
     *rest, last = map(str, places)
     return f"{', '.join(rest)} or {last}" if rest else last
 
@@ -91,7 +91,7 @@ def listed(places: list[Path]) -> str:
 def sha256_of_arrays(*arrays: np.ndarray) -> str:
     """Hash the values of arrays, one after the other, in C order.
 
-    The same pictures give the same hash whatever file they came in.
+    The same images give the same hash whatever file they came in.
     """
     digest = hashlib.sha256()
     for array in arrays:
@@ -101,7 +101,7 @@ def sha256_of_arrays(*arrays: np.ndarray) -> str:
 
 @permitted()
 def is_whole(path: Path, size: int, sha256: str) -> bool:
-    """Tell whether a file is there with the right length in bytes and the right SHA-256."""
+    """Tell whether a file exists with the right length in bytes and the right SHA-256."""
     if not path.is_file() or path.stat().st_size != size:
         return False
     with path.open("rb") as file:

@@ -1,14 +1,15 @@
-"""The quantities that runs are compared in, and how their values are written."""
+"""How numbers are written: the formatters of the figures, the page and the tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MINUS = "\N{MINUS SIGN}"
 QUANTITIES = {
     "test_accuracy": "test accuracy",
     "val_accuracy": "validation accuracy",
@@ -17,57 +18,152 @@ QUANTITIES = {
     "val_loss": "validation loss",
     "best_epoch": "epoch of the lowest validation loss",
 }
+"""The quantities that runs are compared in, and their names."""
 
 
-def seeds(count: int) -> str:
-    """Say how many runs there are, each with a seed of its own.
+def is_missing(value: float | None) -> bool:
+    """Return whether a value is None or NaN."""
+    return value is None or value != value
 
-    >>> seeds(1), seeds(5)
+
+def format_number(value: float, digits: int = 6) -> str:
+    """Write a number with at most that many significant digits; NaN is an empty string.
+
+    >>> format_number(-60.0), format_number(46.25), format_number(float("nan"))
+    ('−60', '46.25', '')
+    """
+    return "" if is_missing(value) else f"{value:.{digits}g}".replace("-", MINUS)
+
+
+def format_fixed(value: float, places: int) -> str:
+    """Write a number with that many decimal places.
+
+    >>> format_fixed(-0.25, 3)
+    '−0.250'
+    """
+    return f"{value:.{places}f}".replace("-", MINUS)
+
+
+def format_weight(value: float) -> str:
+    """Write a number for a small cell: two decimal places, no zero before the point.
+
+    >>> format_weight(-0.5), format_weight(1)
+    ('−.50', '1.00')
+    """
+    text = f"{abs(value):.2f}".removeprefix("0")
+    return f"{MINUS}{text}" if round(value, 2) < 0 else text
+
+
+def format_integer(value: int) -> str:
+    """Write a whole number in groups of three digits.
+
+    >>> format_integer(-12345)
+    '−12,345'
+    """
+    return f"{value:,.0f}".replace("-", MINUS)
+
+
+def format_percent(share: float, places: int = 0) -> str:
+    """Write a share of 1 as a percentage.
+
+    >>> format_percent(0.7129, 1)
+    '71.3%'
+    """
+    return f"{share:.{places}%}".replace("-", MINUS)
+
+
+def format_sum_of_products(weights: Sequence[float], values: Sequence[float]) -> str:
+    """Write out the products of a window: each weight, a dot, and the cell under it.
+
+    >>> format_sum_of_products([5, -1], [116, 255])
+    '5·116 − 1·255'
+    """
+    terms = [
+        f"{format_number(weight, 4)}·{format_number(value, 4)}"
+        for weight, value in zip(weights, values, strict=True)
+    ]
+    return " + ".join(terms).replace(f"+ {MINUS}", f"{MINUS} ")
+
+
+def format_shape(shape: Sequence[int]) -> str:
+    """Write the shape of an array.
+
+    >>> format_shape((26, 26, 32))
+    '26 × 26 × 32'
+    """
+    return " × ".join(format_integer(size) for size in shape)
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration in seconds, minutes or hours.
+
+    >>> format_duration(42.3), format_duration(600), format_duration(9000)
+    ('42 seconds', '10 minutes', '2.5 hours')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+
+
+def format_seeds(count: int) -> str:
+    """Write how many runs there are, each with its own seed.
+
+    >>> format_seeds(1), format_seeds(5)
     ('one run', '5 seeds')
     """
     return "one run" if count == 1 else f"{count} seeds"
 
 
-def middle(values: pd.Series, quantity: str) -> str:
-    """Write the mean and, of several values, the lowest to the highest; nothing where none is."""
-    values, show = values.dropna(), shown(quantity)
+def format_quantity(value: float | None, quantity: str) -> str:
+    """Write a measured value of a quantity; a missing value is an empty string.
+
+    A bound of an interval may lie outside the possible values, such as an accuracy above 1; it is
+    written as the nearest possible value.
+
+    >>> format_quantity(0.9913, "test_accuracy"), format_quantity(-0.1, "loss")
+    ('99.13%', '0.0000')
+    """
+    if is_missing(value):
+        return ""
+    if "accuracy" in quantity:
+        return f"{min(value, 1):.2%}"
+    return f"{max(value, 0):.4f}" if "loss" in quantity else f"{max(value, 1):.3g}"
+
+
+def format_difference(value: float | None, quantity: str) -> str:
+    """Write the difference between two values; of accuracies in percentage points.
+
+    >>> format_difference(0.0123, "test_accuracy")
+    '1.23 points'
+    """
+    if is_missing(value):
+        return ""
+    if "accuracy" in quantity:
+        return f"{100 * value:.2f} points"
+    return f"{value:.4f}" if "loss" in quantity else f"{value:.3g}"
+
+
+def format_mean_and_range(values: pd.Series, quantity: str) -> str:
+    """Write the mean and, of several values, the lowest and the highest.
+
+    >>> import pandas as pd
+    >>> format_mean_and_range(pd.Series([0.5, 0.7]), "accuracy")
+    '60.00% (50.00% to 70.00%)'
+    """
+    values = values.dropna()
     if values.empty:
         return ""
-    width = f" ({show(values.min())} to {show(values.max())})" if len(values) > 1 else ""
-    return show(values.mean()) + width
+    low, mean, high = (
+        format_quantity(value, quantity) for value in (values.min(), values.mean(), values.max())
+    )
+    return f"{mean} ({low} to {high})" if len(values) > 1 else mean
 
 
-def shown(quantity: str) -> Callable[[float | None], str]:
-    """Return how a measured value of a quantity is written; nothing where there is none.
+def format_published(quantity: str, value: float, step: float) -> str:
+    """Write a figure of the book with as many places as the book gives.
 
-    An interval of Student's t may reach beyond what there is, such as an epoch below the first; it
-    is written as far as there is something.
-    """
-    if "accuracy" in quantity:
-        return lambda value: "" if missing(value) else f"{min(value, 1):.2%}"
-    if "loss" in quantity:
-        return lambda value: "" if missing(value) else f"{max(value, 0):.4f}"
-    return lambda value: "" if missing(value) else f"{max(value, 1):.3g}"
-
-
-def points(quantity: str) -> Callable[[float | None], str]:
-    """Return how a distance between two values is written: of shares in percentage points."""
-    if "accuracy" in quantity:
-        return lambda value: "" if missing(value) else f"{100 * value:.2f} points"
-    pattern = "{:.4f}" if "loss" in quantity else "{:.3g}"
-    return lambda value: "" if missing(value) else pattern.format(value)
-
-
-def as_published(quantity: str, value: float, step: float) -> str:
-    """Write a figure of the book with as many places as it gives.
-
-    >>> as_published("val_accuracy", 0.71, 0.01), as_published("loss", 0.1766, 0.0001)
+    >>> format_published("val_accuracy", 0.71, 0.01), format_published("loss", 0.1766, 0.0001)
     ('71%', '0.1766')
     """
     places = round(-math.log10(step))
     return f"{value:.{places - 2}%}" if "accuracy" in quantity else f"{value:.{places}f}"
-
-
-def missing(value: float | None) -> bool:
-    """Return whether there is no value: None or NaN."""
-    return value is None or value != value

@@ -1,81 +1,92 @@
-"""Squared paper: arrays drawn as grids with their numbers in the cells, placed in inches.
+"""Figures of one width with a title and a note, and grids of cells with numbers in them.
 
-Figures made of grids measure from the top left corner of the sheet, so that cells in different
-grids can have the same size and a number in a cell stays readable on a phone.
+Every figure has its title at the top, which says what to see, and below it in grey a note, which
+says how to read it. :func:`panels` leaves the layout to matplotlib; on a :func:`sheet` everything
+is placed in inches from the top left corner, so that cells in different grids have one size.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import Colormap, to_rgb
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from chollet_cnn.drawing import style
+from chollet_cnn.drawing.numbers import format_number
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
-
-WIDTH = 6.4
-"""Inches: every figure of the tutorial is that wide, so type has one size on the whole page."""
+WIDTH = 7.0
+"""Inches: the width of every figure, so that type has one size on the whole page."""
 EDGE = 0.1
 """Inches: the margin of every figure."""
-TITLE, BODY, SMALL = 12.5, 10.5, 9.0
-"""Points: what to see; labels and numbers; remarks."""
-MINUS = "\N{MINUS SIGN}"
-INK = "#1b1e24"
-BLACK, WHITE = "#000000", "#ffffff"
+TITLE, BODY, SMALL = 12.0, 10.0, 8.5
+"""Points: titles; labels and numbers; notes."""
+TITLE_CHARACTERS, NOTE_CHARACTERS = 78, 112
+"""A longer line is wrapped."""
 
 
 def sheet(height: float, title: str, note: str = "") -> Figure:
-    """Return an empty sheet of that many inches with a title that says what to see."""
-    figure = style.new_figure(WIDTH, height)
-    figure.set_layout_engine("none")
-    _head(figure, title, note)
+    """Return a figure of that many inches in height, to be filled with :func:`place`."""
+    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    _write_heading(figure, title, note)
     return figure
 
 
-def headline(figure: Figure, title: str, note: str = "") -> None:
-    """Write what to see over a figure that lays out its own panels, and keep them below it."""
-    share = _head(figure, title, note) / figure.get_figheight()
-    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - share), h_pad=0.08, w_pad=0.08)
+def panels(height: float, title: str = "", note: str = "") -> Figure:
+    """Return a figure for subplots, with that many inches of height below its title and note."""
+    top = _heading_height(title, note)
+    figure = Figure(figsize=(WIDTH, height + top), layout="constrained", facecolor="white")
+    _write_heading(figure, title, note)
+    share = height / (height + top)
+    figure.get_layout_engine().set(rect=(0, 0, 1, share), w_pad=0.06, h_pad=0.05)
+    return figure
 
 
-def _head(figure: Figure, title: str, note: str) -> float:
-    """Write the title and the note; return how many inches they take."""
-    write(figure, EDGE, 0.12, title, fontsize=TITLE, va="top", linespacing=1.25)
-    below = 0.16 + 0.235 * (title.count("\n") + 1)
-    if note:
-        write(figure, EDGE, below, note, fontsize=SMALL, color=style.GREY, va="top")
-        below += 0.16 * (note.count("\n") + 1)
-    return below + 0.12
+def _wrapped(title: str, note: str) -> tuple[list[str], list[str]]:
+    return tuple(
+        [part for line in text.split("\n") for part in textwrap.wrap(line, width)]
+        for text, width in ((title, TITLE_CHARACTERS), (note, NOTE_CHARACTERS))
+    )
+
+
+def _heading_height(title: str, note: str) -> float:
+    """Return the inches that the title and the note take."""
+    titles, notes = _wrapped(title, note)
+    return 0.17 * bool(titles or notes) + 0.225 * len(titles) + 0.16 * len(notes)
+
+
+def _write_heading(figure: Figure, title: str, note: str) -> None:
+    titles, notes = _wrapped(title, note)
+    options = {"va": "top", "parse_math": False}  # a class may have dollars in its name
+    if titles:
+        text = "\n".join(titles)
+        write(figure, EDGE, 0.1, text, fontsize=TITLE, linespacing=1.25, **options)
+    if notes:
+        top = 0.11 + 0.225 * len(titles)
+        text = "\n".join(notes)
+        write(figure, EDGE, top, text, fontsize=SMALL, color=style.GREY, **options)
 
 
 def write(figure: Figure, left: float, top: float, text: str, **options: object) -> Text:
-    """Write a text that many inches from the sheet's left and top edges."""
+    """Write a text that many inches from the figure's left and top edges."""
     width, height = figure.get_size_inches()
-    options = {"fontsize": BODY, "color": INK, "va": "baseline"} | options
+    options = {"fontsize": BODY, "color": style.INK, "va": "baseline"} | options
     return figure.text(left / width, 1 - top / height, text, **options)
 
 
 def place(
     figure: Figure, left: float, top: float, width: float, height: float, label: str = ""
 ) -> Axes:
-    """Put empty axes that many inches from the sheet's left and top edges."""
-    sheet_width, sheet_height = figure.get_size_inches()
-    box = (
-        left / sheet_width,
-        1 - (top + height) / sheet_height,
-        width / sheet_width,
-        height / sheet_height,
-    )
+    """Add empty axes that many inches from the figure's left and top edges."""
+    across, down = figure.get_size_inches()
+    box = (left / across, 1 - (top + height) / down, width / across, height / down)
     axes = figure.add_axes(box, label=label)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return axes
 
@@ -92,42 +103,27 @@ def draw_grid(
     """Draw an array as a grid of cells and write each value into its cell.
 
     Args:
-        axes: where to draw; cell ``[row, column]`` has its middle at ``x=column, y=row``.
+        axes: where to draw; the centre of cell ``[row, column]`` is at ``x=column, y=row``.
         values: ``(rows, columns)``; NaN leaves a cell empty.
         texts: what to write in place of the values.
-        limits: the values that are black and white; by default the smallest and the largest.
+        limits: the values drawn black and white; by default the smallest and the largest.
         fills: ``(rows, columns)`` colours in place of greys.
         fontsize: points.
     """
     rows, columns = values.shape
-    if texts is None:
-        texts = [[number(value) for value in row] for row in values]
-    if fills is None:
-        fills = greys(values, limits)
-    for row in range(rows):
-        for column in range(columns):
-            fill = fills[row][column]
-            axes.add_patch(
-                Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="0.8", lw=0.5)
-            )
-            axes.text(
-                column,
-                row,
-                texts[row][column],
-                fontsize=fontsize,
-                color=contrasting(fill),
-                ha="center",
-                va="center_baseline",
-            )
-    frame(axes, rows, columns)
-
-
-def frame(axes: Axes, rows: int, columns: int) -> None:
-    """Set the axes' limits to a grid of cells, with room for the outermost lines."""
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
-    axes.set_aspect("equal")
-    for artist in axes.patches:
-        artist.set_clip_on(False)
+    fills = greys(values, limits) if fills is None else fills
+    for row, column in np.ndindex(rows, columns):
+        fill = fills[row][column]
+        cell = Rectangle(
+            (column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="0.8", lw=0.5, clip_on=False
+        )
+        axes.add_patch(cell)
+        text = format_number(values[row, column]) if texts is None else texts[row][column]
+        axes.text(
+            column, row, text, fontsize=fontsize, color=style.contrasting(fill),
+            ha="center", va="center_baseline",
+        )  # fmt: skip
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
 
 
 def mark(
@@ -135,58 +131,30 @@ def mark(
     corner: tuple[float, float],
     shape: tuple[float, float],
     *,
-    color: str = style.POINTED_AT,
-    line: str = "-",
+    line: str | tuple = "-",
     width: float = 2.2,
-) -> Rectangle:
+) -> None:
     """Outline a block of cells: its top left cell ``(row, column)`` and its rows and columns."""
     (row, column), (rows, columns) = corner, shape
     outline = Rectangle(
-        (column - 0.5, row - 0.5),
-        columns,
-        rows,
-        fill=False,
-        edgecolor=color,
-        lw=width,
-        linestyle=line,
-        zorder=5,
-        clip_on=False,
-    )
+        (column - 0.5, row - 0.5), columns, rows, fill=False, edgecolor=style.POINTED_AT,
+        lw=width, linestyle=line, zorder=5, clip_on=False,
+    )  # fmt: skip
     axes.add_patch(outline)
-    return outline
 
 
-def number(value: float) -> str:
-    """Write a number as it stands in a cell: with a true minus, without needless digits.
-
-    >>> number(-60.0), number(46.25), number(float("nan"))
-    ('−60', '46.25', '')
-    """
-    if np.isnan(value):
-        return ""
-    return f"{value:.6g}".replace("-", MINUS)
+def draw_image(axes: Axes, image: np.ndarray, label: str = "", high: float = 255) -> None:
+    """Draw an image with its label above it; one without colours in grey, 0 black, high white."""
+    image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    axes.imshow(image, cmap=style.MAP, vmin=0, vmax=high, interpolation="nearest")
+    axes.set_title(label, fontsize=SMALL, color=style.GREY, loc="left")
+    axes.set_axis_off()
 
 
-def greys(
-    values: np.ndarray, limits: tuple[float, float] | None = None, colormap: str = style.MAP
-) -> np.ndarray:
+def greys(values: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Return the colour of each cell, ``(rows, columns, 3)``; an empty cell (NaN) is white."""
-    from matplotlib import colormaps
-
     lowest, highest = limits or (np.nanmin(values), np.nanmax(values))
     spread = max(highest - lowest, 1e-12)
-    shades: Colormap = colormaps[colormap]
-    colors = shades(np.clip((values - lowest) / spread, 0, 1))[..., :3]
+    colors = colormaps[style.MAP](np.clip((values - lowest) / spread, 0, 1))[..., :3]
     colors[np.isnan(values)] = 1
     return colors
-
-
-def contrasting(fill: str | Sequence[float]) -> str:
-    """Return black or white, whichever is read more easily on this colour.
-
-    The contrast is the one of the Web Content Accessibility Guidelines 2.1, section 1.4.3.
-    """
-    channels = np.asarray(to_rgb(fill))
-    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
-    return BLACK if (luminance + 0.05) ** 2 > 0.05 * 1.05 else WHITE

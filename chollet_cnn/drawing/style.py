@@ -1,57 +1,49 @@
-"""One look for every figure: colours that stay apart for colour-blind readers and in print.
+"""Colours of every figure: distinct for colour-blind readers and in print.
 
-The same thing has the same colour everywhere: data are blue, the book or the thing pointed at is
+The same thing has the same colour everywhere: data are blue, the book or whatever is highlighted is
 vermilion, a third series is green, everything else is grey. The three are from the palette of Okabe
 and Ito, "Color Universal Design", 2008.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 DATA = "#0072b2"
 POINTED_AT = "#d55e00"
 THIRD = "#009e73"
 GREY = "#6b6f76"
 PALE = "#d9dbdf"
+INK = "#1b1e24"
+BLACK, WHITE = "#000000", "#ffffff"
 INKS = {POINTED_AT: "#b84f00", THIRD: "#007a5a"}
-"""For words: colours that are bright enough for a line are too bright for small letters."""
+"""Text colours: a colour that is bright enough for a line is too bright for small letters."""
 MAP = "gray"
-"""The colour map of feature maps and pictures with one channel."""
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of that many inches, outside pyplot's global state."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+"""The colour map of feature maps and of images with one channel."""
 
 
 def ink(color: str) -> str:
-    """Return the colour of words about something of this colour, dark enough to read on white.
+    """Return the text colour that goes with a colour, with a contrast of at least 4.5 on white.
 
-    The contrast is at least 4.5, as the Web Content Accessibility Guidelines 2.1 ask in 1.4.3.
+    Source: Web Content Accessibility Guidelines 2.1, section 1.4.3.
     """
     return INKS.get(color, color)
 
 
-def title_above(figure: Figure, words: str) -> None:
-    """Write a figure's title at its left; without words there is no room kept for one."""
-    if words:
-        figure.suptitle(words, fontsize=11, x=0.01, ha="left")
-
-
-def note_below(figure: Figure, words: str) -> None:
-    """Write a small grey line at the foot of a figure; its layout is to leave room there."""
-    figure.text(0.01, 0.012, words, fontsize=8.5, color=GREY, va="bottom")
+def contrasting(fill: str | Sequence[float]) -> str:
+    """Return black or white, whichever has the higher contrast (WCAG 2.1, 1.4.3) on a colour."""
+    channels = np.asarray(to_rgb(fill))
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    return BLACK if (luminance + 0.05) ** 2 > 0.05 * 1.05 else WHITE
 
 
 def plain_axes(axes: Axes) -> Axes:
-    """Leave of an axes what carries data: no top and right line, a faint grid behind."""
+    """Remove the top and right spines and put a faint horizontal grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="0.92")
     axes.set_axisbelow(True)

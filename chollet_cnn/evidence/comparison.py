@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.printed import CURVES
-from chollet_cnn.book.published import CLAIMS, Claim, published_figure
+from chollet_cnn.book.published import CLAIMS, CURVES, Claim, published_figure
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import statistics
 from chollet_cnn.evidence.records import Records
@@ -62,12 +62,12 @@ class Comparison:
     @property
     def book(self) -> str:
         """The published value with as many decimal places as the book gives."""
-        return numbers.as_published(self.claim.quantity, self.claim.value, self.claim.step)
+        return numbers.format_published(self.claim.quantity, self.claim.value, self.claim.step)
 
     @property
     def show(self) -> Callable[[float | None], str]:
         """The function that formats a value of the quantity."""
-        return numbers.shown(self.claim.quantity)
+        return partial(numbers.format_quantity, quantity=self.claim.quantity)
 
     @property
     def verdict(self) -> str:
@@ -83,7 +83,7 @@ class Comparison:
     @property
     def test_set_sd(self) -> float | None:
         """The standard deviation that the size of the test set alone explains."""
-        images = recipes.pictures(self.claim.recipe, self.claim.quantity)
+        images = recipes.image_count(self.claim.recipe, self.claim.quantity)
         return statistics.expected_sd(self.sample.mean, images) if images else None
 
     @property

@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.book import recipes
-from chollet_cnn.book.printed import CURVES
-from chollet_cnn.drawing import style
+from chollet_cnn.book.published import CURVES
+from chollet_cnn.drawing import sheet, style
 from chollet_cnn.evidence.records import Records
 
-WIDTH, LINE = 7.0, 0.72
-"""Inches: the figure, and one recipe's row in it."""
+LINE = 0.72
+"""Inches: one recipe's row in the figure."""
 TEXT = 9.5
 """Points: legible where the figure is shown 700 pixels wide."""
 SIDE = 0.33
@@ -42,15 +42,16 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
         raise ValueError("there is no run; at least one is needed")
     panels = [panel for _, panel in runs.groupby("data", sort=False)]
     heights = [panel["title"].nunique() * LINE for panel in panels]
-    figure = style.new_figure(WIDTH, sum(heights) + 0.55 * len(panels) + 0.45)
-    figure.get_layout_engine().set(rect=(SIDE, 0.04, 1 - SIDE, 0.96), hspace=0.06)
-    grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for axes, panel in zip(grid[:, 0], panels, strict=True):
-        _draw_panel(axes, panel)
     parts = ["each dot is a run with another seed"]
     if runs["run_low"].notna().any():
         parts.append("band (with enough runs): 95% prediction interval for one new run")
-    style.note_below(figure, "; ".join(parts))
+    height = sum(heights) + 0.55 * len(panels)
+    figure = sheet.panels(height, note="; ".join(parts))
+    share = height / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(SIDE, 0, 1 - SIDE, share), hspace=0.06)
+    grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for axes, panel in zip(grid[:, 0], panels, strict=True):
+        _draw_panel(axes, panel)
     return figure
 
 
@@ -126,28 +127,22 @@ def plot_printed_curves(
         The figure, accuracy at the left and loss at the right; training above validation.
     """
     rows = {"": "training", "val_": "validation"} if "val_loss" in printed else {"": "training"}
-    height = 2.5 * len(rows) + 0.6
-    figure = style.new_figure(WIDTH, height)
-    note = 0.19 / height
-    figure.get_layout_engine().set(rect=(0, note, 1, 1 - note))
+    note = f"line: median of {len(histories)} seeds, band: lowest to highest"
+    figure = sheet.panels(2.5 * len(rows), title, note)
     grid = figure.subplots(len(rows), 2, squeeze=False)
     for (prefix, name), places in zip(rows.items(), grid, strict=True):
         for quantity, axes in zip(("accuracy", "loss"), places, strict=True):
             column = prefix + quantity
             plot_learning_curve(
-                histories, column, name=name, watched=None, book=printed[column], axes=axes
+                histories, column, name=name, monitored=None, book=printed[column], axes=axes
             )
             axes.set_title("", loc="right")  # one line below the figure says it for all
             axes.set_ylabel(quantity)
-    words = f"line: median of {len(histories)} seeds, band: lowest to highest"
-    style.note_below(figure, words)
-    style.title_above(figure, title)
     return figure
 
 
 def plot_legacy_and_current(
-    current: Sequence[pd.DataFrame],
-    legacy: Sequence[pd.DataFrame],
+    curves: pd.DataFrame,
     printed: Mapping[str, Sequence[float]],
     quantities: Sequence[str] = ("loss", "accuracy"),
     what: str = "RMSprop",
@@ -156,37 +151,50 @@ def plot_legacy_and_current(
     """Draw how a network learns with the current and with the legacy implementation.
 
     Args:
-        current: histories of runs with the current one, with ``epoch`` and the quantities.
-        legacy: the same with that of the book's Keras.
+        curves: what :func:`legacy_and_current` gives.
         printed: what the book prints of the quantities, a number an epoch.
         quantities: columns of a history, one panel each; those that begin with ``val_`` are of
             validation, others of training.
         what: what has changed, for the labels of the curves.
         title: the title of the figure.
     """
-    figure = style.new_figure(WIDTH, 2.7 * len(quantities))
-    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))
+    is_legacy = curves["variant"] != ""
+    current, legacy = (
+        [curve for _, curve in curves[kind].groupby("seed")] for kind in (~is_legacy, is_legacy)
+    )
+    counts = [f"{len(runs)} run{'s' * (len(runs) > 1)}" for runs in (current, legacy)]
+    note = f"current {what}: {counts[0]}; legacy {what}: {counts[1]}"
+    if max(len(current), len(legacy)) > 1:
+        note += "; lines are medians, bands are from lowest to highest"
+    figure = sheet.panels(2.6 * len(quantities), title, note)
     places = figure.subplots(len(quantities), 1, squeeze=False)[:, 0]
     for column, axes in zip(quantities, places, strict=True):
         quantity = column.removeprefix("val_")
         plot_learning_curve(
             current, column, name=f"current {what}", others={f"legacy {what}": legacy},
-            watched=None, book=printed[column], axes=axes,
+            monitored=None, book=printed[column], axes=axes,
         )  # fmt: skip
         axes.set_title("", loc="right")
         axes.set_ylabel(f"{'training' if column == quantity else 'validation'} {quantity}")
-    counts = [f"{len(runs)} run{'s' * (len(runs) > 1)}" for runs in (current, legacy)]
-    note = f"current {what}: {counts[0]}; legacy {what}: {counts[1]}"
-    if max(len(current), len(legacy)) > 1:
-        note += "; lines are medians, bands are from lowest to highest"
-    style.note_below(figure, note)
-    style.title_above(figure, title)
     return figure
 
 
 def histories_of(curves: pd.DataFrame, recipe: str) -> list[pd.DataFrame]:
     """Return the learning curves of a recipe's runs, one table a seed."""
     return [curve for _, curve in curves[curves["recipe"] == recipe].groupby("seed")]
+
+
+def legacy_and_current(records: Records, recipe: str, variant: str) -> pd.DataFrame | None:
+    """Return the curves of a recipe and of a variant of it, whose name is in ``variant``.
+
+    Returns:
+        The learning curves in one table, current ones with an empty ``variant``; None where there
+        are no runs of one of the two.
+    """
+    current = records.curves[records.curves["recipe"] == recipe].assign(variant="")
+    legacy = records.variant_curves
+    legacy = legacy[(legacy["recipe"] == recipe) & (legacy["variant"] == variant)]
+    return None if current.empty or legacy.empty else pd.concat([current, legacy])
 
 
 def printed_curve(records: Records, recipe: str) -> Figure | None:
@@ -204,10 +212,10 @@ def first_curves(records: Records) -> Figure | None:
     histories = [histories_of(curves, recipe) for recipe in (digits, pets)]
     if not all(histories):
         return None
-    figure = style.new_figure(10, 3.7)
+    figure = sheet.panels(3.7)
     left, right = figure.subplots(1, 2)
     plot_learning_curve(
-        histories[0][0], title="Handwritten digits, seed 0", watched=None,
+        histories[0][0], title="Handwritten digits, seed 0", monitored=None,
         book=CURVES[digits]["accuracy"], book_name="the book's training", axes=left,
     )  # fmt: skip
     plot_learning_curve(

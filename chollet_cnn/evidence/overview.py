@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from itertools import groupby
 
 import pandas as pd
@@ -27,7 +28,7 @@ def all_figures(recorded: Records, answer: Answer) -> pd.DataFrame:
 
 def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
     claim, sample = figure.claim, figure.sample
-    distance = numbers.points(claim.quantity)
+    distance = partial(numbers.format_difference, quantity=claim.quantity)
     enough = sample.n >= statistics.MIN_RUNS_OUTSIDE
 
     def interval(ends: statistics.Interval, enough: bool = enough) -> str:
@@ -77,7 +78,7 @@ def curve_section(recorded: Records, curve: PrintedCurve) -> dict[str, object]:
                 row[f"{words}, the book"] = item.show(item.claim.value) + ARROWS.get(
                     item.verdict, ""
                 )
-            row[f"{words}, ours"] = numbers.middle(values[quantity], quantity)
+            row[f"{words}, ours"] = numbers.format_mean_and_range(values[quantity], quantity)
         rows.append(row)
     return {"title": recipe.title, "name": recipe.name, "curve": curve, "table": pd.DataFrame(rows)}
 
@@ -91,7 +92,7 @@ def unpublished(recorded: Records) -> pd.DataFrame:
             continue
         sample = statistics.summarize(runs["test_accuracy"])
         expected = statistics.expected_sd(
-            sample.mean, recipes.pictures(recipe.name, "test_accuracy")
+            sample.mean, recipes.image_count(recipe.name, "test_accuracy")
         )
         enough = sample.n >= statistics.MIN_RUNS_OUTSIDE
         rows.append(
@@ -151,7 +152,7 @@ def recipe_table(recorded: Records) -> str:
         row |= {"mean": tables.percent(sample.mean) + split}
         row |= {"lowest to highest": tables.lowest_to_highest(sample), "the book's figure is": ""}
         if claim:
-            row["the book"] = numbers.as_published(quantity, claim.value, claim.step) + split
+            row["the book"] = numbers.format_published(quantity, claim.value, claim.step) + split
             row["the book's figure is"] = statistics.verdict(claim.value, claim.step / 2, sample)
         rows.append(row | {"the fastest took": _minutes(own["seconds"].min())})
     return tables.to_markdown(pd.DataFrame(rows))

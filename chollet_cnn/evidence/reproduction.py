@@ -175,7 +175,7 @@ def _with_curves(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     by_run = {run: records.curve_to_text(curve) for run, curve in curves.groupby(keys)}
     return rows.assign(
         history=[by_run.get(run, "") for run in rows[keys].itertuples(index=False, name=None)],
-        test_pictures=[recipes.pictures(name, "test_accuracy") for name in rows["recipe"]],
+        test_pictures=[recipes.image_count(name, "test_accuracy") for name in rows["recipe"]],
         dataset=[recipes.get(name).dataset for name in rows["recipe"]],
     )
 

@@ -40,12 +40,12 @@ def between(interval: Interval, show: Callable[[float], str] = "{:.2f}".format) 
 
 def percent(share: float) -> str:
     """Write a share of 1 as a percentage; nothing where it is unknown."""
-    return "" if numbers.missing(share) else f"{share:.2%}"
+    return "" if numbers.is_missing(share) else f"{share:.2%}"
 
 
 def points(share: float, places: int = 2) -> str:
     """Write a difference of two shares in percentage points; nothing where it is unknown."""
-    return "" if numbers.missing(share) else f"{100 * share:.{places}f} points"
+    return "" if numbers.is_missing(share) else f"{100 * share:.{places}f} points"
 
 
 def signed(share: float) -> str:

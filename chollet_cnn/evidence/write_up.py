@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import jinja2
 from matplotlib.figure import Figure
 
 from chollet_cnn import files
-from chollet_cnn.book.printed import CURVES
-from chollet_cnn.book.published import CLAIMS, ERRATA
+from chollet_cnn.book.published import CLAIMS, CURVES, ERRATA
 from chollet_cnn.drawing import numbers
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import (
@@ -82,6 +82,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         drawn: the names of the figures that are in ``figures/``.
     """
     main = recorded.of_most_runs()
+    show_loss = partial(numbers.format_quantity, quantity="loss")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([TEMPLATES, studies.FOLDER]),
         undefined=jinja2.StrictUndefined,
@@ -95,7 +96,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         "points": tables.points,
         "signed": tables.signed,
         "interval": tables.between,
-        "loss": numbers.shown("loss"),
+        "loss": show_loss,
     }
     answer = Answer(recorded)
     measured = {study: study.measure(main) for study in studies.collect()}
@@ -115,6 +116,6 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         device=device,
         drawn=drawn,
         signed=tables.signed,
-        show_loss=numbers.shown("loss"),
+        show_loss=show_loss,
         statistics=statistics,
     )

@@ -1,30 +1,32 @@
-"""A run as the page needs it: its network, a picture to send through it, test pictures."""
+"""A run as the page needs it: its network, an image to send through it, its test images."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chollet_cnn import data
-from chollet_cnn.analysis import mistakes
+from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import layer_table
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import digits, pictures
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.page.chapter import Call, program
-from chollet_cnn.training import runs
+from chollet_cnn.training import runs, seeding
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
 
     from chollet_cnn.data import Split
+
 NEEDED = {
     "config": ("recipe", "title", "seed", "dataset", "classes", "changed", "watched", "settings"),
     "environment": ("device", "device_name", "processor", "data"),
@@ -35,9 +37,25 @@ NEEDED = {
 }
 """What the page tells of a run, so that a run which lacks some of it is found before it is used."""
 SAMPLE = 3_000_000
-"""Pixels of test pictures that a network is asked about in a few seconds; 133 of 150x150."""
+"""Pixels of test images that a network is asked about in a few seconds; 133 of 150x150."""
 READ = "from chollet_cnn.data import pictures"
 SHIPPED = "from chollet_cnn.concepts.figures import photographs"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The image that the figures send through a network."""
+
+    pixels: np.ndarray
+    """``(height, width, channels)`` uint8."""
+    kind: str
+    """``own``, ``own digit``, ``shipped digit``, ``test digit`` or ``cat``."""
+    code: tuple[str, ...]
+    """Lines of Python that make ``image``, its imports first."""
+    file: str = ""
+    """The name of the reader's own file."""
+    label: str = ""
+    """What a test digit is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,26 +66,29 @@ class TrainedModel:
     slug: str
     """Its name in the names of files."""
     model: keras.Model
-    layers: pd.DataFrame
-    """What :func:`chollet_cnn.analysis.layer_table.layer_table` says of the network."""
-    picture: np.ndarray
-    """``(height, width, channels)`` uint8, what the figures send through the network."""
-    picture_words: str
-    """What that picture is."""
-    picture_code: tuple[str, ...]
-    """Lines of Python that make ``picture``, its imports first."""
-    shares: np.ndarray
-    """What the network says of the picture: a probability for each class."""
+    layers: pd.DataFrame | None
+    """What :func:`chollet_cnn.analysis.layer_table.layer_table` says of the network, or None."""
+    why_no_layers: str
+    """Why it says nothing, as of a network that branches."""
+    shown: Shown
+    """The image that the figures send through the network."""
+    answer: np.ndarray
+    """The network's probability of each class for that image."""
     test: Split | None
-    """The test pictures, where this machine has them."""
+    """The test images, where this machine has them."""
     why_no_test: str
     probabilities: np.ndarray | None
-    """What the network says of each test picture, ``(n, classes)``."""
+    """The network's probabilities for each test image, ``(n, classes)``."""
 
     @property
     def name(self) -> str:
         """What the page calls the run."""
         return f"{self.run.config['title']}, seed {self.run.config['seed']}"
+
+    @property
+    def image(self) -> np.ndarray:
+        """The pixels of the image that the figures send through the network."""
+        return self.shown.pixels
 
     @property
     def classes(self) -> list[str]:
@@ -81,26 +102,43 @@ class TrainedModel:
 
     @property
     def wrong(self) -> int:
-        """How many test pictures it got wrong."""
+        """How many test images it got wrong."""
         metrics = self.run.metrics
         return round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
 
-    @property
+    @cached_property
     def convolutions(self) -> list[str]:
         """The names of the network's convolutions, in order."""
-        return self.layers.loc[self.layers["kind"] == "Conv2D", "layer"].tolist()
+        named = model_graph.layers_of(self.model).items()
+        return [name for name, layer in named if type(layer).__name__ == "Conv2D"]
+
+    def receptive_field(self, layer: str) -> int | tuple[int, int] | None:
+        """Return how many pixels one unit of a layer sees; None where that is not known."""
+        if self.layers is None:
+            return None
+        return self.layers.set_index("layer")["receptive_field"].get(layer)
 
     @property
     def sample(self) -> np.ndarray:
-        """As many test pictures as the network can be asked about in a few seconds."""
-        height, width = self.picture.shape[:2]
+        """As many test images as the network can be asked about in a few seconds."""
+        height, width = self.image.shape[:2]
         return self.test.images[: min(1000, SAMPLE // (height * width))]
 
+    @cached_property
+    def untrained(self) -> keras.Model:
+        """The network with the weights that its training started from."""
+        import keras
+
+        model = keras.models.clone_model(self.model)
+        seeds = self.run.config["changed"].get("weights_seed", {})
+        seeding.set_starting_weights(model, seeds.get("run", self.run.config["seed"]))
+        return model
+
     def program(self, needed: str, *lines: str) -> Call:
-        """Return a program that has the network as ``model`` and the picture as ``picture``."""
-        *imports, picture = self.picture_code
+        """Return a program that has the network as ``model`` and the image as ``image``."""
+        *imports, image = self.shown.code
         imports = ["from chollet_cnn.training import runs", needed, *imports]
-        return program(imports, self.model_code, picture, *lines)
+        return program(imports, self.model_code, image, *lines)
 
     @property
     def model_code(self) -> str:
@@ -114,13 +152,13 @@ def read(
     picture: str | Path | None = None,
     data_dir: str | Path | None = None,
 ) -> TrainedModel:
-    """Read a run, its network, a picture for it and its test pictures.
+    """Read a run, its network, an image for it and its test images.
 
     Args:
         path: the run's directory.
         taken: slugs that other runs have.
-        picture: a file of the reader's own.
-        data_dir: where the test pictures are looked for first.
+        picture: an image file of the reader's own.
+        data_dir: where the test images are looked for first.
 
     Raises:
         UserError: the run or the picture cannot be read.
@@ -137,21 +175,21 @@ def read(
         raise UserError(f"{path / 'history.csv'} is empty; train the run again with --overwrite")
     try:
         slug = _slug(f"{run.config['recipe']}-seed-{run.config['seed']}", taken)
-        test, why = _test_pictures(run, data_dir)
+        test, why_no_test = _test_images(run, data_dir)
         model = run.load_model()
-        image, words, code = _picture(model, run, test, picture, data_dir)
+        shown = _choose_image(model, run, test, picture, data_dir)
+        layers, why_no_layers = _layers(model)
         return TrainedModel(
             run=run,
             slug=slug,
             model=model,
-            layers=layer_table(model),
-            picture=image,
-            picture_words=words,
-            picture_code=code,
-            shares=_answers(run, model, image[None])[0],
+            layers=layers,
+            why_no_layers=why_no_layers,
+            shown=shown,
+            answer=_predictions(run, model, shown.pixels[None])[0],
             test=test,
-            why_no_test=why,
-            probabilities=None if test is None else _answers(run, model, test.images),
+            why_no_test=why_no_test,
+            probabilities=None if test is None else _predictions(run, model, test.images),
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise UserError(
@@ -160,17 +198,24 @@ def read(
         ) from problem
 
 
-def _answers(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Ask a run's network; one whose training diverged has no answer, and the run is named."""
+def file_name(layer: str) -> str:
+    """Return a layer's name as a part of a file's name."""
+    return layer.replace("/", "-").replace("_", "-")
+
+
+def _layers(model: keras.Model) -> tuple[pd.DataFrame | None, str]:
+    try:
+        return layer_table(model), ""
+    except ValueError as problem:
+        return None, str(problem)
+
+
+def _predictions(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Ask a run's network; where its training diverged there is no answer, and the run is named."""
     try:
         return mistakes.predictions(model, images)
     except UserError as problem:
         raise UserError(f"{run.path}: {problem}") from problem
-
-
-def file_name(layer: str) -> str:
-    """Return a layer's name as a part of a file's name."""
-    return layer.replace("/", "-").replace("_", "-")
 
 
 def _slug(name: str, taken: Iterable[str]) -> str:
@@ -184,8 +229,8 @@ def _slug(name: str, taken: Iterable[str]) -> str:
     return unique
 
 
-def _test_pictures(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | None, str]:
-    """Load the pictures that a run was tested on, or say why not; nothing is downloaded for it."""
+def _test_images(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | None, str]:
+    """Load the images that a run was tested on, or say why not; nothing is downloaded for it."""
     known = {"MNIST": "mnist", digits.TITLE: "digits"}
     name = known.get(run.config["dataset"], run.config["settings"]["dataset"])
     options = {"mnist": {"download": False}}.get(name, run.config["settings"]["data_options"])
@@ -197,58 +242,54 @@ def _test_pictures(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | 
         return None, str(problem)
     if found.fingerprint["sha256"] != run.environment["data"]["sha256"]:
         source = found.fingerprint["source"]
-        return None, f"{source} holds other pictures than the run's: name their place by --data-dir"
+        return None, f"{source} holds other images than the run's; name their folder by --data-dir"
     return found.test, ""
 
 
-def _picture(
+def _choose_image(
     model: keras.Model,
     run: runs.Run,
     test: Split | None,
     own: str | Path | None,
     data_dir: str | Path | None,
-) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """Choose the picture that goes through a network: the reader's own, a digit, or the cat.
-
-    Returns:
-        The picture, what it is in words, and Python code that makes it.
-    """
+) -> Shown:
+    """Choose the image that goes through a network: the reader's own, a digit, or the cat."""
     size = model.input_shape[1:3]
     if model.input_shape[-1] == 3:
         return _photograph(size, run.config["settings"]["data_options"], own)
-    why = ""
+    file = "" if own is None else Path(own).name
     if own is not None:
         try:
-            image = pictures.as_digit(pictures.read(own))
+            digit = pictures.as_digit(pictures.read(own))
         except UserError as problem:
             if "no digit found" not in str(problem):
                 raise
-            why = f", because no digit was found in {Path(own).name}"
         else:
-            words = f"your picture {Path(own).name}, brought to MNIST's look"
-            line = f"picture = pictures.as_digit(pictures.read({str(own)!r}))"
-            return image, words, (READ, line)
+            line = f"image = pictures.as_digit(pictures.read({str(own)!r}))"
+            return Shown(digit, "own digit", (READ, line), file)
     if test is None:
-        line = f"picture = photographs.digit({size[0]})[..., None]"
-        image = photographs.digit(size[0])[..., None]
-        return image, f"a digit of scikit-learn's{why}", (SHIPPED, line)
+        line = f"image = photographs.digit({size[0]})[..., None]"
+        return Shown(photographs.digit(size[0])[..., None], "shipped digit", (SHIPPED, line), file)
     name = "digits" if run.config["dataset"] == digits.TITLE else "mnist"
-    words = f"the first test picture, a {run.config['classes'][test.labels[0]]}{why}"
     place = "" if data_dir is None else f", {str(data_dir)!r}"
-    line = f"picture = data.load({name!r}{place}).test.images[0]"
-    return test.images[0], words, ("from chollet_cnn import data", line)
+    line = f"image = data.load({name!r}{place}).test.images[0]"
+    code = ("from chollet_cnn import data", line)
+    return Shown(test.images[0], "test digit", code, file, run.config["classes"][test.labels[0]])
 
 
 def _photograph(
-    size: tuple[int, int], options: dict[str, object], own: str | Path | None
-) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """Scale the reader's picture, or the cat, as the network's training pictures were scaled."""
+    size: tuple[int, int], options: Mapping[str, object], own: str | Path | None
+) -> Shown:
+    """Scale the reader's picture, or the cat, as the network's training images were scaled."""
     resize = options.get("resize", "bilinear")
     if own is None:
-        image, words, made = photographs.cat(), "scikit-image's cat", "photographs.cat()"
-        imports = (READ, SHIPPED)
+        image, made, imports = photographs.cat(), "photographs.cat()", (READ, SHIPPED)
     else:
-        image, words = pictures.read(own), f"your picture {Path(own).name}"
-        made, imports = f"pictures.read({str(own)!r})", (READ,)
-    line = f"picture = pictures.scale({made}, {tuple(size)}, {resize!r})"
-    return pictures.scale(image, size, resize), words, (*imports, line)
+        image, made, imports = pictures.read(own), f"pictures.read({str(own)!r})", (READ,)
+    line = f"image = pictures.scale({made}, {tuple(size)}, {resize!r})"
+    return Shown(
+        pictures.scale(image, size, resize),
+        "cat" if own is None else "own",
+        (*imports, line),
+        "" if own is None else Path(own).name,
+    )

@@ -1,4 +1,4 @@
-"""What a training run says of itself: before it, after each epoch, and the table at its end."""
+"""What a training run prints: before it, after each epoch, and the table at its end."""
 
 from __future__ import annotations
 
@@ -6,42 +6,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import published, recipes
-from chollet_cnn.drawing.numbers import as_published
+from chollet_cnn.drawing.numbers import format_published
 
 if TYPE_CHECKING:
     from chollet_cnn.book.recipes import Recipe
     from chollet_cnn.training.runs import Run
 
-
-def _watched(config: dict) -> str:
-    return "test" if config["watched"] == "test set" else "validation"
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
-def opening(plan: Recipe, config: dict, environment: dict, path: Path) -> str:
-    """Say in a few lines what is about to run."""
+def opening(recipe: Recipe, config: dict, environment: dict, path: Path) -> str:
+    """Return the lines that say what is about to run."""
     lines = [
-        f"{plan.title}: {plan.parameters:,} parameters, {_counts(environment['data'])}",
+        f"{recipe.title}: {recipe.parameters:,} parameters, {_counts(environment['data'])}",
         f"on {_device(environment)}, seed {config['seed']}, into {path}",
     ]
-    left_out = environment["data"].get("left_out")
-    if left_out:
-        lines.append(f"{len(left_out)} pictures were left out; environment.json names them.")
+    if skipped := environment["data"].get("left_out"):
+        lines.append(f"{len(skipped)} images were skipped; environment.json names them.")
     if config["changed"]:
         lines.append(f"Changed from the recipe: {_changes(config)}.")
     if config["watched"] == "test set":
         lines.append(
-            "The recipe has no validation set; the test set is watched and chooses nothing."
+            "The recipe has no validation set; the test set is monitored and selects nothing."
         )
     return "\n".join(lines)
 
 
-def epoch_line(row: dict[str, float], plan: Recipe, config: dict) -> str:
-    """Say how one epoch went."""
-    width = len(str(plan.epochs))
+def epoch_line(row: dict[str, float], epochs: int, config: dict) -> str:
+    """Return the line that reports one epoch."""
+    monitored = "test" if config["watched"] == "test set" else "validation"
     return (
-        f"epoch {row['epoch']:>{width}}/{plan.epochs}   loss {row['loss']:.4f}   "
-        f"accuracy {row['accuracy']:.4f}   {_watched(config)} loss {row['val_loss']:.4f}   "
-        f"{_watched(config)} accuracy {row['val_accuracy']:.4f}   {row['seconds']:.1f} s"
+        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}   loss {row['loss']:.4f}   "
+        f"accuracy {row['accuracy']:.4f}   {monitored} loss {row['val_loss']:.4f}   "
+        f"{monitored} accuracy {row['val_accuracy']:.4f}   {row['seconds']:.1f} s"
     )
 
 
@@ -49,55 +46,62 @@ def table(run: Run) -> str:
     """Return the table that ends a run: what was trained, on what, and how the book compares."""
     config, metrics = run.config, run.metrics
     wrong = round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
+    selected = metrics["judged_epoch"]
     lines = {
         "network": f"{config['settings']['network']}, {metrics['parameters']:,} parameters",
         "data": _counts(run.environment["data"]),
         "device": _device(run.environment),
-        "epochs": f"{metrics['epochs']}, judged by the {config['settings']['judged_by']}"
-        + (f", {metrics['judged_epoch']}" if metrics["judged_epoch"] != metrics["epochs"] else ""),
+        "epochs": f"{metrics['epochs']}, selected by the {config['settings']['judged_by']}"
+        + (f": epoch {selected}" if selected != metrics["epochs"] else ""),
         "time": _duration(metrics["train_seconds"]),
         "test accuracy": f"{metrics['test_accuracy']:.2%} "
         f"({wrong:,} of {metrics['test_pictures']:,} wrong)",
     }
+    if diverged := metrics.get("diverged_epoch"):
+        lines["diverged"] = f"in epoch {diverged}, where training stopped"
     last = metrics.get("last_epoch_test_accuracy")
-    if metrics["judged_epoch"] != metrics["epochs"] and last is not None:
+    if selected != metrics["epochs"] and last is not None:
         lines["after the last epoch"] = f"{last:.2%} test accuracy"
     if metrics["val_accuracy"] is not None:
         lines["validation accuracy"] = f"{metrics['val_accuracy']:.2%}"
-    claim = metrics["published"]
-    if claim:
-        what = "test" if claim["quantity"] == "test_accuracy" else "validation"
-        difference = 100 * (metrics[claim["quantity"]] - claim["value"])
-        book = as_published(claim["quantity"], claim["value"], claim["step"])
-        lines["the book"] = f"{book} {what} accuracy ({claim['source']})"
-        lines["difference"] = f"{difference:+.2f} percentage points"
-    elif config["changed"]:
-        lines["the book"] = f"not compared, the recipe was changed: {_changes(config)}"
-    elif config["recipe"] == recipes.DEFAULT:
-        lines["the book"] = (
-            "has two poolings, not three; its own network is the recipe mnist-first-edition"
-        )
-    else:
-        lines["the book"] = "gives no figure that we know of"
+    lines |= _beside_the_book(config, metrics)
     lines["run"] = str(run.path)
     width = max(map(len, lines))
     return "\n".join([config["title"], *(f"  {k:<{width}}  {v}" for k, v in lines.items())])
 
 
+def _beside_the_book(config: dict, metrics: dict) -> dict[str, str]:
+    """Return how the run compares with the figure that the book gives, if it can be compared."""
+    if claim := metrics["published"]:
+        split = "test" if claim["quantity"] == "test_accuracy" else "validation"
+        difference = 100 * (metrics[claim["quantity"]] - claim["value"])
+        book = format_published(claim["quantity"], claim["value"], claim["step"])
+        return {
+            "the book": f"{book} {split} accuracy ({claim['source']})",
+            "difference": f"{difference:+.2f} percentage points",
+        }
+    if config["changed"]:
+        return {"the book": f"not compared, the recipe was changed: {_changes(config)}"}
+    if config["recipe"] == recipes.DEFAULT:
+        own = "mnist-first-edition"
+        return {"the book": f"has two poolings, not three; its own network is the recipe {own}"}
+    return {"the book": "no published figure is known"}
+
+
 def _counts(fingerprint: dict) -> str:
-    """Say which pictures and how many, from the fingerprint of a dataset."""
+    """Return which images a run uses and how many, from the fingerprint of its data."""
     uses = {"train": "to train on", "validation": "to validate on", "test": "to test on"}
     counts = ", ".join(f"{n:,} {uses[name]}" for name, n in fingerprint["pictures"].items())
     return f"{fingerprint['dataset']}: {counts}"
 
 
 def _device(environment: dict) -> str:
-    names = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
     backend = environment["backend"]
     where = environment["device_name"]
     if environment["device"] == "cpu":
         where = f"the CPU ({environment['processor']}, {environment['cores']} cores)"
-    return f"{where}, {names[backend]} {environment['versions'].get(backend, '')}".rstrip()
+    version = environment["versions"].get(backend, "")
+    return f"{where}, {BACKENDS.get(backend, backend)} {version}".rstrip()
 
 
 def _changes(config: dict) -> str:
@@ -114,11 +118,10 @@ def _duration(seconds: float) -> str:
 
 def table_of_recipes() -> str:
     """Return a line for every recipe: the network's size, the training, the book's figure."""
-    header = ("recipe", "parameters", "epochs", "batch", "optimizer", "the book")
-    rows = [header]
+    rows = [("recipe", "parameters", "epochs", "batch", "optimizer", "the book")]
+    splits = {"test_accuracy": "test", "val_accuracy": "validation"}
     for recipe in recipes.RECIPES.values():
         claim = published.published_figure(recipe.name)
-        kind = {"test_accuracy": "test", "val_accuracy": "validation"}
         rows.append(
             (
                 recipe.name,
@@ -126,7 +129,8 @@ def table_of_recipes() -> str:
                 str(recipe.epochs),
                 str(recipe.batch_size),
                 f"{recipe.optimizer} {recipe.learning_rate:g}",
-                f"{as_published(claim.quantity, claim.value, claim.step)} {kind[claim.quantity]}"
+                f"{format_published(claim.quantity, claim.value, claim.step)} "
+                f"{splits[claim.quantity]}"
                 if claim
                 else "",
             )

@@ -1,4 +1,4 @@
-"""Which accelerator a run uses, and its name."""
+"""Start Keras, and choose the accelerator and the settings that a run computes with."""
 
 from __future__ import annotations
 
@@ -6,51 +6,41 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from types import ModuleType
 
 from chollet_cnn.errors import UserError
 
-CHOICES = ("auto", "cpu", "gpu")
-PRECISIONS = ("float32", "bfloat16")
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where a run computes: ``kind`` is ``cpu`` or ``gpu``, ``name`` is what its maker calls it."""
+    """Where a run computes: ``kind`` is ``cpu`` or ``gpu``, ``name`` is the product's name."""
 
     kind: str
     name: str
 
     def scope(self) -> AbstractContextManager:
         """Return a context in which Keras makes its variables and computes on this device."""
-        import keras
-
-        # To torch "cpu:0" is another device than "cpu", and weights moved there get no gradients.
+        keras = start_keras()
+        # torch distinguishes "cpu:0" from "cpu", and weights moved there get no gradients.
         number = "" if keras.backend.backend() == "torch" else ":0"
         return keras.device(f"{self.kind}{number}")
 
 
-def check(device: str, precision: str) -> None:
-    """Raise a :class:`UserError` where a device or a precision is none that can be chosen."""
-    for option, value, choices in (
-        ("--device", device, CHOICES),
-        ("--precision", precision, PRECISIONS),
-    ):
-        if value not in choices:
-            raise UserError(f"{option} is one of {', '.join(choices)}, not {value}")
+def start_keras() -> ModuleType:
+    """Import Keras and its backend quietly and return Keras.
 
+    TensorFlow writes notes for its developers to the terminal, past Python, before it can be told
+    not to; so standard error is held back during the import, and shown only if the import fails.
 
-def start_keras() -> None:
-    """Import Keras and its backend, without the notes that TensorFlow writes for its developers.
-
-    TensorFlow writes them past Python, straight to the terminal, before it can be told not to; so
-    standard error is held back while it is imported, and shown only if the import fails.
+    Raises:
+        UserError: if Keras cannot start, or its backend cannot train.
     """
-    if "keras" in sys.modules:
-        return
-    _import_keras()
+    if "keras" not in sys.modules:
+        _import_quietly()
     import keras
 
     backend = keras.backend.backend()
@@ -59,13 +49,11 @@ def start_keras() -> None:
             f"Keras runs on {backend} here, which cannot train; choose another backend with "
             "KERAS_BACKEND=tensorflow, jax or torch"
         )
+    return keras
 
 
-def _import_keras() -> None:
-    with tempfile.TemporaryFile() as held:
-        terminal = os.dup(2)
-        sys.stderr.flush()
-        os.dup2(held.fileno(), 2)
+def _import_quietly() -> None:
+    with tempfile.TemporaryFile() as held, _redirected(2, held.fileno()) as terminal:
         try:
             import keras  # noqa: F401
         except ModuleNotFoundError as problem:
@@ -73,15 +61,35 @@ def _import_keras() -> None:
                 f"Keras cannot start, {problem.name} is not installed; pip install it, or choose "
                 "another backend with KERAS_BACKEND=tensorflow, jax or torch"
             ) from problem
-        except ValueError as problem:  # what Keras raises for a backend that it does not know
-            raise UserError(f"Keras cannot start: {problem}") from problem
+        except (ValueError, AssertionError) as problem:  # an unknown backend, a wrong keras.json
+            raise UserError(
+                f"Keras cannot start ({problem}); check KERAS_BACKEND and keras.json"
+            ) from problem
+        except KeyboardInterrupt:
+            raise
         except BaseException:
             held.seek(0)
-            os.write(terminal, held.read())
+            if terminal is not None:
+                os.write(terminal, held.read())
             raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
+
+
+@contextmanager
+def _redirected(descriptor: int, target: int) -> Iterator[int | None]:
+    """Send what is written to a file descriptor elsewhere; yield a copy of the original."""
+    try:
+        original = os.dup(descriptor)
+    except OSError:  # it is closed
+        yield None
+        return
+    with suppress(AttributeError):
+        sys.stderr.flush()
+    os.dup2(target, descriptor)
+    try:
+        yield original
+    finally:
+        os.dup2(original, descriptor)
+        os.close(original)
 
 
 def choose(wanted: str = "auto") -> Device:
@@ -97,38 +105,43 @@ def choose(wanted: str = "auto") -> Device:
     if gpu:
         return Device("gpu", gpu)
     if wanted == "gpu":
-        import keras
-
-        backend = keras.backend.backend()
         raise UserError(
-            f"the {backend} backend sees no GPU on this machine; install its GPU build and driver "
-            "(see the README), or leave --device away to train on the CPU"
+            f"the {start_keras().backend.backend()} backend sees no GPU on this machine; install "
+            "its GPU build and driver (see the README), or omit device to train on the CPU",
+            "device",
         )
     return Device("cpu", "CPU")
 
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Make Keras build layers that compute in a precision; their weights stay float32.
+    """Build and run layers in a precision, with Keras's own defaults for everything else.
+
+    Weights stay float32. What ``keras.json`` says of floatx, epsilon and the image data format does
+    not apply: a recipe decides those.
 
     Args:
         name: ``float32`` or ``bfloat16``.
     """
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32" if name == "float32" else f"mixed_{name}")
+    config = start_keras().config
+    policy, floatx = config.dtype_policy(), config.floatx()
+    epsilon, image_data_format = config.epsilon(), config.image_data_format()
+    config.set_floatx("float32")
+    config.set_epsilon(1e-7)
+    config.set_image_data_format("channels_last")
+    config.set_dtype_policy("float32" if name == "float32" else f"mixed_{name}")
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        config.set_floatx(floatx)
+        config.set_epsilon(epsilon)
+        config.set_image_data_format(image_data_format)
+        config.set_dtype_policy(policy)
 
 
 def _first_gpu() -> str | None:
     """Return the name of the backend's first GPU, or None."""
-    import keras
-
-    backend = keras.backend.backend()
+    backend = start_keras().backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -141,8 +154,6 @@ def _first_gpu() -> str | None:
 
         gpus = [device for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
         return gpus[0].device_kind if gpus else None
-    if backend == "torch":
-        import torch
+    import torch
 
-        return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-    return None
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

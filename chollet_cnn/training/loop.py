@@ -1,10 +1,10 @@
-"""One epoch: forward, backward and update for every batch, in compiled runs of many steps.
+"""One epoch: forward, backward and update for every batch, in compiled loops of many steps.
 
 What is computed is what ``model.fit`` computes: the mean loss of a batch, its gradient, one step of
-the Keras optimizer. It is only asked for in longer pieces. Python gathers the pictures of many
-batches (as uint8, from an array or a memory-mapped file), hands them over once, and a compiled loop
-takes the steps; so the time goes into arithmetic and not between the steps. Each backend has its
-own loop below, over the same Keras layers, losses and optimizers.
+the Keras optimizer. Python gathers the images of many batches (as uint8, from an array or a
+memory-mapped file) and transfers them once, and a compiled loop takes the steps, so that no time is
+lost between them. Each backend has its own loop below, over the same Keras layers, losses and
+optimizers. This module imports Keras.
 """
 
 from __future__ import annotations
@@ -13,26 +13,28 @@ import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
+from keras import losses, ops
 
-if TYPE_CHECKING:
-    import keras
+from chollet_cnn.data import Split
 
-# Steps in one compiled run, at most, and bytes of pictures handed over for them. Enough that the
-# hand-over costs nothing, few enough that a progress bar moves and that memory does not grow with
+EVALUATION_BATCH = 100
+# Steps in one compiled loop, at most, and bytes of images transferred for them. Enough that the
+# transfer costs nothing, few enough that a progress bar moves and that memory does not grow with
 # the data.
 STEPS_IN_ONE_RUN = 128
 BYTES_IN_ONE_RUN = 32 * 2**20
 BYTES_HELD_ON_A_GPU = 2 * 2**30
 
-# Given an epoch's batches: pictures, labels, and which of them each batch holds, piece by piece.
+# Given an epoch's batches: images, labels, and which of them each batch holds, piece by piece.
 Feed = Callable[[list[np.ndarray]], Iterator[tuple[Any, Any, np.ndarray]]]
 
 
 class Score(NamedTuple):
-    """Mean loss and share of right answers over the samples of an epoch."""
+    """Mean loss and accuracy over the samples of an epoch."""
 
     loss: float
     accuracy: float
@@ -42,9 +44,9 @@ class Score(NamedTuple):
 class Steps:
     """A network's compiled loops.
 
-    Both take pictures ``(n, height, width, channels)`` uint8, labels ``(n,)`` int32 and which of
-    them each batch holds, ``(steps, batch)`` int32; both return the mean loss of each batch and how
-    many answers were right, two arrays ``(steps,)``. ``train`` changes the network's weights,
+    Both take images ``(n, height, width, channels)`` uint8, labels ``(n,)`` int32 and which of them
+    each batch holds, ``(steps, batch)`` int32; both return the mean loss of each batch and its
+    number of correct predictions, two arrays ``(steps,)``. ``train`` changes the network's weights,
     ``evaluate`` does not.
     """
 
@@ -53,12 +55,7 @@ class Steps:
 
 
 def compile_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
-    """Return the training and evaluation loops of a network on the backend that runs.
-
-    They run where the network's weights lie.
-    """
-    import keras
-
+    """Return the training and evaluation loops of a network, on the device of its weights."""
     optimizer.build(model.trainable_variables)
     build = {"tensorflow": _tensorflow_steps, "jax": _jax_steps, "torch": _torch_steps}
     return build[keras.backend.backend()](model, optimizer)
@@ -74,9 +71,9 @@ def run_epoch(
 
     Args:
         steps: ``Steps.train`` or ``Steps.evaluate``.
-        feed: the pictures, from :func:`feed_from`.
+        feed: the images, from :func:`feed_from`.
         batches: the sample numbers of each batch, in order.
-        on_progress: is told how many samples each finished piece held.
+        on_progress: is called with the number of samples of each finished piece.
     """
     total_loss = total_right = samples = 0
     for pixels, labels, places in feed(batches):
@@ -90,10 +87,10 @@ def run_epoch(
 
 
 def feed_from(images: np.ndarray, labels: np.ndarray, device: str = "cpu") -> Feed:
-    """Return how an epoch's pictures reach the compiled loops.
+    """Return how an epoch's images reach the compiled loops.
 
-    A GPU is given all of them once, if they fit, and afterwards only told which to take; otherwise
-    they are handed over piece by piece, so that memory does not grow with their number.
+    A GPU receives all of them once, if they fit, and afterwards only their numbers; otherwise they
+    are transferred piece by piece, so that memory does not grow with their number.
 
     Args:
         images: ``(n, height, width, channels)`` uint8, in memory or memory-mapped.
@@ -106,9 +103,14 @@ def feed_from(images: np.ndarray, labels: np.ndarray, device: str = "cpu") -> Fe
     return _handed_over(images, labels)
 
 
-def _held(images: np.ndarray, labels: np.ndarray) -> Feed:
-    from keras import ops
+def evaluation(steps: Callable, split: Split, device: str = "cpu") -> Callable[..., Score]:
+    """Return a function that computes the loss and accuracy over a split, in order."""
+    feed = feed_from(split.images, split.labels, device)
+    batches = np.split(np.arange(len(split)), range(EVALUATION_BATCH, len(split), EVALUATION_BATCH))
+    return lambda on_progress=lambda samples: None: run_epoch(steps, feed, batches, on_progress)
 
+
+def _held(images: np.ndarray, labels: np.ndarray) -> Feed:
     pixels, answers = ops.convert_to_tensor(np.asarray(images)), ops.convert_to_tensor(labels)
 
     def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
@@ -131,7 +133,7 @@ def _handed_over(images: np.ndarray, labels: np.ndarray) -> Feed:
 
 
 def _pieces(batches: list[np.ndarray], bytes_per_sample: int) -> Iterator[list[np.ndarray]]:
-    """Cut an epoch into pieces of batches of one size, each small enough to hand over at once."""
+    """Cut an epoch into pieces of batches of one size, each small enough to transfer at once."""
     for size, alike in groupby(batches, key=len):
         run = list(alike)
         fitting = max(1, min(STEPS_IN_ONE_RUN, BYTES_IN_ONE_RUN // (size * bytes_per_sample)))
@@ -141,7 +143,7 @@ def _pieces(batches: list[np.ndarray], bytes_per_sample: int) -> Iterator[list[n
 
 
 def _forget_pages(images: np.ndarray) -> None:
-    """Let go of a memory-mapped file's pages, which would else count as this process's memory."""
+    """Release a memory-mapped file's pages, which would count as this process's memory."""
     mapped = getattr(images, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
@@ -149,8 +151,6 @@ def _forget_pages(images: np.ndarray) -> None:
 
 def _mean_loss(labels, scores):  # noqa: ANN001, ANN202
     """Return the mean crossentropy of a batch, for one sigmoid unit or a softmax over classes."""
-    from keras import losses, ops
-
     scores = ops.cast(scores, "float32")  # under mixed precision they come in 16 bits
     if scores.shape[-1] == 1:
         return ops.mean(losses.binary_crossentropy(ops.expand_dims(labels, -1), scores))
@@ -158,9 +158,7 @@ def _mean_loss(labels, scores):  # noqa: ANN001, ANN202
 
 
 def _right_answers(labels, scores):  # noqa: ANN001, ANN202
-    """Count the right answers of a batch: the unit above one half, or the largest of several."""
-    from keras import ops
-
+    """Count a batch's correct predictions: the unit above 0.5, or the largest of several."""
     if scores.shape[-1] == 1:
         answers = ops.cast(scores[:, 0] > 0.5, "int32")
     else:
@@ -283,14 +281,14 @@ def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
 
 
 def _jax_loops_are_fast(platform: str) -> bool:
-    """Return whether many steps go into one loop: on a CPU, XLA's convolutions crawl in it."""
+    """Return whether many steps go into one loop: on a CPU, XLA's convolutions are slow in it."""
     return platform != "cpu"
 
 
 def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: ANN401
     """Fill a short piece up to the next power of two of steps: one shape, one compilation.
 
-    Pictures that the device holds already keep their shape anyway.
+    Images that the device already holds keep their shape anyway.
     """
     steps, size = batches.shape
     more = (1 << (steps - 1).bit_length()) - steps
@@ -302,7 +300,6 @@ def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: AN
 
 def _torch_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
     import torch
-    from keras import ops
 
     weights = model.trainable_variables
 

@@ -4,12 +4,13 @@
 ``config.json``           the recipe as it was run, its seed, what was changed from the book
 ``environment.json``      versions, backend, device, processor, and the fingerprint of the data
 ``history.csv``           a row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds
-``metrics.json``          what came out; it is written last, so it marks a finished run
-``model.keras``           the network with the weights that were judged
-``checkpoint/state.npz``  while the run is unfinished: all that its next epoch depends on
+``metrics.json``          the results; it is written last, so it marks a finished run
+``model.keras``           the network with the weights of the selected epoch
+``checkpoint/state.npz``  the state after the last epoch, from which training can go on
 ========================  ==========================================================================
 
-Every file is written beside its place, flushed and renamed: it is there whole or not at all.
+Every file is written beside its place, flushed and renamed: it is there whole or not at all. A
+hidden lock file keeps a second process from writing to a run.
 """
 
 from __future__ import annotations
@@ -19,28 +20,33 @@ import io
 import json
 import math
 import os
+import re
 import shutil
-import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+from filelock import FileLock, Timeout
+
 from chollet_cnn import files
 from chollet_cnn.errors import UserError
+from chollet_cnn.training.devices import start_keras
+from chollet_cnn.training.seeding import sha256_of_weights
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-    import pandas as pd
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-_CHECKPOINT = Path("checkpoint", "state.npz")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a recipe's name may be, since it becomes the name of a folder."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training run: what was asked for, where it was made, and what came out."""
+    """A finished training run: its settings, where it was made, and its results."""
 
     path: Path
     config: dict[str, Any]
@@ -50,43 +56,52 @@ class Run:
     @property
     def history(self) -> pd.DataFrame:
         """The learning curve, a row an epoch; the columns are :data:`COLUMNS`."""
-        import pandas as pd
-
         try:
             with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
                 # Python's own float, so that every bit reads back as it was written.
                 rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-        except (OSError, ValueError, TypeError) as problem:
-            raise UserError(
-                f"{self.path / 'history.csv'} cannot be read ({_first_line(problem)}); "
-                "train the run again with --overwrite"
-            ) from problem
-        return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": int})
+            return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": int})
+        except (OSError, ValueError, TypeError, csv.Error) as problem:
+            raise unreadable(self.path / "history.csv", problem) from problem
 
     def load_model(self) -> keras.Model:
-        """Return the trained network; it takes raw pixels, 0..255."""
-        import keras
+        """Return the trained network; it takes raw pixels, 0..255.
 
-        from chollet_cnn.book.augmentation import random_affine
+        Raises:
+            UserError: if the file is damaged, or holds other weights than the run ended with.
+        """
+        models = start_keras().models
+        # Keras must know the layer that a legacy augmentation puts into a network.
+        from chollet_cnn.book import legacy_keras, published  # noqa: F401
 
-        random_affine()  # Keras is to know the layer that --augmentation 2017 puts into a network
+        path = self.path / "model.keras"
         try:
-            return keras.models.load_model(self.path / "model.keras", compile=False)
+            model = models.load_model(path, compile=False)
         except Exception as problem:  # Keras raises whatever the damage leads it into
-            raise UserError(
-                f"the network in {self.path / 'model.keras'} cannot be loaded "
-                f"({_first_line(problem)}); train the run again with --overwrite"
-            ) from problem
+            raise unreadable(path, problem) from problem
+        recorded = self.metrics.get("weights_sha256")  # which the first runs did not record
+        if recorded and sha256_of_weights(model) != recorded:
+            raise unreadable(path, "its weights are not those of the run, by metrics.json")
+        return model
 
 
 def directory(out: str | Path, recipe: str, seed: int) -> Path:
-    """Return where the run of a recipe and a seed lies below ``out``."""
+    """Return the directory of the run of a recipe and a seed, below ``out``.
+
+    Raises:
+        UserError: if the recipe's name could lead to another place.
+    """
+    if not (isinstance(recipe, str) and NAME.fullmatch(recipe)):
+        raise UserError(
+            f"{str(recipe)[:60]!r} cannot be the name of a recipe; use letters, digits, '-', '_' "
+            "and '.'"
+        )
     return Path(out) / recipe / f"seed-{seed}"
 
 
 def is_finished(path: Path) -> bool:
-    """Return whether a directory holds a run that came to its end."""
-    return os.path.isfile(path / "metrics.json")  # no error where one may not look into a folder
+    """Return whether a directory holds a finished run."""
+    return os.path.isfile(path / "metrics.json")  # no error in a folder without permission
 
 
 def is_begun(path: Path) -> bool:
@@ -104,11 +119,10 @@ def read(path: str | Path) -> Run:
     if not is_finished(path):
         if is_begun(path):
             raise UserError(
-                f"the run in {path} is unfinished; end it with the command that began it "
-                "and --resume"
+                f"the run in {path} is unfinished; repeat the command that began it with --resume"
             )
         raise UserError(
-            f"{path} is no run directory (it has no metrics.json); name one that "
+            f"{path} is not a run directory (it has no metrics.json); name one that "
             "`python -m chollet_cnn.train` made, such as runs/mnist-three-block/seed-0"
         )
     parts = {
@@ -120,38 +134,99 @@ def read(path: str | Path) -> Run:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read one of a run's JSON files; a missing or damaged one is a :class:`UserError`."""
+    """Read one of a run's JSON files.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise UserError(
-            f"{path} cannot be read ({_first_line(problem)}); train the run again with --overwrite"
-        ) from problem
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise unreadable(path, problem) from problem
+    if not isinstance(content, dict):
+        raise unreadable(path, "it is not a JSON object")
+    return content
 
 
-def begin(path: Path, config: dict[str, Any]) -> None:
-    """Make a run directory with nothing in it but its configuration."""
+def unreadable(path: Path, problem: Exception | str) -> UserError:
+    """Return the error for a damaged file of a run."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return UserError(f"{path} cannot be read ({lines[0]}); train the run again with --overwrite")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Make a run directory and keep other processes from training in it.
+
+    A process that ends, however it ends, holds it no longer.
+
+    Raises:
+        UserError: if another process holds it, or it cannot be made.
+    """
+    lock, holder = FileLock(path / ".lock"), path / ".lock-holder"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        # What marks a run as finished goes first: a half removed run must not look like a whole
-        # one.
-        for name in (
-            "metrics.json",
-            "config.json",
-            "environment.json",
-            "history.csv",
-            "model.keras",
-        ):
-            (path / name).unlink(missing_ok=True)
-        for name in ("checkpoint", "tensorboard"):
-            shutil.rmtree(path / name, ignore_errors=True)
+        lock.acquire(blocking=False)
+        files.write(holder, str(os.getpid()))
+    except Timeout as problem:
+        number = "another process"
+        with suppress(OSError, ValueError):
+            number = f"process {int(holder.read_text())}"
+        raise UserError(
+            f"{number} is training the run in {path}; wait for it, or put this one elsewhere with "
+            "out",
+            "out",
+        ) from problem
+    except OSError as problem:
+        raise files.unwritable(path, problem) from problem
+    try:
+        for leftover in [*path.glob("*.part*"), *path.glob("checkpoint/*.part")]:
+            leftover.unlink(missing_ok=True)  # of a process that was killed
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink()
+        lock.release()
+
+
+def begin(path: Path, config: dict[str, Any], environment: dict[str, Any] | None = None) -> None:
+    """Make a run directory with nothing in it but its configuration and environment."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _remove(path, "metrics.json", "config.json", "environment.json", "history.csv")
+        _remove(path, "model.keras", "checkpoint", "tensorboard")
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
     write_json(path / "config.json", config)
+    if environment is not None:
+        write_json(path / "environment.json", environment)
+
+
+def reopen(path: Path, config: dict[str, Any], environment: dict[str, Any]) -> None:
+    """Make a run unfinished again, with a new configuration; its checkpoint stays.
+
+    Each file is replaced whole, what marks the run as finished first, so that an interruption
+    leaves an unfinished run.
+    """
+    try:
+        _remove(path, "metrics.json")
+        write_json(path / "config.json", config)
+        write_json(path / "environment.json", environment)
+        _remove(path, "model.keras")
+    except OSError as problem:
+        raise files.unwritable(path, problem) from problem
+
+
+def _remove(path: Path, *names: str) -> None:
+    for name in names:
+        if (path / name).is_dir() and not (path / name).is_symlink():
+            shutil.rmtree(path / name)
+        else:
+            (path / name).unlink(missing_ok=True)
 
 
 def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
-    """Write what came out of a run, the mark of its end last, and drop the checkpoint."""
+    """Write the network and the results of a run; the file that marks it as finished last."""
     beside = path / "model.part.keras"
     try:
         model.save(beside)
@@ -163,22 +238,15 @@ def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
     finally:
         beside.unlink(missing_ok=True)
     write_json(path / "metrics.json", metrics)
-    shutil.rmtree(path / _CHECKPOINT.parent, ignore_errors=True)
     return read(path)
 
 
-def as_json(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a record as it reads back from JSON, where a tuple has become a list."""
-    return json.loads(json.dumps(content))
-
-
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all; what is no number, such as NaN, becomes null."""
+    """Write a JSON file, whole or not at all; NaN and infinities become null."""
     files.write(path, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
 
 
 def _finite(content: object) -> object:
-    """Return what JSON can hold: it knows no NaN, the loss of a run that diverged."""
     if isinstance(content, dict):
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
@@ -193,62 +261,3 @@ def write_history(path: Path, rows: list[dict[str, float]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     files.write(path / "history.csv", text.getvalue())
-
-
-@dataclass
-class Checkpoint:
-    """All that the next epoch depends on: how far the run is, and the state of everything in it."""
-
-    rows: list[dict[str, float]]
-    """The finished epochs, as rows of ``history.csv``."""
-    variables: list[np.ndarray]
-    """Weights, random generators and optimizer, in order."""
-    best_weights: list[np.ndarray]
-    """The weights with the lowest validation loss so far, where those are the ones to be judged."""
-
-
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Keep the state of an unfinished run in one file, so that it is never half old, half new."""
-    import numpy as np
-
-    arrays = {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
-    arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.best_weights)}
-    rows = np.frombuffer(json.dumps(checkpoint.rows).encode(), np.uint8)
-    files.write(path / _CHECKPOINT, lambda file: np.savez(file, rows=rows, **arrays))
-
-
-def read_checkpoint(path: Path) -> Checkpoint | None:
-    """Return the state of an unfinished run, or None where no epoch was finished yet."""
-    import numpy as np
-
-    if not (path / _CHECKPOINT).is_file():
-        return None
-    try:
-        with np.load(path / _CHECKPOINT, allow_pickle=False) as file:
-            names = file.files
-            return Checkpoint(
-                rows=json.loads(file["rows"].tobytes()),
-                variables=[file[f"variable_{i}"] for i in range(_count(names, "variable_"))],
-                best_weights=[file[f"best_{i}"] for i in range(_count(names, "best_"))],
-            )
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        RuntimeError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as problem:
-        raise UserError(
-            f"{path / _CHECKPOINT} is damaged ({_first_line(problem)}); begin the run again with "
-            "--overwrite"
-        ) from problem
-
-
-def _count(names: list[str], prefix: str) -> int:
-    return sum(name.startswith(prefix) for name in names)
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__

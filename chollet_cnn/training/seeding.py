@@ -1,8 +1,7 @@
-"""The same from the same seed: starting weights, order of samples, and what else decides the bits.
+"""Starting weights, the order of samples and the state of random layers, from a seed.
 
-Weights and order are drawn here, from the raw 64-bit output of NumPy's PCG64, whose stream NumPy
-keeps fixed from release to release. So they are bit-identical on every backend and on every
-machine.
+They are drawn from the raw 64-bit output of NumPy's PCG64, whose stream NumPy keeps fixed from
+release to release, so they are bit-identical on every backend and every machine.
 """
 
 from __future__ import annotations
@@ -13,12 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chollet_cnn.errors import UserError
+
 if TYPE_CHECKING:
     import keras
 
 # Each purpose draws from a stream of its own, so that one more draw for one leaves the others
 # alone.
 _WEIGHTS, _ORDER, _LAYERS = 0, 1, 2
+CONSTANTS = {"bias": 0.0, "beta": 0.0, "gamma": 1.0}
+"""Starting values of weights that are not random, by their name in Keras."""
 
 
 def _random_bits(seed: int, purpose: int, index: int, count: int) -> np.ndarray:
@@ -28,10 +31,10 @@ def _random_bits(seed: int, purpose: int, index: int, count: int) -> np.ndarray:
 
 
 def glorot_uniform(shape: tuple[int, ...], seed: int, index: int = 0) -> np.ndarray:
-    """Draw the starting weights of one kernel, evenly from a range that its size sets.
+    """Draw the starting weights of one kernel from a Glorot uniform distribution.
 
-    The range is +-sqrt(6 / (fan_in + fan_out)), where a fan is the number of values that one output
-    is made from, or that one input goes into.
+    Its limits are +-sqrt(6 / (fan_in + fan_out)), where fan_in is the number of values that one
+    output is computed from and fan_out the number of outputs that one input contributes to.
 
     Args:
         shape: ``(inputs, units)`` of a dense layer or ``(height, width, channels_in,
@@ -53,14 +56,25 @@ def glorot_uniform(shape: tuple[int, ...], seed: int, index: int = 0) -> np.ndar
 
 
 def set_starting_weights(model: keras.Model, seed: int) -> None:
-    """Give a network the starting weights of a seed: kernels Glorot uniform, biases zero."""
+    """Give a network the starting weights of a seed, as Keras initializes layers by default.
+
+    Kernels are Glorot uniform, biases and offsets zero, the scales of a normalization one.
+
+    Raises:
+        UserError: if a weight is none of these.
+    """
     kernels = 0
     for variable in model.trainable_variables:
-        if variable.name == "kernel":
+        if variable.name.endswith("kernel"):
             variable.assign(glorot_uniform(tuple(variable.shape), seed, kernels))
             kernels += 1
+        elif variable.name in CONSTANTS:
+            variable.assign(np.full(variable.shape, CONSTANTS[variable.name], np.float32))
         else:
-            variable.assign(np.zeros(variable.shape, np.float32))
+            raise UserError(
+                f"the starting values of the weight {variable.path} are not known; use layers "
+                f"whose weights are kernels or {', '.join(CONSTANTS)}"
+            )
 
 
 def seed_random_layers(model: keras.Model, seed: int) -> None:

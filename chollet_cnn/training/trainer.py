@@ -8,36 +8,42 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from chollet_cnn import data
 from chollet_cnn.book import published, recipes
 from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS, Recipe
+from chollet_cnn.data.progress import progress_bar
+from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import console, devices, runs
+from chollet_cnn.training import checkpoints, console, devices, environment, plan, runs, seeding
+from chollet_cnn.training.checkpoints import Checkpoint
+from chollet_cnn.training.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import keras
 
-    from chollet_cnn.data import Dataset, Split
-    from chollet_cnn.training.loop import Score
-
-EVALUATION_BATCH = 100
+    from chollet_cnn.data import Dataset
+    from chollet_cnn.training.loop import Score, Steps
 
 
-class Seeds(NamedTuple):
-    """What decides the randomness of a run: one seed, unless a part is given another."""
+class Diverged(UserError):  # noqa: N818
+    """The loss of an epoch was infinite or not a number, and training stopped.
 
-    run: int
-    weights: int
-    order: int
+    The run directory holds what the epochs before it reached, if there were any.
+    """
+
+    status = 1
 
 
 def train(
-    recipe: str = recipes.DEFAULT,
+    recipe: str | Recipe = recipes.DEFAULT,
     *,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
@@ -59,359 +65,396 @@ def train(
 ) -> runs.Run:
     """Train the network of a recipe and return the finished run.
 
+    A run that is finished already is returned as it is, if nothing about it was changed.
+
     Args:
-        recipe: a name from :data:`chollet_cnn.book.recipes.RECIPES`.
-        dataset: ``mnist``, ``digits`` or ``cats-vs-dogs``. Left out, it is the recipe's; and where
-            that is MNIST and MNIST cannot be had, it is the embedded ``digits``, which the run then
-            says.
-        data_dir: where the data are looked for first.
-        epochs: other than the recipe's; this, ``batch_size``, ``learning_rate``, ``optimizer`` and
-            ``augmentation`` make it a changed recipe, which is not compared with the book.
-        batch_size: pictures in a training batch, other than the recipe's.
-        learning_rate: other than the recipe's.
-        optimizer: other than the recipe's, a key of :data:`chollet_cnn.book.recipes.OPTIMIZERS`.
-        augmentation: ``2017`` to change training pictures as the Keras of the first edition did,
-            for its augmented recipe alone. Keras can load such a network only with this package,
-            as :meth:`chollet_cnn.training.runs.Run.load_model` does.
-        seed: decides the starting weights, the order of the pictures, dropout and augmentation.
-        weights_seed: another seed for the starting weights alone, to tell what they do from what
-            the order does.
-        order_seed: another seed for the order of the pictures alone.
-        out: the run lies in ``out/<recipe>/seed-<seed>/``.
+        recipe: a name from :data:`chollet_cnn.book.recipes.RECIPES`, or a recipe of your own, which
+            is not compared with the book.
+        dataset: ``mnist``, ``digits`` or ``cats-vs-dogs``; by default the recipe's. If that is
+            MNIST and MNIST is neither found nor downloaded, it is the embedded ``digits``, and the
+            run says so.
+        data_dir: the folder in which to look for the data first.
+        epochs: instead of the recipe's; this, ``batch_size``, ``learning_rate``, ``optimizer`` and
+            ``augmentation`` change the recipe, so that it is not compared with the book.
+        batch_size: images in a training batch, instead of the recipe's.
+        learning_rate: instead of the recipe's.
+        optimizer: instead of the recipe's, a key of :data:`chollet_cnn.book.recipes.OPTIMIZERS`.
+        augmentation: ``2017`` to augment as the Keras of the first edition did, for its augmented
+            recipe alone. Keras can load such a network only with this package, as
+            :meth:`chollet_cnn.training.runs.Run.load_model` does.
+        seed: of the starting weights, the order of the images, dropout and augmentation.
+        weights_seed: another seed for the starting weights alone.
+        order_seed: another seed for the order of the images alone.
+        out: the run directory is ``out/<recipe>/seed-<seed>/``.
         device: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``float32``, or ``bfloat16`` to compute with 16 bits and keep the weights in 32;
-            that changes the recipe.
-        resume: go on from the last finished epoch of an interrupted run. A run that was never begun
-            begins; a finished one is returned as it is, if it is what would be trained.
-        overwrite: replace the run that is there.
+        precision: ``float32``, or ``bfloat16`` to compute with 16 bits and keep the weights in 32,
+            which changes the recipe.
+        resume: go on from the last finished epoch, with more epochs if ``epochs`` says so. A run
+            that was not begun begins.
+        overwrite: replace the run that is there, once the first epoch of the new one is finished.
         tensorboard: write curves for TensorBoard into the run directory too.
         quiet: print nothing but warnings.
 
     Raises:
-        UserError: for anything that the caller can put right; nothing is left half-written.
+        UserError: for anything that the user can fix; nothing is left half-written.
+        Diverged: if the loss became infinite or not a number.
     """
-    asked = recipes.get(recipe)
-    plan = recipes.changed(
-        asked,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        optimizer=optimizer,
-        augmentation=augmentation,
-    )
-    seeds = _seeds(seed, weights_seed, order_seed)
-    if tensorboard and not find_spec("tensorboard"):
-        raise UserError("--tensorboard needs TensorBoard; install it: pip install tensorboard")
-    say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
-
-    devices.check(device, precision)
-    path = runs.directory(out, plan.name, seed)
-    if resume and runs.is_begun(path):
-        _refuse_other_settings(path, plan, precision, seeds)
-    if runs.is_begun(path) and not (resume or overwrite):
-        state = "a finished" if runs.is_finished(path) else "an unfinished"
-        way = "" if runs.is_finished(path) else "--resume goes on with it, "
+    planned = plan.make(
+        recipe, dataset=dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+        optimizer=optimizer, augmentation=augmentation, seed=seed, weights_seed=weights_seed,
+        order_seed=order_seed, device=device, precision=precision,
+    )  # fmt: skip
+    if resume and overwrite:
         raise UserError(
-            f"{path} holds {state} run; {way}--overwrite replaces it, --out puts this one elsewhere"
+            "resume=True and overwrite=True contradict each other; pass one of them",
+            "resume",
+            "overwrite",
         )
-
-    from chollet_cnn.training import environment
+    if tensorboard and not find_spec("tensorboard"):
+        raise UserError("tensorboard=True needs TensorBoard; install it: pip install tensorboard")
+    path = runs.directory(out, planned.recipe.name, planned.seeds.run)
+    _how_to_begin(path, planned, resume, overwrite)  # refuses early, before anything is loaded
 
     devices.start_keras()
     environment.use_deterministic_gpu_operations()
-    chosen = devices.choose(device)
-    data = _load_data(plan, dataset, data_dir, say)
-    config = runs.as_json(
-        {
-            "recipe": plan.name,
-            "title": plan.title,
-            "seed": seed,
-            "dataset": data.title,
-            "classes": list(data.classes),
-            "changed": _differences(asked, plan, data, precision) | _other_seeds(seeds),
-            "precision": precision,
-            "watched": "validation set" if data.validation else "test set",
-            "settings": dataclasses.asdict(plan),
+    chosen = devices.choose(planned.device)
+    say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+    images = _load_data(planned, dataset, data_dir, say)
+    planned = dataclasses.replace(planned, dataset=images.name)
+    with devices.precision(planned.precision), chosen.scope():
+        surroundings = environment.describe() | {
+            "device": chosen.kind,
+            "device_name": chosen.name,
+            "data": images.fingerprint,
         }
-    )
-    surroundings = environment.describe() | {
-        "device": chosen.kind,
-        "device_name": chosen.name,
-        "data": data.fingerprint,
-    }
-    if resume and runs.is_begun(path):
-        _refuse_another_environment(path, surroundings)
-        if runs.is_finished(path):
-            say(f"{path} is finished already.")
-            return runs.read(path)
-    else:
-        runs.begin(path, config)
-    runs.write_json(path / "environment.json", surroundings)
-    say(console.opening(plan, config, surroundings, path))
-
-    with chosen.scope(), devices.precision(precision):
-        return _fit(plan, data, seeds, chosen.kind, path, config, tensorboard, quiet)
-
-
-def _fit(
-    plan: Recipe,
-    data: Dataset,
-    seeds: Seeds,
-    device: str,
-    path: Path,
-    config: dict,
-    tensorboard: bool,
-    quiet: bool,
-) -> runs.Run:
-    """Run the epochs still to run, keep a checkpoint after each, and write what came out."""
-    from chollet_cnn.book import optimizers
-    from chollet_cnn.data.progress import progress_bar
-    from chollet_cnn.training import loop, seeding
-
-    model = build(plan)
-    seeding.set_starting_weights(model, seeds.weights)
-    seeding.seed_random_layers(model, seeds.run)
-    optimizer = optimizers.make(plan.optimizer, plan.learning_rate)
-    steps = loop.compile_steps(model, optimizer)
-    state = [*model.variables, *optimizer.variables]
-    feed = loop.feed_from(data.train.images, data.train.labels, device)
-    watched = data.validation or data.test
-    evaluate = evaluation(steps.evaluate, watched, device)
-
-    checkpoint = runs.read_checkpoint(path) or runs.Checkpoint([], [], [])
-    rows, best_weights = checkpoint.rows, checkpoint.best_weights
-    for variable, array in zip(state, checkpoint.variables, strict=bool(checkpoint.variables)):
-        variable.assign(array)
-
-    for epoch in range(len(rows), plan.epochs):
-        began = time.perf_counter()
-        batches = seeding.batches(
-            seeds.order, epoch, len(data.train), plan.batch_size, plan.steps_per_epoch
-        )
-        pictures = sum(map(len, batches)) + len(watched)
-        title = f"epoch {epoch + 1}/{plan.epochs}"
-        with progress_bar(title, pictures, shown=not quiet, stays=False) as on_progress:
-            score = loop.run_epoch(steps.train, feed, batches, on_progress)
-            watch = evaluate(on_progress)
-        row = {
-            "epoch": epoch + 1,
-            "loss": score.loss,
-            "accuracy": score.accuracy,
-            "val_loss": watch.loss,
-            "val_accuracy": watch.accuracy,
-            "seconds": round(time.perf_counter() - began, 3),
-        }
-        if plan.judged_by == LOWEST_VALIDATION_LOSS and watch.loss < _lowest_loss(rows):
-            best_weights = model.get_weights()
-        rows.append(row)
-        runs.write_history(path, rows)
-        # Last, so that a run cut off in between does this epoch again instead of losing its row.
-        arrays = [_as_array(variable) for variable in state]
-        runs.write_checkpoint(path, runs.Checkpoint(rows, arrays, best_weights))
-        if tensorboard:
-            _write_tensorboard(path, row)
-        if not quiet:
-            print(console.epoch_line(row, plan, config), flush=True)
-
-    evaluate = evaluation(steps.evaluate, data.test, device)
-    test = last = evaluate()
-    if best_weights:
-        model.set_weights(best_weights)
-        test = evaluate()
-    run = runs.finish(path, model, _metrics(plan, data, config, rows, test, last, model))
-    if not quiet:
-        print("\n" + console.table(run))
+        with runs.locked(path):
+            beginning = _how_to_begin(path, planned, resume, overwrite, surroundings)
+            if beginning == FINISHED:
+                say(f"{path} is finished already.")
+                run = runs.read(path)
+            else:
+                job = _Job(planned, images, path, surroundings, beginning, tensorboard, quiet)
+                run = _fit(job)
+        say("\n" + console.table(run))
+    if diverged := run.metrics.get("diverged_epoch"):
+        raise _diverged(diverged, planned, f"{path} holds the network of epoch {diverged - 1}")
     return run
 
 
-def _metrics(
-    plan: Recipe,
-    data: Dataset,
-    config: dict,
-    rows: list[dict],
-    test: Score,
-    last: Score,
-    model: keras.Model,
-) -> dict[str, object]:
-    """Return what came out of a run, as ``metrics.json`` has it.
+NEW, OVERWRITE, RESUME, EXTEND, FINISHED = "new", "overwrite", "resume", "extend", "finished"
 
-    ``test`` is the score of the weights that the recipe tests, ``last`` of those after the last
-    epoch, which can be the same ones.
+
+@dataclass(frozen=True)
+class _Job:
+    """What is trained, on what, where to, and how it begins."""
+
+    plan: Plan
+    data: Dataset
+    path: Path
+    environment: dict[str, Any]
+    beginning: str
+    tensorboard: bool
+    quiet: bool
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The content of ``config.json``."""
+        return self.plan.as_config(self.data)
+
+
+def _how_to_begin(
+    path: Path,
+    planned: Plan,
+    resume: bool,
+    overwrite: bool,
+    surroundings: dict[str, Any] | None = None,
+) -> str:
+    """Say how a run begins in a directory.
+
+    Args:
+        path: the run directory.
+        planned: what is to be trained there.
+        resume: whether an unfinished run may be taken up, or a finished one trained further.
+        overwrite: whether what is there may be replaced.
+        surroundings: the environment of this process, once it is known.
+
+    Raises:
+        UserError: if the run that is there would be lost, or is another one.
     """
-    from chollet_cnn.training import seeding
-
-    best = min(rows, key=lambda row: row["val_loss"])
-    judged = best if plan.judged_by == LOWEST_VALIDATION_LOSS else rows[-1]
-    claim = None if config["changed"] else published.published_figure(plan.name)
-    validated = data.validation is not None
-    return {
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
-        "last_epoch_test_accuracy": last.accuracy,
-        "val_accuracy": judged["val_accuracy"] if validated else None,
-        "val_loss": judged["val_loss"] if validated else None,
-        "parameters": model.count_params(),
-        "epochs": len(rows),
-        "judged_epoch": judged["epoch"],
-        "best_epoch": best["epoch"] if validated else None,
-        "train_seconds": round(sum(row["seconds"] for row in rows), 3),
-        "published": dataclasses.asdict(claim) if claim else None,
-        "dataset": data.title,
-        "test_pictures": len(data.test),
-        "weights_sha256": seeding.sha256_of_weights(model),
-    }
-
-
-def _refuse_other_settings(path: Path, plan: Recipe, precision: str, seeds: Seeds) -> None:
-    """Raise if the run that is there, finished or not, was begun with other settings or seeds."""
-    config = runs.read_json(path / "config.json")
-    words = ("title", "notes")  # which may be put better without making it another run
-    settings = {
-        name: (config.get("settings", {}).get(name), value)
-        for name, value in runs.as_json(dataclasses.asdict(plan)).items()
-        if name not in words
-    }
-    then_and_now = settings | {
-        "precision": (config.get("precision"), precision),
-        **{
-            name: (config.get("changed", {}).get(name), _other_seeds(seeds).get(name))
-            for name in ("weights_seed", "order_seed")
-        },
-    }
-    if (path / "environment.json").is_file():
-        devices.start_keras()
-        import keras
-
-        before = runs.read_json(path / "environment.json")
-        then_and_now["backend"] = before["backend"], keras.backend.backend()
-    _refuse(path, then_and_now)
-
-
-def _refuse_another_environment(path: Path, now: dict) -> None:
-    """Raise if a run was begun on other pictures or another device than would train it now.
-
-    An unfinished one also where its next epoch would come out otherwise.
-    """
-    if not (path / "environment.json").is_file():
-        return
-    before = runs.read_json(path / "environment.json")
-    then_and_now = {"device": (before.get("device"), now["device"])}
-    if not runs.is_finished(path):
-        for name in ("processor", "processor_kind", "threads"):
-            then_and_now[name] = before.get(name), now.get(name)
-        for name in ("keras", now["backend"], "numpy"):
-            then_and_now[name] = before["versions"].get(name), now["versions"].get(name)
-    then_and_now["data"] = before["data"]["sha256"], now["data"]["sha256"]
-    _refuse(path, then_and_now)
-
-
-def _refuse(path: Path, then_and_now: dict[str, tuple[object, object]]) -> None:
-    """Raise if something is not as it was when the run in ``path`` was begun."""
-    other = [name.replace("_", " ") for name, (then, now) in then_and_now.items() if then != now]
-    if other:
+    finished = runs.is_finished(path)
+    if not (finished or runs.is_begun(path)):
+        return NEW
+    if overwrite:
+        return OVERWRITE
+    if not (finished or resume):
         raise UserError(
-            f"the run in {path} was begun with other settings ({', '.join(other)}); resume it with "
-            "what it was begun with (config.json and environment.json there say), put this one "
-            "elsewhere with --out, or use --overwrite"
+            f"{path} holds an unfinished run; resume=True goes on with it, overwrite=True replaces "
+            "it, another out puts this one elsewhere",
+            "resume", "overwrite", "out",
+        )  # fmt: skip
+    config = runs.read_json(path / "config.json")
+    then, now = plan.settings_of(config), planned.settings()
+    differing = [name for name in now if then.get(name) != now[name]]
+    begun, wanted = config.get("settings", {}).get("epochs"), planned.recipe.epochs
+    if finished and (wanted < begun or (wanted != begun and not resume)):
+        differing.append("epochs")
+    if surroundings and (path / "environment.json").is_file():
+        before = runs.read_json(path / "environment.json")
+        going_on = not finished or wanted != begun
+        differing += _differing_environment(before, surroundings, going_on)
+    if differing:
+        more = ", resume=True trains on to more epochs" if differing == ["epochs"] else ""
+        raise UserError(
+            f"the run in {path} was begun with other settings ("
+            f"{', '.join(name.replace('_', ' ') for name in differing)}); overwrite=True replaces "
+            f"it, another out puts this one elsewhere{more}",
+            "resume", "overwrite", "out",
+        )  # fmt: skip
+    if not finished:
+        return RESUME
+    return FINISHED if wanted == begun else EXTEND
+
+
+def _differing_environment(then: dict[str, Any], now: dict[str, Any], going_on: bool) -> list[str]:
+    """Return what of the data and the environment differs from that of a run.
+
+    A run that is going on must find everything that decides its bits; a finished one has them.
+    """
+    differing = list(environment.differing_settings(then, now))
+    if not going_on:
+        differing = [name for name in differing if name in ("backend", "device")]
+    same_data = then.get("data", {}).get("sha256") == now["data"]["sha256"]
+    return differing + ([] if same_data else ["data"])
+
+
+def _load_data(
+    planned: Plan, dataset: str | None, data_dir: str | Path | None, say: Callable[[str], None]
+) -> Dataset:
+    """Load what a plan trains on; embedded digits stand in for an MNIST that was not asked for."""
+    if data_dir is not None and not Path(data_dir).expanduser().exists():
+        raise UserError(
+            f"the data_dir {data_dir} does not exist; check its spelling, or omit it", "data_dir"
         )
+    base = planned.base
+    options = base.data_options if planned.dataset == base.dataset else {}
+    try:
+        return data.load(planned.dataset, data_dir, **options)
+    except NotFound:
+        if dataset or planned.dataset != "mnist":
+            raise
+        say(
+            "MNIST was not found and could not be downloaded, so this run uses scikit-learn's "
+            "1,797 small digits instead: digits (embedded)."
+        )
+        return data.load("digits")
 
 
 def build(recipe: Recipe) -> keras.Model:
     """Return the untrained network of a recipe."""
     from chollet_cnn.book import networks
 
-    return getattr(networks, recipe.network)(**recipe.network_options)
+    builder = getattr(networks, recipe.network, None)
+    if builder is None:
+        raise UserError(f"chollet_cnn.book.networks has no builder {recipe.network!r}")
+    return builder(**recipe.network_options)
 
 
-def evaluation(steps: Callable, split: Split, device: str = "cpu") -> Callable[..., Score]:
-    """Return a function that gives the loss and accuracy over a split, in its pictures' order."""
-    import numpy as np
+def make_optimizer(recipe: Recipe) -> keras.Optimizer:
+    """Return a new optimizer with the settings of a recipe."""
+    from chollet_cnn.book import legacy_keras
 
+    return legacy_keras.make_optimizer(recipe.optimizer, recipe.learning_rate)
+
+
+def _fit(job: _Job) -> runs.Run:
+    """Build the network, run the epochs that are left, and write the results."""
     from chollet_cnn.training import loop
 
-    feed = loop.feed_from(split.images, split.labels, device)
-    batches = np.split(np.arange(len(split)), range(EVALUATION_BATCH, len(split), EVALUATION_BATCH))
-    return lambda on_progress=lambda samples: None: loop.run_epoch(
-        steps, feed, batches, on_progress
+    if job.beginning == NEW:
+        runs.begin(job.path, job.config, job.environment)
+    recipe, seeds = job.plan.recipe, job.plan.seeds
+    model = build(recipe)
+    seeding.set_starting_weights(model, seeds.weights)
+    seeding.seed_random_layers(model, seeds.run)
+    optimizer = make_optimizer(recipe)
+    steps = loop.compile_steps(model, optimizer)
+    state = _State(job, model, optimizer)
+    if job.beginning in (RESUME, EXTEND):
+        state.restore()
+    if job.beginning == RESUME:
+        runs.reopen(job.path, job.config, job.environment)
+    if not job.quiet:
+        print(console.opening(recipe, job.config, job.environment, job.path), flush=True)
+    diverged = _run_epochs(job, state, steps)
+    if job.beginning == EXTEND:  # also if an interruption left nothing to do but this
+        runs.reopen(job.path, job.config, job.environment)
+        runs.write_history(job.path, state.checkpoint.rows)
+    return _finish(job, state, steps, diverged)
+
+
+class _State:
+    """The network and the optimizer of a run, and its checkpoint."""
+
+    def __init__(self, job: _Job, model: keras.Model, optimizer: keras.Optimizer) -> None:
+        self.job, self.model, self.optimizer = job, model, optimizer
+        self.variables = [*model.variables, *optimizer.variables]
+        self.checkpoint = Checkpoint()
+        self.identity = job.plan.settings() | {
+            "backend": job.environment["backend"],
+            "data": job.environment["data"]["sha256"],
+        }
+
+    @property
+    def selects(self) -> bool:
+        """Whether the recipe tests the weights with the lowest validation loss."""
+        return self.job.plan.recipe.judged_by == LOWEST_VALIDATION_LOSS
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint on the disk, if there is one."""
+        best = self.model.get_weights() if self.selects else []
+        like = Checkpoint([], self.arrays(), best)
+        found = checkpoints.read(self.job.path, self.identity, like)
+        epochs = self.job.plan.recipe.epochs
+        if len(found.rows) > epochs:
+            raise UserError(
+                f"the run in {self.job.path} has {len(found.rows)} epochs already; epochs must be "
+                "at least that many, or overwrite=True begins it again",
+                "epochs", "overwrite",
+            )  # fmt: skip
+        self.checkpoint = found
+        self.assign()
+        steps = sum(len(self.batches(epoch)) for epoch in range(len(found.rows)))
+        if found.rows and int(self.optimizer.iterations.value) != steps:
+            raise UserError(
+                f"{self.job.path / checkpoints.FILE} cannot be used (its steps are not those of "
+                f"{len(found.rows)} epochs); begin the run again with overwrite=True",
+                "overwrite",
+            )
+
+    def assign(self) -> None:
+        """Give the network and the optimizer the state of the checkpoint."""
+        arrays = self.checkpoint.variables
+        for variable, array in zip(self.variables, arrays, strict=bool(arrays)):
+            variable.assign(array)
+
+    def save(self, row: dict[str, float]) -> None:
+        """Keep the state after an epoch, and write it to the disk."""
+        rows, best = self.checkpoint.rows, self.checkpoint.best_weights
+        if self.selects and row["val_loss"] < min((r["val_loss"] for r in rows), default=math.inf):
+            best = self.model.get_weights()
+        job, rows = self.job, [*rows, row]
+        self.checkpoint = Checkpoint(rows, self.arrays(), best)
+        if job.beginning == OVERWRITE and len(rows) == 1:
+            # Until the new run's first epoch is on the disk, the old one is whole.
+            checkpoints.write(job.path, self.checkpoint, self.identity)
+            runs.reopen(job.path, job.config, job.environment)
+            runs.write_history(job.path, rows)
+            return
+        runs.write_history(job.path, rows)
+        # Last, so that a run cut off in between does this epoch again instead of losing its row.
+        checkpoints.write(job.path, self.checkpoint, self.identity)
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return the state of the network and the optimizer."""
+        from keras import ops
+
+        return [ops.convert_to_numpy(variable.value) for variable in self.variables]
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Return which training images each batch of an epoch holds."""
+        recipe, count = self.job.plan.recipe, len(self.job.data.train)
+        order = self.job.plan.seeds.order
+        return seeding.batches(order, epoch, count, recipe.batch_size, recipe.steps_per_epoch)
+
+
+def _run_epochs(job: _Job, state: _State, steps: Steps) -> int | None:
+    """Run the epochs that are left; return the one whose loss was not finite, if there was one."""
+    from chollet_cnn.training import loop
+
+    train, device = job.data.train, job.environment["device"]
+    monitored = job.data.validation or job.data.test
+    feed = loop.feed_from(train.images, train.labels, device)
+    evaluate = loop.evaluation(steps.evaluate, monitored, device)
+    epochs = job.plan.recipe.epochs
+    for epoch in range(len(state.checkpoint.rows), epochs):
+        began = time.perf_counter()
+        batches = state.batches(epoch)
+        total, title = sum(map(len, batches)) + len(monitored), f"epoch {epoch + 1}/{epochs}"
+        with progress_bar(title, total, shown=not job.quiet, stays=False) as on_progress:
+            score = loop.run_epoch(steps.train, feed, batches, on_progress)
+            check = evaluate(on_progress)
+        if not (math.isfinite(score.loss) and math.isfinite(check.loss)):
+            if not state.checkpoint.rows:
+                raise _diverged(1, job.plan, f"nothing was kept in {job.path}")
+            state.assign()
+            return epoch + 1
+        row = {
+            "epoch": epoch + 1,
+            "loss": score.loss,
+            "accuracy": score.accuracy,
+            "val_loss": check.loss,
+            "val_accuracy": check.accuracy,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        state.save(row)
+        if job.tensorboard:
+            _write_tensorboard(job.path, row)
+        if not job.quiet:
+            print(console.epoch_line(row, epochs, job.config), flush=True)
+    return None
+
+
+def _diverged(epoch: int, planned: Plan, kept: str) -> Diverged:
+    rate = planned.recipe.learning_rate
+    return Diverged(
+        f"training diverged in epoch {epoch}, its loss is not finite; try a learning_rate below "
+        f"{rate:g} ({kept})",
+        "learning_rate",
     )
 
 
-def _as_array(variable: keras.Variable) -> object:
-    from keras import ops
+def _finish(job: _Job, state: _State, steps: Steps, diverged: int | None) -> runs.Run:
+    """Test the network and write the results."""
+    from chollet_cnn.training import loop
 
-    return ops.convert_to_numpy(variable.value)
-
-
-def _lowest_loss(rows: list[dict[str, float]]) -> float:
-    return min((row["val_loss"] for row in rows), default=math.inf)
-
-
-def _seeds(seed: int, weights_seed: int | None, order_seed: int | None) -> Seeds:
-    """Return the seeds of a run, each a whole number that 32 bits hold."""
-    options = {"--seed": seed, "--weights-seed": weights_seed, "--order-seed": order_seed}
-    for option, number in options.items():
-        if number is None and option != "--seed":
-            continue
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**32:
-            raise UserError(f"{option} is a whole number from 0 to 4294967295, not {number}")
-    parts = (seed if number is None else number for number in (weights_seed, order_seed))
-    return Seeds(seed, *parts)
+    evaluate = loop.evaluation(steps.evaluate, job.data.test, job.environment["device"])
+    test = last = evaluate()
+    if state.checkpoint.best_weights:
+        state.model.set_weights(state.checkpoint.best_weights)
+        test = evaluate()
+    metrics = _metrics(job, state, test, last)
+    if diverged:
+        metrics |= {"diverged_epoch": diverged, "published": None}
+    return runs.finish(job.path, state.model, metrics)
 
 
-def _other_seeds(seeds: Seeds) -> dict[str, dict[str, object]]:
-    """Return which parts of a run have another seed, in the form of :func:`_differences`."""
-    parts = {"weights_seed": seeds.weights, "order_seed": seeds.order}
+def _metrics(job: _Job, state: _State, test: Score, last: Score) -> dict[str, object]:
+    """Return the results of a run, as ``metrics.json`` has them.
+
+    ``test`` is the score of the weights of the selected epoch, ``last`` that of the last epoch's.
+    """
+    rows = state.checkpoint.rows
+    best = min(rows, key=lambda row: row["val_loss"])
+    selected = best if state.selects else rows[-1]
+    name = job.plan.recipe.name
+    claim = None if job.config["changed"] else published.published_figure(name)
+    validated = job.data.validation is not None
     return {
-        name: {"recipe": seeds.run, "run": part}
-        for name, part in parts.items()
-        if part != seeds.run
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "last_epoch_test_accuracy": last.accuracy,
+        "val_accuracy": selected["val_accuracy"] if validated else None,
+        "val_loss": selected["val_loss"] if validated else None,
+        "parameters": state.model.count_params(),
+        "epochs": len(rows),
+        "judged_epoch": selected["epoch"],
+        "best_epoch": best["epoch"] if validated else None,
+        "train_seconds": round(sum(row["seconds"] for row in rows), 3),
+        "published": dataclasses.asdict(claim) if claim else None,
+        "dataset": job.data.title,
+        "test_pictures": len(job.data.test),
+        "weights_sha256": seeding.sha256_of_weights(state.model),
     }
-
-
-def _differences(
-    book: Recipe, plan: Recipe, data: Dataset, precision: str
-) -> dict[str, dict[str, object]]:
-    """Return what of a run is not as the recipe has it, ``{what: {"recipe": ..., "run": ...}}``."""
-    changed = {
-        name: {"recipe": getattr(book, name), "run": getattr(plan, name)}
-        for name in ("epochs", "batch_size", "learning_rate", "optimizer")
-        if getattr(book, name) != getattr(plan, name)
-    }
-    then, now = (of.network_options.get("augmentation") for of in (book, plan))
-    if then != now:
-        changed["augmentation"] = {"recipe": "Keras 3's layers", "run": now}
-    if data.name != book.dataset:
-        changed["dataset"] = {"recipe": book.dataset, "run": data.name}
-    if precision != "float32":
-        changed["precision"] = {"recipe": "float32", "run": precision}
-    return changed
-
-
-def _load_data(
-    recipe: Recipe, dataset: str | None, data_dir: str | Path | None, say: Callable[[str], None]
-) -> Dataset:
-    """Load what a recipe trains on; embedded digits stand in for an MNIST that nobody named."""
-    from chollet_cnn import data
-    from chollet_cnn.data.sources import NotFound
-
-    fitting_ones = ("cats-vs-dogs",) if recipe.dataset == "cats-vs-dogs" else ("mnist", "digits")
-    if dataset is not None and dataset not in fitting_ones:
-        raise UserError(
-            f"the recipe {recipe.name} cannot train on {dataset!r}; its --dataset is "
-            f"{' or '.join(fitting_ones)}"
-        )
-    wanted = dataset or recipe.dataset
-    try:
-        options = recipe.data_options if wanted == recipe.dataset else {}
-        return data.load(wanted, data_dir, **options)
-    except NotFound:
-        if dataset or wanted != "mnist":
-            raise
-        say(
-            "MNIST is neither on this machine nor within reach, so this run uses scikit-learn's "
-            "1,797 small digits instead: digits (embedded)."
-        )
-        return data.load("digits")
 
 
 def _write_tensorboard(path: Path, row: dict[str, float]) -> None:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from chollet_cnn.analysis import activations as inside
-from chollet_cnn.analysis.heatmaps import CellGrid
+from chollet_cnn.analysis.model_graph import feature_layers
+from chollet_cnn.analysis.receptive_fields import CellGrid
 from chollet_cnn.book import networks
 from chollet_cnn.training import seeding
 
@@ -57,7 +58,7 @@ def test_a_layer_s_activations_are_what_its_kernels_make_of_the_picture():
 )
 def test_the_layers_with_maps_are_convolutions_and_poolings(build, names):
     keras.utils.clear_session()
-    assert inside.feature_layers(build()) == names
+    assert feature_layers(build()) == names
 
 
 def test_the_maps_of_a_keras_application_have_the_sizes_that_its_summary_prints():
@@ -88,8 +89,8 @@ def test_any_layer_can_be_asked_for_by_name():
 
 def test_peaks_are_the_same_in_batches_of_any_size():
     model, images = one_pixel_network(), pictures(5)
-    (whole,) = inside.channel_peaks(model, images, ["look"]).values()
-    (parts,) = inside.channel_peaks(model, images, ["look"], batch_size=2).values()
+    (whole,) = inside.channel_maxima(model, images, ["look"]).values()
+    (parts,) = inside.channel_maxima(model, images, ["look"], batch_size=2).values()
     assert (whole == parts).all()
     assert (whole[:, 0] == images.max(axis=(1, 2, 3))).all()
 
@@ -103,10 +104,10 @@ def test_dark_channels_are_counted_for_the_picture_and_over_the_sample():
     assert row == {
         "layer": "look",
         "channels": 3,
-        "dark_for_picture": 2,
-        "never_lit": 1,
-        "share_dark_for_picture": pytest.approx(2 / 3),
-        "share_never_lit": pytest.approx(1 / 3),
+        "inactive_for_image": 2,
+        "dead": 1,
+        "share_inactive_for_image": pytest.approx(2 / 3),
+        "share_dead": pytest.approx(1 / 3),
         "sample": 2,
     }
 
@@ -115,13 +116,13 @@ def test_the_pictures_that_excite_a_channel_most_come_first():
     images = np.array([10, 90, 50, 70], np.uint8)[:, None, None, None].repeat(16, 1)
     images = images.reshape(4, 4, 4, 1)
     table = inside.top_activating_images(one_pixel_network(), images, "look", [0], count=3)
-    assert table["picture"].tolist() == [1, 3, 2]
+    assert table["image"].tolist() == [1, 3, 2]
     assert table["activation"].tolist() == [90, 70, 50]
     assert table["rank"].tolist() == [1, 2, 3]
 
 
 def test_an_unknown_channel_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match="no channel 7; the layer has 0 to 2"):
+    with pytest.raises(ValueError, match="look has no channel 7; it has 0 to 2"):
         inside.top_activating_images(one_pixel_network(), pictures(), "look", [7])
 
 
@@ -140,7 +141,7 @@ def test_a_mosaic_of_maps_numbers_its_channels_and_points_at_the_dark_ones():
     labels = [text for text in axes.texts if text.get_text()]
     assert [text.get_text() for text in labels] == ["0", "1", "2", "3"]
     assert [text.get_color() == "#b84f00" for text in labels] == [False, True, False, False]
-    assert "4 maps of 6×6, 1 of them dark" in figure.texts[0].get_text()
+    assert "4 feature maps of 6×6, 1 of them inactive" in figure.texts[0].get_text()
     assert "white 4 and above" in figure.texts[1].get_text()
     (image,) = axes.images
     assert set(image.get_array().compressed()) == {0, 1, 2, 4}
@@ -156,14 +157,14 @@ def test_dark_shares_are_drawn_as_bars_with_their_counts():
     assert [text.get_text() for text in axes.get_yticklabels()] == ["look", "pool"]
     written = [text.get_text() for text in axes.texts]
     assert written == [
-        "67% (2 of 3) are dark for this picture",
+        "67% (2 of 3) inactive for this image",
         "67% (2 of 3)",
-        "33% (1 of 3) are dark for every one of 2 pictures",
+        "33% (1 of 3) inactive for all of 2 images",
         "33% (1 of 3)",
     ]
 
 
-@pytest.mark.parametrize(("last", "words"), [(0.5, "More channels stay"), (0.1, "No more")])
+@pytest.mark.parametrize(("last", "words"), [(0.5, "More channels are"), (0.1, "No more")])
 def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, words):
     import pandas as pd
 
@@ -171,8 +172,8 @@ def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, wo
     table = pd.DataFrame(
         [
             dict(
-                layer=name, channels=10, dark_for_picture=1, never_lit=0, sample=3,
-                share_dark_for_picture=share, share_never_lit=0.0,
+                layer=name, channels=10, inactive_for_image=1, dead=0, sample=3,
+                share_inactive_for_image=share, share_dead=0.0,
             )
             for name, share in rows
         ]

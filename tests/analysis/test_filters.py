@@ -36,14 +36,14 @@ def test_the_first_kernels_are_the_starting_weights_of_the_seed():
 
 def test_a_network_without_convolution_is_answered_with_its_layers():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="only")])
-    with pytest.raises(ValueError, match="no convolution; it has only"):
+    with pytest.raises(ValueError, match="no convolution; its layers are only"):
         filters.first_kernels(model)
 
 
 def test_a_weight_of_zero_is_grey_and_all_kernels_share_one_scale():
     kernels = np.zeros((2, 1, 1, 3))
     kernels[0, 0, 0] = [2, -1, 0]
-    assert filters.as_colours(kernels)[:, 0, 0].tolist() == [[255, 64, 128], [128, 128, 128]]
+    assert filters.as_colors(kernels)[:, 0, 0].tolist() == [[255, 64, 128], [128, 128, 128]]
 
 
 def test_grey_kernels_are_drawn_with_their_weights_in_the_cells():
@@ -63,7 +63,7 @@ def test_colour_kernels_are_drawn_in_colour_on_one_signed_scale():
     assert drawn.shape[-1] == 3
     assert len(axes.texts) == 4
     colours = {tuple(pixel) for pixel in drawn.reshape(-1, 3)}
-    assert tuple(filters.as_colours(np.moveaxis(kernels, -1, 0))[2, 1, 1]) in colours
+    assert tuple(filters.as_colors(np.moveaxis(kernels, -1, 0))[2, 1, 1]) in colours
 
 
 @pytest.mark.parametrize("layer", ["first", "second"])
@@ -129,7 +129,7 @@ def test_a_network_that_takes_other_numbers_than_0_to_255_is_served():
 
 def test_a_layer_without_maps_is_refused():
     model = small_network()
-    with pytest.raises(ValueError, match=r"gives no maps; its output has the shape \(150,\)"):
+    with pytest.raises(ValueError, match=r"has no feature maps; its output has the shape \(150,\)"):
         filters.maximize_activation(model, model.layers[-2].name)
 
 

@@ -13,23 +13,14 @@ import pytest
 from scipy.signal import correlate2d
 
 from chollet_cnn.analysis import gradients
-from chollet_cnn.book import networks
+from chollet_cnn.analysis.scores import find_scores
 from chollet_cnn.training import seeding
 
 ROOT = Path(__file__).parents[2]
 
 # The gradient of the score of class 1 of the network below, recorded on TensorFlow 2.21: row 3 of
 # the second picture, times 1e4.
-RECORDED_ROW = [
-    0.52057,
-    -3.28995,
-    -2.24300,
-    1.08655,
-    -4.08524,
-    0.77331,
-    1.82087,
-    -0.52549,
-]
+RECORDED_ROW = [0.52057, -3.28995, -2.24300, 1.08655, -4.08524, 0.77331, 1.82087, -0.52549]
 RECORDED_VALUES = [0.062252, 0.166664]
 
 
@@ -57,7 +48,8 @@ def pictures():
 
 
 def score_of_class_1(model):
-    return lambda x: gradients.class_scores(model, x)[:, 1]
+    scores = find_scores(model)
+    return lambda x: scores(x)[:, 1]
 
 
 def test_maps_of_a_network_in_bfloat16_can_be_added_up():
@@ -86,15 +78,6 @@ def convolved(maps, kernel, bias):
         for o in range(kernel.shape[-1])
     ]
     return np.maximum(np.stack(out, axis=-1) + bias, 0)
-
-
-def test_scores_are_those_before_the_softmax():
-    model = small_network()
-    scores = gradients.compiled(model, lambda x: gradients.class_scores(model, x))(pictures())
-    assert scores == pytest.approx(
-        np.stack([by_hand(model, picture) for picture in pictures()]), abs=1e-5
-    )
-    assert model.layers[-1].activation is keras.activations.softmax  # put back
 
 
 def test_the_gradient_is_what_differences_of_the_score_are():
@@ -155,78 +138,14 @@ def test_each_picture_of_a_batch_has_the_gradient_that_it_has_alone():
 def test_what_a_score_does_not_depend_on_has_a_gradient_of_zero():
     model = small_network()
     unused = np.ones((2, 3), np.float32)
-    _, slope = gradients.gradient(
-        model, lambda _, x: gradients.class_scores(model, x)[:, 1], unused, pictures()
-    )
+    score = score_of_class_1(model)
+    _, slope = gradients.gradient(model, lambda _, x: score(x), unused, pictures())
     assert not slope.any()
 
 
 def test_weights_are_read_when_the_compiled_function_is_called():
     model = small_network()
-    scores = gradients.compiled(model, lambda x: gradients.class_scores(model, x))
+    scores = gradients.compiled(model, find_scores(model))
     before = scores(pictures())
     model.layers[-1].bias.assign(model.layers[-1].bias + 1)
     assert scores(pictures()) == pytest.approx(before + 1, abs=1e-5)
-
-
-def test_a_layer_of_a_network_inside_a_network_has_a_path_and_its_own_name():
-    inner = keras.Sequential(
-        [keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, name="seen")], name="inner"
-    )
-    x = keras.Input((8, 8, 1))
-    pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(inner(x))
-    outer = keras.Model(x, keras.layers.Dense(1, activation="sigmoid", name="answer")(pooled))
-    assert list(gradients.layers_of(outer)) == ["inner/seen", "pooled", "answer"]
-    assert gradients.full_name(outer, "seen") == "inner/seen"
-    maps = gradients.compiled(outer, lambda x: gradients.layer_outputs(outer, x, ["inner/seen"]))
-    expected = keras.ops.convert_to_numpy(inner(pictures()))
-    assert maps(pictures())["inner/seen"] == pytest.approx(expected, abs=1e-5)
-    scores = gradients.compiled(outer, lambda x: gradients.class_scores(outer, x))(pictures())
-    probability = keras.ops.convert_to_numpy(outer(pictures()))
-    with np.errstate(over="ignore"):
-        assert 1 / (1 + np.exp(-scores)) == pytest.approx(probability, abs=1e-5)
-
-
-def test_going_on_from_a_layer_s_own_output_gives_the_scores_of_a_network_with_side_ways():
-    """In MobileNetV2 what a layer gives reaches the end on two ways."""
-    model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=4)
-    images = np.random.default_rng(1).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
-    name = "block_2_project_BN"
-    maps = gradients.compiled(model, lambda x: gradients.layer_outputs(model, x, [name])[name])
-    found = maps(images)
-    scores = gradients.compiled(model, lambda m, x: gradients.class_scores(model, x, {name: m}))
-    whole = keras.ops.convert_to_numpy(model(images, training=False))
-    again = np.exp(scores(found, images))
-    assert again / again.sum() == pytest.approx(whole, abs=1e-6)
-    assert np.abs(scores(found, images) - scores(1e3 + found, images)).max() > 0
-
-
-def test_dropout_and_augmentation_rest_while_a_network_is_asked():
-    model = networks.cats_vs_dogs_second_edition(augmentation=True, dropout=0.5)
-    names = [n for n, layer in gradients.layers_of(model).items() if "random" in n]
-    image = np.random.default_rng(0).integers(0, 256, (1, 180, 180, 3)).astype(np.float32)
-    after = gradients.compiled(model, lambda x: gradients.layer_outputs(model, x, names))(image)
-    assert len(names) == 3
-    for name in names:
-        assert after[name] == pytest.approx(image / 255, abs=1e-6)
-
-
-def test_an_unknown_layer_is_answered_with_the_layers_there_are():
-    with pytest.raises(ValueError, match=r"no layer 'conv9'; it has rescaling.*, conv2d.*, dense"):
-        gradients.full_name(small_network(), "conv9")
-
-
-def test_a_picture_of_a_wrong_shape_is_answered_with_both_shapes():
-    with pytest.raises(ValueError, match=r"\(8, 8, 1\), these have \(28, 28, 1\)"):
-        gradients.as_batch(small_network(), np.zeros((28, 28, 1)))
-
-
-def test_one_picture_becomes_a_batch_of_one():
-    assert gradients.as_batch(small_network(), np.zeros((8, 8, 1), np.uint8)).shape == (1, 8, 8, 1)
-
-
-def test_a_network_with_two_outputs_is_refused():
-    x = keras.Input((4,))
-    model = keras.Model(x, [keras.layers.Dense(1)(x), keras.layers.Dense(1)(x)])
-    with pytest.raises(ValueError, match="gives 2 outputs"):
-        gradients.class_scores(model, np.zeros((1, 4), np.float32))

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from chollet_cnn.analysis import gradients, heatmaps
+from chollet_cnn.analysis import gradients, heatmaps, receptive_fields
+from chollet_cnn.analysis.model_graph import as_batch, last_feature_layer, layer_outputs
+from chollet_cnn.analysis.scores import find_scores
 from chollet_cnn.book import networks
 from chollet_cnn.training import seeding
 
@@ -101,10 +103,14 @@ def deeper_network():
 
 
 def maps_and_slopes(model, image, layer, target):
-    batch = gradients.as_batch(model, image)
-    look = gradients.compiled(model, lambda x: gradients.layer_outputs(model, x, [layer])[layer])
+    batch = as_batch(model, image)
+    look = gradients.compiled(model, lambda x: layer_outputs(model, x, [layer])[layer])
+    scores = find_scores(model)
     _, slopes = gradients.gradient(
-        model, lambda maps, x: heatmaps.score(model, x, target, {layer: maps}), look(batch), batch
+        model,
+        lambda maps, x: scores.of_class(x, target, replaced={layer: maps}),
+        look(batch),
+        batch,
     )
     return look(batch)[0], slopes[0]
 
@@ -162,9 +168,8 @@ def test_smooth_grad_is_the_mean_of_gradients_at_noisy_copies():
     found = heatmaps.smooth_grad(model, image, 1, samples=5, noise=0.2, seed=3)
     spread = 0.2 * (float(image.max()) - float(image.min()))
     grain = np.random.default_rng(3).standard_normal((5, 6, 6, 1)) * spread
-    _, slopes = gradients.gradient(
-        model, lambda x: heatmaps.score(model, x, 1), (image + grain).astype(np.float32)
-    )
+    scores, copies = find_scores(model), (image + grain).astype(np.float32)
+    _, slopes = gradients.gradient(model, lambda x: scores.of_class(x, 1), copies)
     assert found == pytest.approx(np.abs(slopes.mean(axis=0))[..., 0], abs=1e-8)
 
 
@@ -238,20 +243,20 @@ def test_layers_that_only_hand_the_answer_on_change_nothing(build, idle):
 
 
 def test_an_unknown_class_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match="no class 4; the network knows 0 to 3"):
+    with pytest.raises(ValueError, match="no class 4; the classes are 0 to 3"):
         heatmaps.grad_cam(network(4, "softmax"), picture(), 4)
-    with pytest.raises(ValueError, match="no class 2; the network knows 0 to 1"):
+    with pytest.raises(ValueError, match="no class 2; the classes are 0 to 1"):
         heatmaps.saliency(network(1, "sigmoid"), picture(), 2)
 
 
 def test_a_cover_larger_than_the_picture_is_refused():
-    with pytest.raises(ValueError, match="a cover of 7 pixels does not fit a picture of 6×6"):
+    with pytest.raises(ValueError, match="window=7 pixels does not fit an image of 6×6"):
         heatmaps.occlusion(network(4, "softmax"), picture(), window=7)
 
 
 def test_grad_cam_looks_at_the_last_convolution_of_a_keras_application():
     model = keras.applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=3)
-    assert heatmaps.last_feature_layer(model) == "block5_conv3"
+    assert last_feature_layer(model) == "block5_conv3"
     assert heatmaps.grad_cam(model, picture_in_colour(32), layer="block3_conv3").shape == (8, 8)
 
 
@@ -264,11 +269,9 @@ def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():
     seen = layers.Conv2D(3, 3, name="seen")
     pooling = layers.GlobalAveragePooling2D(keepdims=True)
     model = keras.Sequential([keras.Input((6, 6, 1)), seen, pooling, *head(), layers.Softmax()])
-    assert heatmaps.last_feature_layer(model) == "seen"
+    assert last_feature_layer(model) == "seen"
     assert heatmaps.grad_cam(model, picture()).shape == (4, 4)
-    assert (
-        heatmaps.last_feature_layer(keras.Sequential([keras.Input((1, 1, 3)), *head()])) == "logits"
-    )
+    assert last_feature_layer(keras.Sequential([keras.Input((1, 1, 3)), *head()])) == "logits"
 
 
 def test_grad_cam_reaches_into_a_network_inside_a_network():
@@ -285,7 +288,7 @@ def test_grad_cam_reaches_into_a_network_inside_a_network():
     weights = model.layers[-1].get_weights()[0][:, 0] / maps[..., 0].size
     expected = np.maximum((maps * weights).sum(axis=-1), 0)
     assert heatmaps.grad_cam(model, image, 1, "seen") == pytest.approx(expected, abs=1e-7)
-    assert heatmaps.last_feature_layer(model) == "backbone/seen"
+    assert last_feature_layer(model) == "backbone/seen"
 
 
 def picture_in_colour(size):
@@ -299,7 +302,7 @@ def middle_of_receptive_field(model, layer, size):
         variable.assign(np.ones(variable.shape, np.float32))
     image = np.ones((1, size, size, 1), np.float32)
     _, slope = gradients.gradient(
-        model, lambda x: gradients.layer_outputs(model, x, [layer])[layer][:, 3, 3, 0], image
+        model, lambda x: layer_outputs(model, x, [layer])[layer][:, 3, 3, 0], image
     )
     rows = np.flatnonzero(slope[0, :, :, 0].any(axis=1))
     return (rows[0] + rows[-1]) / 2
@@ -319,20 +322,20 @@ def test_cells_lie_in_the_picture_where_their_receptive_fields_do(padding):
         ]
     )
     for name in "abc":
-        place = heatmaps.cell_grid_of(model, name)
+        place = receptive_fields.cell_grid_of(model, name)
         middle = place.row + 3 * place.row_step
         assert middle == pytest.approx(middle_of_receptive_field(model, name, 48), abs=1e-6)
 
 
 def test_the_last_maps_of_the_book_s_cat_network_begin_18_and_a_half_pixels_inside():
     """By hand: 1, then (1.5, step 2), 3.5, (4.5, 4), 8.5, (10.5, 8), 18.5."""
-    place = heatmaps.cell_grid_of(networks.cats_vs_dogs_first_edition())
+    place = receptive_fields.cell_grid_of(networks.cats_vs_dogs_first_edition())
     assert (place.row, place.column, place.row_step, place.column_step) == (18.5, 18.5, 8, 8)
 
 
 def test_a_stretched_map_has_each_cell_s_value_at_the_middle_of_the_cell():
     heat = np.array([[1.0, 2.0], [3.0, 5.0]])
-    laid = heatmaps.CellGrid(1, 1, 2, 2).stretched(heat, (5, 5))
+    laid = receptive_fields.CellGrid(1, 1, 2, 2).resize_to_image(heat, (5, 5))
     assert laid[1, 1] == 1
     assert laid[3, 3] == 5
     assert laid[2, 1] == 2  # half way from 1 to 3
@@ -346,7 +349,7 @@ def test_every_heatmap_is_drawn_beside_the_picture_with_its_paper():
     figure = heatmaps.plot_heatmaps(image, heats, title="why")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [
-        "the picture",
+        "the image",
         "Grad-CAM\nSelvaraju et al. 2017",
         "occlusion\nZeiler, Fergus 2014",
         "mine",

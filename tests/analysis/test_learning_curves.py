@@ -8,7 +8,6 @@ from matplotlib.colors import to_rgb
 from chollet_cnn.analysis import learning_curves
 from chollet_cnn.analysis.learning_curves import (
     plot_learning_curve,
-    plot_learning_curves,
     plot_selected_epoch,
 )
 from chollet_cnn.drawing import style
@@ -44,13 +43,13 @@ def test_the_book_s_level_and_the_book_s_curve_are_drawn_in_vermilion():
     named = plot_learning_curve(HISTORY, book=0.71, book_name="the book's test").axes[0]
     assert "the book's test 71.0%" in written(named)
     assert list(level.get_ydata()) == [0.71, 0.71]
-    curve = plot_learning_curve(HISTORY, watched=None, book=(0.4, 0.6, 0.8)).axes[0].lines[-1]
+    curve = plot_learning_curve(HISTORY, monitored=None, book=(0.4, 0.6, 0.8)).axes[0].lines[-1]
     assert list(curve.get_ydata()) == [0.4, 0.6, 0.8]
     assert level.get_color() == curve.get_color() == "#d55e00"
 
 
 def test_what_is_not_watched_is_not_drawn():
-    assert len(plot_learning_curve(HISTORY, watched=None).axes[0].lines) == 1
+    assert len(plot_learning_curve(HISTORY, monitored=None).axes[0].lines) == 1
 
 
 def test_each_curve_has_its_name_and_last_value_at_its_end():
@@ -93,7 +92,7 @@ def test_the_best_epoch_on_the_watched_pictures_is_ringed():
     axes = plot_learning_curve(HISTORY).axes[0]
     assert axes.collections[0].get_offsets().tolist() == [[2, 0.6]]
     assert "highest: epoch 2" in written(axes)
-    assert not plot_learning_curve(HISTORY, watched=None).axes[0].collections
+    assert not plot_learning_curve(HISTORY, monitored=None).axes[0].collections
 
 
 def test_a_single_epoch_is_no_best_one_and_is_counted_in_whole_epochs():
@@ -119,7 +118,7 @@ def test_several_seeds_are_a_band_from_the_lowest_to_the_highest_with_the_median
     assert runs["low"].tolist() == pytest.approx([0.2, 0.7, 0.92])
     assert runs["median"].tolist() == pytest.approx([0.4, 0.7, 0.94])
     assert runs["high"].tolist() == pytest.approx([0.5, 0.7, 0.95])
-    axes = plot_learning_curve(SEEDS, watched=None).axes[0]
+    axes = plot_learning_curve(SEEDS, monitored=None).axes[0]
     (median,) = axes.lines
     assert list(median.get_ydata()) == pytest.approx([0.4, 0.7, 0.94])
     (band,) = axes.collections
@@ -140,21 +139,14 @@ def test_without_a_history_there_is_no_spread():
         learning_curves.summarize_runs([])
 
 
-def test_accuracy_and_loss_stand_side_by_side():
-    figure = plot_learning_curves(HISTORY, title="both", book=0.71)
-    assert [axes.get_ylabel() for axes in figure.axes] == ["accuracy", "loss"]
-    assert [len(axes.lines) for axes in figure.axes] == [3, 2]  # the book's level is an accuracy
-    assert figure.get_suptitle() == "both"
-
-
 def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_and_told():
     calm = plot_selected_epoch(HISTORY, 2)
-    assert plot_selected_epoch(HISTORY, 2, "of seed 0").get_suptitle() == "of seed 0"
+    assert plot_selected_epoch(HISTORY, 2, "of seed 0").texts[0].get_text() == "of seed 0"
     above, below = calm.axes
     assert (above.get_ylabel(), below.get_ylabel()) == ("loss", "accuracy")
     (dashed,) = (line for line in below.lines if line.get_linestyle() == "--")
     assert list(dashed.get_xdata()) == [2, 2]
-    (words,) = calm.texts
+    (words,) = calm.texts  # without a title only the note
     assert words.get_text() == "dashed: epoch 2, whose weights are tested"
     long = pd.concat([HISTORY] * 4, ignore_index=True)
     long["epoch"] = range(1, len(long) + 1)

@@ -125,7 +125,7 @@ def test_text_on_any_grey_has_the_contrast_that_small_type_needs():
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     for fill in [(grey,) * 3 for grey in np.linspace(0, 1, 101)]:
-        light = sorted((luminance(fill), luminance(to_rgb(sheet.contrasting(fill)))))
+        light = sorted((luminance(fill), luminance(to_rgb(style.contrasting(fill)))))
         assert (light[1] + 0.05) / (light[0] + 0.05) > 4.5
 
 
@@ -135,15 +135,15 @@ def test_the_padlock_is_the_article_s_picture():
 
 def test_every_pixel_s_number_is_written_in_its_cell():
     figure = images.plot_pixel_values()
-    assert np.array_equal(cells(named(figure, "picture"), (16, 16)), images.PADLOCK)
+    assert np.array_equal(cells(named(figure, "image"), (16, 16)), images.PADLOCK)
     assert any("16 × 16 = 256" in text for text in words(figure))
     mine = np.arange(12).reshape(3, 4)
-    assert np.array_equal(cells(named(images.plot_pixel_values(mine), "picture"), (3, 4)), mine)
+    assert np.array_equal(cells(named(images.plot_pixel_values(mine), "image"), (3, 4)), mine)
 
 
 def test_a_dark_cell_has_white_numbers_and_a_light_cell_dark_ones():
     axes = images.plot_pixel_values(np.array([[0, 255]])).axes[0]
-    assert [text.get_color() for text in axes.texts] == [sheet.WHITE, sheet.BLACK]
+    assert [text.get_color() for text in axes.texts] == [style.WHITE, style.BLACK]
     assert [to_hex(patch.get_facecolor()) for patch in axes.patches] == ["#000000", "#ffffff"]
 
 
@@ -291,11 +291,6 @@ def test_the_frames_are_the_receptive_fields_and_the_next_one_is_a_jump_away():
     assert [frame[1][1] - frame[0][1] for frame in frames[:5]] == [1, 2, 2, 4, 4]
     assert len(frames[5]) == 1  # the last map is 1x1: there is no next unit
     assert any("22 of 28" in text for text in words(figure))
-
-
-def test_the_tutorial_s_layers_are_the_three_block_network_s(models):
-    read = drawings.sliding_layers(models["mnist_three_block"])
-    assert [layer[1:] for layer in read] == [layer[1:] for layer in geometry.THREE_BLOCK]
 
 
 @pytest.mark.parametrize(

@@ -388,23 +388,23 @@ def added():
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (branched, "the model branches at conv2d"),
-        (added, "the model branches|does not know what a Add"),
-        (lambda: keras.Sequential([layers.Dense(3)]), "does not know its input yet"),
+        (branched, "the network branches at conv2d"),
+        (added, "the network branches at add"),
+        (lambda: keras.Sequential([layers.Dense(3)]), "is not built yet"),
         (lambda: keras.Sequential([keras.Input((9,)), layers.Dense(3)]), "must be .rows, columns"),
         (
             lambda: keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(3, 3)]),
-            r"must be \(rows, columns, channels\), not \(None, None, None, 3\)",
+            r"must be \(rows, columns, channels\) of known size, not \(None, None, 3\)",
         ),
         (
             lambda: keras.Sequential([keras.Input((8, 8, 1)), layers.UpSampling2D()]),
-            "does not know what a UpSampling2D layer",
+            "of up_sampling2d.*, a UpSampling2D, is not known",
         ),
         (
             lambda: keras.Sequential(
                 [keras.Input((1, 8, 8)), layers.MaxPooling2D(2, data_format="channels_first")]
             ),
-            "keeps channels first",
+            "has data_format='channels_first'",
         ),
     ],
 )

@@ -1,6 +1,10 @@
 import gzip
 import hashlib
+import io
+import random
 import struct
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -97,7 +101,7 @@ def test_pictures_as_rows_of_784_pixels_are_read_as_pictures(small, tmp_path):
 def test_a_single_array_under_the_name_of_the_archive_is_damaged(small, tmp_path):
     with (tmp_path / "mnist.npz").open("wb") as file:
         np.save(file, small["x_train"])
-    with pytest.raises(UserError, match=r"no whole \.npz file"):
+    with pytest.raises(UserError, match=r"not a complete \.npz file"):
         mnist.load(tmp_path)
 
 
@@ -134,7 +138,7 @@ def test_an_npz_file_of_python_objects_is_not_opened(tmp_path, small):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda content: content[:-9], "cut short"),
+        (lambda content: content[:-9], "truncated"),
         (lambda content: b"\0\0\x0d" + content[3:], "does not begin as an IDX file"),
         (lambda content: b"", "does not begin as an IDX file"),
     ],
@@ -164,7 +168,7 @@ def test_three_of_the_four_idx_files_are_not_enough(small, tmp_path):
 
 
 @pytest.mark.parametrize("download", [True, False])
-def test_mnist_that_cannot_be_had_names_the_places_and_the_ways(
+def test_mnist_that_is_not_found_names_the_places_and_the_ways(
     tmp_path, monkeypatch, nothing_else, download
 ):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
@@ -194,3 +198,197 @@ def test_real_mnist_is_read_from_the_original_distributions_files(real_mnist_dir
     assert hashlib.md5(idx(arrays["x_test"])).hexdigest() == "2646ac647ad5339dbf082846283269ea"
     write_idx(tmp_path / "MNIST" / "raw", arrays, packed=True)
     assert_is(mnist.load(tmp_path), arrays)
+
+
+def as_zip(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def as_npz(arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def idx_contents(arrays):
+    return {mnist.IDX_FILES[name]: idx(array) for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("name", ["mnist (1).npz", "MNIST.NPZ", "digits.npz", "x/y/data.npz"])
+def test_an_npz_file_of_any_name_is_found_by_its_arrays(small, tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(as_npz(small))
+    assert_is(mnist.load(tmp_path, download=False), small)
+
+
+@pytest.mark.parametrize("named", ["MNIST", "MNIST/raw", "."])
+def test_torchvisions_folders_may_be_named_at_any_level(small, tmp_path, named):
+    write_idx(tmp_path / "MNIST" / "raw", small)
+    assert_is(mnist.load(tmp_path / named, download=False), small)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_each_idx_file_may_be_in_a_folder_of_its_own(small, tmp_path, packed):
+    for name, content in idx_contents(small).items():
+        (tmp_path / name).mkdir()
+        file = tmp_path / name / (f"{name}.gz" if packed else name)
+        file.write_bytes(gzip.compress(content) if packed else content)
+    assert_is(mnist.load(tmp_path, download=False), small)
+
+
+def test_idx_files_that_a_browser_renamed_are_read(small, tmp_path):
+    for name, content in idx_contents(small).items():
+        (tmp_path / f"{name} (1).gz").write_bytes(gzip.compress(content))
+    assert_is(mnist.load(tmp_path, download=False), small)
+
+
+@pytest.mark.parametrize("inside", ["idx", "npz", "idx in folders", "zip", "npz's own arrays"])
+def test_kaggles_archive_is_read_whatever_is_in_it(small, tmp_path, inside):
+    contents = {
+        "idx": idx_contents(small),
+        "npz": {"data/mnist.npz": as_npz(small)},
+        "idx in folders": {f"{n}/{n}": c for n, c in idx_contents(small).items()},
+        "zip": {"mnist.zip": b""},
+        "npz's own arrays": {},
+    }[inside]
+    if inside == "zip":
+        as_zip(tmp_path / "inner.zip", idx_contents(small))
+        contents["mnist.zip"] = (tmp_path / "inner.zip").read_bytes()
+        (tmp_path / "inner.zip").unlink()
+    as_zip(tmp_path / "archive.zip", contents | {"readme.txt": b"x"})
+    if inside == "npz's own arrays":
+        (tmp_path / "archive.zip").write_bytes(as_npz(small))
+    dataset = mnist.load(tmp_path, download=False)
+    assert_is(dataset, small)
+    assert dataset.fingerprint["source"] == "archive.zip"
+    assert_is(mnist.load(tmp_path / "archive.zip", download=False), small)
+
+
+def test_fashion_mnist_is_not_taken_for_mnist(small, tmp_path, nothing_else, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    other = {name: 255 - array for name, array in small.items()}
+    write_idx(tmp_path / "data" / "FashionMNIST" / "raw", other)
+    assert mnist.find(tmp_path / "data") == ()
+    write_idx(tmp_path / "data" / "numbers", small)
+    assert_is(mnist.load(tmp_path / "data", download=False), small)
+
+
+@pytest.mark.parametrize("container", ["folder", "zip"])
+def test_an_array_that_is_missing_and_one_that_is_damaged_are_two_messages(
+    small, tmp_path, container
+):
+    contents = idx_contents(small)
+    del contents["t10k-labels-idx1-ubyte"]
+    damaged = contents | {"t10k-labels-idx1-ubyte": b"\0\0\x08\1\0\0\0\4\1\2"}
+    for files, why in ((contents, "holds only a part of MNIST"), (damaged, "is damaged")):
+        if container == "zip":
+            as_zip(tmp_path / "archive.zip", files)
+        else:
+            for name, content in files.items():
+                (tmp_path / "a" / name).mkdir(parents=True, exist_ok=True)
+                (tmp_path / "a" / name / name).write_bytes(content)
+        with pytest.raises(UserError, match=f"t10k-labels|{why}") as problem:
+            mnist.load(tmp_path, download=False)
+        assert why in str(problem.value)
+        assert "t10k-labels-idx1-ubyte" in str(problem.value)
+
+
+def npy(header, values=b""):
+    """Write an .npy file that claims whatever the header says."""
+    text = f"{header}\n".encode()
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + values
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (9895604649984,)}", "claims 9,895,"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (65536, 1048576)}", "claims 68,719,"),
+        ("{'descr': '|V214748364800', 'fortran_order': False, 'shape': (1,)}", "x_train"),
+        ("{'descr': '<M8[s]', 'fortran_order': False, 'shape': (6,)}", r"type datetime64"),
+        ("{'descr': '|O', 'fortran_order': False, 'shape': (6,)}", "type object"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (-6,)}", "claims -6"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (6, 28, 28)}", "truncated"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (6", "the header of x_train"),
+        ("(" * 5000, "the header of x_train"),
+        ("", "the header of x_train"),
+    ],
+)
+def test_an_array_that_claims_what_it_has_not_is_not_allocated(small, tmp_path, header, why):
+    as_zip(
+        tmp_path / "mnist.npz",
+        {f"{name}.npy": npy(header) for name in small},
+    )
+    with pytest.raises(UserError, match=rf"mnist\.npz is damaged .*{why}"):
+        mnist.load(tmp_path, download=False)
+
+
+def test_labels_with_three_axes_are_not_labels(small, tmp_path):
+    write_idx(tmp_path, small)
+    labels = small["y_train"].reshape(-1, 1, 1)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(labels))
+    with pytest.raises(UserError, match="it has 3 axes, not 1"):
+        mnist.load(tmp_path, download=False)
+    np.savez(tmp_path / "mnist.npz", **small | {"y_train": labels})
+    with pytest.raises(UserError, match="y_train has 3 axes, not 1"):
+        mnist.load(tmp_path, download=False)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_claims_more_than_mnist_has_is_refused_unread(small, tmp_path, packed):
+    write_idx(tmp_path, small, packed)
+    bomb = struct.pack(">HBB3I", 0, 8, 3, 10**6, 2800, 2800) + b"\0" * 10**6
+    file = tmp_path / f"train-images-idx3-ubyte{'.gz' if packed else ''}"
+    file.write_bytes(gzip.compress(bomb) if packed else bomb)
+    with pytest.raises(UserError, match="claims 7,840,000,000,000 bytes, more than MNIST's"):
+        mnist.load(tmp_path, download=False)
+
+
+def test_a_gzip_file_that_inflates_beyond_what_it_claims_is_not_unpacked(small, tmp_path):
+    write_idx(tmp_path, small, packed=True)
+    bomb = idx(small["x_test"]) + b"\0" * 200_000_000
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(bomb, 1))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="too long"):
+        mnist.load(tmp_path, download=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def test_a_file_that_is_larger_than_any_of_mnists_is_not_read(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist, "LARGEST_FILE", 1000)
+    (tmp_path / "mnist.npz").write_bytes(as_npz(small))
+    with pytest.raises(UserError, match="more than the limit of 1,000 bytes"):
+        mnist.load(tmp_path, download=False)
+    as_zip(tmp_path / "archive.zip", {"mnist.npz": as_npz(small)})
+    with pytest.raises(UserError, match="more than the limit of 1,000"):
+        mnist.load(tmp_path / "archive.zip", download=False)
+
+
+def test_arrays_can_be_written_to_and_stored_by_columns(small, tmp_path):
+    np.savez(tmp_path / "mnist.npz", **small | {"x_test": np.asfortranarray(small["x_test"])})
+    dataset = mnist.load(tmp_path, download=False)
+    assert_is(dataset, small)
+    assert dataset.train.images.flags.writeable
+
+
+def test_bytes_flipped_anywhere_give_mnist_or_an_error_in_a_sentence(small, tmp_path):
+    draw = random.Random(0)
+    good = as_npz(small)
+    outcomes = {"images": 0, "error": 0}
+    for _ in range(300):
+        content = bytearray(good)
+        for _ in range(draw.choice([1, 1, 5])):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        (tmp_path / "mnist.npz").write_bytes(content)
+        try:
+            dataset = mnist.load(tmp_path, download=False)
+        except UserError:
+            outcomes["error"] += 1
+        else:
+            outcomes["images"] += 1
+            assert_is(dataset, small)
+    assert outcomes["error"] > 200

@@ -201,9 +201,9 @@ def test_a_place_that_may_not_be_looked_into_is_named(monkeypatch, look):
 @pytest.mark.parametrize(
     ("file", "opener", "read"),
     [
-        ("train.zip", "zipfile.ZipFile", archives.list_files),
-        ("mnist.npz", "numpy.load", lambda path: mnist.read((path,))),
-        ("images.gz", "gzip.open", lambda path: mnist.read((path,) * 4)),
+        ("train.zip", "zipfile.ZipFile", lambda path: archives.list_files(path, str)),
+        ("mnist.npz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
+        ("t10k-images-idx3-ubyte.gz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
     ],
 )
 def test_a_file_that_may_not_be_read_is_not_called_damaged(
@@ -255,8 +255,8 @@ def test_fetch_downloads_once_and_then_says_that_all_is_there(tmp_path, monkeypa
         assert door.main(arguments) == 0
         second = capsys.readouterr().out
     assert len(asked) == 1
-    assert f"now lies in {tmp_path}/new/kagglecatsanddogs_5340.zip" in first
-    assert "already there, and whole" in second
+    assert f"is now in {tmp_path}/new/kagglecatsanddogs_5340.zip" in first
+    assert "already there, and complete" in second
     assert f"train cats-vs-dogs-first-edition --data-dir {tmp_path}/new" in second
 
 

@@ -11,7 +11,7 @@ def numbered(count, height=2, width=3):
 
 
 def test_pictures_are_laid_out_from_left_to_right_and_from_top_to_bottom():
-    sheet = mosaics.mosaic(numbered(3), columns=2, margin=0, fill=9)
+    sheet = mosaics.mosaic(numbered(3), columns=2, margin=(0, 0), fill=9)
     assert sheet.tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 9, 9, 9]] * 2
     assert sheet.dtype == np.uint8
 
@@ -29,7 +29,6 @@ def test_what_holds_no_picture_is_drawn_as_nothing():
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 2), (5, 3), (32, 6)])
 def test_a_mosaic_is_about_square_if_nothing_else_is_asked(count, columns):
-    assert mosaics.columns_for(count) == columns
     rows = -(-count // columns)
     assert mosaics.mosaic(numbered(count)).shape == (rows * 3, columns * 4)
 
@@ -48,13 +47,9 @@ def test_what_are_no_pictures_is_answered_with_its_shape(wrong):
         mosaics.mosaic(wrong)
 
 
-def test_enlarging_repeats_pixels():
-    assert mosaics.enlarge(np.array([[[1, 2]]]), 4).tolist() == [[[1, 1, 2, 2], [1, 1, 2, 2]]]
-
-
 def test_every_picture_has_its_label_and_the_marked_one_is_vermilion():
     figure = mosaics.plot_mosaic(
-        numbered(3), ["a", "b", "c"], columns=2, title="see", pointed_at=[False, True, False]
+        numbered(3), ["a", "b", "c"], columns=2, title="see", highlighted=[False, True, False]
     )
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["a", "b", "c"]
@@ -64,7 +59,9 @@ def test_every_picture_has_its_label_and_the_marked_one_is_vermilion():
 
 def test_weights_are_written_into_their_cells():
     kernel = np.array([[[0.25, -0.5], [0.001, 1.0]]])
-    figure = mosaics.plot_mosaic(kernel, ["0"], columns=1, title="", limits=(-1, 1), written=True)
+    figure = mosaics.plot_mosaic(
+        kernel, ["0"], columns=1, title="", limits=(-1, 1), write_values=True
+    )
     cells = [text.get_text() for text in figure.axes[0].texts[1:]]
     assert cells == [".25", "\N{MINUS SIGN}.50", ".00", "1.00"]
 
@@ -79,5 +76,5 @@ def test_a_heat_turns_a_picture_vermilion_where_it_is_highest_and_nowhere_else()
 
 
 def test_a_heat_of_another_size_is_answered_with_both_sizes():
-    with pytest.raises(ValueError, match=r"\(3, 3\) and the picture \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"\(3, 3\) and the image \(2, 2\)"):
         mosaics.overlay(np.zeros((2, 2, 1)), np.zeros((3, 3)))

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import html
 import re
 from types import SimpleNamespace
 
@@ -9,36 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chollet_cnn.book import printed, published, recipes
-from chollet_cnn.page import (
-    chapter as page,
-)
-from chollet_cnn.page import (
-    inside,
-    layers,
-    looking,
-    networks,
-    operations,
-    reproduction,
-    shrinking,
+from chollet_cnn.book import published
+from chollet_cnn.page import build, first_screen
+from chollet_cnn.page import chapter as page
+from chollet_cnn.page.chapters import (
+    feature_maps_of_a_picture,
+    the_networks_trained,
+    what_a_filter_looks_for,
 )
 
-MAKERS = [
-    *operations.chapters(),
-    *shrinking.chapters(),
-    *layers.chapters(),
-    *networks.chapters([]),
-    *reproduction.chapters(),
-]
 
-
-@pytest.fixture(scope="module")
-def chapters():
-    return {chapter.slug: chapter for chapter in (make() for make in MAKERS)}
-
-
-def test_the_operations_stand_in_the_order_of_the_articles(chapters):
-    assert [chapter.title for chapter in chapters.values()] == [
+def test_the_operations_are_in_the_order_of_the_articles(chapters):
+    assert [chapter.title for chapter in chapters.values()][:13] == [
         "Images are arrays",
         "Convolution in one dimension",
         "Convolution in two dimensions",
@@ -52,32 +35,54 @@ def test_the_operations_stand_in_the_order_of_the_articles(chapters):
         "Dense layers and parameters",
         "Activations",
         "Scores to probabilities",
-        "A network of your own",
-        "Does it reproduce?",
     ]
 
 
-def test_every_chapter_asks_a_question(chapters):
+def test_a_chapter_is_a_pair_of_files_in_the_list():
+    folder = page.FOLDER / "chapters"
+    for ending in ("py", "html"):
+        assert {file.stem for file in folder.glob(f"[a-z]*.{ending}")} == set(build.CHAPTERS)
+
+
+def test_every_chapter_asks_a_question_and_sets_exercises(chapters):
     assert all(chapter.question.endswith("?") for chapter in chapters.values())
+    for slug, chapter in chapters.items():
+        if slug != "does-it-reproduce":
+            assert 2 <= chapter.html.count("<details") <= 3, slug
 
 
-def test_every_chapter_shows_its_picture_before_its_formula(chapters):
-    for chapter in chapters.values():
-        html = page.render_chapter(chapter)
-        if "<math" in html:
-            first_picture = min(at for at in (html.find("<img"), html.find("<svg")) if at >= 0)
-            order = [first_picture, html.find('class="worked"'), html.find("<math")]
-            assert order == sorted(order), chapter.slug
-            assert html.rfind('class="call"') > html.find("<math"), chapter.slug
+def test_every_chapter_shows_its_figure_before_its_formula(chapters):
+    for slug, chapter in chapters.items():
+        if "<math" in chapter.html:
+            order = [chapter.html.find(tag) for tag in ("<svg", 'class="worked"', "<math")]
+            assert order == sorted(order), slug
+            assert chapter.html.rfind('class="call"') > order[-1], slug
 
 
-def test_figures_have_speaking_names_of_their_own_and_numbers(chapters):
-    pictures = [picture for chapter in chapters.values() for picture in chapter.pictures]
-    names = [picture.name for picture in pictures]
+def test_figures_have_speaking_names_of_their_own_captions_and_data(chapters):
+    figures = [figure for chapter in chapters.values() for figure in chapter.figures]
+    names = [figure.name for figure in figures]
     assert len(names) == len(set(names)) >= 17
     assert all(re.fullmatch(r"[a-z0-9-]{8,}", name) for name in names)
-    assert all(len(picture.numbers) for picture in pictures)
-    assert all(picture.alt.endswith(".") and picture.caption.endswith(".") for picture in pictures)
+    assert all(len(figure.data) for figure in figures)
+    for chapter in chapters.values():
+        for caption in re.findall(r"<figcaption>(.*?)</figcaption>", chapter.html, re.DOTALL):
+            assert caption.strip().endswith("."), caption
+
+
+def test_terms_are_named_where_the_thing_is_explained(chapters):
+    terms = {
+        "the-networks-trained": (
+            "batch", "loss", "cross-entropy", "Backpropagation", "gradient descent", "epoch",
+            "confusion matrix", "Calibration", "test set",
+        ),
+        "what-a-filter-looks-for": ("activation maximization", "gradient ascent"),
+        "where-the-network-looked": ("Saliency", "occlusion", "Grad-CAM"),
+        "convolution-in-two-dimensions": ("kernel", "feature map"),
+    }  # fmt: skip
+    for slug, words in terms.items():
+        for word in words:
+            assert f"<em>{word}</em>" in chapters[slug].html, word
 
 
 def results(code):
@@ -103,10 +108,12 @@ def flat(value):
     return np.hstack([flat(p) if isinstance(p, tuple | list) else np.ravel(p) for p in parts])
 
 
-def test_the_code_that_is_shown_gives_what_its_comments_say(chapters, capsys):
+def test_the_code_that_is_shown_gives_what_its_comments_say(chapters, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path))
     checked = 0
     for chapter in chapters.values():
         for call in chapter.calls:
+            assert max(map(len, call.code.splitlines())) <= 72 or "runs.read(" in call.code
             for value, comment in results(call.code):
                 try:
                     promised = ast.literal_eval(comment.removesuffix(", rounded down"))
@@ -114,311 +121,213 @@ def test_the_code_that_is_shown_gives_what_its_comments_say(chapters, capsys):
                     continue
                 assert np.allclose(flat(value), flat(promised), atol=0.005), (call.code, value)
                 checked += 1
-    assert checked >= 15
+    assert checked >= 20
 
 
-def test_what_the_articles_compute_stands_on_the_page(chapters):
-    image = chapters["images-are-arrays"].content
-    assert (image["grey"], image["colour"]) == (256, 768)
-    line = chapters["convolution-in-one-dimension"].content["result"]
-    article = "3.33 6.33 9.67 9.33 9.67 6.67 7.00 6.67 9.67 9.00"
-    assert line == article.split()
-    assert chapters["convolution-in-one-dimension"].content["every"] == 12
-    sheet = chapters["convolution-in-two-dimensions"].content
-    assert (sheet["windows"], sheet["size"], sheet["first"]) == (196, 14, 255)
-    assert chapters["padding-stride-and-size"].content["losses"] == [
-        (3, 14, 2),
-        (5, 12, 4),
-        (7, 10, 6),
+def test_what_the_articles_compute_is_on_the_page(chapters):
+    content = {slug: chapter.content for slug, chapter in chapters.items()}
+    assert (content["images-are-arrays"]["grey"], content["images-are-arrays"]["colour"]) == (
+        256,
+        768,
+    )
+    line = content["convolution-in-one-dimension"]
+    assert line["result"] == [
+        "3.33",
+        "6.33",
+        "9.67",
+        "9.33",
+        "9.67",
+        "6.67",
+        "7.00",
+        "6.67",
+        "9.67",
+        "9.00",
     ]
-    assert chapters["pooling"].content["deep"] == (50, 50, 16)
-    assert chapters["receptive-fields"].content["stacked"] == [3, 5, 7]
-    assert chapters["dense-layers"].content["example"] == 525_312
-    assert chapters["dense-layers"].content["totals"] == [104_202, 712_202]
+    assert line["every"] == 12
+    grid = content["convolution-in-two-dimensions"]
+    assert (grid["windows"], grid["size"], grid["first"]) == (196, 14, 255)
+    assert content["padding-stride-and-size"]["losses"] == [(3, 14, 2), (5, 12, 4), (7, 10, 6)]
+    assert content["pooling"]["deep"] == (50, 50, 16)
+    assert content["receptive-fields"]["stacked"] == [3, 5, 7]
+    assert content["dense-layers"]["example"] == 525_312
+    assert content["dense-layers"]["totals"] == [104_202, 712_202]
 
 
 def test_an_impossible_size_is_refused_with_what_would_work(chapters):
-    html = page.render_chapter(chapters["padding-stride-and-size"])
-    assert "input size W of 9 or 11" in html
+    assert "input size W of 9 or 11" in chapters["padding-stride-and-size"].html
 
 
-def test_the_dark_share_is_said_to_rise_only_where_it_does():
-    rising = inside.dark_words({"a": 0.0, "b": 0.1, "c": 0.4})
-    uneven = inside.dark_words({"a": 0.1, "b": 0.0, "c": 0.4})
-    level = inside.dark_words({"a": 0.1, "b": 0.1})
-    falling = inside.dark_words({"a": 0.5, "b": 0.1, "c": 0.2})
-    assert rising.startswith("The deeper the layer, the more channels stay dark: 0% in a")
-    assert "not at every step: 10% in a, 0% in b, 40% in c" in uneven
-    assert level.startswith("In this run the dark share does not rise")
-    assert falling.startswith("In this run the dark share does not rise")
-    assert inside.dark_words({"a": 0.3}).startswith("In this run the dark share does not rise")
+@pytest.fixture
+def say(chapters):
+    """Return a function that renders the digits' section of a chapter with other numbers."""
+
+    def render(slug, **changes):
+        content = chapters[slug].content
+        section = content["sections"][0] | changes
+        laid_out = page.Chapter(slug, {**content, "sections": [section]}).html
+        text = re.sub(r"<svg.*?</svg>|<[^>]+>", "", laid_out, flags=re.DOTALL)
+        return " ".join(html.unescape(text).split())
+
+    return render
 
 
-def test_overfitting_is_said_only_where_the_curves_part():
-    assert "by heart" in networks.gap_words(0.98, 0.71, "validation", {})
-    assert "27.0 points" in networks.gap_words(0.98, 0.71, "validation", {})
-    assert "by heart" not in networks.gap_words(0.99, 0.98, "validation", {})
-    assert networks.gap_words(0.990, 0.985, "test", {}).endswith("nearly as well as its own.")
-    assert "The test curve is the higher one" in networks.gap_words(0.97, 0.985, "test", {})
+def test_the_inactive_share_is_said_to_rise_only_where_it_does(say):
+    def of(*shares):
+        named = list(zip("abc", shares, strict=False))
+        rises = {"rises_always": bool((np.diff(shares) > 0).all()), "rises": shares[-1] > shares[0]}
+        return say("feature-maps-of-a-picture", shares=named, **rises)
+
+    assert "The deeper the layer, the more channels are inactive: 0% in a, 10%" in of(0, 0.1, 0.4)
+    assert "not at every step: 10% in a, 0% in b, 40% in c." in of(0.1, 0.0, 0.4)
+    assert "does not rise with depth: 50% in a" in of(0.5, 0.1, 0.2)
 
 
-def test_a_network_at_chance_is_not_said_to_have_learned():
-    assert "learn" not in networks.gap_words(0.5, 0.5, "validation", {})
+def test_overfitting_is_said_only_where_the_curves_part(say):
+    def of(gap, **options):
+        return say("the-networks-trained", gap=gap, **options).split("Overfitting:")[0]
+
+    assert "This is called overfitting" in of(27.0)
+    assert "27.0 percentage points apart" in of(27.0)
+    assert "overfitting" not in of(1.0)
+    assert "new images nearly as well as its own" in of(0.5)
+    assert "The validation curve is the higher one" in of(-1.5, monitored="validation")
+    assert "random" not in of(0.5).split("apart")[1].split("/")[0]
 
 
-def test_augmentation_and_dropout_are_named_where_they_make_training_harder():
-    recipe = recipes.get("cats-vs-dogs-second-edition-augmented")
-    for watched in (0.84, 0.80):
-        words = networks.gap_words(0.81, watched, "validation", recipe.network_options)
-        assert "changed at random (augmentation), and numbers" in words
-        assert words.endswith("left out at random (dropout).")
-    plain = recipes.get("cats-vs-dogs-second-edition").network_options
-    assert "random" not in networks.gap_words(0.81, 0.84, "validation", plain)
-
-
-def test_the_epoch_that_was_tested_is_named_where_it_is_not_the_last():
-    words = networks.tested_words({"epochs": 30, "judged_epoch": 12})
-    assert "those of epoch 12, where the validation loss was lowest" in words
-    metrics = {"epochs": 30, "judged_epoch": 12, "last_epoch_test_accuracy": 0.8485}
-    assert networks.tested_words(metrics) == (
-        f"{words} (After the last epoch the test accuracy is 84.85%.)"
+def test_augmentation_and_dropout_are_named_where_they_make_training_harder(say):
+    text = say("the-networks-trained", gap=-3.0, augmentation=True, dropout=True)
+    assert (
+        "they are changed at random (data augmentation), and numbers inside the network are set "
+        "to zero at random (dropout)." in text
     )
-    assert networks.tested_words({"epochs": 30, "judged_epoch": 30}) == ""
 
 
-def a_run(recipe, published, **columns):
-    history = pd.DataFrame({"epoch": [1, 2], **columns})
-    return SimpleNamespace(
-        run=SimpleNamespace(
-            config={"recipe": recipe}, metrics={"published": published}, history=history
-        )
-    )
+def test_the_epoch_that_was_tested_is_named_where_it_is_not_the_last(say, chapters):
+    run = chapters["the-networks-trained"].content["sections"][0]["run"]
+    earlier = run | {"epochs": 30, "selected_epoch": 12, "last_epoch_accuracy": 0.8485}
+    text = say("the-networks-trained", run=earlier)
+    assert "those of epoch 12, where the validation loss was lowest" in text
+    assert "(After the last epoch the test accuracy is 84.85%.)" in text
+    assert "weights tested" not in say("the-networks-trained", run=run | {"selected_epoch": 2})
+
+
+def test_a_run_is_compared_with_the_book_or_it_says_why_not(say, chapters):
+    run = chapters["the-networks-trained"].content["sections"][0]["run"]
+    book = {"value": "71%", "split": "validation", "source": "1st ed.", "ours": 0.699,
+            "agrees": False, "apart": "1", "above": False}  # fmt: skip
+    text = say("the-networks-trained", run=run | {"changed": [], "book": book})
+    assert "this run reached 69.90%, 1 percentage point less." in text
+    agrees = run | {"changed": [], "book": book | {"agrees": True}}
+    assert "69.90%, which agrees." in say("the-networks-trained", run=agrees)
+    assert "The recipe was changed (epochs, dataset)" in say("the-networks-trained")
 
 
 @pytest.mark.parametrize(
-    ("recipe", "kind", "last"),
+    ("recipe", "ours", "agrees", "apart"),
     [
-        ("mnist-first-edition", "training", (0.9943, 0.0187)),
-        ("cats-vs-dogs-first-edition", "validation", (0.7240, 1.0139)),
-        ("cats-vs-dogs-first-edition-augmented", "validation", (0.8439, 0.3776)),
+        ("cats-vs-dogs-first-edition", 0.7060, True, "0"),
+        ("cats-vs-dogs-first-edition", 0.7050, True, "0"),
+        ("cats-vs-dogs-first-edition", 0.6990, False, "1"),
+        ("cats-vs-dogs-second-edition", 0.7240, False, "2.9"),
+        ("mnist-first-edition", 0.9913, True, "0.00"),
+        ("mnist-first-edition", 0.9921, False, "0.08"),
     ],
 )
-def test_what_the_book_prints_of_a_curve_is_dashed_beside_it(recipe, kind, last):
-    numbers = {name: [0.5, 0.6] for name in printed.QUANTITIES}
-    subject = a_run(recipe, {"value": 0.7, "quantity": "val_accuracy"}, **numbers)
-    assert networks.dashed_words(subject).startswith(f"Dashed is the {kind} curve")
-    for axes, end in zip(networks._curves(subject, kind).axes, last, strict=True):
-        (dashed,) = (line for line in axes.lines if line.get_linestyle() == "--")
-        assert dashed.get_ydata()[-1] == end
-    changed = a_run(recipe, None, **numbers)
-    assert networks.dashed_words(changed) == ""
-    lines = [line for axes in networks._curves(changed, kind).axes for line in axes.lines]
-    assert all(line.get_linestyle() == "-" for line in lines)
+def test_a_run_is_compared_as_finely_as_the_book_gives_its_figure(recipe, ours, agrees, apart):
+    claim = dataclasses.asdict(published.published_figure(recipe))
+    found = first_screen.compared(claim, {claim["quantity"]: ours})
+    assert found["agrees"] is agrees
+    assert agrees or found["apart"] == apart
+    assert found["above"] == (ours > claim["value"])
 
 
 @pytest.mark.parametrize(
-    ("recipe", "ours", "words"),
+    ("recipe", "split", "last"),
     [
-        ("cats-vs-dogs-first-edition", 0.7060, "71% validation accuracy (1st ed., notebook 5.2); "
-         "this run reached 70.60%, which agrees."),
-        ("cats-vs-dogs-first-edition", 0.7050, "70.50%, which agrees."),
-        ("cats-vs-dogs-first-edition", 0.6990, "69.90%, 1 point less."),
-        ("cats-vs-dogs-second-edition", 0.7240, "69.5% test accuracy (2nd ed., chapter 8); "
-         "this run reached 72.40%, 2.9 points more."),
-        ("mnist-first-edition", 0.9913, "99.13%, which agrees."),
-        ("mnist-first-edition", 0.9921, "99.21%, 0.08 points more."),
+        ("mnist-first-edition", "", (0.9943, 0.0187)),
+        ("cats-vs-dogs-first-edition", "val_", (0.7240, 1.0139)),
+        ("cats-vs-dogs-first-edition-augmented", "val_", (0.8439, 0.3776)),
     ],
-)  # fmt: skip
-def test_a_run_is_compared_as_finely_as_the_book_gives_its_figure(recipe, ours, words):
-    claim = dataclasses.asdict(published.published_figure(recipe))
-    metrics = {"published": claim, claim["quantity"]: ours}
-    run = SimpleNamespace(config={"changed": {}, "recipe": recipe}, metrics=metrics)
-    assert networks.book_words(SimpleNamespace(run=run)).endswith(words)
+)
+def test_what_the_book_prints_of_a_curve_is_dashed_beside_it(recipe, split, last):
+    history = pd.DataFrame({"epoch": [1, 2], **{key: [0.5, 0.6] for key in published.QUANTITIES}})
+
+    def run(claim):
+        metrics = {"published": claim}
+        of = SimpleNamespace(config={"recipe": recipe}, metrics=metrics, history=history)
+        return SimpleNamespace(run=of)
+
+    found, curve = the_networks_trained.printed_curve(run({"value": 0.7}))
+    assert found == split
+    drawn = the_networks_trained.plot_curves(run({}), "test", found, curve)
+    for axes, end in zip(drawn.axes, last, strict=True):
+        (dashed,) = (line for line in axes.lines if line.get_linestyle() == "--")
+        assert dashed.get_ydata()[-1] == end
+    found, curve = the_networks_trained.printed_curve(run(None))  # a recipe that was changed
+    drawn = the_networks_trained.plot_curves(run(None), "test", found, curve)
+    assert all(line.get_linestyle() == "-" for axes in drawn.axes for line in axes.lines)
 
 
-def test_channels_that_no_picture_lights_are_not_among_those_shown(monkeypatch):
+def test_channels_that_no_image_activates_are_not_among_those_shown(digits_model, monkeypatch):
     table = pd.DataFrame(
         [
-            {"channel": channel, "rank": rank, "picture": 0, "activation": float(channel != 3)}
+            {"channel": channel, "rank": rank, "image": 0, "activation": float(channel != 3)}
             for channel in range(12)
             for rank in (1, 2)
         ]
     )
-    monkeypatch.setattr(looking.activations, "top_activating_images", lambda *_, **__: table)
-    subject = SimpleNamespace(model=None, sample=np.zeros((2, 4, 4, 1), "uint8"), slug="run")
-    picture = looking._exciting(subject, "conv2d")
-    assert list(picture.numbers["channel"].unique()) == [0, 1, 2, 4, 5, 6, 7, 8]
-
-
-def test_one_seed_is_not_taken_for_an_answer():
-    assert "One run cannot tell luck from rule" in reproduction.seeds_words({"a": 1, "b": 1})
-    assert reproduction.seeds_words({"a": 2, "b": 10}).endswith("with care: a.")
-    assert "Enough to see" in reproduction.seeds_words({"a": 5, "b": 10})
-
-
-def recorded(folder, accuracies, **other):
-    row = {"recipe": "mnist-first-edition", "backend": "tensorflow", "device": "cpu"}
-    row |= {"data": "MNIST", "data_note": None, "val_accuracy": None, "best_epoch": None}
-    row |= {"last_epoch_test_accuracy": None}
-    rows = [
-        row | other | {"seed": seed, "test_accuracy": accuracy}
-        for seed, accuracy in enumerate(accuracies)
-    ]
-    pd.DataFrame(rows).to_csv(folder / "runs.csv", index=False)
-    return reproduction.does_it_reproduce(folder)
-
-
-def test_each_recorded_seed_is_a_dot_and_the_book_a_stroke(tmp_path):
-    chapter = recorded(tmp_path, [0.9902, 0.9915, 0.9921])
-    (picture,) = chapter.pictures
-    dots, stroke = picture.figure.axes[0].lines
-    assert list(dots.get_xdata()) == [0.9902, 0.9915, 0.9921]
-    assert list(stroke.get_xdata()) == [0.9913, 0.9913]
-    assert list(picture.numbers["seed"]) == [0, 1, 2]
-
-
-def test_the_table_says_where_each_figure_of_the_book_lies(tmp_path):
-    chapter = recorded(tmp_path, [0.9902, 0.9915, 0.9921, 0.9913, 0.9904])
-    printed, text = chapter.content["rows"]
-    assert printed == ("MNIST, first edition, printed", "99.13%", "99.11%", "5", "within")
-    assert text == ("MNIST, first edition, a slip", "99.3%", "99.11%", "5", "within")
-    (luck,) = chapter.content["by_luck"]["lines"]
-    # The error 0.0089 over twice 10,000 pictures.
-    assert (luck["sum"], luck["result"]) == ("√((1 − 0.9911) / (2 · 10,000))", "0.07")
-    assert chapter.content["by_luck"]["further"] == ""
-    far = recorded(tmp_path, [0.98, 0.99, 0.97, 0.98, 0.99])
-    assert far.content["by_luck"]["further"] == "MNIST, first edition"
-    assert "probably better than others" in page.render_chapter(far)
-    assert chapter.content["causes"] == []
-    assert chapter.content["curves"] == []
-
-
-def test_the_epoch_of_the_lowest_loss_is_no_percentage(tmp_path):
-    pets = {"recipe": "cats-vs-dogs-first-edition", "data": "pets", "val_accuracy": 0.7061}
-    chapter = recorded(tmp_path, [0.7], **pets, best_epoch=15)
-    accuracy, epoch, printed = chapter.content["rows"]
-    title = "Cats vs dogs, first edition"
-    assert accuracy == (f"{title}, validation", "71%", "70.61%", "1", "too few runs")
-    assert epoch == (f"{title}, best epoch, a slip", "5", "15", "1", "too few runs")
-    assert printed == (f"{title}, printed best epoch", "10", "15", "1", "too few runs")
-    assert chapter.content["by_luck"] is None
-
-
-def test_the_printed_curve_and_the_causes_are_told_where_they_were_measured(tmp_path):
-    accuracies = [0.990, 0.991, 0.992, 0.993, 0.994]
-    (tmp_path / "histories").mkdir()
-    for seed in range(5):
-        name = f"mnist-first-edition-seed-{seed}-tensorflow-cpu.csv"
-        epochs = {"epoch": range(1, 6), "accuracy": 0.99, "loss": 0.03 + seed / 1000,
-                  "val_accuracy": 0.99, "val_loss": 0.03}  # fmt: skip
-        pd.DataFrame(epochs).to_csv(tmp_path / "histories" / name, index=False)
-    variants = [
-        {"variant": what, "recipe": "mnist-first-edition", "seed": seed, "backend": "tensorflow",
-         "device": "cpu", "test_accuracy": accuracy}
-        for what, step in (("same-weights", 1), ("same-order", 2))
-        for seed, accuracy in enumerate(0.990 + step * 0.001 * n for n in range(1, 5))
-    ]  # fmt: skip
-    pd.DataFrame(variants).to_csv(tmp_path / "variants.csv", index=False)
-    chapter = recorded(tmp_path, accuracies)
-    _, curve = chapter.pictures
-    assert curve.name == "printed-curve-of-mnist-first-edition"
-    assert curve.numbers["seed"].nunique() == 5
-    # Training accuracy is 99% in all runs and epochs, as the book has it after none; its loss lies
-    # among 0.030 to 0.034 after the third.
-    assert curve.caption.endswith(
-        "over what 5 seeds give. 1 of its 10 numbers lie within what one run gives."
+    monkeypatch.setattr(
+        what_a_filter_looks_for.activations, "top_activating_images", lambda *_, **__: table
     )
-    (words,) = chapter.content["causes"]
-    assert words == (
-        "MNIST, first edition: runs that differ in their starting weights and in the order of "
-        "their pictures have a standard deviation of 0.16 points; in the order alone, of 0.16; in "
-        "the starting weights alone, of 0.32."
-    )
+    found = what_a_filter_looks_for._exciting(digits_model, "conv2d")
+    assert list(found["figure"].data["channel"].unique()) == [0, 1, 2, 4, 5, 6, 7, 8]
 
 
-def then_and_now(folder, recipe, variant):
-    """Make the chapter of one recorded run of a recipe, without and with one of a variant."""
-    kind = {"data": "pets", "data_note": "copies", "val_accuracy": 0.7, "best_epoch": 9}
-    without = recorded(folder, [0.7], recipe=recipe, **kind)
-    (folder / "histories").mkdir()
-    for what, loss in ((recipe, 0.5), (f"{recipe}-{variant}", 0.4)):
-        columns = {"accuracy": 0.7, "loss": loss, "val_accuracy": 0.7, "val_loss": 1}
-        name = f"{what}-seed-0-tensorflow-cpu.csv"
-        curve = pd.DataFrame({"epoch": [1, 2], **columns})
-        curve.to_csv(folder / "histories" / name, index=False)
-    row = {"variant": variant, "recipe": recipe, "seed": 0, "backend": "tensorflow",
-           "device": "cpu", "test_accuracy": 0.7, **kind}  # fmt: skip
-    pd.DataFrame([row]).to_csv(folder / "variants.csv", index=False)
-    return without, recorded(folder, [0.7], recipe=recipe, **kind)
+def test_kernels_near_zero_are_counted_beside_what_starting_weights_give(chapters, digits_run):
+    section = chapters["what-a-filter-looks-for"].content["sections"][0]
+    before = section["before"].data.groupby("kernel")["weight"].sum().abs()
+    assert section["near_zero_before"] == (before < 0.1).sum()
+    # Nine weights, evenly from -0.142 to 0.142: their sum has a standard deviation of 0.246, so
+    # that it is within 0.1 of zero about 32 times in 100; of 32 kernels that is 10.
+    assert section["near_zero_by_chance"] == pytest.approx(10, abs=1)
 
 
-def test_the_optimizer_that_has_changed_is_shown_where_runs_with_the_old_one_are(tmp_path):
-    without, chapter = then_and_now(tmp_path, "cats-vs-dogs-first-edition", "rmsprop-2017")
-    assert without.content["optimizers"] is None
-    found = chapter.content["optimizers"]
-    assert found["picture"].name == "the-optimizer-has-changed"
-    assert found["picture"].numbers.groupby("variant")["loss"].first().to_dict() == {
-        "": 0.5, "rmsprop-2017": 0.4
-    }  # fmt: skip
-    # 1e-4 / (1e-4 + 1e-7), and 1e-4 / sqrt(1e-8 + 1e-7) = 1 / sqrt(11).
-    assert (found["gradient"], found["then"], found["now"]) == ("0.0001", "1.00", "0.30")
-    html = page.render_chapter(chapter)
-    assert "0.0001 / (0.00000001 + √(0.0001²))" in html
-    assert "0.0001 / √(0.0000001 + 0.0001²)" in html
-    assert chapter.content["augmentation"] is None
+def test_the_kernels_before_training_are_those_that_the_run_began_with(digits_run, digits_model):
+    from chollet_cnn.training import trainer
 
-
-def test_the_augmentation_that_has_changed_is_shown_where_runs_with_the_old_one_are(tmp_path):
-    without, chapter = then_and_now(tmp_path, "cats-vs-dogs-first-edition-augmented", "keras-2017")
-    assert without.content["augmentation"] is None
-    found = chapter.content["augmentation"]
-    assert found["picture"].name == "the-augmentation-has-changed"
-    assert set(found["picture"].numbers["variant"]) == {"", "keras-2017"}
-    # 75 sin 0.2 = 14.90; 0.2 degrees are 0.00349 radians: 75 x 0.00349 = 0.262.
-    assert (found["side"], found["then"], found["now"]) == (150, "14.9", "0.26")
-    assert "75 · sin(0.2 · π / 180)" in page.render_chapter(chapter)
-    assert chapter.content["optimizers"] is None
-
-
-def test_a_tested_epoch_before_the_last_is_shown_with_what_it_costs(tmp_path):
-    recipe = "cats-vs-dogs-second-edition-augmented"
-    kind = {"data": "pets", "val_accuracy": 0.83, "best_epoch": 2, "epochs": 3, "judged_epoch": 2}
-    (tmp_path / "histories").mkdir()
-    history = pd.DataFrame(
-        {"epoch": [1, 2, 3], "loss": [0.7, 0.5, 0.3], "accuracy": [0.6, 0.8, 0.9],
-         "val_loss": [0.7, 0.4, 0.5], "val_accuracy": [0.6, 0.8, 0.85]}
+    out = digits_run.parents[1] / "one-step"
+    other = trainer.train(dataset="digits", epochs=1, learning_rate=1e-12, out=out)
+    (started, *_), (rebuilt, *_) = (
+        other.load_model().get_weights(), digits_model.untrained.get_weights()
     )  # fmt: skip
-    history.to_csv(tmp_path / "histories" / f"{recipe}-seed-0-tensorflow-cpu.csv", index=False)
-    last = {"last_epoch_test_accuracy": 0.8485}
-    chapter = recorded(tmp_path, [0.8135], recipe=recipe, **kind, **last)
-    html = page.render_chapter(chapter)
-    # -ln 0.9 = 0.105 and -ln 0.1 = 2.303; -ln 0.999 = 0.001 and -ln 0.001 = 6.908.
-    assert "(8 · 0.105 + 2 · 2.303) / 10" in html
-    assert "(9 · 0.001 + 1 · 6.908) / 10" in html
-    assert [sums["loss"] for sums in chapter.content["tested"]["sums"]] == ["0.545", "0.692"]
-    assert "epoch 2 of 3" in html
-    assert "81.35%" in html
-    assert "84.85%" in html
+    assert np.allclose(started, rebuilt, atol=1e-6)
 
 
-def test_without_recorded_runs_the_chapter_says_so(tmp_path):
-    chapter = reproduction.does_it_reproduce(tmp_path)
-    assert "The recorded runs are not here" in page.render_chapter(chapter)
+def test_a_channel_that_only_looks_black_is_not_called_inactive(digits_model):
+    maps = np.zeros((2, 2, 3))
+    maps[0, 0] = 0, 0.001, 1
+    mosaic = feature_maps_of_a_picture._mosaic(digits_model, "conv2d", maps)
+    assert (mosaic["inactive"], mosaic["faint"]) == (1, 1)
 
 
-def test_numbers_are_written_with_a_true_minus():
-    assert page.number(-60.0) == "−60"
-    assert page.whole(-1234567) == "−1,234,567"
-    assert page.sum_of_products([0, -1], [255, 116]) == "0·255 − 1·116"
+def test_a_cell_of_the_first_feature_map_is_worked_out_as_the_network_computes_it(chapters):
+    cell = chapters["feature-maps-of-a-picture"].content["sections"][0]["cell"]
+    assert float(cell["sum"].result) == pytest.approx(float(cell["in_the_map"]), abs=1e-3)
 
 
-def test_what_is_filled_into_a_template_is_never_markup():
-    chapter = page.Chapter("train-one", "<b>", "<i>", "<script>alert(1)</script>?")
-    html = page.render_page(
-        [(chapter, page.render_chapter(chapter))],
-        {"title": "<u>", "lead": "<img>", "runs": [], "closing": "<a>"},
-        ["<img src=x onerror=alert(1)>"],
-    )
-    for markup in ("<b>&", "<u>", "<img", "<script>alert", "<i>"):
-        assert markup not in html, markup
-    assert "&lt;img src=x onerror=alert(1)&gt;" in html
+def test_the_heatmap_is_asked_about_an_image_that_the_network_got_wrong(chapters, digits_model):
+    doubt = chapters["where-the-network-looked"].content["sections"][0]["doubtful"]
+    wrong = digits_model.probabilities.argmax(axis=1) != digits_model.test.labels
+    assert doubt["kind"] == "wrong"
+    assert doubt["first"] != doubt["second"]
+    assert doubt["probability"] == digits_model.probabilities.max(axis=1)[wrong].max()
+
+
+def test_what_is_filled_into_a_template_is_never_markup(chapters):
+    chapter = page.Chapter("padding-stride-and-size", dict(
+        chapters["padding-stride-and-size"].content, refusal="<script>alert(1)</script>"
+    ))  # fmt: skip
+    text = build.render([chapter], [], ["<img src=x onerror=alert(1)>"])
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text

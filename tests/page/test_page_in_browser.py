@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_report import HOSTILE, digits_run, hostile_run, made  # noqa: F401, fixtures
+from conftest import HOSTILE
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
@@ -45,8 +45,8 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(made):  # noqa: F811
-    return (made[0] / "index.html").as_uri()
+def address(made):
+    return made.path.as_uri()
 
 
 def open_page(browser, address, size=WIDE, scheme="light"):
@@ -82,7 +82,7 @@ def test_it_opens_from_disk_without_a_network_or_an_error(browser, address):
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_every_chapter_and_picture_is_there_and_seen(browser, address, size):
+def test_every_chapter_and_figure_is_there_and_seen(browser, address, size):
     open_page(browser, address, size)
     unseen = browser.execute_script(
         """
@@ -90,8 +90,8 @@ def test_every_chapter_and_picture_is_there_and_seen(browser, address, size):
           return b.width < 40 || b.height < 12 || getComputedStyle(e).visibility !== "visible"; };
         const found = [...document.querySelectorAll("section, h2, .question, figure, math")]
           .filter(hidden).map((e) => e.outerHTML.slice(0, 80));
-        for (const image of document.querySelectorAll("main img"))
-          if (!image.complete || image.naturalWidth === 0 || hidden(image)) found.push(image.alt);
+        for (const drawing of document.querySelectorAll(".drawing"))
+          if (hidden(drawing)) found.push(drawing.getAttribute("aria-label"));
         return found;
         """
     )
@@ -104,7 +104,7 @@ def test_nothing_is_wider_than_a_phone(browser, address, scheme):
     open_page(browser, address, NARROW, scheme)
     wide = browser.execute_script(
         """
-        const slides = (e) => e.closest(".table, .formula, pre, nav") !== null;
+        const slides = (e) => e.closest(".table, .formula, .sheet, nav") !== null;
         return [...document.body.querySelectorAll("*")].filter((e) => {
           const box = e.getBoundingClientRect();
           return !slides(e) && box.width > 0 && (box.right > 390.5 || box.left < -0.5)
@@ -120,7 +120,7 @@ def test_what_slides_in_its_box_can_be_reached_by_keyboard(browser, address):
     open_page(browser, address, NARROW)
     out_of_reach = browser.execute_script(
         """
-        return [...document.querySelectorAll("main .table, main .formula, main pre")]
+        return [...document.querySelectorAll("main .table, main .formula, main .sheet")]
           .filter((e) => e.scrollWidth > e.clientWidth && e.tabIndex !== 0)
           .map((e) => e.outerHTML.slice(0, 80));
         """
@@ -153,15 +153,68 @@ def test_the_contents_list_jumps_to_its_chapters_and_marks_the_one_being_read(
         assert marked == [slug]
 
 
-def test_no_picture_shifts_the_page_when_it_arrives(browser, address):
-    open_page(browser, address)
-    heights = browser.execute_script(
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_no_letter_of_a_figure_is_smaller_than_9_pixels(browser, address, size):
+    open_page(browser, address, size)
+    small = browser.execute_script(
         """
-        return [...document.querySelectorAll("main img")].map((image) => Math.abs(
-          image.width / image.height - image.naturalWidth / image.naturalHeight));
+        return [...document.querySelectorAll("main svg text")].filter((text) => {
+          const { a, b } = text.getScreenCTM();
+          return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b) < 8.95;
+        }).map((text) => (text.closest("svg").dataset.name || "slider") + ": " + text.textContent);
         """
     )
-    assert max(heights) < 0.02
+    assert small == []
+
+
+def test_no_card_is_light_in_the_dark(browser, address):
+    open_page(browser, address, scheme="dark")
+    light = browser.execute_script(
+        """
+        return [...document.querySelectorAll(".card, .exercise, pre, dialog")].filter((e) =>
+          getComputedStyle(e).backgroundColor.match(/\\d+/g).slice(0, 3).some((c) => c > 80)
+          && getComputedStyle(e).backgroundColor !== "rgba(0, 0, 0, 0)").map((e) => e.className);
+        """
+    )
+    assert light == []
+
+
+def test_code_is_never_cut(browser, address):
+    open_page(browser, address, NARROW)
+    cut = browser.execute_script(
+        "return [...document.querySelectorAll('pre')].filter((e) => e.scrollWidth > e.clientWidth)"
+        ".map((e) => e.textContent)"
+    )
+    assert cut == []
+
+
+def test_the_window_its_cell_and_its_sum_are_visible_together_on_a_phone(browser, address):
+    open_page(browser, address, NARROW)
+    height = browser.execute_script(
+        """
+        const boxes = [...document.querySelectorAll(".slider > svg, #sum")]
+          .map((e) => e.getBoundingClientRect());
+        return Math.max(...boxes.map((b) => b.bottom)) - Math.min(...boxes.map((b) => b.top));
+        """
+    )
+    assert height < NARROW[1] - 45  # the list of chapters stays above it
+
+
+def test_an_answer_folds_out(browser, address):
+    open_page(browser, address)
+    answer = "const e = document.querySelector('.exercise'); return e.open && e.offsetHeight"
+    closed = browser.execute_script("return document.querySelector('.exercise').offsetHeight")
+    browser.find_element("css selector", ".exercise summary").click()
+    assert browser.execute_script(answer) > closed
+
+
+def test_printed_it_is_a_handout_of_a_sensible_length(browser, address):
+    import base64
+
+    open_page(browser, address)
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
+    pages = base64.b64decode(printed["data"]).count(b"/Type /Page\n")
+    assert 10 < pages < 60  # of four networks
 
 
 def test_the_window_slides_by_arrow_keys_and_the_sum_follows(browser, address):
@@ -190,6 +243,22 @@ def test_a_figure_is_enlarged_and_closed_by_keyboard(browser, address):
     assert browser.execute_script(is_open)
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert not browser.execute_script(is_open)
+
+
+def test_a_click_enlarges_the_one_feature_map_that_was_clicked(browser, address):
+    open_page(browser, address)
+    tile = browser.find_element("css selector", "[data-name$=conv2d-maps] .tile:nth-of-type(5)")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", tile)
+    from selenium.webdriver import ActionChains
+
+    ActionChains(browser).move_to_element(tile).click().perform()
+    shown = browser.execute_script(
+        "return document.querySelector('dialog svg').getAttribute('viewBox')"
+    )
+    whole = browser.execute_script(
+        "return document.querySelector('[data-name$=conv2d-maps]').getAttribute('viewBox')"
+    )
+    assert float(shown.split()[2]) < float(whole.split()[2]) / 4
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_text(browser, address):

@@ -1,5 +1,5 @@
-"""The pictures of the tutorial: each function draws what one computation of the concepts gives.
+"""The figures of the tutorial, one function each, for the computations of the concepts.
 
-Every function takes the data it draws, with the tutorial's own example where none is given, and
-returns a matplotlib Figure that is fit for a column of about 700 pixels and for a phone.
+Every function takes the data that it draws, by default the tutorial's example, and returns a
+matplotlib Figure for a column of about 700 pixels.
 """

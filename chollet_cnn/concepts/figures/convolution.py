@@ -1,24 +1,22 @@
-"""A kernel at work: sliding over a picture, smoothing a signal, turned and not turned."""
+"""Figures of kernels: sliding over an image, smoothing a signal, turned by 180 degrees."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from chollet_cnn.concepts.convolution import convolve1d, convolve2d, cross_correlate2d
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.concepts.kernels import SHARPEN
 from chollet_cnn.concepts.pooling import max_pool2d
 from chollet_cnn.drawing import sheet, style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from chollet_cnn.drawing.numbers import format_number, format_sum_of_products
 
 LOPSIDED = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
-"""A kernel that looks different when it is turned, so convolution and cross-correlation differ."""
+"""A kernel that is not symmetric, for which convolution and cross-correlation differ."""
 
 
 def plot_sliding_kernel(
@@ -26,12 +24,12 @@ def plot_sliding_kernel(
     kernel: np.ndarray | None = None,
     stops: Sequence[tuple[int, int]] = ((0, 0), (0, 1), (2, 2)),
 ) -> Figure:
-    """Draw a kernel at a few stops of its way over a picture, and the sums written down so far.
+    """Draw a kernel at a few places of an image, and the sums computed so far.
 
     Args:
-        image: a small grey picture, about 5x5; by default a corner of the padlock.
+        image: a small grey image, about 5x5; by default a corner of the padlock.
         kernel: a small square kernel; the sharpening one by default.
-        stops: the ``(row, column)`` of the window's top left cell, in the order of its way.
+        stops: the ``(row, column)`` of the window's top left cell, in order.
     """
     image = PADLOCK[4:9, 4:9] if image is None else np.asarray(image)
     kernel = SHARPEN if kernel is None else np.asarray(kernel)
@@ -43,7 +41,7 @@ def plot_sliding_kernel(
     figure = sheet.sheet(
         0.75 + len(stops) * frame_height,
         f"Multiply, add, move on: {rows} × {columns} pixels become {out_rows} × {out_columns} sums",
-        "the small number under a pixel is the kernel's, laid on the picture",
+        "the small number under a pixel is the kernel's at that place",
     )
     for index, (row, column) in enumerate(stops):
         top = 0.75 + index * frame_height
@@ -67,41 +65,31 @@ def plot_sliding_kernel(
 def _draw_window(
     axes: Axes, image: np.ndarray, kernel: np.ndarray, corner: tuple[int, int]
 ) -> None:
-    """Draw a picture with the kernel laid on it: under each pixel the number it is taken by."""
+    """Draw an image with the kernel on it: under each pixel the number it is multiplied by."""
     sheet.draw_grid(axes, image, limits=(0, 255))
     cells = iter(axes.texts[:])
     fills = sheet.greys(image, (0, 255))
-    for row in range(image.shape[0]):
-        for column in range(image.shape[1]):
-            pixel = next(cells)
-            inside = (row - corner[0], column - corner[1])
-            if all(0 <= i < n for i, n in zip(inside, kernel.shape, strict=True)):
-                pixel.set_y(row - 0.17)
-                axes.text(
-                    column,
-                    row + 0.25,
-                    f"× {sheet.number(kernel[inside])}",
-                    fontsize=8.5,
-                    color=sheet.contrasting(fills[row, column]),
-                    ha="center",
-                    va="center_baseline",
-                )
+    for row, column in np.ndindex(image.shape):
+        pixel = next(cells)
+        inside = (row - corner[0], column - corner[1])
+        if all(0 <= i < n for i, n in zip(inside, kernel.shape, strict=True)):
+            pixel.set_y(row - 0.17)
+            axes.text(
+                column, row + 0.25, f"× {format_number(kernel[inside])}", fontsize=sheet.SMALL,
+                color=style.contrasting(fills[row, column]), ha="center", va="center_baseline",
+            )  # fmt: skip
     sheet.mark(axes, corner, kernel.shape)
 
 
 def _write_sum(
     figure: Figure, top: float, image: np.ndarray, kernel: np.ndarray, corner: tuple[int, int]
 ) -> None:
-    """Write the products of one window that are not zero, and what they add up to."""
+    """Write the products of one window that are not zero, and their sum."""
     row, column = corner
     window = image[row : row + kernel.shape[0], column : column + kernel.shape[1]]
-    terms = [
-        f"{sheet.number(factor)}·{sheet.number(pixel)}"
-        for factor, pixel in zip(kernel.flat, window.flat, strict=True)
-        if factor
-    ]
-    line = " + ".join(terms).replace(f"+ {sheet.MINUS}", f"{sheet.MINUS} ")
-    line = f"{line} = {sheet.number((window * kernel).sum())}"
+    used = kernel != 0
+    line = format_sum_of_products(kernel[used], window[used])
+    line = f"{line} = {format_number((window * kernel).sum())}"
     sheet.write(figure, sheet.EDGE, top, line, color=style.ink(style.POINTED_AT), fontweight="bold")
 
 
@@ -110,7 +98,7 @@ def plot_sharpened_and_pooled(
     kernel: np.ndarray | None = None,
     block: tuple[int, int] = (1, 2),
 ) -> Figure:
-    """Draw a picture's sharpened map and the map that 2x2 max pooling leaves of it.
+    """Draw the sharpened image and the result of 2x2 max pooling.
 
     Args:
         image: ``(height, width)``; the padlock by default.
@@ -130,8 +118,8 @@ def plot_sharpened_and_pooled(
         small_top + small_rows * cell + sheet.EDGE,
         f"The kernel costs {lost} rows and columns,\n"
         "pooling keeps the largest of every four numbers",
-        f"one grey scale for both maps: black is {sheet.number(limits[0])}, "
-        f"white is {sheet.number(limits[1])}",
+        f"one grey scale for both maps: black is {format_number(limits[0])}, "
+        f"white is {format_number(limits[1])}",
     )
     size = min(sheet.BODY, 22 * cell)
     axes = sheet.place(figure, sheet.EDGE, top, columns * cell, rows * cell, "response")
@@ -144,16 +132,16 @@ def plot_sharpened_and_pooled(
     sheet.draw_grid(axes, pooled, limits=limits, fontsize=size)
     sheet.mark(axes, block, (1, 1), width=3)
     four = response[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-    numbers = ", ".join(sheet.number(value) for value in four.flat)
+    numbers = ", ".join(format_number(value) for value in four.flat)
     left = sheet.EDGE + small_columns * cell + 0.25
     shape = f"{image.shape[0]} × {image.shape[1]}"
     lines = (
-        (f"{rows} × {columns} above, {small_rows} × {small_columns} here", sheet.INK),
-        (f"of a picture of {shape}", sheet.INK),
-        ("", sheet.INK),
+        (f"{rows} × {columns} above, {small_rows} × {small_columns} here", style.INK),
+        (f"of a picture of {shape}", style.INK),
+        ("", style.INK),
         ("the largest of", style.POINTED_AT),
         (numbers, style.POINTED_AT),
-        (f"is {sheet.number(pooled[block])}", style.POINTED_AT),
+        (f"is {format_number(pooled[block])}", style.POINTED_AT),
     )
     for index, (line, color) in enumerate(lines):
         weight = "bold" if color == style.POINTED_AT else "normal"
@@ -165,12 +153,12 @@ def plot_sharpened_and_pooled(
 def plot_smoothed_signal(
     signal: np.ndarray | None = None, truth: np.ndarray | None = None, size: int = 15
 ) -> Figure:
-    """Draw a noisy signal and what a mean kernel leaves of it.
+    """Draw a noisy signal and the result of a mean kernel.
 
     Args:
         signal: ``(n,)``, measured with noise; two turns of a sine by default.
-        truth: ``(n,)``, the signal without noise, where it is known.
-        size: how many neighbours the kernel averages.
+        truth: ``(n,)``, the signal without noise, if it is known.
+        size: the number of neighbours that the kernel averages.
     """
     if signal is None:
         truth = np.sin(np.linspace(0, 4 * np.pi, 200))
@@ -185,8 +173,8 @@ def plot_smoothed_signal(
         before = np.sqrt(np.mean((signal - truth)[kept] ** 2))
         after = np.sqrt(np.mean((smooth - truth[kept]) ** 2))
         note += f"\ntypical distance from the sine: {before:.2f} before, {after:.2f} after"
-    figure = style.new_figure(sheet.WIDTH, 4.2)
-    sheet.headline(figure, "The mean of neighbours takes the noise and leaves the wave", note)
+    title = "The mean of neighbours removes the noise and keeps the wave"
+    figure = sheet.panels(3.4, title, note)
     axes = style.plain_axes(figure.subplots())
     axes.plot(position, signal, "o", color=style.DATA, markersize=3, alpha=0.6, label="measured")
     if truth is not None:
@@ -195,21 +183,15 @@ def plot_smoothed_signal(
     axes.set_xlabel("position", fontsize=sheet.BODY)
     axes.tick_params(labelsize=sheet.SMALL)
     axes.margins(x=0.01)
-    axes.legend(
-        frameon=False,
-        fontsize=sheet.BODY,
-        ncols=3,
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.0),
-        handlelength=1.6,
-    )
+    options = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "handlelength": 1.6}
+    axes.legend(frameon=False, fontsize=sheet.BODY, ncols=3, **options)
     return figure
 
 
 def plot_convolution_beside_correlation(
     image: np.ndarray | None = None, kernel: np.ndarray | None = None
 ) -> Figure:
-    """Draw what convolution and cross-correlation make of one bright pixel.
+    """Draw the convolution and the cross-correlation of one bright pixel.
 
     Args:
         image: a small picture; by default 5x5 zeros around a single 1.
@@ -237,7 +219,7 @@ def plot_convolution_beside_correlation(
         sheet.write(figure, sheet.EDGE, top - 0.3, name, fontweight="bold")
         left = sheet.EDGE
         for label, sign, values in (
-            ("picture", "", image),
+            ("image", "", image),
             (kernel_name, "∗" if index else "⋆", laid),
             ("result", "=", result),
         ):

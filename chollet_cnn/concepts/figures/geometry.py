@@ -1,21 +1,18 @@
-"""Where windows can stand, how many fit, and how much of the picture one unit sees."""
+"""Figures of padding, stride and receptive fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.geometry import output_size, receptive_field
 from chollet_cnn.drawing import sheet, style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 THREE_BLOCK = (
     ("conv2d", 3, 1),
@@ -33,15 +30,15 @@ def plot_padding_and_stride(
     kernel_size: int = 3,
     cases: Sequence[tuple[int, int]] = ((1, 0), (1, 1), (2, 0), (2, 1)),
 ) -> Figure:
-    """Draw on a grid where the middle of every window comes to stand, and count the places.
+    """Draw on a grid the centre of every window, and count the windows.
 
     Args:
-        size: rows and columns of the picture.
+        size: rows and columns of the image.
         kernel_size: rows and columns of the window.
         cases: ``(stride, padding)`` of each panel.
 
     Raises:
-        ImpossibleGeometry: if the windows of a case do not come out whole.
+        ImpossibleGeometry: the windows of a case leave cells over.
     """
     widest = size + 2 * max(padding for _, padding in cases)
     gap = 0.35
@@ -51,8 +48,8 @@ def plot_padding_and_stride(
     rows = -(-len(cases) // 2)
     figure = sheet.sheet(
         0.7 + rows * row_height,
-        "Padding keeps the border, a larger stride leaves places out",
-        "numbered: the middle of each window; framed: the first two windows; hatched: zeros added",
+        "Padding keeps the border, a larger stride skips places",
+        "numbered: the centre of each window; framed: the first two windows; hatched: zeros added",
     )
     for index, (stride, padding) in enumerate(cases):
         left = sheet.EDGE + (index % 2) * (panel + gap)
@@ -70,15 +67,9 @@ def plot_padding_and_stride(
 
 
 def _draw_places(
-    axes: Axes,
-    size: int,
-    kernel_size: int,
-    stride: int,
-    padding: int,
-    places: int,
-    fontsize: float,
+    axes: Axes, size: int, kernel_size: int, stride: int, padding: int, places: int, fontsize: float
 ) -> None:
-    """Draw the padded picture, number the middles of the windows and frame the first two."""
+    """Draw the padded image, number the centres of the windows and frame the first two."""
     padded = size + 2 * padding
     first = (kernel_size - 1) // 2
     steps = [first + stride * place for place in range(places)]
@@ -101,14 +92,13 @@ def _draw_places(
 def plot_receptive_fields(
     layers: Iterable[tuple[str, int, int]] | None = None, image: np.ndarray | None = None
 ) -> Figure:
-    """Draw how much of the picture one unit sees, layer by layer, and what its neighbour sees.
+    """Draw the receptive field of one unit of each layer, and that of its neighbour.
 
     Args:
-        layers: name, window and stride of each convolution and pooling, as
-            :func:`~chollet_cnn.analysis.network_diagram.sliding_layers` reads them from a model;
-            the three-block MNIST network by default.
-        image: the picture, ``(height, width)`` or ``(height, width, 3)``, of the size that the
-            network takes; a digit of 28x28 by default.
+        layers: name, window and stride of each convolution and pooling; by default those of the
+            three-block MNIST network.
+        image: ``(height, width)`` or ``(height, width, 3)``, of the size that the network takes; a
+            digit of 28x28 by default.
     """
     layers = list(THREE_BLOCK if layers is None else layers)
     image = photographs.digit(28) if image is None else np.asarray(image)
@@ -120,16 +110,15 @@ def plot_receptive_fields(
     figure = sheet.sheet(
         0.7 + -(-len(layers) // columns) * row_height,
         f"One unit of the last layer sees {min(fields[-1].size, size)} of {size} pixels across",
-        "solid frame: what one unit of the layer sees; dashed: what the next one sees",
+        "solid frame: the receptive field of one unit; dashed: that of the next one",
     )
     for index, ((name, _, _), field) in enumerate(zip(layers, fields, strict=True)):
         left = sheet.EDGE + (index % columns) * (side + gap)
         top = 0.75 + (index // columns) * row_height
         text = f"{field.size} × {field.size}"
         sheet.write(figure, left, top + 0.14, name, fontsize=sheet.SMALL, color=style.GREY)
-        sheet.write(
-            figure, left, top + 0.36, text, fontweight="bold", color=style.ink(style.POINTED_AT)
-        )
+        options = {"fontweight": "bold", "color": style.ink(style.POINTED_AT)}
+        sheet.write(figure, left, top + 0.36, text, **options)
         alone = field.size + field.jump > image.shape[1]
         jump = "the only one" if alone else f"next {field.jump} px on"
         options = {"ha": "right", "fontsize": sheet.SMALL, "color": style.GREY}
@@ -142,7 +131,7 @@ def plot_receptive_fields(
 
 
 def _draw_field(axes: Axes, shape: tuple[int, ...], size: int, jump: int) -> None:
-    """Frame what a unit near the middle and its neighbour see, and veil the rest."""
+    """Frame the receptive fields of a unit near the centre and of its neighbour."""
     height, width = shape
     row, column = (max(0, (n - size) // 2 // jump) * jump for n in shape)
     veil = np.ones((height, width, 4))

@@ -1,17 +1,14 @@
-"""A picture is an array: its numbers written in its cells, its colours apart."""
+"""Figures of an image as an array: the numbers in its cells, and its channels."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.figure import Figure
 
+from chollet_cnn.concepts.checks import as_array
 from chollet_cnn.concepts.figures import photographs
-from chollet_cnn.concepts.images import as_array, feature_count, split_channels
+from chollet_cnn.concepts.images import feature_count, split_channels
 from chollet_cnn.drawing import sheet, style
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PADLOCK = np.array(
     [
@@ -33,68 +30,61 @@ PADLOCK = np.array(
         [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255],
     ]
 )
-"""A 16x16 grey picture, 0 black and 255 white: the example that the tutorial computes by hand."""
+"""A 16x16 grey image, 0 black and 255 white: the example that the tutorial computes by hand."""
 
 
 def plot_pixel_values(image: np.ndarray | None = None) -> Figure:
-    """Draw a grey picture with the number of every pixel written in its cell.
+    """Draw a grey image with the number of every pixel in its cell.
 
     Args:
         image: ``(height, width)``, 0 to 255, at most about 20 pixels wide; a padlock by default.
     """
-    image = as_array(PADLOCK if image is None else image, "picture", (2,))
+    image = as_array(PADLOCK if image is None else image, "image", (2,))
     height, width = image.shape
     cell = (sheet.WIDTH - 0.2) / width
     figure = sheet.sheet(
         0.8 + height * cell,
-        f"{height} × {width} = {feature_count(image.shape)} numbers are the whole picture",
+        f"{height} × {width} = {feature_count(image.shape)} numbers are the whole image",
         "0 is black, 255 is white",
     )
-    axes = sheet.place(figure, 0.1, 0.7, width * cell, height * cell, "picture")
+    axes = sheet.place(figure, 0.1, 0.7, width * cell, height * cell, "image")
     sheet.draw_grid(axes, image, limits=(0, 255), fontsize=min(11, 27 * cell))
     return figure
 
 
 def plot_channels(image: np.ndarray | None = None, pixel: tuple[int, int] | None = None) -> Figure:
-    """Draw a colour picture and its three channels, each as a grey picture of its own.
+    """Draw a colour image and its three channels, each as a grey image.
 
     Args:
         image: ``(height, width, 3)``, 0 to 255; scikit-image's cat by default.
         pixel: the ``(row, column)`` whose three numbers are written beside it; by default one on
-            the cat's nose, or the middle of your picture.
+            the cat's nose, or the centre of your image.
     """
     if image is None:
         image, pixel = photographs.cat(150), pixel or (119, 94)
-    image = as_array(image, "picture", (3,))
+    image = as_array(image, "image", (3,))
     height, width = image.shape[:2]
     row, column = pixel or (height // 2, width // 2)
-    figure = style.new_figure(sheet.WIDTH, sheet.WIDTH * height / width + 1.0)
-    sheet.headline(
-        figure,
-        "A colour picture is three grey pictures, laid over each other",
-        "a channel is bright where the picture has much of its colour; 0 is none, 255 is all",
+    figure = sheet.panels(
+        sheet.WIDTH * height / width + 0.4,
+        "A colour image is three grey images, one over the other",
+        "a channel is bright where the image has much of its colour; 0 is none, 255 is all",
     )
     panels = figure.subplots(2, 2).flat
     names = ("red", "green", "blue")
     values = [f"{name} {image[row, column, i]}" for i, name in enumerate(names)]
     shown = [image, *split_channels(image)]
-    for axes, picture, name in zip(panels, shown, ("the picture", *names), strict=True):
-        axes.imshow(picture, cmap=style.MAP, vmin=0, vmax=255)
-        axes.set_title(name, fontsize=sheet.BODY, loc="left", color=sheet.INK)
+    for axes, channel, name in zip(panels, shown, ("the image", *names), strict=True):
+        axes.imshow(channel, cmap=style.MAP, vmin=0, vmax=255)
+        axes.set_title(name, fontsize=sheet.BODY, loc="left", color=style.INK)
         axes.set_axis_off()
     side = -1 if column > width / 2 else 1
     for axes, text in zip(figure.axes, (f"row {row}, column {column}", *values), strict=True):
         sheet.mark(axes, (row - 4, column - 4), (9, 9), width=2)
         axes.annotate(
-            text,
-            (column + 5 * side, row),
-            (8 * side, 0),
-            textcoords="offset points",
-            fontsize=sheet.BODY,
-            fontweight="bold",
-            color=style.ink(style.POINTED_AT),
-            ha="left" if side > 0 else "right",
-            va="center",
+            text, (column + 5 * side, row), (8 * side, 0), textcoords="offset points",
+            fontsize=sheet.BODY, fontweight="bold", color=style.ink(style.POINTED_AT),
+            ha="left" if side > 0 else "right", va="center",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-        )
+        )  # fmt: skip
     return figure

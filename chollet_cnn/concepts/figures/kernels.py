@@ -1,32 +1,30 @@
-"""What each kernel answers to, seen on two photographs."""
+"""A gallery of kernels and their responses to two photographs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from chollet_cnn.concepts.convolution import cross_correlate2d
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.kernels import GALLERY
 from chollet_cnn.drawing import sheet, style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from chollet_cnn.drawing.numbers import format_number
 
 SIZE = 120
-"""Pixels: small enough that what a kernel of five pixels does can be seen."""
+"""Pixels: small enough that the effect of a kernel of five pixels is visible."""
 
 
 def plot_kernel_gallery(
     photos: Mapping[str, np.ndarray] | None = None, kernels: Mapping[str, np.ndarray] | None = None
 ) -> Figure:
-    """Draw what each kernel makes of two photographs, beside the kernel's own numbers.
+    """Draw the response of each kernel to two photographs, beside the kernel's numbers.
 
     Args:
-        photos: grey pictures ``(height, width)``, 0 to 255, by name; Grace Hopper and a cat by
+        photos: grey images ``(height, width)``, 0 to 255, by name; Grace Hopper and a cat by
             default.
         kernels: square kernels by name; every kernel of the tutorial by default.
     """
@@ -42,7 +40,7 @@ def plot_kernel_gallery(
     top = 0.75
     figure = sheet.sheet(
         top + len(kernels) * row_height,
-        "Numbers that add up to 0 see only change; the others keep the picture",
+        "Kernels with a sum of 0 respond only to change; the others keep the image",
         "where the sum is 0, middle grey is 0, black is below and white above it",
     )
     for index, (name, kernel) in enumerate(kernels.items()):
@@ -63,9 +61,9 @@ def _draw_kernel(figure: Figure, top: float, name: str, kernel: np.ndarray) -> N
     numbers = np.rint(kernel if whole else 100 * kernel)
     side = 1.45
     axes = sheet.place(figure, sheet.EDGE, top + 0.25, side, side, name)
-    cells = [[sheet.number(value + 0.0) for value in row] for row in numbers]
+    cells = [[format_number(value + 0.0) for value in row] for row in numbers]
     sheet.draw_grid(axes, kernel, cells, fills=np.ones((*kernel.shape, 3)))
-    remark = f"sum {sheet.number(round(float(kernel.sum()), 3) + 0.0)}"
+    remark = f"sum {format_number(round(float(kernel.sum()), 3) + 0.0)}"
     if not whole:
         remark += ", in hundredths"
     options = {"fontsize": sheet.SMALL, "color": style.GREY}
@@ -73,10 +71,10 @@ def _draw_kernel(figure: Figure, top: float, name: str, kernel: np.ndarray) -> N
 
 
 def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:
-    """Draw a response on the picture's own scale, or around 0 if the kernel's sum is 0."""
+    """Draw a response on the image's own scale, or around 0 if the kernel's sum is 0."""
     response = cross_correlate2d(photo, kernel)
     if np.isclose(kernel.sum(), 0):
-        # The strongest hundredth of the pixels may be cut, so that the others can be seen.
+        # The strongest hundredth of the pixels is cut, so that the others are visible.
         reach = max(float(np.quantile(np.abs(response), 0.99)), 1.0)
         limits = (-reach, reach)
     else:

@@ -1,19 +1,17 @@
-"""Neurons: a convolution as a layer with shared weights, activations, scores and probabilities."""
+"""Figures of shared weights, activation functions, and scores as probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from chollet_cnn.concepts import neurons
 from chollet_cnn.drawing import sheet, style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from chollet_cnn.drawing.numbers import format_number
 
 WEIGHT_COLORS = (style.DATA, style.POINTED_AT, style.THIRD, style.GREY)
 
@@ -25,7 +23,7 @@ def plot_shared_weights(
 
     Args:
         kernel: 1-D or 2-D; by default 2x2 with the numbers 1 to 4.
-        input_shape: the length of the signal, or rows and columns of the picture; by default 4x4,
+        input_shape: the length of the signal, or rows and columns of the image; by default 4x4,
             or 7 for a 1-D kernel.
     """
     kernel = np.array([[1, 2], [3, 4]]) if kernel is None else np.asarray(kernel)
@@ -76,13 +74,12 @@ def plot_activations(limit: float = 4.0) -> Figure:
     """
     x = np.linspace(-limit, limit, 401)
     named = (
-        ("ReLU", neurons.relu, neurons.relu_derivative, "its slope is 0 or 1, never in between"),
+        ("ReLU", neurons.relu, neurons.relu_derivative, "its slope is 0 or 1"),
         ("sigmoid", neurons.sigmoid, neurons.sigmoid_derivative, "its slope is 1/4 at most"),
-        ("tanh", neurons.tanh, neurons.tanh_derivative, "its slope is 1 at most, and only at 0"),
+        ("tanh", neurons.tanh, neurons.tanh_derivative, "its slope is 1 at most, at 0"),
     )
-    figure = style.new_figure(sheet.WIDTH, 7.4)
-    sheet.headline(
-        figure,
+    figure = sheet.panels(
+        6.8,
         "Where a curve is flat, its slope is 0 and nothing is learned",
         "solid: the activation; dashed: its slope (the derivative)",
     )
@@ -91,7 +88,7 @@ def plot_activations(limit: float = 4.0) -> Figure:
         axes.plot(x, function(x), color=style.DATA, lw=2.2, label=name)
         dashed = np.where(x == 0, np.nan, slope(x)) if name == "ReLU" else slope(x)
         axes.plot(x, dashed, "--", color=style.POINTED_AT, lw=2.2, label=f"slope of {name}")
-        axes.set_title(f"{name}: {remark}", fontsize=sheet.BODY, loc="left", color=sheet.INK)
+        axes.set_title(f"{name}: {remark}", fontsize=sheet.BODY, loc="left", color=style.INK)
         axes.tick_params(labelsize=sheet.SMALL)
         axes.set_xlim(-limit, limit)
         _label_end(axes, x[-1], function(x)[-1], name, style.DATA)
@@ -101,34 +98,25 @@ def plot_activations(limit: float = 4.0) -> Figure:
 
 def _label_end(axes: Axes, x: float, y: float, text: str, color: str) -> None:
     axes.annotate(
-        text,
-        (x, y),
-        (6, 0),
-        textcoords="offset points",
-        color=style.ink(color),
-        fontsize=sheet.BODY,
-        va="center",
-        annotation_clip=False,
-    )
+        text, (x, y), (6, 0), textcoords="offset points", color=style.ink(color),
+        fontsize=sheet.BODY, va="center", annotation_clip=False,
+    )  # fmt: skip
 
 
 def plot_softmax_beside_sigmoids(
     scores: Sequence[float] = (2.0, 1.0, 0.5, -1.0),
     classes: Sequence[str] = ("cat", "dog", "fox", "car"),
 ) -> Figure:
-    """Draw what softmax and what sigmoids make of the same scores.
+    """Draw the softmax and the sigmoids of the same scores.
 
     Args:
         scores: one number for each class.
         classes: the classes' names.
     """
-    figure = style.new_figure(sheet.WIDTH, 1.6 + 0.42 * len(scores))
-    sheet.headline(
-        figure,
-        "Softmax shares out 100%, sigmoids answer class by class",
-    )
+    title = "Softmax divides 100% among the classes, a sigmoid treats each class alone"
+    figure = sheet.panels(0.9 + 0.42 * len(scores), title)
     names = [
-        f"{name}, score {sheet.number(score)}" for name, score in zip(classes, scores, strict=True)
+        f"{name}, score {format_number(score)}" for name, score in zip(classes, scores, strict=True)
     ]
     panels = (
         ("softmax", neurons.softmax(scores), style.DATA),

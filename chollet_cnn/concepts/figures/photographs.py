@@ -1,35 +1,33 @@
-"""Pictures to try things on, all of them shipped with libraries that are installed anyway."""
+"""Example images, all of them part of libraries that are installed anyway."""
 
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import cbook
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2gray
+from skimage.transform import resize
+from sklearn.datasets import load_digits
 
 
 def cat(size: int | None = None) -> np.ndarray:
-    """Return the cat that scikit-image ships, ``(size, size, 3)`` uint8, cut to its face."""
-    from skimage import data
-
+    """Return the cat of scikit-image, ``(size, size, 3)`` uint8, cropped to its face."""
     return scaled(data.chelsea()[:, 75:375], size)
 
 
 def grace_hopper(size: int | None = None) -> np.ndarray:
-    """Return the portrait of Grace Hopper that matplotlib ships, ``(size, size, 3)`` uint8."""
-    from matplotlib import cbook
-    from PIL import Image
-
+    """Return the portrait of Grace Hopper of matplotlib, ``(size, size, 3)`` uint8."""
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         portrait = np.asarray(Image.open(file).convert("RGB"))
     return scaled(portrait[20:480, 26:486], size)
 
 
 def digit(size: int = 28, index: int = 5) -> np.ndarray:
-    """Return a handwritten digit of scikit-learn's, ``(size, size)``, light ink on dark paper.
+    """Return a handwritten digit of scikit-learn, ``(size, size)`` uint8, light ink on dark.
 
-    It is enlarged from 8x8 and has a margin of a seventh on every side, as MNIST's digits have.
+    It is enlarged from 8x8 and has a margin of a seventh on every side, as the digits of MNIST.
     """
-    from skimage.transform import resize
-    from sklearn.datasets import load_digits
-
     margin = size // 7
     inside = size - 2 * margin
     ink = resize(load_digits().images[index] / 16, (inside, inside), order=3, clip=True)
@@ -37,16 +35,12 @@ def digit(size: int = 28, index: int = 5) -> np.ndarray:
 
 
 def grey(image: np.ndarray) -> np.ndarray:
-    """Return a colour picture ``(h, w, 3)`` as brightness ``(h, w)`` from 0 to 255."""
-    from skimage.color import rgb2gray
-
+    """Return a colour image ``(height, width, 3)`` as grey ``(height, width)``, 0 to 255."""
     return 255 * rgb2gray(image)
 
 
 def scaled(image: np.ndarray, size: int | None) -> np.ndarray:
-    """Bring a picture to ``size x size`` pixels; None leaves it as it is."""
+    """Resize an image to ``size x size`` pixels; None leaves it as it is."""
     if size is None:
         return image
-    from skimage.transform import resize
-
     return np.rint(255 * resize(image, (size, size), anti_aliasing=True)).astype(np.uint8)

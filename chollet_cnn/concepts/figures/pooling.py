@@ -1,11 +1,13 @@
-"""What pooling keeps: the largest or the mean of each block, and calm when a digit moves."""
+"""Figures of pooling: the largest or the mean of each block; a digit that is shifted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from chollet_cnn.concepts.convolution import cross_correlate2d
 from chollet_cnn.concepts.figures import photographs
@@ -15,10 +17,6 @@ from chollet_cnn.concepts.neurons import relu
 from chollet_cnn.concepts.pooling import average_pool2d, max_pool2d
 from chollet_cnn.drawing import sheet, style
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 POOLINGS = (0, 1, 2, 3)
 """How many times the responses are pooled, 2x2 each time, where a shifted digit is compared."""
 
@@ -26,7 +24,7 @@ POOLINGS = (0, 1, 2, 3)
 def plot_max_beside_average(
     values: np.ndarray | None = None, block: tuple[int, int] = (0, 0)
 ) -> Figure:
-    """Draw a small map, and what max and average pooling make of every 2x2 block of it.
+    """Draw a small feature map and the results of 2x2 max and average pooling.
 
     Args:
         values: ``(height, width)``, even numbers up to about 8; by default a part of the
@@ -45,7 +43,7 @@ def plot_max_beside_average(
     height = max(rows * cell, 2 * small_height + 0.4)
     figure = sheet.sheet(
         top + height + 0.15,
-        "Four numbers become one: the strongest answer, or the mean of all",
+        "Four numbers become one: the largest, or the mean",
         "each block of 2 × 2 gives one cell on the right",
     )
     limits = (values.min(), values.max())
@@ -66,13 +64,13 @@ def plot_max_beside_average(
 
 def _draw_block_lines(axes: Axes, rows: int, columns: int) -> None:
     for row in range(2, rows, 2):
-        axes.axhline(row - 0.5, color=sheet.WHITE, lw=5)
+        axes.axhline(row - 0.5, color=style.WHITE, lw=5)
     for column in range(2, columns, 2):
-        axes.axvline(column - 0.5, color=sheet.WHITE, lw=5)
+        axes.axvline(column - 0.5, color=style.WHITE, lw=5)
 
 
 def shift_right(image: np.ndarray, pixels: int) -> np.ndarray:
-    """Move a picture to the right; what leaves on one side is not seen again, dark comes in.
+    """Shift an image to the right; zeros come in from the left.
 
     >>> shift_right(np.array([[1, 2, 3]]), 1)
     array([[0, 1, 2]])
@@ -83,7 +81,7 @@ def shift_right(image: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def responses(image: np.ndarray, kernel: np.ndarray, poolings: int) -> np.ndarray:
-    """Return ReLU of a kernel's answers ("same" size), max-pooled that many times by 2x2."""
+    """Return ReLU of a kernel's responses ("same" size), max-pooled that many times by 2x2."""
     maps = relu(cross_correlate2d(image, kernel, padding="same"))
     for _ in range(poolings):
         maps = max_pool2d(maps)
@@ -91,9 +89,9 @@ def responses(image: np.ndarray, kernel: np.ndarray, poolings: int) -> np.ndarra
 
 
 def moved_share(before: np.ndarray, after: np.ndarray) -> float:
-    """Return how much of a map changed: 0 the same, 1 when no cell that answered still does.
+    """Return how much of a feature map changed: the sum of all differences by that of both maps.
 
-    It is the sum of all differences, divided by the sum of both maps.
+    0 is no change; at 1 no cell that was active still is.
     """
     return float(np.abs(after - before).sum() / (before.sum() + after.sum()))
 
@@ -103,7 +101,7 @@ def plot_shifted_digit(
     kernel: np.ndarray | None = None,
     shifts: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> Figure:
-    """Draw a digit moved by a few pixels, and measure how far the responses to it move.
+    """Draw a digit shifted by a few pixels, and measure how much the responses to it change.
 
     Args:
         digit: ``(height, width)``, light on dark with a dark margin, best a multiple of 8 pixels
@@ -113,10 +111,9 @@ def plot_shifted_digit(
     """
     digit = np.asarray(photographs.digit(32) if digit is None else digit, dtype=float)
     kernel = EDGE if kernel is None else np.asarray(kernel)
-    figure = style.new_figure(sheet.WIDTH, 7.0)
-    sheet.headline(
-        figure,
-        "Pooled answers move less than answers that are not pooled",
+    figure = sheet.panels(
+        6.3,
+        "Pooled responses change less than responses that are not pooled",
         "changed: all differences between two maps added up, divided by the sum of both maps",
     )
     above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
@@ -127,8 +124,10 @@ def plot_shifted_digit(
         for axes, values in zip(panels[:, column], shown, strict=True):
             axes.imshow(values, cmap=style.MAP, vmin=0)
             axes.set(xticks=[], yticks=[])
-        panels[0, column].set_title(f"by {shift} px" if shift else "not moved", fontsize=sheet.BODY)
-    for axes, name in zip(panels[:, 0], ("the digit", "answers", "pooled twice"), strict=True):
+        panels[0, column].set_title(
+            f"by {shift} px" if shift else "not shifted", fontsize=sheet.BODY
+        )
+    for axes, name in zip(panels[:, 0], ("the digit", "responses", "pooled twice"), strict=True):
         axes.set_ylabel(name, fontsize=sheet.BODY)
     axes = style.plain_axes(below.subplots())
     colors = (style.DATA, style.GREY, style.THIRD, style.POINTED_AT)
@@ -141,17 +140,12 @@ def plot_shifted_digit(
         name = ("no pooling", "pooled once", "pooled twice", "three times")[times]
         axes.plot(shifts, moves, line, marker="o", color=color, lw=2, label=name)
         axes.annotate(
-            f"{name}, {moves[-1]:.0%}",
-            (shifts[-1], moves[-1]),
-            (8, 0),
-            textcoords="offset points",
-            fontsize=sheet.BODY,
-            color=style.ink(color),
-            va="center",
-        )
-    axes.set_xlabel("the digit is moved by (pixels)", fontsize=sheet.BODY)
-    axes.set_ylabel("answers that changed", fontsize=sheet.BODY)
-    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+            f"{name}, {moves[-1]:.0%}", (shifts[-1], moves[-1]), (8, 0), va="center",
+            textcoords="offset points", fontsize=sheet.BODY, color=style.ink(color),
+        )  # fmt: skip
+    axes.set_xlabel("the digit is shifted by (pixels)", fontsize=sheet.BODY)
+    axes.set_ylabel("responses that changed", fontsize=sheet.BODY)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
     axes.set_xticks(shifts)
     axes.set_ylim(0)
     return figure

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.printed import CURVES, best_epoch
-from chollet_cnn.drawing.numbers import QUANTITIES, middle, shown
+from chollet_cnn.book.published import CURVES, best_epoch
+from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range, format_quantity
 from chollet_cnn.evidence import figures, statistics, tables
 from chollet_cnn.evidence.records import Records
 
@@ -76,13 +76,13 @@ def measure(records: Records) -> dict[str, object]:
 
 def figure(records: Records) -> Figure | None:
     """Draw the recipe with current Keras and with legacy RMSprop and augmentation."""
-    recipe, ways = RECIPES[0], _ways(records)
-    legacy = ways.get(WAYS["keras-2017"])
-    if not legacy or ways[CURRENT][1].empty or legacy[1].empty:
+    recipe = recipes.get(RECIPES[0])
+    curves = figures.legacy_and_current(records, recipe.name, "keras-2017")
+    if curves is None:
         return None
-    histories = [figures.histories_of(curves, recipe) for curves in (ways[CURRENT][1], legacy[1])]
-    drawn, title = ("accuracy", "val_accuracy"), recipes.get(recipe).title
-    return figures.plot_legacy_and_current(*histories, CURVES[recipe], drawn, "Keras", title)
+    return figures.plot_legacy_and_current(
+        curves, CURVES[recipe.name], ("accuracy", "val_accuracy"), "Keras", recipe.title
+    )
 
 
 def _ways(records: Records) -> Ways:
@@ -107,13 +107,17 @@ def _over_the_last(curves: pd.DataFrame) -> pd.DataFrame:
 
 def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
     late = _over_the_last(curves)
-    cells = {_late_head(column): middle(late[column], column) for column in _LATE}
+    cells = {_late_head(column): format_mean_and_range(late[column], column) for column in _LATE}
     whole = ("best_epoch", "test_accuracy")
-    return cells | {QUANTITIES[column]: middle(runs[column], column) for column in whole}
+    return cells | {
+        QUANTITIES[column]: format_mean_and_range(runs[column], column) for column in whole
+    }
 
 
 def _book_cells(book: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    cells = {_late_head(column): shown(column)(fmean(book[column][-LAST:])) for column in _LATE}
+    cells = {
+        _late_head(column): format_quantity(fmean(book[column][-LAST:]), column) for column in _LATE
+    }
     return cells | {QUANTITIES["best_epoch"]: str(best_epoch(book))}
 
 
@@ -124,4 +128,7 @@ def _late_head(column: str) -> str:
 def _means_over_all(curves: pd.DataFrame) -> dict[str, str]:
     """Return the accuracies of runs, each averaged over all of its epochs."""
     means = curves.groupby("seed")[["accuracy", "val_accuracy"]].mean()
-    return {f"{QUANTITIES[name]} over all epochs": middle(means[name], name) for name in means}
+    return {
+        f"{QUANTITIES[name]} over all epochs": format_mean_and_range(means[name], name)
+        for name in means
+    }

@@ -24,7 +24,7 @@ def measure(records: Records) -> dict[str, object]:
             sample = statistics.summarize(runs["test_accuracy"])
             if sample.n == 0:
                 continue
-            images = recipes.pictures(recipe, "test_accuracy")
+            images = recipes.image_count(recipe, "test_accuracy")
             rows.append(
                 title
                 | {

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from chollet_cnn.analysis.learning_curves import plot_selected_epoch
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
-from chollet_cnn.drawing.numbers import middle
+from chollet_cnn.drawing.numbers import format_mean_and_range
 from chollet_cnn.evidence import statistics, tables
 from chollet_cnn.evidence.records import Records
 
@@ -103,10 +103,10 @@ def _gain(runs: pd.DataFrame) -> pd.Series:
 
 def _accuracy_cells(recipe: Recipe, runs: pd.DataFrame) -> dict[str, str]:
     cells = _difference_cells(recipe.title, runs)
-    images = recipes.pictures(recipe.name, "test_accuracy")
+    images = recipes.image_count(recipe.name, "test_accuracy")
     for name, column in (("selected", "test_accuracy"), ("last", "last_epoch_test_accuracy")):
         sample = statistics.summarize(runs[column])
-        cells[f"{name} epoch"] = middle(runs[column], "test_accuracy")
+        cells[f"{name} epoch"] = format_mean_and_range(runs[column], "test_accuracy")
         if sample.n >= statistics.MIN_RUNS_OUTSIDE:
             expected = statistics.expected_sd(sample.mean, images)
             cells[f"its standard deviation ({name})"] = tables.points(sample.sd)

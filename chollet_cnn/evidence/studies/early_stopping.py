@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from chollet_cnn.book.published import published_figure
-from chollet_cnn.drawing.numbers import middle
+from chollet_cnn.drawing.numbers import format_mean_and_range
 from chollet_cnn.evidence import statistics, tables
 from chollet_cnn.evidence.records import Records
 
@@ -34,7 +34,9 @@ def measure(records: Records) -> dict[str, object]:
             {
                 "stopped after": f"{stop} epochs",
                 "selected epoch": tables.whole_range(kept["epoch"]),
-                "its validation accuracy": middle(kept["val_accuracy"], "val_accuracy"),
+                "its validation accuracy": format_mean_and_range(
+                    kept["val_accuracy"], "val_accuracy"
+                ),
                 f"below {limit:.0%}": f"{(kept['val_accuracy'] < limit).sum()} of {len(kept)}",
             }
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.printed import CURVES, best_epoch
-from chollet_cnn.drawing.numbers import QUANTITIES, middle, shown
+from chollet_cnn.book.published import CURVES, best_epoch
+from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range, format_quantity
 from chollet_cnn.evidence import figures, statistics, tables
 from chollet_cnn.evidence.records import Records
 
@@ -70,15 +71,11 @@ def measure(records: Records) -> dict[str, object]:
 
 def figure(records: Records) -> Figure | None:
     """Draw the first edition's network on cats and dogs with either RMSprop."""
-    recipe = RECIPES[0]
-    found = {way: curves for way, _, curves in _ways(records, recipe)}
-    if "rmsprop-2017" not in found or found["rmsprop"].empty:
+    recipe = recipes.get(RECIPES[0])
+    curves = figures.legacy_and_current(records, recipe.name, "rmsprop-2017")
+    if curves is None:
         return None
-    current, legacy = (
-        figures.histories_of(found[way], recipe) for way in ("rmsprop", "rmsprop-2017")
-    )
-    title = recipes.get(recipe).title
-    return figures.plot_legacy_and_current(current, legacy, CURVES[recipe], title=title)
+    return figures.plot_legacy_and_current(curves, CURVES[recipe.name], title=recipe.title)
 
 
 def _ways(records: Records, recipe: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -102,12 +99,12 @@ def _mean_losses(curves: pd.DataFrame) -> statistics.Summary:
 
 
 def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
-    whole = {QUANTITIES[name]: middle(runs[name], name) for name in _WHOLE}
+    whole = {QUANTITIES[name]: format_mean_and_range(runs[name], name) for name in _WHOLE}
     losses = {epoch: curves.loc[curves["epoch"] == epoch, "loss"] for epoch in EPOCHS}
     return (
         {"seeds": str(len(runs))}
         | whole
-        | _by_epoch({e: middle(losses[e], "loss") for e in losses})
+        | _by_epoch({e: format_mean_and_range(losses[e], "loss") for e in losses})
     )
 
 
@@ -116,9 +113,13 @@ def _book_cells(curve: Mapping[str, Sequence[float]]) -> dict[str, str]:
     losses = dict(enumerate(curve["loss"], 1))
     cells = {"seeds": "1"}
     if "val_loss" in curve:
-        cells[QUANTITIES["val_accuracy"]] = shown("val_accuracy")(curve["val_accuracy"][-1])
+        cells[QUANTITIES["val_accuracy"]] = format_quantity(
+            curve["val_accuracy"][-1], "val_accuracy"
+        )
         cells[QUANTITIES["best_epoch"]] = str(best_epoch(curve))
-    return cells | _by_epoch({epoch: shown("loss")(losses.get(epoch)) for epoch in EPOCHS})
+    return cells | _by_epoch(
+        {epoch: format_quantity(losses.get(epoch), "loss") for epoch in EPOCHS}
+    )
 
 
 def _by_epoch(losses: Mapping[int, str]) -> dict[str, str]:
@@ -126,7 +127,7 @@ def _by_epoch(losses: Mapping[int, str]) -> dict[str, str]:
 
 
 def _loss_cells(recipe: str, sample: statistics.Summary) -> dict[str, str]:
-    show, book = shown("loss"), fmean(CURVES[recipe]["loss"])
+    show, book = partial(format_quantity, quantity="loss"), fmean(CURVES[recipe]["loss"])
     return {
         "seeds": str(sample.n),
         "mean training loss of the book": show(book),

@@ -6,7 +6,7 @@ import math
 from statistics import fmean
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.printed import CURVES
+from chollet_cnn.book.published import CURVES
 from chollet_cnn.evidence.records import Records
 
 TITLE = "A hundred steps that end early"

@@ -54,7 +54,7 @@ def measure(records: Records) -> dict[str, object]:
     for recipe, causes in by_cause(records).items():
         if min(sample.n for sample in causes.values()) < statistics.MIN_RUNS_OUTSIDE:
             continue  # two runs say next to nothing of a spread
-        images = recipes.pictures(recipe, "test_accuracy")
+        images = recipes.image_count(recipe, "test_accuracy")
         for cause, sample in causes.items():
             expected = statistics.expected_sd(sample.mean, images)
             rows.append(

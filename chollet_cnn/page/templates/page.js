@@ -31,7 +31,7 @@ function markChapterBeingRead() {
 }
 
 function slideWindow(slider) {
-  const { picture, kernel, result } = JSON.parse(slider.dataset.sheets);
+  const { image, kernel, result } = JSON.parse(slider.dataset.sheets);
   const [window_, cell] = slider.querySelectorAll(".mark");
   const line = document.getElementById("sum");
   const write = (value) => String(value).replace("-", "−");
@@ -46,7 +46,7 @@ function slideWindow(slider) {
       mark.setAttribute("y", row * 10);
     }
     const terms = kernel.flatMap((weights, i) =>
-      weights.map((weight, j) => `${write(weight)}·${picture[row + i][column + j]}`)
+      weights.map((weight, j) => `${write(weight)}·${image[row + i][column + j]}`)
     );
     line.querySelector("span").textContent = terms.join(" + ").replaceAll("+ −", "− ");
     line.querySelector("b").textContent = write(result[row][column]);
@@ -64,7 +64,7 @@ function slideWindow(slider) {
     event.preventDefault();
     move(row + step[0], column + step[1]);
   });
-  for (const [sheet, reach] of [[slider.querySelector(".picture"), 1], [slider.querySelector(".result"), 0]]) {
+  for (const [sheet, reach] of [[slider.querySelector(".image"), 1], [slider.querySelector(".result"), 0]]) {
     sheet.addEventListener("pointerdown", (event) => {
       const box = sheet.getBoundingClientRect();
       const cells = sheet.viewBox.baseVal.width;
@@ -74,22 +74,42 @@ function slideWindow(slider) {
   }
 }
 
+// A click enlarges the figure, or of a mosaic the one image that was clicked.
 function enlargeFigures() {
   const dialog = document.querySelector("dialog");
-  for (const image of document.querySelectorAll("figure img")) {
+  const holder = dialog.querySelector("div");
+  for (const drawing of document.querySelectorAll("figure .drawing")) {
     const button = document.createElement("button");
     button.className = "zoom";
     button.type = "button";
-    button.setAttribute("aria-label", "Enlarge: " + image.alt);
-    image.replaceWith(button);
-    button.append(image);
-    button.addEventListener("click", () => {
-      dialog.querySelector("div").replaceChildren(image.cloneNode());
+    button.setAttribute("aria-label", "Enlarge: " + drawing.getAttribute("aria-label"));
+    drawing.replaceWith(button);
+    button.append(drawing);
+    button.addEventListener("click", (event) => {
+      const copy = drawing.cloneNode(true);
+      const tile = tileAt(drawing, event);
+      if (tile) {
+        const { x, y, width, height } = tile.getBBox();
+        copy.setAttribute("viewBox", [x, y, width, height].join(" "));
+        copy.classList.add("one");
+      }
+      holder.replaceChildren(copy);
       dialog.showModal();
     });
   }
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
+  });
+}
+
+function tileAt(drawing, event) {
+  if (event.detail === 0) return undefined; // the keyboard's click has no place
+  return [...drawing.querySelectorAll(".tile path")].find((tile) => {
+    const box = tile.getBoundingClientRect();
+    return (
+      box.left <= event.clientX && event.clientX <= box.right &&
+      box.top <= event.clientY && event.clientY <= box.bottom
+    );
   });
 }
 

@@ -1,0 +1,312 @@
+"""Walk the graph of a Keras model: its layers by name, their outputs, the chain that they form.
+
+All of it works on Sequential and functional models, also on models inside models, and leaves the
+model as it was. A layer has the name that ``model.summary()`` prints; a layer of a model inside the
+model is ``inner-model/layer``, and its last part alone will do where it is unique.
+
+Functional models are walked with ``_run_through_graph``, Keras's own loop behind ``clone_model``;
+nothing else here is outside the public interface of Keras.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from difflib import get_close_matches
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+Tensor = Any
+"""A tensor of the running backend."""
+SKIPPED = 0.0
+"""What stands for outputs that nothing reads."""
+
+
+class UnsupportedModelError(ValueError):
+    """The structure of a network is one that an analysis does not support."""
+
+
+def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") -> Tensor:
+    """Run a network, with ``visit(name, operation, *inputs)`` in place of each of its operations.
+
+    An operation is a layer or a node of :mod:`keras.ops`, such as ``x + y``. Whatever ``visit``
+    returns flows on through the network; it need not be a tensor.
+
+    Raises:
+        UnsupportedModelError: the model is subclassed or not built.
+    """
+    import keras
+
+    check_supported(model)
+
+    def step(operation: keras.Operation) -> Callable[..., Tensor]:
+        if _is_network(operation):
+            return lambda inner, *_, **__: walk(operation, inner, visit, f"{path}{operation.name}/")
+        return partial(visit, path + operation.name, operation)
+
+    if isinstance(model, keras.Sequential):
+        for layer in model.layers:
+            inputs = step(layer)(inputs)
+        return inputs
+    output = model._run_through_graph(inputs, step)
+    return output[0] if isinstance(output, list | tuple) and len(output) == 1 else output
+
+
+def check_supported(model: keras.Model) -> None:
+    """Check that a network is built, has one input, and that its layers can be listed.
+
+    Raises:
+        UnsupportedModelError: it is subclassed, not built, has several inputs, or has layers with
+            ``data_format="channels_first"``.
+    """
+    if not _is_network(model):
+        raise UnsupportedModelError(
+            f"{model.name} is a subclassed model ({type(model).__name__}), which does not tell its "
+            "layers; build a Sequential or a functional model"
+        )
+    if not model.built or not getattr(model, "inputs", None):
+        raise UnsupportedModelError(
+            f"the model {model.name} is not built yet, its input shape is unknown; add a "
+            "keras.Input as its first layer"
+        )
+    if len(model.inputs) != 1:
+        raise UnsupportedModelError(
+            f"the network has {len(model.inputs)} inputs; one, the image, is needed"
+        )
+    for layer in model.layers:
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise UnsupportedModelError(
+                f"the layer {layer.name} has data_format='channels_first'; build the network with "
+                "channels_last"
+            )
+
+
+def _is_network(layer: keras.Operation) -> bool:
+    import keras
+
+    return isinstance(layer, keras.Sequential | keras.Function)
+
+
+def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Layer]:
+    """Return every layer of a network by its name, those of models inside it included."""
+    import keras
+
+    check_supported(model)
+    found = {}
+    for layer in model.layers:
+        if _is_network(layer):
+            found |= layers_of(layer, f"{_path}{layer.name}/")
+        elif not isinstance(layer, keras.layers.InputLayer):
+            found[_path + layer.name] = layer
+    return found
+
+
+def full_name(model: keras.Model, name: str) -> str:
+    """Return a layer's name with the names of the models around it.
+
+    Raises:
+        ValueError: there is no such layer, or more than one.
+    """
+    names = list(layers_of(model))
+    if name in names:
+        return name
+    fitting = [known for known in names if known.rsplit("/", 1)[-1] == name]
+    if len(fitting) > 1:
+        raise ValueError(f"{name!r} is the name of {len(fitting)} layers: {', '.join(fitting)}")
+    if not fitting:
+        near = get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+        known = ", ".join(names) if len(names) <= 30 else f"{len(names)}, such as {', '.join(near)}"
+        raise ValueError(f"the network has no layer {name!r}; its layers are {known}")
+    return fitting[0]
+
+
+def feature_layers(model: keras.Model) -> list[str]:
+    """Return the names of convolutions, poolings and activation layers that give feature maps."""
+    from keras import layers
+
+    kinds = (
+        layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
+        layers.MaxPooling2D, layers.AveragePooling2D,
+        layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
+    )  # fmt: skip
+    found = layers_of(model).items()
+    return [name for name, at in found if isinstance(at, kinds) and len(at.output.shape) == 4]
+
+
+def last_feature_layer(model: keras.Model) -> str:
+    """Return the name of the last layer with feature maps that is not a pooling.
+
+    Feature maps of one cell tell nothing about the place; a network with convolutions after its
+    global pooling has them. They are returned only if there are no others.
+
+    Raises:
+        UnsupportedModelError: the network has no feature maps.
+    """
+    from keras import layers
+
+    known = layers_of(model)
+    pooling = (layers.MaxPooling2D, layers.AveragePooling2D)
+    names = [name for name in feature_layers(model) if not isinstance(known[name], pooling)]
+    if not names:
+        raise UnsupportedModelError(
+            f"the network has no layer with feature maps; its layers are {', '.join(known)}"
+        )
+    return ([name for name in names if known[name].output.shape[1:3] != (1, 1)] or names)[-1]
+
+
+def channels_of(model: keras.Model, name: str, channels: Sequence[int] | None = None) -> np.ndarray:
+    """Return the chosen channels of a layer with feature maps, by default all of them.
+
+    Raises:
+        ValueError: the layer has no feature maps or no such channel.
+    """
+    shape = layers_of(model)[name].output.shape
+    if len(shape) != 4:
+        raise ValueError(f"{name} has no feature maps; its output has the shape {shape[1:]}")
+    chosen = np.arange(shape[-1]) if channels is None else np.asarray(channels)
+    for channel in chosen:
+        if not 0 <= channel < shape[-1]:
+            raise ValueError(f"{name} has no channel {channel}; it has 0 to {shape[-1] - 1}")
+    return chosen.astype(np.int32)
+
+
+def chain(model: keras.Model) -> list[tuple[str, keras.Operation, tuple[int | None, ...]]]:
+    """Return the operations of a network that form one line, models inside it unrolled.
+
+    Returns:
+        The name of each operation, the operation, and the shape of its output, batch first.
+
+    Raises:
+        UnsupportedModelError: the network branches.
+    """
+    import keras
+
+    steps = []
+    latest = _Link()
+    shape = tuple(model.inputs[0].shape) if getattr(model, "inputs", None) else ()
+
+    def visit(name: str, operation: keras.Operation, *args: object, **options: object) -> _Link:
+        nonlocal latest, shape
+        links = [leaf for leaf in keras.tree.flatten([args, options]) if isinstance(leaf, _Link)]
+        if links != [latest]:
+            raise UnsupportedModelError(
+                f"the network branches at {name}; a network whose layers form one line is needed"
+            )
+        if isinstance(operation, keras.layers.InputLayer):
+            return latest
+        if isinstance(operation, keras.Layer):
+            shape = operation.compute_output_shape(shape)
+        else:
+            shape = operation.output.shape
+        steps.append((name, operation, tuple(shape)))
+        latest = _Link()
+        return latest
+
+    walk(model, latest, visit)
+    return steps
+
+
+class _Link:
+    """Stands for the output of an operation of a chain."""
+
+
+def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return images as a batch that the network takes; one image becomes a batch of one.
+
+    Raises:
+        ValueError: the images do not have the shape that the network was built for.
+        UnsupportedModelError: see :func:`check_supported`.
+    """
+    check_supported(model)
+    wanted = tuple(model.inputs[0].shape[1:])
+    images = np.asarray(images)
+    images = images[None] if images.ndim == len(wanted) else images
+    given = images.shape[1:]
+    if len(given) != len(wanted) or any(
+        size not in (None, own) for size, own in zip(wanted, given, strict=True)
+    ):
+        raise ValueError(f"the network takes images of shape {wanted}, these have {given}")
+    # A gradient needs floating point, also where the network takes whole numbers; a network in
+    # half precision converts by itself.
+    return images.astype(np.float64 if model.inputs[0].dtype == "float64" else np.float32)
+
+
+def one_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    """Return one image as a batch of one, see :func:`as_batch`.
+
+    Raises:
+        ValueError: it is a batch of several images, or its shape is wrong.
+    """
+    batch = as_batch(model, image)
+    if len(batch) != 1:
+        raise ValueError(f"this is a batch of {len(batch)} images; pass one image at a time")
+    return batch
+
+
+def layer_outputs(
+    model: keras.Model, inputs: Tensor, names: Sequence[str], *, activated: bool = True
+) -> dict[str, Tensor]:
+    """Return the outputs of layers for a batch of images, without running the layers after them.
+
+    Args:
+        model: the network.
+        inputs: ``(n, height, width, channels)``.
+        names: full names; of a layer that is used more than once the first use counts.
+        activated: False leaves out the activation (such as ReLU) of these layers.
+    """
+    found = {}
+
+    def visit(name: str, layer: keras.Operation, *args: Tensor, **options: object) -> Tensor:
+        if len(found) == len(set(names)):
+            return SKIPPED
+        if name not in names:
+            return call(layer, *args, **options)
+        with nullcontext() if activated else without_activation(layer):
+            output = args[0] if not activated and _is_relu(layer) else call(layer, *args, **options)
+        return found.setdefault(name, output)
+
+    walk(model, inputs, visit)
+    return found
+
+
+def call(operation: keras.Operation, *args: Tensor, **options: object) -> Tensor:
+    """Run a layer as in prediction: no dropout, no augmentation."""
+    if "training" in inspect.signature(operation.call).parameters:
+        options["training"] = False
+    return operation(*args, **options)
+
+
+def _is_relu(layer: keras.Operation) -> bool:
+    from keras import layers
+
+    return isinstance(layer, layers.ReLU)
+
+
+def has_activation(operation: keras.Operation) -> bool:
+    """Return whether a layer ends with an activation function other than the identity."""
+    from keras import activations
+
+    if hasattr(operation, "recurrent_activation"):
+        return False
+    return getattr(operation, "activation", None) not in (None, activations.linear)
+
+
+@contextmanager
+def without_activation(layer: keras.Operation) -> Iterator[None]:
+    """Replace a layer's activation function by the identity, for the time of a call."""
+    from keras import activations
+
+    activation = getattr(layer, "activation", None)
+    if activation is not None:
+        layer.activation = activations.linear
+    try:
+        yield
+    finally:
+        if activation is not None:
+            layer.activation = activation

@@ -1,0 +1,130 @@
+"""Receptive fields: which pixels the units of a layer see, and where its cells are in the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from chollet_cnn.analysis.model_graph import full_name, last_feature_layer, walk
+from chollet_cnn.concepts.sizes import padding_amounts
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Window(NamedTuple):
+    """The window of a layer along one axis, in cells of its input."""
+
+    size: int
+    """From the first cell of the kernel to the last, the holes of a dilated kernel included."""
+    stride: int
+    padding: int
+    """Cells that are added before the input."""
+
+
+def windows_of(layer: keras.Layer, input_shape: tuple[int | None, ...]) -> list[Window] | None:
+    """Return the windows of a layer along rows and columns, or None if it slides none.
+
+    Args:
+        layer: any layer.
+        input_shape: ``(n, rows, columns, channels)``.
+    """
+    if type(layer).__name__ == "ZeroPadding2D":
+        return [Window(1, 1, before) for before, _ in layer.padding]
+    kernel = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+    if kernel is None or len(kernel) != 2 or "Transpose" in type(layer).__name__:
+        return None
+    holes = getattr(layer, "dilation_rate", (1, 1))
+    windows = []
+    for cells, size, hole, stride in zip(
+        input_shape[1:3], kernel, holes, layer.strides, strict=True
+    ):
+        wide = hole * (size - 1) + 1
+        padding, _ = padding_amounts(cells or stride, wide, stride, layer.padding)
+        windows.append(Window(wide, stride, padding))
+    return windows
+
+
+class SeenPixels(NamedTuple):
+    """The first and the last pixel that each unit of a layer sees along one axis."""
+
+    first: np.ndarray
+    last: np.ndarray
+    jump: int
+    """Pixels from what one unit sees to what the next one sees."""
+
+    @property
+    def size(self) -> int:
+        """The largest number of pixels that a unit sees."""
+        return int((self.last - self.first).max()) + 1
+
+    def through(self, window: Window, count: int) -> SeenPixels:
+        """Return what the units of the next layer see; padding shows nothing."""
+        start = window.stride * np.arange(count) - window.padding
+        first = self.first.take(start, mode="clip")
+        last = self.last.take(start + window.size - 1, mode="clip")
+        return SeenPixels(first, last, self.jump * window.stride)
+
+
+@dataclass(frozen=True)
+class CellGrid:
+    """The centres of the cells of a layer's feature maps, in pixels of the image, from 0.
+
+    A convolution without padding loses the border, so its feature maps show less than the whole
+    image. If they were resized to all of it, a heatmap would be beside what caused it.
+    """
+
+    row: float
+    """The centre of the first row of cells."""
+    column: float
+    row_step: float
+    """From the centre of one row to that of the next."""
+    column_step: float
+
+    def resize_to_image(self, heatmap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Resize a heatmap ``(rows, columns)`` to an image of that height and width.
+
+        Between the centres of cells values are interpolated linearly; beyond the outermost centres
+        they are constant.
+        """
+        rows = (np.arange(size[0]) - self.row) / self.row_step
+        columns = (np.arange(size[1]) - self.column) / self.column_step
+        where = np.meshgrid(rows, columns, indexing="ij")
+        return map_coordinates(np.asarray(heatmap, float), where, order=1, mode="nearest")
+
+
+def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
+    """Return where the cells of a layer's feature maps are, from strides and paddings before it.
+
+    Feature maps that are added or joined are taken to have one grid. Layers that resize feature
+    maps in other ways than convolution, pooling and zero padding, such as UpSampling2D, are taken
+    to leave every cell in place.
+
+    Args:
+        model: the network.
+        layer: the layer's name; by default the one that
+            :func:`~chollet_cnn.analysis.heatmaps.grad_cam` chooses.
+    """
+    import keras
+
+    name = last_feature_layer(model) if layer is None else full_name(model, layer)
+    found = {}
+
+    def visit(at: str, layer: keras.Layer, *args: object, **options: object) -> CellGrid:
+        leaves = keras.tree.flatten([args, options])
+        grid = next(leaf for leaf in leaves if isinstance(leaf, CellGrid))
+        windows = windows_of(layer, getattr(layer.input, "shape", ())) or [Window(1, 1, 0)] * 2
+        down, right = ((window.size - 1) / 2 - window.padding for window in windows)
+        found[at] = CellGrid(
+            grid.row + down * grid.row_step,
+            grid.column + right * grid.column_step,
+            grid.row_step * windows[0].stride,
+            grid.column_step * windows[1].stride,
+        )
+        return found[at]
+
+    walk(model, CellGrid(0.0, 0.0, 1.0, 1.0), visit)
+    return found[name]

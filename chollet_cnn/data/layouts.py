@@ -1,0 +1,212 @@
+"""Tell which cat or dog a file is, and which split it belongs to, however the files are laid out.
+
+One rule serves every layout. A file called ``cat.7.jpg`` is cat number 7, wherever it is; a file
+called otherwise takes its class from the nearest folder above it that is named after one
+(``Cat/7.jpg``, ``cats/photo7.png``) and its number from the digits in its name. Where no name of a
+class has digits, the files are counted in sorted order, from 0. Where each of the folders train,
+validation and test counts its own files from the start, the folders make the split.
+"""
+
+import re
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from chollet_cnn.data.containers import Stamp
+from chollet_cnn.errors import UserError
+
+CLASSES = ("cat", "dog")
+CLASS_OF_FOLDER = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
+SPLIT_OF_FOLDER = {
+    **dict.fromkeys(("train", "training", "train_set", "training_set"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "validation_set", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "test_set", "test1"), "test"),
+}
+NUMBERED_NAME = re.compile(r"(cat|dog)s?[\W_]*([0-9]{1,18})\W*", re.IGNORECASE)
+NUMBER = re.compile(r"(?<![0-9])[0-9]{1,18}(?![0-9])")
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
+VALIDATION_SHARE = 5  # one in five training images, where the folders make no validation split
+
+
+class Picture(NamedTuple):
+    """Where one picture is, and which one it is.
+
+    Attributes:
+        kind: its class, ``"cat"`` or ``"dog"``.
+        number: its number among the pictures of its class, as the book's splits count them.
+        file: its path inside the zip file or folder.
+        stamp: two numbers that change when the file does (CRC and size; or size and time).
+    """
+
+    kind: str
+    number: int
+    file: str
+    stamp: Stamp
+
+    @property
+    def name(self) -> str:
+        """What figures call it: ``cat.7.jpg``, or ``Cat/7.jpg`` if only its folder says cat."""
+        path = PurePosixPath(self.file)
+        return path.name if NUMBERED_NAME.fullmatch(path.stem) else "/".join(path.parts[-2:])
+
+
+def is_picture(name: str) -> bool:
+    """Tell from a file's name whether it is a picture; macOS's notes about one are not."""
+    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def class_of(file: str) -> str | None:
+    """Tell from a file's path whether it is a cat, a dog or neither."""
+    path = PurePosixPath(file)
+    if not is_picture(path.name):
+        return None
+    if named := NUMBERED_NAME.fullmatch(path.stem):
+        return named[1].lower()
+    folders = (CLASS_OF_FOLDER.get(folder.lower()) for folder in reversed(path.parts[:-1]))
+    return next(filter(None, folders), None)
+
+
+def split_of(file: str) -> str | None:
+    """Tell from a file's path which split's folder it is in, if any; ``train.zip`` counts too."""
+    folders = (_split_of_folder(folder) for folder in reversed(PurePosixPath(file).parts[:-1]))
+    return next(filter(None, folders), None)
+
+
+def _split_of_folder(folder: str) -> str | None:
+    return SPLIT_OF_FOLDER.get(folder.lower().removesuffix(".zip"))
+
+
+def number_of(file: str) -> int | None:
+    """Return the number in a file's name, the last one if there are several."""
+    numbers = NUMBER.findall(PurePosixPath(file).stem)
+    return int(numbers[-1]) if numbers else None
+
+
+def index(archive: str, files: list[tuple[str, Stamp]]) -> list[Picture]:
+    """Tell which cat or dog each file is; files that are neither are skipped.
+
+    Where the files contradict each other because there are several collections of pictures, side
+    by side or one below the other, the largest collection that agrees with itself is taken.
+
+    Args:
+        archive: what to call the zip file or folder in an error.
+        files: paths inside it, each with its stamp.
+
+    Returns:
+        The pictures by number, a cat before the dog of the same number.
+
+    Raises:
+        UserError: two files claim the same class and number, or only some of a class have numbers.
+    """
+    files = [(path, stamp) for path, stamp in files if class_of(path)]
+    try:
+        return _index_collection(archive, files)
+    except UserError:
+        collections = defaultdict(list)
+        for path, stamp in files:
+            collections[_collection_of(path)].append((path, stamp))
+        for _, own in sorted(collections.items(), key=lambda item: (-len(item[1]), item[0])):
+            try:
+                pictures = _index_collection(archive, own)
+            except UserError:
+                continue
+            if {picture.kind for picture in pictures} == set(CLASSES):
+                return pictures
+        raise
+
+
+def _collection_of(file: str) -> str:
+    """Return the path above the first folder that is named after a class or a split."""
+    folders = PurePosixPath(file).parts[:-1]
+    for place, folder in enumerate(folders):
+        if folder.lower() in CLASS_OF_FOLDER or _split_of_folder(folder):
+            return "/".join(folders[:place])
+    return "/".join(folders)
+
+
+def _index_collection(archive: str, files: list[tuple[str, Stamp]]) -> list[Picture]:
+    pictures = []
+    for kind in CLASSES:
+        own = sorted((path, stamp) for path, stamp in files if class_of(path) == kind)
+        numbers = [number_of(path) for path, _ in own]
+        if all(number is None for number in numbers):
+            numbers = _count([path for path, _ in own])
+        elif None in numbers:
+            name = own[numbers.index(None)][0]
+            raise UserError(
+                f"{name} in {archive} has no number, but other {kind} images there have one: "
+                "add a number to its name, or remove it"
+            )
+        pictures += [
+            Picture(kind, number, *file) for number, file in zip(numbers, own, strict=True)
+        ]
+    pictures.sort(key=lambda picture: (picture.number, picture.kind))
+    if counts_each_split(pictures) and not _folders_tell_apart(pictures):
+        raise _both_claim(archive, pictures)
+    return pictures
+
+
+def _count(paths: list[str]) -> list[int]:
+    """Number files that have no numbers, from 0 in each split."""
+    seen, numbers = defaultdict(int), []
+    for path in paths:
+        numbers.append(seen[split_of(path)])
+        seen[split_of(path)] += 1
+    return numbers
+
+
+def counts_each_split(pictures: list[Picture]) -> bool:
+    """Tell whether a number occurs twice in a class, so that only folders can make the split."""
+    return any(
+        (one.kind, one.number) == (other.kind, other.number) for one, other in pairwise(pictures)
+    )
+
+
+def _folders_tell_apart(pictures: list[Picture]) -> bool:
+    """Tell whether every picture is in the folder of a split, and has its own number there."""
+    places = {(split_of(picture.file), picture.kind, picture.number) for picture in pictures}
+    splits = {split for split, _, _ in places}
+    return len(places) == len(pictures) and None not in splits and "train" in splits
+
+
+def _both_claim(archive: str, pictures: list[Picture]) -> UserError:
+    one, other = next(
+        (one, other)
+        for one, other in pairwise(pictures)
+        if (one.kind, one.number) == (other.kind, other.number)
+    )
+    return UserError(
+        f"{one.file} and {other.file} in {archive} both claim to be {one.kind} number "
+        f"{one.number}: remove one of them"
+    )
+
+
+def split_by_folder(pictures: list[Picture]) -> dict[str, list[Picture]] | None:
+    """Split pictures as their folders do.
+
+    Where the folders make two splits only, the one that is not train is the test split, and the
+    last fifth of each class in train, by number, is the validation split.
+
+    Args:
+        pictures: as :func:`index` returns them.
+
+    Returns:
+        The pictures of ``"train"``, ``"validation"`` and ``"test"``; ``None`` if the folders do
+        not make at least two splits, one of them train.
+    """
+    parts = defaultdict(list)
+    for picture in pictures:
+        parts[split_of(picture.file)].append(picture)
+    train, validation, test = (parts[name] for name in ("train", "validation", "test"))
+    if not train or not (validation or test):
+        return None
+    if not (validation and test):
+        validation, test = [], validation or test
+        for kind in CLASSES:
+            own = [picture for picture in train if picture.kind == kind]
+            validation += own[len(own) - len(own) // VALIDATION_SHARE :]
+        validation.sort(key=lambda picture: (picture.number, picture.kind))
+        held_out = set(validation)
+        train = [picture for picture in train if picture not in held_out]
+    return {"train": train, "validation": validation, "test": test}

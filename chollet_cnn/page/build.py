@@ -1,0 +1,232 @@
+"""Build the tutorial page from runs: every figure, the data behind it, and one HTML file."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from markupsafe import Markup
+
+from chollet_cnn.data import pictures, sources
+from chollet_cnn.errors import UserError
+from chollet_cnn.page import first_screen, trained_model
+from chollet_cnn.page.chapter import FOLDER, Chapter, templates
+from chollet_cnn.page.figure import FORMATS, LOOK
+from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.training import devices, runs
+
+CHAPTERS = (
+    "images_are_arrays",
+    "convolution_in_one_dimension",
+    "convolution_in_two_dimensions",
+    "kernels_made_by_hand",
+    "padding_stride_and_size",
+    "pooling",
+    "why_pooling_helps",
+    "receptive_fields",
+    "shared_weights",
+    "volumes",
+    "dense_layers",
+    "activations",
+    "scores_to_probabilities",
+    "train_one",
+    "the_whole_network",
+    "the_networks_trained",
+    "feature_maps_of_a_picture",
+    "what_a_filter_looks_for",
+    "where_the_network_looked",
+    "does_it_reproduce",
+)
+"""The chapters in the page's order, each a module and a template in ``chapters/``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A page that was built."""
+
+    path: Path
+    """The page, or its folder if only the figures were asked for."""
+    chapters: list[Chapter]
+    problems: list[str]
+    """Runs, or parts of them, that were left out, and why."""
+
+
+def report(
+    paths: Sequence[str | Path] = (),
+    picture: str | Path | None = None,
+    out: str | Path = "report",
+    *,
+    figures_only: bool = False,
+    format: str = "png",
+    width: float | None = None,
+    dpi: int | None = None,
+    data_dir: str | Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Report:
+    """Draw every figure and write the page.
+
+    Args:
+        paths: run directories; without one the page has only the chapters on the operations.
+        picture: an image file of yours to send through the networks; without it a test digit or a
+            cat is used.
+        out: a folder for ``index.html`` and, in ``figures/``, each figure and its data.
+        figures_only: write no page.
+        format: of the figures' files: ``png``, ``svg`` or ``pdf``. The page has its own copies
+            inside.
+        width: of the figures' files, in inches.
+        dpi: of PNG files, and of the images inside SVG and PDF files.
+        data_dir: where the runs' test images are looked for first.
+        say: is called with each line of progress.
+
+    Returns:
+        Where it was written, the chapters, and what was left out.
+
+    Raises:
+        ValueError: ``format`` is unknown, or ``width`` or ``dpi`` is not positive.
+        UserError: the picture cannot be read, the folder cannot be written or ``data_dir`` does
+            not exist; nothing is left behind.
+    """
+    out = Path(out)
+    if format not in FORMATS:
+        raise ValueError(f"format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not {format!r}")
+    for name, size in (("width", width), ("dpi", dpi)):
+        if size is not None and size <= 0:
+            raise ValueError(f"{name} is positive, not {size}")
+    if picture is not None:
+        pictures.read(picture)  # before anything takes time
+    if data_dir is not None:
+        sources.search_path(data_dir)
+    with _written_whole(out) as folder, mpl.rc_context(LOOK):
+        (folder / "figures").mkdir()
+        models, problems = _read(paths, picture, data_dir, say)
+        chapters = []
+        for chapter in make_chapters(models, say):
+            problems += chapter.problems
+            if not figures_only:
+                chapter.html  # noqa: B018, lays it out with the page's own copies of the figures
+            for figure in chapter.figures:
+                figure.write(folder / "figures", format, width, dpi)
+            chapters.append(chapter)
+        if not figures_only:
+            screens = [first_screen.facts(model) for model in models]
+            for screen in screens:
+                if screen["glance"]:
+                    screen["glance"].write(folder / "figures", format, width, dpi)
+            page = render(chapters, screens, problems)
+            (folder / "index.html").write_text(page, encoding="utf-8")
+    written = out if figures_only else out / "index.html"
+    say(f"written: {written}")
+    return Report(written, chapters, problems)
+
+
+def newest_runs(folder: str | Path = "runs") -> list[Path]:
+    """Return the newest finished run of each recipe below a folder, in the recipes' order."""
+    newest: dict[str, Path] = {}
+    for file in sorted(
+        Path(folder).glob("*/*/metrics.json"), key=lambda file: file.stat().st_mtime
+    ):
+        if runs.is_finished(file.parent):
+            newest[file.parent.parent.name] = file.parent
+    return [newest[recipe] for recipe in sorted(newest)]
+
+
+def make_chapters(
+    models: Sequence[TrainedModel], say: Callable[[str], None] = lambda line: None
+) -> Iterator[Chapter]:
+    """Make the chapters that have something to say about these runs, in the page's order."""
+    place = 0
+    for name in CHAPTERS:
+        began = time.perf_counter()
+        module = importlib.import_module(f"chollet_cnn.page.chapters.{name}")
+        content = module.content(models)
+        if content is None:
+            continue
+        place += 1
+        chapter = Chapter(name.replace("_", "-"), content)
+        yield chapter
+        say(f"{place:2}  {chapter.title}, {time.perf_counter() - began:.1f} s")
+
+
+def render(
+    chapters: Sequence[Chapter], screens: Sequence[dict[str, Any]], problems: Sequence[str]
+) -> str:
+    """Put chapters into one page that needs no other file.
+
+    Args:
+        chapters: in the page's order.
+        screens: what the first screen says of each run, from :func:`first_screen.facts`.
+        problems: what was left out, and why.
+    """
+    # The style and the script are the package's own files.
+    own = {
+        name: Markup((FOLDER / "templates" / f"page.{name}").read_text("utf-8"))
+        for name in ("css", "js")
+    }
+    template = templates().get_template("page.html")
+    return template.render(chapters=chapters, runs=screens, problems=problems, **own)
+
+
+def _read(
+    paths: Sequence[str | Path],
+    picture: str | Path | None,
+    data_dir: str | Path | None,
+    say: Callable[[str], None],
+) -> tuple[list[TrainedModel], list[str]]:
+    """Read the runs; one that cannot be read is named and left out."""
+    found, problems = [], []
+    if paths:
+        devices.start_keras()
+    for path in paths:
+        try:
+            taken = {other.slug for other in found}
+            found.append(trained_model.read(path, taken, picture, data_dir))
+        except UserError as problem:
+            problems.append(str(problem))
+            print(f"left out: {problem}", file=sys.stderr)
+        else:
+            say(f"    read {path}")
+    return found, problems
+
+
+@contextmanager
+def _written_whole(out: Path) -> Iterator[Path]:
+    """Lend a folder to write in; when all went well its files move to ``out``, the page last."""
+    was_there = os.path.exists(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+    except OSError as problem:
+        raise _unwritable(out, problem) from problem
+    try:
+        yield folder
+        files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+        for file in sorted(files, key=lambda file: file.name == "index.html"):
+            (out / file).parent.mkdir(exist_ok=True)
+            os.replace(folder / file, out / file)
+    except BrokenPipeError:  # whoever read what is printed has gone; nothing is wrong with out
+        raise
+    except OSError as problem:
+        raise _unwritable(out, problem) from problem
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not was_there:
+            with contextlib.suppress(OSError):  # it holds the page
+                out.rmdir()
+
+
+def _unwritable(out: Path, problem: OSError) -> UserError:
+    return UserError(
+        f"cannot write into {out} ({problem.strerror or problem}); make room or choose another "
+        "folder with --out"
+    )

@@ -1,0 +1,192 @@
+"""The last chapter: is the book's number what its recipe gives, or one lucky run?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from chollet_cnn.analysis import learning_curves
+from chollet_cnn.book import published, recipes
+from chollet_cnn.drawing.numbers import format_percent
+from chollet_cnn.evidence import comparison, figures, records, statistics
+from chollet_cnn.evidence.comparison import Comparison
+from chollet_cnn.evidence.records import Records
+from chollet_cnn.evidence.studies import (
+    augmentation,
+    checkpoint_selection,
+    rmsprop,
+    weights_or_order,
+)
+from chollet_cnn.page.chapter import Call
+from chollet_cnn.page.figure import Figure
+from chollet_cnn.page.trained_model import TrainedModel
+
+SHEAR = 0.2
+"""What listing 5.11 asks for: radians in the book's Keras, degrees in the current one."""
+PREDICTIONS = ((8, 2, 0.9), (9, 1, 0.999))
+"""Ten invented predictions: right, wrong, and their confidence; first some, then surer ones."""
+LEGACY_EPSILON, EPSILON = recipes.LEGACY_EPSILON.values()
+GRADIENT = 1e-4
+"""Small enough for current RMSprop to move its weight less far than legacy RMSprop."""
+SHORT = {"val_accuracy": "validation", "best_epoch": "best epoch", "test_accuracy": ""}
+
+
+def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> dict[str, Any]:
+    """Return recorded runs beside the book's figures, as far as there are any."""
+    if not (results / records.RUNS).is_file():
+        return {"there": False}
+    return _compared(records.read(results).of_most_runs())
+
+
+def _compared(recorded: Records) -> dict[str, Any]:
+    runs = comparison.accuracies(recorded).dropna(subset="published")
+    if runs.empty:
+        return {"there": False}
+    whole = [claim for claim in published.CLAIMS if claim.epoch is None]
+    compared = [c for c in comparison.compare(whole, recorded) if c.sample.n]
+    counts = runs.groupby("title", sort=False)["seed"].nunique()
+    return {
+        "there": True,
+        "dots": Figure("recorded-runs-beside-the-book", figures.plot_seeds(runs), runs),
+        "rows": [_row(item) for item in compared],
+        "most_runs": int(counts.max()),
+        "few": list(counts[counts < statistics.MIN_RUNS_INSIDE].index),
+        "fewest": statistics.MIN_RUNS_INSIDE,
+        "curves": list(_printed_curves(recorded)),
+        "optimizer": _optimizer(recorded),
+        "augmentation": _augmentation(recorded),
+        "selection": _selection(recorded),
+        "spread": [_spread(item) for item in compared if _has_spread(item)],
+        "larger": [c.title for c in compared if _has_spread(c) and c.exceeds_test_set_sd],
+        "causes": [
+            {"title": recipes.get(recipe).title}
+            | {cause: f"{100 * sample.sd:.2f}" for cause, sample in causes.items()}
+            for recipe, causes in weights_or_order.by_cause(recorded).items()
+            if min(sample.n for sample in causes.values()) >= statistics.MIN_RUNS_INSIDE
+        ],
+        "notes": sorted(set(recorded.runs["data_note"].dropna())),
+        "call": Call(
+            "from chollet_cnn.book.published import CLAIMS\n"
+            "from chollet_cnn.evidence import records\n"
+            "from chollet_cnn.evidence.comparison import compare, to_table\n\n"
+            "to_table(compare(CLAIMS, records.read()))"
+        ),
+    }
+
+
+def _row(item: Comparison) -> tuple[str, ...]:
+    """Return a row of the table: the book's figure, what the runs gave, and the verdict."""
+    claim = item.claim
+    what = [SHORT[claim.quantity], "printed" if claim.kind == published.PRINTED else ""]
+    title = ", ".join(filter(None, [item.title, *what, "erratum" if claim.slip else ""]))
+    few = item.verdict == statistics.TOO_FEW
+    verdict = "too few runs" if few else item.verdict.split()[0]
+    return title, item.book, item.show(item.sample.mean), str(item.sample.n), verdict
+
+
+def _printed_curves(recorded: Records) -> Iterator[dict[str, Any]]:
+    """Draw each printed learning curve over those of all seeds, where there are several."""
+    for curve in comparison.compare_curves(recorded):
+        drawing = figures.printed_curve(recorded, curve.recipe)
+        own = recorded.curves[recorded.curves["recipe"] == curve.recipe]
+        if drawing:
+            validated = "val_loss" in published.CURVES[curve.recipe]
+            yield {
+                "figure": Figure(f"printed-curve-of-{curve.recipe}", drawing, own),
+                "title": recipes.get(curve.recipe).title,
+                "seeds": own["seed"].nunique(),
+                "inside": curve.count(statistics.INSIDE),
+                "numbers": len(curve.comparisons),
+                "parts": "training, below it validation" if validated else "training",
+            }
+
+
+def _optimizer(recorded: Records) -> dict[str, Any] | None:
+    """Work out a step with legacy and with current RMSprop, if runs with both are recorded."""
+    recipe = recipes.get(rmsprop.RECIPES[0])
+    curves = figures.legacy_and_current(recorded, recipe.name, "rmsprop-2017")
+    drawing = rmsprop.figure(recorded)
+    if drawing is None:
+        return None
+    return {
+        "title": recipe.title,
+        "picture": Figure("the-optimizer-has-changed", drawing, curves),
+        "gradient": f"{GRADIENT:g}",
+        "legacy_sum": f"{GRADIENT:g} / ({LEGACY_EPSILON:.8f} + √({GRADIENT:g}²))",
+        "current_sum": f"{GRADIENT:g} / √({EPSILON:.7f} + {GRADIENT:g}²)",
+        "legacy_epsilon": f"{LEGACY_EPSILON:.8f}",
+        "epsilon": f"{EPSILON:.7f}",
+        # A constant gradient has a mean square of its own square.
+        "legacy": f"{GRADIENT / (math.sqrt(GRADIENT**2) + LEGACY_EPSILON):.2f}",
+        "current": f"{GRADIENT / math.sqrt(GRADIENT**2 + EPSILON):.2f}",
+    }
+
+
+def _augmentation(recorded: Records) -> dict[str, Any] | None:
+    """Work out a shear in radians and in degrees, if runs with both are recorded."""
+    recipe = recipes.get(augmentation.RECIPES[0])
+    curves = figures.legacy_and_current(recorded, recipe.name, "keras-2017")
+    drawing = augmentation.figure(recorded)
+    if drawing is None:
+        return None
+    half = recipe.data_options["image_size"][0] // 2
+    return {
+        "title": recipe.title,
+        "picture": Figure("the-augmentation-has-changed", drawing, curves),
+        "shear": f"{SHEAR:g}",
+        "side": 2 * half,
+        "half": half,
+        "legacy_sum": f"{half} · sin({SHEAR:g})",
+        "current_sum": f"{half} · sin({SHEAR:g} · π / 180)",
+        "legacy": f"{half * math.sin(SHEAR):.1f}",
+        "current": f"{half * math.sin(math.radians(SHEAR)):.2f}",
+    }
+
+
+def _selection(recorded: Records) -> dict[str, Any] | None:
+    """Show a run whose lowest loss came before its highest accuracy, if one is recorded."""
+    found = checkpoint_selection.example(recorded)
+    if not found:
+        return None
+    run, history = found
+    return {
+        "title": f"{recipes.get(run['recipe']).title}, seed {run['seed']}",
+        "best": f"{learning_curves.best_epoch(history, 'val_accuracy')['epoch']:.0f}",
+        "picture": Figure("the-selected-epoch", checkpoint_selection.figure(recorded), history),
+        "sums": [_cross_entropy(*predictions) for predictions in PREDICTIONS],
+        "epoch": run["judged_epoch"],
+        "epochs": run["epochs"],
+        "accuracy": format_percent(run["test_accuracy"], 2),
+        "last": format_percent(run["last_epoch_test_accuracy"], 2),
+    }
+
+
+def _cross_entropy(right: int, wrong: int, confidence: float) -> dict[str, str]:
+    """Work out the loss of predictions of two classes that all have one confidence."""
+    of_right, of_wrong = -math.log(confidence), -math.log(1 - confidence)
+    count = right + wrong
+    return {
+        "right": f"{right}",
+        "wrong": f"{wrong}",
+        "confidence": f"{100 * confidence:g}%",
+        "sum": f"({right} · {of_right:.3f} + {wrong} · {of_wrong:.3f}) / {count}",
+        "loss": f"{(right * of_right + wrong * of_wrong) / count:.3f}",
+    }
+
+
+def _has_spread(item: Comparison) -> bool:
+    return item.exceeds_test_set_sd is not None and not item.claim.slip
+
+
+def _spread(item: Comparison) -> dict[str, Any]:
+    """Work out the standard deviation that the size of the test set alone explains."""
+    images = recipes.image_count(item.claim.recipe, item.claim.quantity)
+    return {
+        "sum": f"100 · √((1 − {item.sample.mean:.4f}) / (2 · {images:,}))",
+        "result": f"{100 * item.test_set_sd:.2f}",
+        "n": item.sample.n,
+        "title": item.title,
+        "sd": f"{100 * item.sample.sd:.2f}",
+    }

@@ -1,0 +1,36 @@
+"""Each layer looks through the one before it, so each sees more of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from chollet_cnn.concepts import geometry
+from chollet_cnn.concepts.figures import geometry as plots
+from chollet_cnn.page.chapter import Call
+from chollet_cnn.page.figure import Figure
+from chollet_cnn.page.trained_model import TrainedModel
+
+
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+    """Return the receptive field of each layer of the three-block network."""
+    layers = plots.THREE_BLOCK
+    table = pd.DataFrame(layers, columns=["layer", "window", "stride"])
+    fields = geometry.receptive_field(list(zip(table["window"], table["stride"], strict=True)))
+    table["sees"] = [field.size for field in fields]
+    table["jump"] = [field.jump for field in fields]
+    return {
+        "fields": Figure(
+            "receptive-fields-three-block", plots.plot_receptive_fields(layers), table
+        ),
+        "rows": table.to_dict("records"),
+        "stacked": [field.size for field in geometry.receptive_field([(3, 1)] * 3)],
+        "call": Call(
+            "from chollet_cnn.concepts import geometry\n\n"
+            "layers = [(3, 1), (2, 2), (3, 1), (2, 2), (3, 1), (2, 2)]\n"
+            "[field.size for field in geometry.receptive_field(layers)]\n"
+            f"# {table['sees'].tolist()}"
+        ),
+    }

@@ -1,0 +1,51 @@
+"""Softmax divides one whole among the classes; sigmoids answer one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from chollet_cnn.concepts import neurons
+from chollet_cnn.concepts.figures import neurons as plots
+from chollet_cnn.page.chapter import Call, percent
+from chollet_cnn.page.figure import Figure
+from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.page.worked import work_out
+
+SCORES = {"cat": 2.0, "dog": 1.0, "fox": 0.5, "car": -1.0}
+
+
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+    """Return the softmax of four scores, beside their sigmoids."""
+    scores = list(SCORES.values())
+    shares = neurons.softmax(scores)
+    powers = np.exp(scores)
+    data = {"class": list(SCORES), "score": scores, "softmax": shares}
+    return {
+        "bars": Figure(
+            "softmax-beside-sigmoids",
+            plots.plot_softmax_beside_sigmoids(scores, list(SCORES)),
+            pd.DataFrame(data | {"sigmoid": neurons.sigmoid(scores)}),
+        ),
+        "powers": [f"{power:.3f}" for power in powers],
+        "sum": work_out([*_joined(powers, " + ")], powers.sum(), "{:.3f}".format),
+        "share": work_out(
+            [powers[0], "/", powers.sum()], shares[0], lambda share: percent(share, 1)
+        ),
+        "two": float(neurons.softmax([2.0, 1.0])[0]),
+        "one": float(neurons.sigmoid(2.0 - 1.0)),
+        "large": neurons.softmax([1000, 1000]).tolist(),
+        "call": Call(
+            "from chollet_cnn.concepts import neurons\n\n"
+            f"neurons.softmax({scores}).round(3)\n# {shares.round(3).tolist()}\n"
+            f"neurons.softmax([1000, 1000])   # {neurons.softmax([1000, 1000]).tolist()}"
+        ),
+    }
+
+
+def _joined(terms: Sequence[float], sign: str) -> list[str | float]:
+    """Put a sign between terms."""
+    return [part for term in terms for part in (sign, float(term))][1:]

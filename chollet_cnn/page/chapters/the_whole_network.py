@@ -1,0 +1,78 @@
+"""Every volume of a network, to scale, and what each layer costs and sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from chollet_cnn.analysis import network_diagram
+from chollet_cnn.page.chapter import program, sections, whole
+from chollet_cnn.page.figure import Figure
+from chollet_cnn.page.trained_model import TrainedModel
+
+
+def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:
+    """Return the layers of each network."""
+    return {"sections": sections(models, _layers)} if models else None
+
+
+def _layers(model: TrainedModel) -> dict[str, Any]:
+    if model.layers is None:
+        raise ValueError(model.why_no_layers)
+    table = model.layers
+    learned = table[table["parameters"] > 0]
+    heaviest = learned.loc[learned["parameters"].idxmax()]
+    total = int(learned["parameters"].sum())
+    volumes = [shape for shape in table["output_shape"] if len(shape) == 3]
+    maps = table[table["output_shape"].str.len() == 3]
+    convolution = maps[maps["kind"].str.contains("Conv")].iloc[-1] if len(maps) else None
+    return {
+        "drawing": _drawing(model, table),
+        "first": volumes[0] if volumes else None,
+        "last": volumes[-1] if volumes else None,
+        "outputs": table.iloc[-1]["output_shape"][0],
+        "rows": [
+            (
+                layer["layer"],
+                " × ".join(map(whole, layer["output_shape"])),
+                whole(layer["parameters"]),
+                pixels(layer["receptive_field"]),
+                whole(layer["multiply_accumulates"]),
+            )
+            for layer in table.to_dict("records")
+        ],
+        "parameters": " + ".join(map(whole, learned["parameters"])),
+        "total": total,
+        "heaviest": heaviest["layer"],
+        "heaviest_share": heaviest["parameters"] / total,
+        "work": int(table["multiply_accumulates"].sum()),
+        "convolution": None if convolution is None else convolution["layer"],
+        "convolution_sees": None if convolution is None else pixels(convolution["receptive_field"]),
+        "sees": pixels(table.iloc[-1]["receptive_field"]),
+        "sees_all": table.iloc[-1]["receptive_field"] == model.image.shape[0],
+        "side": model.image.shape[0],
+        "call": program(
+            [
+                "from chollet_cnn.training import runs",
+                "from chollet_cnn.analysis.layer_table import layer_table",
+            ],
+            model.model_code,
+            "layer_table(model)",
+        ),
+    }
+
+
+def _drawing(model: TrainedModel, table: pd.DataFrame) -> Figure | None:
+    """Draw a network volume by volume; one with arrays of another kind has no such drawing."""
+    try:
+        drawing = network_diagram.plot_network(model.model)
+    except ValueError:
+        return None
+    return Figure(f"{model.slug}-volume-by-volume", drawing, table)
+
+
+def pixels(size: int | tuple[int, int]) -> str:
+    """Write a receptive field: one number, or rows and columns where they differ."""
+    return " × ".join(map(str, size)) if isinstance(size, tuple) else f"{size}"

@@ -1,0 +1,127 @@
+"""Which parts of the image decided the prediction: four ways to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chollet_cnn.analysis import heatmaps, mistakes, model_graph, receptive_fields
+from chollet_cnn.page.chapter import cells, sections
+from chollet_cnn.page.figure import Figure
+from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.page.worked import Worked, tidy
+
+
+def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:
+    """Return heatmaps of each network's prediction."""
+    return {"sections": sections(models, _looked)} if models else None
+
+
+def _looked(model: TrainedModel) -> dict[str, Any]:
+    network, image = model.model, model.image
+    predicted = int(model.answer.argmax())
+    name = model.classes[predicted]
+    raw = heatmaps.grad_cam(network, image, predicted)
+    occlusion = heatmaps.occlusion(network, image, predicted)
+    on_image = receptive_fields.cell_grid_of(network).resize_to_image(raw, image.shape[:2])
+    pixels = {
+        "saliency": heatmaps.saliency(network, image, predicted),
+        "SmoothGrad": heatmaps.smooth_grad(network, image, predicted, samples=24),
+    }
+    return {
+        "shown": model.shown,
+        "predicted": name,
+        "probability": float(model.answer[predicted]),
+        "layer": model_graph.last_feature_layer(network),
+        "cells": raw.shape,
+        "side": image.shape[0],
+        "largest_fall": float(occlusion.max()),
+        "regions": _heat(
+            model,
+            "grad-cam-and-occlusion",
+            image,
+            {"Grad-CAM": on_image, "occlusion": occlusion},
+            f"The parts of the image that made it say {name}",
+        ),
+        "pixels": _heat(
+            model,
+            "saliency-and-smoothgrad",
+            image,
+            pixels,
+            f"The pixels that would change {name} most",
+        ),
+        "doubtful": _doubtful(model),
+        "covered": _covered(model, occlusion),
+        "call": model.program(
+            "from chollet_cnn.analysis import heatmaps",
+            f"heatmaps.grad_cam(model, image).shape   # {raw.shape}",
+        ),
+    }
+
+
+def _doubtful(model: TrainedModel) -> dict[str, Any]:
+    """Ask what speaks for each of two classes, of an image that the network got wrong.
+
+    Of the test images it is the most confident error, or the least sure prediction where all are
+    right; without test images it is the one shown, and the next likeliest class.
+    """
+    image, answer, kind, truth = model.image, model.answer, "shown", None
+    if model.test is not None:
+        labels, predicted = model.test.labels, model.probabilities.argmax(axis=1)
+        confidence = model.probabilities.max(axis=1)
+        wrong = np.flatnonzero(predicted != labels)
+        kind = "wrong" if len(wrong) else "unsure"
+        index = int(wrong[confidence[wrong].argmax()] if len(wrong) else confidence.argmin())
+        image, answer = model.test.images[index], model.probabilities[index]
+        truth = int(labels[index])
+    first, second = (int(i) for i in answer.argsort()[::-1][:2])
+    second = truth if kind == "wrong" else second
+    grid = receptive_fields.cell_grid_of(model.model)
+    heats = {
+        f"for {model.classes[target]}": grid.resize_to_image(
+            heatmaps.grad_cam(model.model, image, target), image.shape[:2]
+        )
+        for target in (first, second)
+    }
+    title = f"What speaks for {model.classes[first]}, and what for {model.classes[second]}"
+    return {
+        "kind": kind,
+        "first": model.classes[first],
+        "second": model.classes[second],
+        "probability": float(answer[first]),
+        "probability_second": float(answer[second]),
+        "empty": [name for name, heat in heats.items() if heat.max() <= 0],
+        "figure": _heat(model, "for-and-against", image, heats, title),
+    }
+
+
+def _heat(
+    model: TrainedModel, name: str, image: np.ndarray, heats: dict[str, np.ndarray], title: str
+) -> Figure:
+    first, *others = heats
+    table = cells(heats[first], first).assign(**{other: heats[other].ravel() for other in others})
+    drawing = heatmaps.plot_heatmaps(image, heats, title=title)
+    return Figure(f"{model.slug}-{name}", drawing, table, {"image": image})
+
+
+def _covered(model: TrainedModel, fall: np.ndarray) -> dict[str, Any]:
+    """Cover the place that counts most with the image's mean, and ask again."""
+    image = model.image
+    side = image.shape[0] // 5
+    row, column = np.unravel_index(fall.argmax(), fall.shape)
+    top, left = (int(np.clip(at - side // 2, 0, image.shape[0] - side)) for at in (row, column))
+    covered = image.copy()
+    covered[top : top + side, left : left + side] = image.mean(axis=(0, 1)).astype(np.uint8)
+    before, after = mistakes.predictions(model.model, np.stack([image, covered]))
+    predicted = int(before.argmax())
+    terms = [round(float(probability[predicted]), 3) for probability in (before, after)]
+    return {
+        "side": side,
+        "row": top,
+        "column": left,
+        "fall": Worked(f"{terms[0]:.3f} − {terms[1]:.3f}", tidy(f"{terms[0] - terms[1]:.3f}")),
+        "still": int(after.argmax()) == predicted,
+        "instead": model.classes[int(after.argmax())],
+    }

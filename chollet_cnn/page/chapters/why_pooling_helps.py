@@ -1,0 +1,59 @@
+"""A digit moves by a few pixels; after pooling its responses move less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from chollet_cnn.concepts import kernels, pooling
+from chollet_cnn.concepts.figures import photographs
+from chollet_cnn.concepts.figures import pooling as plots
+from chollet_cnn.page.chapter import Call
+from chollet_cnn.page.figure import Figure
+from chollet_cnn.page.trained_model import TrainedModel
+
+
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+    """Return how much the responses to a shifted digit change, with and without pooling."""
+    digit = photographs.digit(32).astype(float)
+    table = pd.DataFrame(
+        [
+            {"shift": shift, "poolings": times, "changed": _changed(digit, shift, times)}
+            for times in plots.POOLINGS
+            for shift in range(5)
+        ]
+    )
+    far = table[table["shift"] == 4].set_index("poolings")["changed"]
+    before, after = np.array([[5, 0, 0, 0]]), np.array([[0, 5, 0, 0]])
+    pooled = [pooling.max_pool2d(line, (1, 2)) for line in (before, after)]
+    return {
+        "shifted": Figure(
+            "shifted-digit-with-and-without-pooling", plots.plot_shifted_digit(digit), table
+        ),
+        "far_unpooled": float(far[0]),
+        "far_pooled": float(far[3]),
+        "before": before[0].tolist(),
+        "after": after[0].tolist(),
+        "pooled": pooled[0][0].tolist(),
+        "unpooled_change": plots.moved_share(before, after),
+        "pooled_change": plots.moved_share(*pooled),
+        "call": Call(
+            "from chollet_cnn.concepts import kernels\n"
+            "from chollet_cnn.concepts.figures import photographs, pooling\n\n"
+            "digit = photographs.digit(32).astype(float)\n"
+            "moved = pooling.shift_right(digit, 4)\n"
+            "before, after = (pooling.responses(d, kernels.EDGE, poolings=3)\n"
+            "                 for d in (digit, moved))\n"
+            f"pooling.moved_share(before, after)   # {far[3]:.2f}"
+        ),
+    }
+
+
+def _changed(digit: np.ndarray, shift: int, times: int) -> float:
+    still, moved = (
+        plots.responses(d, kernels.EDGE, times) for d in (digit, plots.shift_right(digit, shift))
+    )
+    return plots.moved_share(still, moved)

@@ -1,0 +1,238 @@
+"""What will be trained: a recipe, what is changed in it, the seeds, the precision and the device.
+
+Everything about settings is here: they are checked, compared with the book, and compared with those
+that a run was begun with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import numbers
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chollet_cnn.book import recipes
+from chollet_cnn.book.recipes import Recipe
+from chollet_cnn.errors import UserError
+
+if TYPE_CHECKING:
+    from chollet_cnn.data import Dataset
+
+DEVICES = ("auto", "cpu", "gpu")
+PRECISIONS = ("float32", "bfloat16")
+LARGEST_SEED = 2**32 - 1
+WORDS = ("title", "notes")
+"""Fields of a recipe that may be reworded without making it another run."""
+
+
+class Seeds(NamedTuple):
+    """What decides the randomness of a run: one seed, unless a part is given its own."""
+
+    run: int
+    weights: int
+    order: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides what a run computes, on given data and in a given environment."""
+
+    base: Recipe
+    """The recipe that was asked for."""
+    recipe: Recipe
+    """The same with the settings that were changed."""
+    seeds: Seeds
+    precision: str
+    device: str
+    """``auto``, ``cpu`` or ``gpu``."""
+    dataset: str
+    """The name of the data set to train on."""
+
+    def differences(self) -> dict[str, dict[str, object]]:
+        """Return how the run differs from the book, ``{what: {"recipe": ..., "run": ...}}``."""
+        book = recipes.RECIPES.get(self.base.name)
+        changed = {}
+        if book is None:
+            changed["recipe"] = {"recipe": "one of the book's", "run": self.base.name}
+        book = book or self.base
+        options = {"network_options", "data_options"}
+        for field in dataclasses.fields(Recipe):
+            if field.name not in {"dataset", *options, *WORDS}:
+                changed |= _difference(
+                    field.name, getattr(book, field.name), getattr(self.recipe, field.name)
+                )
+        for name in options:
+            then, now = getattr(book, name), getattr(self.recipe, name)
+            for option in {**then, **now}:
+                value = then.get(option)
+                if option == "augmentation" and value is True:
+                    value = "Keras 3's layers"
+                if then.get(option) != now.get(option):
+                    changed |= _difference(option, value, now.get(option))
+        changed |= _difference("dataset", book.dataset, self.dataset)
+        changed |= _difference("precision", "float32", self.precision)
+        changed |= _difference("weights_seed", self.seeds.run, self.seeds.weights)
+        return changed | _difference("order_seed", self.seeds.run, self.seeds.order)
+
+    def as_config(self, data: Dataset) -> dict[str, Any]:
+        """Return the content of ``config.json``, as it reads back."""
+        config = {
+            "recipe": self.recipe.name,
+            "title": self.recipe.title,
+            "seed": self.seeds.run,
+            "dataset": data.title,
+            "dataset_name": data.name,
+            "classes": list(data.classes),
+            "changed": self.differences(),
+            "precision": self.precision,
+            "watched": "validation set" if data.validation else "test set",
+            "settings": dataclasses.asdict(self.recipe),
+        }
+        return json.loads(json.dumps(config))
+
+    def settings(self) -> dict[str, object]:
+        """Return the settings that decide the bits, in the form of :func:`settings_of`."""
+        return settings_of(
+            {
+                "seed": self.seeds.run,
+                "changed": self.differences(),
+                "precision": self.precision,
+                "settings": json.loads(json.dumps(dataclasses.asdict(self.recipe))),
+            }
+        )
+
+
+def settings_of(config: dict[str, Any]) -> dict[str, object]:
+    """Return the settings of a run that decide its bits, from its ``config.json``.
+
+    The number of epochs is not among them: a shorter run is the beginning of a longer one.
+    """
+    settings = config.get("settings", {})
+    found = {k: v for k, v in settings.items() if k not in {"epochs", *WORDS}}
+    found["seed"], found["precision"] = config.get("seed"), config.get("precision")
+    for part in ("weights_seed", "order_seed"):
+        found[part] = config.get("changed", {}).get(part, {}).get("run", found["seed"])
+    return found
+
+
+def make(
+    recipe: str | Recipe,
+    *,
+    dataset: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    optimizer: str | None = None,
+    augmentation: str | None = None,
+    seed: int = 0,
+    weights_seed: int | None = None,
+    order_seed: int | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+) -> Plan:
+    """Check what was asked for and return the plan of a run.
+
+    Args:
+        recipe: a recipe or the name of one of the book's; the other arguments are those of
+            :func:`chollet_cnn.training.trainer.train`.
+
+    Raises:
+        UserError: if a value cannot be used; the message names the parameter.
+    """
+    base = recipe if isinstance(recipe, Recipe) else recipes.get(recipe)
+    changed = replace(
+        base,
+        epochs=whole_number("epochs", base.epochs if epochs is None else epochs),
+        batch_size=whole_number(
+            "batch_size", base.batch_size if batch_size is None else batch_size
+        ),
+        learning_rate=_positive(
+            "learning_rate", base.learning_rate if learning_rate is None else learning_rate
+        ),
+        optimizer=_choice("optimizer", optimizer or base.optimizer, recipes.OPTIMIZERS),
+        network_options=_augmented(base, augmentation),
+    )
+    run_seed = _seed("seed", seed)
+    return Plan(
+        base=base,
+        recipe=changed,
+        seeds=Seeds(
+            run_seed,
+            run_seed if weights_seed is None else _seed("weights_seed", weights_seed),
+            run_seed if order_seed is None else _seed("order_seed", order_seed),
+        ),
+        precision=_choice("precision", precision, PRECISIONS),
+        device=_choice("device", device, DEVICES),
+        dataset=_dataset(base, dataset),
+    )
+
+
+def whole_number(name: str, value: object, least: int = 1, most: float = math.inf) -> int:
+    """Return a parameter as an int; NumPy's integers and floats such as 64.0 are taken too.
+
+    Raises:
+        UserError: if it is not a whole number from ``least`` to ``most``.
+    """
+    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    whole = isinstance(number, numbers.Real) and not isinstance(number, bool)
+    if whole and math.isfinite(number) and number == int(number) and least <= number <= most:
+        return int(number)
+    bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+    raise UserError(f"{name} must be a whole number {bounds}, got {_brief(value)}", name)
+
+
+def _seed(name: str, value: object) -> int:
+    return whole_number(name, value, 0, LARGEST_SEED)
+
+
+def _positive(name: str, value: object) -> float:
+    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    real = isinstance(number, numbers.Real) and not isinstance(number, bool)
+    if not real or not 0 < number < math.inf:
+        raise UserError(f"{name} must be a positive number, got {_brief(value)}", name)
+    return float(number)
+
+
+def _choice(name: str, value: object, choices: tuple[str, ...] | dict[str, Any]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise UserError(f"{name} must be one of {', '.join(choices)}, got {_brief(value)}", name)
+    return value
+
+
+def _brief(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _augmented(recipe: Recipe, augmentation: str | None) -> dict[str, Any]:
+    """Return the network's options with the augmentation that was asked for."""
+    if augmentation is None:
+        return recipe.network_options
+    _choice("augmentation", augmentation, recipes.AUGMENTATIONS)
+    fitting = recipes.LEGACY_AUGMENTATION_OF[augmentation]
+    if recipe.name not in fitting:
+        raise UserError(
+            f"augmentation={augmentation} is only for {' and '.join(fitting)}; omit it for "
+            f"{recipe.name}",
+            "augmentation",
+        )
+    return recipe.network_options | {"augmentation": augmentation}
+
+
+def _dataset(recipe: Recipe, dataset: str | None) -> str:
+    """Return the data set to train on: MNIST recipes take the embedded digits too."""
+    fitting = ("mnist", "digits") if recipe.dataset == "mnist" else (recipe.dataset,)
+    if dataset is not None and dataset not in fitting:
+        raise UserError(
+            f"the recipe {recipe.name} cannot be trained on dataset={dataset}; choose "
+            f"{' or '.join(fitting)}",
+            "dataset",
+        )
+    return dataset or recipe.dataset
+
+
+def _difference(name: str, book: object, run: object) -> dict[str, dict[str, object]]:
+    same = json.dumps(book) == json.dumps(run)
+    return {} if same else {name: {"recipe": book, "run": run}}

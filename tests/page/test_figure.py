@@ -1,0 +1,63 @@
+"""Figures for the page follow its theme; figures for others are fit for print."""
+
+import re
+import zlib
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from chollet_cnn.drawing import sheet, style
+from chollet_cnn.page.figure import LOOK, Figure
+
+
+@pytest.fixture
+def figure():
+    with mpl.rc_context(LOOK):
+        drawing = style.new_figure(4, 2)
+        sheet.write(drawing, 0.1, 0.2, "a title", fontsize=6)
+        axes = drawing.subplots()
+        axes.imshow(np.arange(12.0).reshape(3, 4), cmap="gray")
+    return Figure("a-figure", drawing, pd.DataFrame({"x": [1]}), {"image": np.arange(12)})
+
+
+def test_text_stays_text_and_follows_the_theme(figure):
+    assert "a title</text>" in figure.svg
+    assert f"var(--ink, {sheet.INK})" in figure.svg
+    assert "#ffffff" not in figure.svg.lower()
+
+
+def test_ids_are_the_figures_own(figure):
+    assert all(name.startswith("a-figure-") for name in re.findall(r' id="([^"]+)"', figure.svg))
+
+
+def test_an_image_keeps_its_own_pixels(figure):
+    (width,) = re.findall(r'<image [^>]*width="([\d.]+)"', figure.svg)
+    assert float(width) == 4
+
+
+def test_small_letters_make_a_figure_slide_on_a_phone(figure):
+    assert figure.least_width == pytest.approx(9 * 4 * 72 / 6, abs=2)
+
+
+def test_width_and_dpi_decide_the_pixels_of_a_file(figure, tmp_path):
+    figure.write(tmp_path, "png", width=2, dpi=100)
+    with Image.open(tmp_path / "a-figure.png") as image:
+        assert image.size == (200, 100)
+
+
+def test_what_was_drawn_is_beside_the_file(figure, tmp_path):
+    figure.write(tmp_path, "svg")
+    assert pd.read_csv(tmp_path / "a-figure.csv")["x"].tolist() == [1]
+    assert np.load(tmp_path / "a-figure.npz")["image"].tolist() == list(range(12))
+
+
+def test_a_pdf_has_type_42_fonts(figure, tmp_path):
+    figure.write(tmp_path, "pdf")
+    pdf = (tmp_path / "a-figure.pdf").read_bytes()
+    parts = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    text = pdf + b"".join(zlib.decompressobj().decompress(p) for p in parts if p[:1] == b"x")
+    assert b"/FontFile2" in text
+    assert b"/Subtype /Type3" not in text

@@ -1,0 +1,75 @@
+"""Small archives of cats and dogs in every layout, and what must come out of them."""
+
+import io
+import zipfile
+from itertools import product
+
+import numpy as np
+from PIL import Image
+
+from chollet_cnn.data import cats_vs_dogs
+
+SPLITS = {"train": (0, 4), "validation": (4, 6), "test": (6, 8)}
+COUNT = 8
+SIZE = (6, 5)
+
+
+def jpeg(kind, number, size=(16, 12)):
+    """Make a grey JPEG that tells which one it is: cats are dark, dogs are light."""
+    level = (20 if kind == "cat" else 140) + 10 * (number % COUNT)
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (level,) * 3).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def pictures(pattern, count=COUNT):
+    """Make cats and dogs whose paths follow a pattern such as ``{kind}.{number}.jpg``."""
+    return {
+        pattern.format(
+            kind=kind, Kind=kind.capitalize(), number=number, letter=chr(ord("a") + number)
+        ): jpeg(kind, number)
+        for kind, number in product(("cat", "dog"), range(count))
+    }
+
+
+def put_folder(folder, files):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def put_zip(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def small(where, **options):
+    return cats_vs_dogs.load(where, **{"image_size": SIZE, "splits": SPLITS, **options})
+
+
+def levels(split):
+    return np.rint(split.images.mean(axis=(1, 2, 3)) / 10).astype(int).tolist()
+
+
+def assert_is_whole(dataset):
+    """Check the pictures by their grey levels, which only the right file has."""
+    assert levels(dataset.train) == [2, 14, 3, 15, 4, 16, 5, 17]
+    assert levels(dataset.validation) == [6, 18, 7, 19]
+    assert levels(dataset.test) == [8, 20, 9, 21]
+    assert dataset.test.labels.tolist() == [0, 1, 0, 1]
+
+
+LAYOUTS = {
+    "kaggle": "train/{kind}.{number}.jpg",
+    "flat": "{kind}.{number}.jpg",
+    "microsoft": "PetImages/{Kind}/{number}.jpg",
+    "class-folders": "{kind}s/photo_{number}.jpeg",
+    "unnumbered": "{kind}/{letter}.jpg",
+}
+
+
+def layout(name):
+    return pictures(LAYOUTS[name])

@@ -1,0 +1,95 @@
+"""A command ends with one line and a status that says why, at any moment."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from chollet_cnn.training import runs
+
+BUSY = """
+import sys, time
+from chollet_cnn.errors import UserError, run_cli
+def main(argv):
+    print("busy", flush=True)
+    {work}
+run_cli(main)
+"""
+IN_PYTHON = "time.sleep(60)"
+# One call into a library that Python cannot interrupt, as a long computation is.
+IN_A_LIBRARY = "import ctypes; ctypes.CDLL(None).usleep.argtypes; [ctypes.CDLL(None).sleep(60)]"
+
+
+def start(*command, **options):
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("work", [IN_PYTHON, IN_A_LIBRARY])
+def test_a_signal_ends_a_command_with_one_line_whatever_it_computes(work, number, status):
+    process = start(sys.executable, "-c", BUSY.format(work=work))
+    assert process.stdout.readline() == "busy\n"
+    began = time.perf_counter()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (status, "interrupted\n")
+    assert time.perf_counter() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("work", "status", "says"),
+    [
+        ("raise UserError('name\\x1b[31m is wrong', 'name')", 2, "error: --name [31m is wrong\n"),
+        ("print('\\u2713')", 0, ""),
+        ("print('x' * 100_000)", 2, "error: cannot write to standard output (No space left on "),
+        ("raise BrokenPipeError", 141, ""),
+        ("raise ValueError('ours')", 1, "Traceback"),
+    ],
+)
+def test_other_ends_have_their_status(work, status, says, tmp_path):
+    full = "100_000" in work
+    with open("/dev/full" if full else tmp_path / "out", "w") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", BUSY.format(work=work).replace('print("busy", flush=True)', "")],
+            stdout=out, stderr=subprocess.PIPE, text=True, check=False,
+            env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        )  # fmt: skip
+    assert done.returncode == status
+    assert done.stderr.startswith(says)
+    assert says == "Traceback" or done.stderr.count("\n") <= 1
+
+
+TRAIN = (sys.executable, "-m", "chollet_cnn.train", "--dataset", "digits", "--epochs", "40")
+
+
+def test_an_interrupted_training_says_how_to_go_on_and_does(tmp_path):
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        process = start(*TRAIN, "--resume", "--out", tmp_path)
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                process.send_signal(number)
+                break
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == status
+        assert errors.startswith("interrupted; the same command with --resume goes on")
+        assert errors.count("\n") == 1
+    path = tmp_path / "mnist-three-block" / "seed-0"
+    assert not runs.is_finished(path)
+    assert len((path / "history.csv").read_text().splitlines()) >= 3
+
+
+def test_two_processes_that_resume_one_run_end_with_a_whole_run(tmp_path):
+    command = (*TRAIN[:-1], "3", "--resume", "--quiet", "--out", tmp_path)
+    both = [start(*command) for _ in range(2)]
+    ends = [(process.communicate(timeout=300)[1], process.returncode) for process in both]
+    assert 0 in {status for _, status in ends}
+    for errors, status in ends:
+        assert status == 0 or (status == 2 and "is training the run in" in errors), errors
+    run = runs.read(tmp_path / "mnist-three-block" / "seed-0")
+    assert run.load_model()
+    assert run.metrics["epochs"] == 3
