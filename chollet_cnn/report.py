@@ -6,6 +6,9 @@ From Python use :func:`chollet_cnn.page.build.report`.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 
 from chollet_cnn.errors import UserError, run_cli
 
@@ -34,30 +37,48 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """Lend a function that prints a line, above a bar where a person is watching."""
+    if quiet or not sys.stdout.isatty():
+        yield lambda line, done: None if quiet else print(line, flush=True)
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+    with Progress(SpinnerColumn(), BarColumn(), TimeElapsedColumn(), transient=True) as progress:
+        task = progress.add_task("", total=1)
+
+        def say(line: str, done: float) -> None:
+            progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            progress.update(task, completed=done)
+
+        yield say
+
+
 def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.report") -> int:
     """Run the command; status 1 says that something was left out."""
     options = _parser(prog).parse_args(argv)
     for name in ("width", "dpi"):
         if (size := getattr(options, name)) is not None and size <= 0:
             raise UserError(f"--{name} {size:g} is not positive; give a number above 0")
-    say = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
-    say("loading ...")
-    from chollet_cnn.page import build  # takes seconds; --help must not
+    with _progress(options.quiet) as say:
+        say("loading ...", 0)
+        from chollet_cnn.page import build  # takes seconds; --help must not
 
-    runs = options.runs or build.newest_runs()
-    if not options.runs:
-        say(f"runs: {', '.join(map(str, runs)) or 'none finished under runs/'}")
-    made = build.report(
-        runs,
-        options.picture,
-        options.out,
-        figures_only=options.figures_only,
-        format=options.format,
-        width=options.width,
-        dpi=options.dpi,
-        data_dir=options.data_dir,
-        say=say,
-    )
+        runs = options.runs or build.newest_runs()
+        if not options.runs:
+            say(f"runs: {', '.join(map(str, runs)) or 'none finished under runs/'}", 0)
+        made = build.report(
+            runs,
+            options.picture,
+            options.out,
+            figures_only=options.figures_only,
+            format=options.format,
+            width=options.width,
+            dpi=options.dpi,
+            data_dir=options.data_dir,
+            say=say,
+        )
     return 1 if made.problems else 0
 
 

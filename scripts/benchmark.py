@@ -42,7 +42,7 @@ from chollet_cnn.analysis.layer_table import layer_table
 from chollet_cnn.book import recipes
 from chollet_cnn.data import archives
 from chollet_cnn.errors import UserError, run_cli
-from chollet_cnn.training import trainer
+from chollet_cnn.training import devices, trainer
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -111,6 +111,7 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
 
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
     """Return the number of multiplications in one image's forward pass."""
+    devices.start_keras()
     return int(layer_table(trainer.build(recipe))["multiply_accumulates"].sum())
 
 

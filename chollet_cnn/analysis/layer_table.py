@@ -14,9 +14,7 @@ from chollet_cnn.analysis.receptive_fields import SeenPixels, Window, windows_of
 if TYPE_CHECKING:
     import keras
 
-WINDOWED = {
-    *("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D"),
-}
+WINDOWED = {*("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D")}
 """Operations with a window of their own."""
 GATHERING = {"Flatten", "GlobalMaxPooling2D", "GlobalAveragePooling2D"}
 """Operations whose units see whatever all the units before them see."""

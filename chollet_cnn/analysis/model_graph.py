@@ -120,7 +120,7 @@ def full_name(model: keras.Model, name: str) -> str:
     if len(fitting) > 1:
         raise ValueError(f"{name!r} is the name of {len(fitting)} layers: {', '.join(fitting)}")
     if not fitting:
-        near = get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+        near = get_close_matches(str(name), names, n=5, cutoff=0.4) or names[:5]
         known = ", ".join(names) if len(names) <= 30 else f"{len(names)}, such as {', '.join(near)}"
         raise ValueError(f"the network has no layer {name!r}; its layers are {known}")
     return fitting[0]
@@ -227,7 +227,7 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
     wanted = tuple(model.inputs[0].shape[1:])
     images = np.asarray(images)
     images = images[None] if images.ndim == len(wanted) else images
-    given = images.shape[1:]
+    given = images.shape[1:] if images.ndim == len(wanted) + 1 else images.shape
     if len(given) != len(wanted) or any(
         size not in (None, own) for size, own in zip(wanted, given, strict=True)
     ):

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from chollet_cnn.analysis.model_graph import full_name, last_feature_layer, walk
-from chollet_cnn.concepts.sizes import padding_amounts
+from chollet_cnn.concepts.geometry import padding_amounts
 
 if TYPE_CHECKING:
     import keras

@@ -1,4 +1,4 @@
-"""What every function here asks of its input, in words that say how to put it right."""
+"""Checks of arguments, with errors that say what to pass instead."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from numpy.typing import ArrayLike
 
 PerAxis = int | Sequence[int]
 """A number for both axes, or (rows, columns)."""
-
 Padding = int | str | Sequence[int]
 """Cells on each side, for both axes or as (rows, columns), or ``"valid"`` or ``"same"``."""
-
 _AXES = {
     1: "(length,)",
     2: "(rows, columns)",
@@ -23,51 +21,46 @@ _AXES = {
 
 
 def as_array(values: ArrayLike, name: str, dimensions: Sequence[int]) -> np.ndarray:
-    """Check that something is an array of numbers to compute with, and return it.
+    """Return an array of finite numbers, of the type that it has.
 
     Args:
         values: an array or nested lists.
-        name: what to call it if it is wrong, such as ``"picture"``.
-        dimensions: how many axes it may have.
-
-    Returns:
-        The array, of the type it came in.
+        name: what to call it in an error, such as ``"image"``.
+        dimensions: the allowed numbers of axes.
 
     Raises:
-        ValueError: if the rows differ in length, it holds no real numbers, has another number of
-            axes, is empty, or holds NaN or an infinity.
+        ValueError: the rows differ in length, it has another number of axes or is empty, or it
+            holds something else than finite real numbers.
 
-    >>> as_array([[1, 2], [3, 4]], "picture", (2, 3)).shape
+    >>> as_array([[1, 2], [3, 4]], "image", (2, 3)).shape
     (2, 2)
-    >>> as_array([1, 2, 3], "picture", (2, 3))
+    >>> as_array([1, 2, 3], "image", (2, 3))
     Traceback (most recent call last):
         ...
-    ValueError: a picture is (rows, columns) or (rows, columns, channels); this has shape (3,)
+    ValueError: the image has shape (3,); it must be (rows, columns) or (rows, columns, channels)
     """
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ValueError(f"the rows of the {name} are not all of the same length") from None
+        raise ValueError(f"the rows of the {name} differ in length") from None
     if array.dtype.kind not in "buif":
         raise ValueError(f"the {name} must hold numbers, not {array.dtype}")
     if array.ndim not in dimensions:
         allowed = " or ".join(_AXES[n] for n in dimensions)
-        raise ValueError(f"a {name} is {allowed}; this has shape {array.shape}")
+        raise ValueError(f"the {name} has shape {array.shape}; it must be {allowed}")
     if array.size == 0:
         raise ValueError(f"the {name} is empty: its shape is {array.shape}")
-    if not np.isfinite(array).all():
-        wrong = int((~np.isfinite(array)).sum())
+    wrong = int((~np.isfinite(array)).sum())
+    if wrong:
         raise ValueError(
-            f"the {name} of shape {array.shape} holds NaN or infinity in {wrong} of its "
+            f"the {name} of shape {array.shape} has NaN or infinity in {wrong} of its "
             f"{array.size} cells"
         )
     return array
 
 
 def widened(array: np.ndarray) -> np.ndarray:
-    """Give small numbers room to grow: whole numbers get 64 bits, and so do fractions.
-
-    The cells of a picture are bytes, 0 to 255, and a byte that grows past 255 starts again at 0.
+    """Return numbers in 64 bits, so that sums of bytes (0..255) do not overflow.
 
     >>> np.uint8([200]) + np.uint8([100])
     array([44], dtype=uint8)
@@ -78,7 +71,7 @@ def widened(array: np.ndarray) -> np.ndarray:
 
 
 def whole_number(value: int, name: str, least: int = 1) -> int:
-    """Check that a size, stride or padding is a whole number and large enough, and return it.
+    """Return a size, stride or padding if it is a whole number and large enough.
 
     >>> whole_number(0, "stride")
     Traceback (most recent call last):
@@ -95,14 +88,10 @@ def whole_number(value: int, name: str, least: int = 1) -> int:
 
 
 def per_axis(value: PerAxis | Padding, name: str) -> tuple[int | str, int | str]:
-    """Give a number or a word to both axes, or take a pair apart into (rows, columns).
+    """Return a value for each axis, (rows, columns). Paddings are checked where they are used.
 
-    Sizes and strides are checked here; paddings are checked where they are used.
-
-    >>> per_axis(3, "window")
-    (3, 3)
-    >>> per_axis((3, 5), "window")
-    (3, 5)
+    >>> per_axis(3, "window"), per_axis((3, 5), "window")
+    ((3, 3), (3, 5))
     """
     pair = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
     if len(pair) not in (1, 2):

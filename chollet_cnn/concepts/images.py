@@ -1,4 +1,4 @@
-"""A picture is an array of numbers: one for each cell, or one for each cell and colour channel."""
+"""An image is an array of numbers: one for each cell, or one for each cell and channel."""
 
 from __future__ import annotations
 
@@ -12,66 +12,54 @@ from chollet_cnn.concepts.checks import as_array, whole_number
 
 
 def unroll(image: ArrayLike) -> np.ndarray:
-    """Write all the numbers of a picture into one long line, row after row.
-
-    It is what a Flatten layer does before the first dense layer. Each cell keeps its number, but
-    which cells were neighbours can no longer be seen.
+    """Return all numbers of an image in one line, row after row, as a Flatten layer does.
 
     Args:
         image: ``(rows, columns)`` or ``(rows, columns, channels)``.
 
     Returns:
-        ``(features,)``. A cell's channels stay together, and the cells keep the order of reading.
+        ``(features,)``, with the channels of a cell side by side. Which cells were neighbours is no
+        longer visible.
 
     Raises:
-        ValueError: if it is no picture: another shape, empty, or with NaN in it.
+        ValueError: it has another shape, is empty, or has NaN.
 
     >>> unroll([[1, 2], [3, 4]])
     array([1, 2, 3, 4])
     """
-    return as_array(image, "picture", (2, 3)).ravel()
+    return as_array(image, "image", (2, 3)).ravel()
 
 
 def split_channels(image: ArrayLike) -> tuple[np.ndarray, ...]:
-    """Take a colour picture apart into one grey picture for each channel.
+    """Return the channels of a colour image as grey images.
 
     Args:
-        image: ``(rows, columns, channels)``; red, green and blue in that order for a photograph.
+        image: ``(rows, columns, channels)``; of a photograph red, green and blue.
 
     Returns:
-        As many arrays ``(rows, columns)`` as there are channels.
+        An array ``(rows, columns)`` for each channel.
 
     Raises:
-        ValueError: if the picture has no axis of channels, is empty or has NaN in it.
+        ValueError: the image has no axis of channels, is empty, or has NaN.
 
-    A picture of one row, a red cell beside a white one:
+    An image of one row, a red cell beside a white one:
 
     >>> red, green, blue = split_channels([[[255, 0, 0], [255, 255, 255]]])
-    >>> red
-    array([[255, 255]])
     >>> green
     array([[  0, 255]])
     """
-    image = as_array(image, "colour picture", (3,))
+    image = as_array(image, "colour image", (3,))
     return tuple(image[:, :, channel] for channel in range(image.shape[2]))
 
 
 def feature_count(shape: Sequence[int]) -> int:
-    """Count the numbers that a picture of this shape is made of.
-
-    Args:
-        shape: the size of each axis.
-
-    Returns:
-        Their product.
+    """Return how many numbers an image of this shape has.
 
     Raises:
-        ValueError: if there is no axis, or an axis is not a whole number of at least 1.
+        ValueError: there is no axis, or an axis is not a whole number of at least 1.
 
-    >>> feature_count((16, 16))
-    256
-    >>> feature_count((16, 16, 3))
-    768
+    >>> feature_count((16, 16)), feature_count((16, 16, 3))
+    (256, 768)
     """
     if np.ndim(shape) != 1 or not len(shape):
         raise ValueError(

@@ -1,8 +1,6 @@
-"""Kernels made by hand: what each answers to, and what it ignores.
+"""Kernels made by hand: what each responds to, and what it ignores.
 
-A network learns its kernels; these are older than that. Each is written for cross-correlation, as
-a Conv2D layer uses it: what you see here is what lies on the picture. The constants cannot be
-changed.
+Each is written for cross-correlation, as in a Conv2D layer. The constants are read-only.
 
 >>> from chollet_cnn.concepts.convolution import cross_correlate2d
 >>> flat = np.full((3, 3), 100)
@@ -34,48 +32,35 @@ def _constant(cells: ArrayLike) -> np.ndarray:
 
 
 IDENTITY = _constant([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
-"""Gives back each cell and ignores its neighbours: nothing changes."""
+"""Returns each cell: nothing changes."""
 
 SHARPEN = _constant([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
-"""Adds to each cell how much it differs from its four neighbours; even areas stay as they are.
+"""Adds to each cell its difference from its four neighbours; its sum is 1, so even areas stay.
 
-The cells sum to 1. It is :data:`IDENTITY` minus :data:`LAPLACE`.
+It is :data:`IDENTITY` minus :data:`LAPLACE`.
 """
 
 EDGE = _constant([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
-"""Answers to a cell that differs from its eight neighbours, in any direction; ignores even areas.
-
-The cells sum to 0, so an even area gives 0, however bright it is.
-"""
+"""Responds to a cell that differs from its eight neighbours; its sum is 0, so even areas give 0."""
 
 SOBEL_HORIZONTAL = _constant([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
-"""Answers to horizontal edges: positive where the picture gets brighter downwards.
-
-It ignores vertical edges, along which above and below are the same. The middle counts double, so a
-little noise to the left and right is averaged away.
+"""Responds to horizontal edges, positive where it gets brighter downwards; ignores vertical ones.
 
 Source: I. Sobel and G. Feldman, "A 3x3 isotropic gradient operator for image processing", 1968.
 """
 
 SOBEL_VERTICAL = _constant([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-"""Answers to vertical edges: positive where the picture gets brighter to the right.
-
-It ignores horizontal edges. Many call it Sobel-x, after the direction in which it compares.
-"""
+"""Responds to vertical edges, positive where it gets brighter to the right; also called Sobel-x."""
 
 LAPLACE = _constant([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
-"""Answers to a cell that is darker (positive) or brighter (negative) than its four neighbours.
+"""Responds to a cell that is darker (positive) or brighter (negative) than its four neighbours.
 
-It ignores even areas and also even slopes: it is a second derivative. On either side of an edge
-its answer has the other sign.
+It is a second derivative and ignores even areas and even slopes.
 """
 
 
 def mean_kernel(size: int) -> np.ndarray:
-    """Make a kernel that replaces each cell by the mean of its neighbourhood: a plain blur.
-
-    It answers to the brightness of an area and ignores what is smaller than itself, noise above
-    all. An even area stays as it is, since the cells sum to 1.
+    """Return a kernel that replaces each cell by the mean of its neighbourhood: a plain blur.
 
     Args:
         size: rows and columns, at least 1.
@@ -84,7 +69,7 @@ def mean_kernel(size: int) -> np.ndarray:
         ``(size, size)``, every cell 1 / size**2.
 
     Raises:
-        ValueError: if the size is not a whole number of at least 1.
+        ValueError: the size is not a whole number of at least 1.
 
     >>> mean_kernel(2)
     array([[0.25, 0.25],
@@ -95,20 +80,17 @@ def mean_kernel(size: int) -> np.ndarray:
 
 
 def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
-    """Make a kernel that blurs softly: near cells count more than far ones.
-
-    It answers to the brightness of an area, as :func:`mean_kernel` does, but leaves no square
-    blocks around bright points. The cells sum to 1.
+    """Return a kernel that blurs softly: near cells count more than far ones; its sum is 1.
 
     Args:
-        size: rows and columns, at least 1; six sigma and one more leave hardly anything out.
-        sigma: the standard deviation of the bell, in cells; larger blurs more.
+        size: rows and columns, at least 1; six sigma and one more cover almost everything.
+        sigma: the standard deviation, in cells; larger blurs more.
 
     Returns:
         ``(size, size)``, proportional to exp(-distance**2 / (2 * sigma**2)).
 
     Raises:
-        ValueError: if the size is not a whole number of at least 1, or sigma is not above 0.
+        ValueError: the size is not a whole number of at least 1, or sigma is not above 0.
 
     With this sigma a step to the side halves a cell's weight, and a step across halves it twice:
 
@@ -122,10 +104,10 @@ def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
     size = whole_number(size, "size of the kernel")
     if not isinstance(sigma, Real) or not 0 < sigma < np.inf:
         raise ValueError(f"sigma is a distance in cells and must be above 0, not {sigma!r}")
-    from_the_middle = np.arange(size) - (size - 1) / 2
-    # Measured against the nearest cell, so that a tiny sigma leaves that cell and not 0 / 0.
-    squares = from_the_middle**2 - np.min(from_the_middle**2)
-    with np.errstate(over="ignore"):  # an infinite distance leaves a cell nothing, as it should
+    from_centre = np.arange(size) - (size - 1) / 2
+    # Relative to the nearest cell, so that a tiny sigma gives that cell and not 0 / 0.
+    squares = from_centre**2 - np.min(from_centre**2)
+    with np.errstate(over="ignore"):
         bell = np.exp(-squares / sigma / sigma / 2)
     return np.outer(bell, bell) / bell.sum() ** 2
 
@@ -140,4 +122,4 @@ GALLERY: dict[str, np.ndarray] = {
     "Sobel horizontal": SOBEL_HORIZONTAL,
     "Sobel vertical": SOBEL_VERTICAL,
 }
-"""Every kernel of this module under the name to show it by: 3x3, the two blurs 5x5."""
+"""Every kernel of this module by name: 3x3, the two blurs 5x5."""

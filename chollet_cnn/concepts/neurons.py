@@ -1,4 +1,4 @@
-"""Neurons: weighted sums, what is done to them, and how scores become probabilities."""
+"""Neurons: weighted sums, activation functions, and probabilities from scores."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from chollet_cnn.concepts.images import feature_count
 
 
 def dense(x: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None) -> np.ndarray:
-    """Let every unit add up all the inputs, each times a weight of its own, and then its bias.
+    """Return the output of a dense layer: y = x W + b.
 
-    The articles write y = Wx + b, with one row of W for each unit. Keras keeps one column for each
-    unit, and so does this: y = x W + b.
+    The articles write y = Wx + b, with a row of W for each unit; Keras has a column, as here.
 
     Args:
-        x: ``(inputs,)``, or ``(batch, inputs)`` for several at once.
+        x: ``(inputs,)``, or ``(batch, inputs)``.
         weights: ``(inputs, units)``.
-        bias: ``(units,)``, or nothing.
+        bias: ``(units,)`` or None.
 
     Returns:
         ``(units,)`` or ``(batch, units)``, before any activation.
 
     Raises:
-        ValueError: if the shapes do not match, or something is empty or holds NaN.
+        ValueError: the shapes do not match, or something is empty or has NaN.
 
     Two inputs, three units: the first input, the second one, and their sum with a bias.
 
@@ -40,21 +39,19 @@ def dense(x: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None) -> np
     inputs, units = weights.shape
     if x.shape[-1] != inputs:
         raise ValueError(
-            f"the weights {weights.shape} are made for {inputs} inputs, but the input {x.shape} "
+            f"the weights {weights.shape} are for {inputs} inputs, but the input {x.shape} "
             f"has {x.shape[-1]}"
         )
     if bias is None:
         return x @ weights
     bias = as_array(bias, "list of biases", (1,))
     if len(bias) != units:
-        raise ValueError(f"{units} units need as many biases, not {len(bias)}")
+        raise ValueError(f"{units} units need {units} biases, not {len(bias)}")
     return x @ weights + bias
 
 
 def relu(x: ArrayLike) -> np.ndarray:
-    """Let positive numbers pass and make the others zero: max(0, x).
-
-    Works on arrays of any shape, cell by cell, as all the activations do.
+    """Return max(0, x) of each number, in any shape.
 
     >>> relu([-2, 0, 3])
     array([0, 0, 3])
@@ -63,9 +60,7 @@ def relu(x: ArrayLike) -> np.ndarray:
 
 
 def relu_derivative(x: ArrayLike) -> np.ndarray:
-    """Give the slope of :func:`relu`: 1 where the number passes, 0 where it does not.
-
-    At 0 itself there is a corner and no slope; frameworks take 0 there, and so does this.
+    """Return the slope of :func:`relu`: 1 above 0, otherwise 0; at 0 itself as in frameworks.
 
     >>> relu_derivative([-2, 0, 3])
     array([0., 0., 1.])
@@ -74,7 +69,7 @@ def relu_derivative(x: ArrayLike) -> np.ndarray:
 
 
 def sigmoid(x: ArrayLike) -> np.ndarray:
-    """Press any number between 0 and 1: 1 / (1 + exp(-x)), with 0.5 at 0.
+    """Return 1 / (1 + exp(-x)) of each number, which is between 0 and 1, and 0.5 at 0.
 
     >>> sigmoid([-1000, 0, 1000])
     array([0. , 0.5, 1. ])
@@ -85,7 +80,7 @@ def sigmoid(x: ArrayLike) -> np.ndarray:
 
 
 def sigmoid_derivative(x: ArrayLike) -> np.ndarray:
-    """Give the slope of :func:`sigmoid`, s * (1 - s): 1/4 at 0, and next to nothing far from it.
+    """Return the slope of :func:`sigmoid`, s * (1 - s): 1/4 at 0, and almost 0 far from it.
 
     >>> sigmoid_derivative([-1000, 0, 1000])
     array([0.  , 0.25, 0.  ])
@@ -94,7 +89,7 @@ def sigmoid_derivative(x: ArrayLike) -> np.ndarray:
 
 
 def tanh(x: ArrayLike) -> np.ndarray:
-    """Press any number between -1 and 1, with 0 at 0: a sigmoid stretched, 2 * sigmoid(2x) - 1.
+    """Return tanh(x) = 2 * sigmoid(2x) - 1 of each number, which is between -1 and 1.
 
     >>> tanh([-1000, 0, 1000])
     array([-1.,  0.,  1.])
@@ -103,7 +98,7 @@ def tanh(x: ArrayLike) -> np.ndarray:
 
 
 def tanh_derivative(x: ArrayLike) -> np.ndarray:
-    """Give the slope of :func:`tanh`, 1 - tanh(x)**2: 1 at 0, and next to nothing far from it.
+    """Return the slope of :func:`tanh`, 1 - tanh(x)**2: 1 at 0, and almost 0 far from it.
 
     >>> tanh_derivative([-1000, 0, 1000])
     array([0., 1., 0.])
@@ -112,11 +107,10 @@ def tanh_derivative(x: ArrayLike) -> np.ndarray:
 
 
 def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
-    """Turn the scores of several classes into probabilities that sum to 1.
+    """Return probabilities that sum to 1: exp(score) divided by the sum over all classes.
 
-    Each class gets exp(score), divided by what all the classes get. Adding the same number to all
-    scores changes nothing; the largest is therefore taken from them first, and nothing overflows.
-    Sigmoids of the same scores need not sum to 1: each answers for itself.
+    Adding a number to all scores changes nothing; the largest is subtracted first, so that nothing
+    overflows. Sigmoids of the same scores need not sum to 1.
 
     Args:
         scores: an array of 1 to 4 axes.
@@ -126,7 +120,7 @@ def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
         The same shape.
 
     Raises:
-        ValueError: if there are no scores, or NaN among them.
+        ValueError: there are no scores, or NaN among them.
 
     A score that is larger by log 3 gets three times the probability:
 
@@ -141,51 +135,44 @@ def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
 
 
 def convolution_matrix(
-    kernel: ArrayLike,
-    input_shape: int | Sequence[int],
-    stride: PerAxis = 1,
-    padding: Padding = 0,
+    kernel: ArrayLike, input_shape: int | Sequence[int], stride: PerAxis = 1, padding: Padding = 0
 ) -> np.ndarray:
-    """Write a convolutional layer as the weight matrix of a dense one.
+    """Return a convolutional layer as the weight matrix of a dense layer.
 
-    Every output has a row, every input a column. A row holds the kernel's weights where its window
-    lies and zeros elsewhere: the layer is a dense one with most connections cut and the others
-    sharing a few weights. In one dimension, at stride 1, every diagonal is constant (a Toeplitz
-    matrix).
+    A row holds the kernel's weights at the inputs of one window and zeros elsewhere: the layer is a
+    dense one with most connections cut and the others sharing a few weights. In one dimension, at
+    stride 1, every diagonal is constant (a Toeplitz matrix).
 
     Args:
-        kernel: ``(k,)`` for a signal or ``(rows, columns)`` for a picture; it is not turned around.
-        input_shape: the length of the signal, or (rows, columns) of the picture.
+        kernel: ``(k,)`` for a signal or ``(rows, columns)`` for an image; it is not turned.
+        input_shape: the length of the signal, or (rows, columns) of the image.
         stride: steps from window to window.
-        padding: zeros around the input; their columns are left out, since they add nothing.
+        padding: zeros around the input; they have no columns, since they add nothing.
 
     Returns:
-        ``(outputs, inputs)``. Times an unrolled picture it gives the unrolled result of
+        ``(outputs, inputs)``. Times an unrolled image it gives the unrolled result of
         :func:`~chollet_cnn.concepts.convolution.cross_correlate2d`.
 
     Raises:
-        ValueError: if kernel and input have not the same number of axes, or the kernel is larger
-            than the padded input.
+        ValueError: kernel and input differ in the number of axes, or the kernel is larger than the
+            padded input.
 
     >>> convolution_matrix([7, 8], input_shape=4)
     array([[7, 8, 0, 0],
            [0, 7, 8, 0],
            [0, 0, 7, 8]])
-    >>> convolution_matrix([[1, 2], [3, 4]], input_shape=(2, 3))
-    array([[1, 2, 0, 3, 4, 0],
-           [0, 1, 2, 0, 3, 4]])
     """
     kernel = widened(as_array(kernel, "kernel", (1, 2)))
     shape = (input_shape,) if np.ndim(input_shape) == 0 else tuple(input_shape)
     if len(shape) != kernel.ndim:
         raise ValueError(f"a kernel of shape {kernel.shape} cannot slide over an input of {shape}")
-    if kernel.ndim == 1:  # a signal is a picture of one row
+    if kernel.ndim == 1:  # a signal is an image of one row
         kernel, shape = kernel[np.newaxis], (1, *shape)
         stride = (1, _single(stride, "stride"))
         padding = (0, _single(padding, "padding"))
     inputs = feature_count(shape)
-    # Number the inputs from 1, slide the window over the numbers, and each window says which inputs
-    # its weights belong to. The padding is numbered 0, a column that is dropped in the end.
+    # Number the inputs from 1 and slide the window over the numbers: each window tells to which
+    # inputs its weights belong. The padding has the number 0, a column that is dropped in the end.
     numbers = pad(np.arange(1, inputs + 1).reshape(shape), kernel.shape, stride, padding)
     covered = windows(numbers, kernel.shape, stride).reshape(-1, kernel.size)
     matrix = np.zeros((len(covered), inputs + 1), kernel.dtype)

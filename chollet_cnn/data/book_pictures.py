@@ -28,7 +28,7 @@ import numpy as np
 
 from chollet_cnn.data.archives import find
 from chollet_cnn.data.containers import reader
-from chollet_cnn.data.image_files import LARGEST_FILE, read_image
+from chollet_cnn.data.decoding import LARGEST_FILE, read_image
 from chollet_cnn.data.layouts import CLASSES, Picture
 from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.errors import UserError

@@ -7,7 +7,7 @@ of 24,998 agree, and those 32 are turned by 90 degrees, blank or damaged in one 
 files of Microsoft's download are damaged at the source, ``Cat/666.jpg`` and ``Dog/11702.jpg``, so
 that its training split lacks one of the book's 2,000 pictures.
 
-How files are decoded is described in :mod:`chollet_cnn.data.image_files`, and how a picture's class
+How files are decoded is described in :mod:`chollet_cnn.data.decoding`, and how a picture's class
 and number are told from its path in :mod:`chollet_cnn.data.layouts`.
 
 Source: Microsoft Research's Asirra photographs. J. Elson, J. Douceur, J. Howell and J. Saul,

@@ -16,8 +16,8 @@ import numpy as np
 
 from chollet_cnn.data import image_cache
 from chollet_cnn.data.containers import reader
+from chollet_cnn.data.decoding import LARGEST_FILE, read_image
 from chollet_cnn.data.image_cache import Index
-from chollet_cnn.data.image_files import LARGEST_FILE, read_image
 from chollet_cnn.data.layouts import Picture
 from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.scaling import scale

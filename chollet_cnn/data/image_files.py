@@ -1,111 +1,83 @@
-"""Decode the image files of an archive as Keras's loaders do, and lose none that can be read.
-
-**Orientation.** Cameras note in EXIF how they were held. That note is ignored here, as Keras's
-``load_img`` and TensorFlow's ``decode_image`` ignore it: the book's networks saw such pictures
-turned, and so do ours, whether an archive kept the notes or a copy dropped them.
-
-**"Corrupt" files.** TensorFlow Datasets drops 1,738 files of Microsoft's archive, and the example
-on keras.io deletes every file without a JFIF marker. Nearly all are good JPEGs: some have an
-EXIF marker or none, or bytes after their end, some are grey or in CMYK, some are GIF or PNG files
-named ``.jpg``. All of these are decoded here. So is a JPEG that lost its last bytes, as long as
-every pixel is there.
-"""
+"""Read an image file of any format that Pillow knows, as red, green and blue in 0..255."""
 
 import contextlib
-import io
-import threading
-from collections.abc import Callable
+import warnings
+from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from chollet_cnn.errors import UserError
 
-LARGEST_FILE = 64 << 20  # bytes
-MOST_PIXELS = 60_000_000  # 180 MB once decoded
-MANY_PIXELS = 8_000_000  # images with more are decoded one at a time, so that memory stays small
-JPEG_END = b"\xff\xd9"
-# Of what Pillow reads; some of its other formats start programs or are documents.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-FILLER = b"\x5a" * 64  # what no encoder would have put at the end
+__all__ = ["BIT_DEPTHS", "read"]
 
-_large_images = threading.Lock()
+BIT_DEPTHS = (8, 10, 12, 14, 16)  # of cameras, scanners and microscopes, all kept in 16 bits
+VISIBLE = 0.2  # on white, ink that differs from it by less than this share cannot be read
 
 
-def read_image(
-    read: Callable[[str], bytes], file: str, draft: tuple[int, int] | None = None
-) -> tuple[bytes, np.ndarray] | str:
-    """Read and decode one file.
+def read(path: str | Path) -> np.ndarray:
+    """Read an image of any format, size and mode that Pillow knows.
+
+    A photograph is turned upright as its EXIF orientation says. Transparent parts are laid on
+    white, or on black where what is drawn is itself nearly white. Of an animation the first frame
+    is taken.
 
     Args:
-        read: gives the bytes of a file, see :func:`chollet_cnn.data.containers.reader`.
-        file: its path.
-        draft: ``(width, height)`` that is large enough; a JPEG may be decoded at a half, a quarter
-            or an eighth of its size, as long as it is not smaller than that.
+        path: the image file.
 
     Returns:
-        The file's bytes and the image, ``(height, width, 3)`` uint8; or, if it cannot be decoded,
-        the reason.
+        ``(height, width, 3)`` uint8, red, green, blue.
 
     Raises:
-        UserError: the disk failed, or the memory does not suffice; the file may be good.
+        UserError: the file does not exist or is not an image.
     """
     try:
-        contents = read(file)
-        return contents, decode(contents, draft)
-    except UserError:
-        raise
-    except MemoryError as problem:
-        raise UserError(
-            f"there is too little memory to decode {file}: close other programs and run the same "
-            "command again"
-        ) from problem
-    # A broken file sets off any of the errors of a dozen file formats; each means the same.
-    except Exception as problem:
-        return f"cannot be decoded: {str(problem).split(' <')[0] or type(problem).__name__}"
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            image.load()
+            # A broken EXIF block may raise anything; the image itself is whole.
+            with contextlib.suppress(Exception):
+                ImageOps.exif_transpose(image, in_place=True)
+            return np.array(_lay_on_background(_to_eight_bits(image)))
+    except FileNotFoundError as problem:
+        raise UserError(f"there is no image {path}: check its spelling") from problem
+    except IsADirectoryError as problem:
+        raise UserError(f"{path} is a folder: name an image in it") from problem
+    except PermissionError as problem:
+        raise UserError(f"{path} may not be read: check its permissions") from problem
+    except UnidentifiedImageError as problem:
+        raise UserError(f"{path} is not an image that can be read: save it as PNG") from problem
+    except Image.DecompressionBombError as problem:
+        raise UserError(f"{path} has too many pixels: make it smaller") from problem
+    except (OSError, SyntaxError, ValueError, EOFError) as problem:
+        raise UserError(f"{path} is damaged or not an image: save it again as PNG") from problem
 
 
-def decode(contents: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode the bytes of an image file.
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Bring grey images of 16 or 32 bits to 0..255; Pillow would cut them off at 255.
 
-    Args:
-        contents: a file of one of ``FORMATS``.
-        draft: see :func:`read_image`.
-
-    Returns:
-        ``(height, width, 3)`` uint8: red, green, blue.
-
-    Raises:
-        Exception: of any kind, if they cannot be decoded.
+    A file of 16 bits may hold values of 10 or 12: the full scale is the smallest usual bit depth
+    that the brightest pixel fits into.
     """
-    try:
-        return _decode(contents, draft)
-    except OSError as problem:
-        if "truncated" not in str(problem) or not _is_baseline_jpeg(contents):
-            raise
-        # Whatever stands where the lost bytes stood makes no difference if all pixels are there.
-        contents = contents.rstrip(b"\xff")
-        image = _decode(contents + JPEG_END, draft)
-        if not np.array_equal(image, _decode(contents + FILLER + JPEG_END, draft)):
-            raise
+    if not image.mode.startswith(("I", "F")):
         return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    brightest = values.max()
+    if image.mode == "F" and brightest <= 1:
+        full_scale = 1
+    else:
+        full_scales = [2**bits - 1 for bits in BIT_DEPTHS]
+        full_scale = next((full for full in full_scales if brightest <= full), brightest)
+    return Image.fromarray(np.rint(255 * values / full_scale).clip(0, 255).astype(np.uint8))
 
 
-def _is_baseline_jpeg(contents: bytes) -> bool:
-    """Tell whether a JPEG's pixels follow one another, so that its end can be judged by them."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
-        return image.format == "JPEG" and "progressive" not in image.info
-
-
-def _decode(contents: bytes, draft: tuple[int, int] | None) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
-        pixels = image.width * image.height
-        if pixels > MOST_PIXELS:
-            raise ValueError(f"it has {pixels:,} pixels, more than the limit of {MOST_PIXELS:,}")
-        if draft:
-            image.draft("RGB", draft)
-        with _large_images if pixels > MANY_PIXELS else contextlib.nullcontext():
-            return np.asarray(image.convert("RGB"))
+def _lay_on_background(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    image = image.convert("RGBA")
+    white, black = (
+        Image.alpha_composite(Image.new("RGBA", image.size, colour), image).convert("RGB")
+        for colour in ("white", "black")
+    )
+    on_white = 255 - np.asarray(white.convert("L")).min()
+    on_black = np.asarray(black.convert("L")).max()
+    return black if on_white < VISIBLE * 255 and on_black > on_white else white

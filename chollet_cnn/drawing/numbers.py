@@ -147,6 +147,7 @@ def format_mean_and_range(values: pd.Series, quantity: str) -> str:
     """Write the mean and, of several values, the lowest and the highest.
 
     >>> import pandas as pd
+    >>> import pandas as pd
     >>> format_mean_and_range(pd.Series([0.5, 0.7]), "accuracy")
     '60.00% (50.00% to 70.00%)'
     """

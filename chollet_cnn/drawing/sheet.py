@@ -26,7 +26,7 @@ EDGE = 0.1
 """Inches: the margin of every figure."""
 TITLE, BODY, SMALL = 12.0, 10.0, 8.5
 """Points: titles; labels and numbers; notes."""
-TITLE_CHARACTERS, NOTE_CHARACTERS = 78, 112
+TITLE_CHARACTERS, NOTE_CHARACTERS = 74, 106
 """A longer line is wrapped."""
 
 

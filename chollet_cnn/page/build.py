@@ -18,7 +18,7 @@ from typing import Any
 import matplotlib as mpl
 from markupsafe import Markup
 
-from chollet_cnn.data import pictures, sources
+from chollet_cnn.data import image_files, sources
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import FOLDER, Chapter, templates
@@ -49,6 +49,8 @@ CHAPTERS = (
     "does_it_reproduce",
 )
 """The chapters in the page's order, each a module and a template in ``chapters/``."""
+READING = 0.2
+"""Share of the work, roughly, that is done when the runs are read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ def report(
     width: float | None = None,
     dpi: int | None = None,
     data_dir: str | Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str, float], None] = lambda line, done: None,
 ) -> Report:
     """Draw every figure and write the page.
 
@@ -87,7 +89,7 @@ def report(
         width: of the figures' files, in inches.
         dpi: of PNG files, and of the images inside SVG and PDF files.
         data_dir: where the runs' test images are looked for first.
-        say: is called with each line of progress.
+        say: is called with each line of progress, and the share of the work that is done, 0..1.
 
     Returns:
         Where it was written, the chapters, and what was left out.
@@ -104,7 +106,7 @@ def report(
         if size is not None and size <= 0:
             raise ValueError(f"{name} is positive, not {size}")
     if picture is not None:
-        pictures.read(picture)  # before anything takes time
+        image_files.read(picture)  # before anything takes time
     if data_dir is not None:
         sources.search_path(data_dir)
     with _written_whole(out) as folder, mpl.rc_context(LOOK):
@@ -126,7 +128,7 @@ def report(
             page = render(chapters, screens, problems)
             (folder / "index.html").write_text(page, encoding="utf-8")
     written = out if figures_only else out / "index.html"
-    say(f"written: {written}")
+    say(f"written: {written}", 1)
     return Report(written, chapters, problems)
 
 
@@ -142,11 +144,12 @@ def newest_runs(folder: str | Path = "runs") -> list[Path]:
 
 
 def make_chapters(
-    models: Sequence[TrainedModel], say: Callable[[str], None] = lambda line: None
+    models: Sequence[TrainedModel],
+    say: Callable[[str, float], None] = lambda line, done: None,
 ) -> Iterator[Chapter]:
     """Make the chapters that have something to say about these runs, in the page's order."""
     place = 0
-    for name in CHAPTERS:
+    for number, name in enumerate(CHAPTERS, start=1):
         began = time.perf_counter()
         module = importlib.import_module(f"chollet_cnn.page.chapters.{name}")
         content = module.content(models)
@@ -155,7 +158,8 @@ def make_chapters(
         place += 1
         chapter = Chapter(name.replace("_", "-"), content)
         yield chapter
-        say(f"{place:2}  {chapter.title}, {time.perf_counter() - began:.1f} s")
+        line = f"{place:2}  {chapter.title}, {time.perf_counter() - began:.1f} s"
+        say(line, READING + (1 - READING) * number / len(CHAPTERS))
 
 
 def render(
@@ -181,13 +185,14 @@ def _read(
     paths: Sequence[str | Path],
     picture: str | Path | None,
     data_dir: str | Path | None,
-    say: Callable[[str], None],
+    say: Callable[[str, float], None],
 ) -> tuple[list[TrainedModel], list[str]]:
     """Read the runs; one that cannot be read is named and left out."""
     found, problems = [], []
     if paths:
+        say("    starting Keras ...", 0.02)
         devices.start_keras()
-    for path in paths:
+    for number, path in enumerate(paths, start=1):
         try:
             taken = {other.slug for other in found}
             found.append(trained_model.read(path, taken, picture, data_dir))
@@ -195,7 +200,7 @@ def _read(
             problems.append(str(problem))
             print(f"left out: {problem}", file=sys.stderr)
         else:
-            say(f"    read {path}")
+            say(f"    read {path}", READING * number / len(paths))
     return found, problems
 
 

@@ -146,12 +146,8 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "number": number,
-        "whole": whole,
-        "percent": percent,
-        "probability": probability,
-    }
+    for written in (number, whole, percent, probability):
+        environment.filters[written.__name__] = written
     return environment
 
 

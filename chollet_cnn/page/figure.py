@@ -21,7 +21,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from PIL import Image
 
-from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing import style
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -38,7 +38,7 @@ LARGE = 60_000
 """Bytes: an embedded image that is larger without loss is a photograph, and need not be exact."""
 LOOK = {
     **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), sheet.INK
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), style.INK
     ),
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -46,7 +46,7 @@ LOOK = {
 }
 """matplotlib's settings while figures are drawn: ink that can follow dark mode, and real text."""
 THEMED = {
-    sheet.INK: "ink",
+    style.INK: "ink",
     style.GREY: "soft",
     style.PALE: "pale",
     style.DATA: "data",
@@ -86,8 +86,8 @@ class Figure:
     @property
     def least_width(self) -> int:
         """CSS pixels below which its smallest letters could not be read."""
-        sizes = [text.get_fontsize() for text in self.drawing.findobj(Text) if text.get_text()]
-        return round(LEGIBLE * self.size[0] / min(sizes)) + 1 if sizes else 0
+        sizes = re.findall(r"font(?:-size)?: [^;\"]*?([\d.]+)px", self.svg)
+        return round(LEGIBLE * self.size[0] / min(map(float, sizes))) + 1 if sizes else 0
 
     @cached_property
     def svg(self) -> Markup:
@@ -104,6 +104,7 @@ class Figure:
         salt = {"svg.hashsalt": self.name, "svg.fonttype": "none"}
         with mpl.rc_context(salt):
             self.drawing.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
+        self.drawing.set_layout_engine("none")  # which found the places of all parts; this is slow
         inner = re.search(r"<svg[^>]*>(.*)</svg>", buffer.getvalue(), re.DOTALL)[1]
         inner = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", inner, flags=re.DOTALL)
         return Markup(_compact(_themed(_own_ids(inner, self.name))))
@@ -124,10 +125,10 @@ class Figure:
             np.savez_compressed(folder / f"{self.name}.npz", **self.arrays)
         if width is not None:
             _scale(self.drawing, width / self.drawing.get_figwidth())
-        # Text stays text in a file for a word processor; a browser's page brings its own fonts.
         dpi = dpi or (DPI if file_format == "png" else EMBEDDED_DPI)
+        quick = {"pil_kwargs": {"compress_level": 3}} if file_format == "png" else {}
         with mpl.rc_context(LOOK):
-            self.drawing.savefig(folder / f"{self.name}.{file_format}", dpi=dpi)
+            self.drawing.savefig(folder / f"{self.name}.{file_format}", dpi=dpi, **quick)
 
 
 def _scale(figure: matplotlib.figure.Figure, factor: float) -> None:
@@ -163,7 +164,8 @@ def _themed(svg: str) -> str:
         svg = re.sub(
             rf"(fill|stroke): {to_hex(color)}", rf"\1: var(--{variable}, {color})", svg, flags=re.I
         )
-    return re.sub(r"font: ([^;\"]*?[\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
+    svg = re.sub(r"font: ([^;\"]*?[\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
+    return re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
 
 
 def _compact(svg: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from chollet_cnn.analysis import activations
 from chollet_cnn.analysis.heatmaps import last_feature_layer
-from chollet_cnn.drawing import mosaics, sheet, style
+from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_published
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
@@ -98,7 +98,7 @@ def glance(model: TrainedModel) -> Figure | None:
     )
     middle = top + (SHOWN * (cell + gap) - gap - cell) / 2
     axes = sheet.place(figure, sheet.EDGE, middle, cell, cell, "image")
-    axes.imshow(mosaics.as_drawn(model.image), cmap=style.MAP, vmin=0, vmax=255)
+    axes.imshow(model.image.squeeze(), cmap=style.MAP, vmin=0, vmax=255)
     step = (sheet.WIDTH - 2 * sheet.EDGE - cell - 1.1) / len(names)
     drawn = {"image": model.image}
     for place, name in enumerate(names):

@@ -15,7 +15,7 @@ from chollet_cnn import data
 from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import layer_table
 from chollet_cnn.concepts.figures import photographs
-from chollet_cnn.data import digits, pictures
+from chollet_cnn.data import digits, handwriting, image_files, scaling
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.page.chapter import Call, program
@@ -38,7 +38,8 @@ NEEDED = {
 """What the page tells of a run, so that a run which lacks some of it is found before it is used."""
 SAMPLE = 3_000_000
 """Pixels of test images that a network is asked about in a few seconds; 133 of 150x150."""
-READ = "from chollet_cnn.data import pictures"
+READ = "from chollet_cnn.data import handwriting, image_files"
+SCALE = "from chollet_cnn.data import image_files, scaling"
 SHIPPED = "from chollet_cnn.concepts.figures import photographs"
 
 
@@ -259,13 +260,13 @@ def _choose_image(
         return _photograph(size, run.config["settings"]["data_options"], own)
     file = "" if own is None else Path(own).name
     if own is not None:
+        photograph = image_files.read(own)
         try:
-            digit = pictures.as_digit(pictures.read(own))
-        except UserError as problem:
-            if "no digit found" not in str(problem):
-                raise
+            digit = handwriting.as_digit(photograph)
+        except UserError:
+            pass  # a photograph of something else: a digit is shown instead, and the page says so
         else:
-            line = f"image = pictures.as_digit(pictures.read({str(own)!r}))"
+            line = f"image = handwriting.as_digit(image_files.read({str(own)!r}))"
             return Shown(digit, "own digit", (READ, line), file)
     if test is None:
         line = f"image = photographs.digit({size[0]})[..., None]"
@@ -283,12 +284,13 @@ def _photograph(
     """Scale the reader's picture, or the cat, as the network's training images were scaled."""
     resize = options.get("resize", "bilinear")
     if own is None:
-        image, made, imports = photographs.cat(), "photographs.cat()", (READ, SHIPPED)
+        image, made = photographs.cat(), "photographs.cat()"
+        imports = ("from chollet_cnn.data import scaling", SHIPPED)
     else:
-        image, made, imports = pictures.read(own), f"pictures.read({str(own)!r})", (READ,)
-    line = f"image = pictures.scale({made}, {tuple(size)}, {resize!r})"
+        image, made, imports = image_files.read(own), f"image_files.read({str(own)!r})", (SCALE,)
+    line = f"image = scaling.scale({made}, {tuple(size)}, {resize!r})"
     return Shown(
-        pictures.scale(image, size, resize),
+        scaling.scale(image, size, resize),
         "cat" if own is None else "own",
         (*imports, line),
         "" if own is None else Path(own).name,

@@ -119,7 +119,7 @@ def read(path: str | Path) -> Run:
     if not is_finished(path):
         if is_begun(path):
             raise UserError(
-                f"the run in {path} is unfinished; repeat the command that began it with --resume"
+                f"the run in {path} is unfinished; train it again with resume=True", "resume"
             )
         raise UserError(
             f"{path} is not a run directory (it has no metrics.json); name one that "
@@ -128,9 +128,25 @@ def read(path: str | Path) -> Run:
     parts = {
         name: read_json(path / f"{name}.json") for name in ("config", "environment", "metrics")
     }
+    _check_names(path, parts["config"], parts["environment"])
     if published := parts["metrics"].get("published"):
         published.setdefault("step", 0.0001)  # which the first runs did not keep
     return Run(path, **parts)
+
+
+def _check_names(path: Path, config: dict[str, Any], environment: dict[str, Any]) -> None:
+    """Refuse what others may make a path of, if it could lead elsewhere."""
+    for file, content, name in (
+        ("config.json", config, "recipe"),
+        ("environment.json", environment, "backend"),
+        ("environment.json", environment, "device"),
+    ):
+        value = content.get(name, name)
+        if not (isinstance(value, str) and NAME.fullmatch(value)):
+            raise unreadable(path / file, f"{name} is {str(value)[:60]!r}")
+    seed = config.get("seed", 0)
+    if type(seed) is not int or seed < 0:
+        raise unreadable(path / "config.json", f"seed is {str(seed)[:60]!r}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -151,7 +167,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def unreadable(path: Path, problem: Exception | str) -> UserError:
     """Return the error for a damaged file of a run."""
     lines = str(problem).strip().splitlines() or [type(problem).__name__]
-    return UserError(f"{path} cannot be read ({lines[0]}); train the run again with --overwrite")
+    return UserError(
+        f"{path} cannot be read ({lines[0][:200]}); train the run again with overwrite=True",
+        "overwrite",
+    )
 
 
 @contextmanager
@@ -202,17 +221,24 @@ def begin(path: Path, config: dict[str, Any], environment: dict[str, Any] | None
         write_json(path / "environment.json", environment)
 
 
-def reopen(path: Path, config: dict[str, Any], environment: dict[str, Any]) -> None:
-    """Make a run unfinished again, with a new configuration; its checkpoint stays.
+def reopen(
+    path: Path, config: dict[str, Any], environment: dict[str, Any], *, anew: bool = False
+) -> None:
+    """Make a run unfinished, with a new configuration; its checkpoint and its history stay.
 
-    Each file is replaced whole, what marks the run as finished first, so that an interruption
-    leaves an unfinished run.
+    What marks the run as finished goes first, so that an interruption leaves an unfinished run.
+
+    Args:
+        path: the run directory.
+        config: the new content of ``config.json``.
+        environment: the new content of ``environment.json``.
+        anew: drop the TensorBoard curves of another run.
     """
     try:
         _remove(path, "metrics.json")
         write_json(path / "config.json", config)
         write_json(path / "environment.json", environment)
-        _remove(path, "model.keras")
+        _remove(path, "model.keras", *(["tensorboard"] if anew else []))
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
 

@@ -9,22 +9,20 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from chollet_cnn import data
 from chollet_cnn.book import published, recipes
-from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS, Recipe
+from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import checkpoints, console, devices, environment, plan, runs, seeding
-from chollet_cnn.training.checkpoints import Checkpoint
+from chollet_cnn.training import console, devices, environment, plan, runs, seeding
 from chollet_cnn.training.plan import Plan
+from chollet_cnn.training.resuming import EXTEND, FINISHED, NEW, RESUME, how_to_begin
+from chollet_cnn.training.state import Job, State
 
 if TYPE_CHECKING:
     import keras
@@ -113,7 +111,7 @@ def train(
     if tensorboard and not find_spec("tensorboard"):
         raise UserError("tensorboard=True needs TensorBoard; install it: pip install tensorboard")
     path = runs.directory(out, planned.recipe.name, planned.seeds.run)
-    _how_to_begin(path, planned, resume, overwrite)  # refuses early, before anything is loaded
+    how_to_begin(path, planned, resume, overwrite)  # refuses early, before anything is loaded
 
     devices.start_keras()
     environment.use_deterministic_gpu_operations()
@@ -128,103 +126,17 @@ def train(
             "data": images.fingerprint,
         }
         with runs.locked(path):
-            beginning = _how_to_begin(path, planned, resume, overwrite, surroundings)
+            beginning = how_to_begin(path, planned, resume, overwrite, surroundings)
             if beginning == FINISHED:
                 say(f"{path} is finished already.")
                 run = runs.read(path)
             else:
-                job = _Job(planned, images, path, surroundings, beginning, tensorboard, quiet)
+                job = Job(planned, images, path, surroundings, beginning, tensorboard, quiet)
                 run = _fit(job)
         say("\n" + console.table(run))
     if diverged := run.metrics.get("diverged_epoch"):
         raise _diverged(diverged, planned, f"{path} holds the network of epoch {diverged - 1}")
     return run
-
-
-NEW, OVERWRITE, RESUME, EXTEND, FINISHED = "new", "overwrite", "resume", "extend", "finished"
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is trained, on what, where to, and how it begins."""
-
-    plan: Plan
-    data: Dataset
-    path: Path
-    environment: dict[str, Any]
-    beginning: str
-    tensorboard: bool
-    quiet: bool
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The content of ``config.json``."""
-        return self.plan.as_config(self.data)
-
-
-def _how_to_begin(
-    path: Path,
-    planned: Plan,
-    resume: bool,
-    overwrite: bool,
-    surroundings: dict[str, Any] | None = None,
-) -> str:
-    """Say how a run begins in a directory.
-
-    Args:
-        path: the run directory.
-        planned: what is to be trained there.
-        resume: whether an unfinished run may be taken up, or a finished one trained further.
-        overwrite: whether what is there may be replaced.
-        surroundings: the environment of this process, once it is known.
-
-    Raises:
-        UserError: if the run that is there would be lost, or is another one.
-    """
-    finished = runs.is_finished(path)
-    if not (finished or runs.is_begun(path)):
-        return NEW
-    if overwrite:
-        return OVERWRITE
-    if not (finished or resume):
-        raise UserError(
-            f"{path} holds an unfinished run; resume=True goes on with it, overwrite=True replaces "
-            "it, another out puts this one elsewhere",
-            "resume", "overwrite", "out",
-        )  # fmt: skip
-    config = runs.read_json(path / "config.json")
-    then, now = plan.settings_of(config), planned.settings()
-    differing = [name for name in now if then.get(name) != now[name]]
-    begun, wanted = config.get("settings", {}).get("epochs"), planned.recipe.epochs
-    if finished and (wanted < begun or (wanted != begun and not resume)):
-        differing.append("epochs")
-    if surroundings and (path / "environment.json").is_file():
-        before = runs.read_json(path / "environment.json")
-        going_on = not finished or wanted != begun
-        differing += _differing_environment(before, surroundings, going_on)
-    if differing:
-        more = ", resume=True trains on to more epochs" if differing == ["epochs"] else ""
-        raise UserError(
-            f"the run in {path} was begun with other settings ("
-            f"{', '.join(name.replace('_', ' ') for name in differing)}); overwrite=True replaces "
-            f"it, another out puts this one elsewhere{more}",
-            "resume", "overwrite", "out",
-        )  # fmt: skip
-    if not finished:
-        return RESUME
-    return FINISHED if wanted == begun else EXTEND
-
-
-def _differing_environment(then: dict[str, Any], now: dict[str, Any], going_on: bool) -> list[str]:
-    """Return what of the data and the environment differs from that of a run.
-
-    A run that is going on must find everything that decides its bits; a finished one has them.
-    """
-    differing = list(environment.differing_settings(then, now))
-    if not going_on:
-        differing = [name for name in differing if name in ("backend", "device")]
-    same_data = then.get("data", {}).get("sha256") == now["data"]["sha256"]
-    return differing + ([] if same_data else ["data"])
 
 
 def _load_data(
@@ -266,7 +178,7 @@ def make_optimizer(recipe: Recipe) -> keras.Optimizer:
     return legacy_keras.make_optimizer(recipe.optimizer, recipe.learning_rate)
 
 
-def _fit(job: _Job) -> runs.Run:
+def _fit(job: Job) -> runs.Run:
     """Build the network, run the epochs that are left, and write the results."""
     from chollet_cnn.training import loop
 
@@ -278,7 +190,7 @@ def _fit(job: _Job) -> runs.Run:
     seeding.seed_random_layers(model, seeds.run)
     optimizer = make_optimizer(recipe)
     steps = loop.compile_steps(model, optimizer)
-    state = _State(job, model, optimizer)
+    state = State(job, model, optimizer)
     if job.beginning in (RESUME, EXTEND):
         state.restore()
     if job.beginning == RESUME:
@@ -286,88 +198,11 @@ def _fit(job: _Job) -> runs.Run:
     if not job.quiet:
         print(console.opening(recipe, job.config, job.environment, job.path), flush=True)
     diverged = _run_epochs(job, state, steps)
-    if job.beginning == EXTEND:  # also if an interruption left nothing to do but this
-        runs.reopen(job.path, job.config, job.environment)
-        runs.write_history(job.path, state.checkpoint.rows)
+    state.open_run()  # if there was no epoch left to run
     return _finish(job, state, steps, diverged)
 
 
-class _State:
-    """The network and the optimizer of a run, and its checkpoint."""
-
-    def __init__(self, job: _Job, model: keras.Model, optimizer: keras.Optimizer) -> None:
-        self.job, self.model, self.optimizer = job, model, optimizer
-        self.variables = [*model.variables, *optimizer.variables]
-        self.checkpoint = Checkpoint()
-        self.identity = job.plan.settings() | {
-            "backend": job.environment["backend"],
-            "data": job.environment["data"]["sha256"],
-        }
-
-    @property
-    def selects(self) -> bool:
-        """Whether the recipe tests the weights with the lowest validation loss."""
-        return self.job.plan.recipe.judged_by == LOWEST_VALIDATION_LOSS
-
-    def restore(self) -> None:
-        """Go back to the last checkpoint on the disk, if there is one."""
-        best = self.model.get_weights() if self.selects else []
-        like = Checkpoint([], self.arrays(), best)
-        found = checkpoints.read(self.job.path, self.identity, like)
-        epochs = self.job.plan.recipe.epochs
-        if len(found.rows) > epochs:
-            raise UserError(
-                f"the run in {self.job.path} has {len(found.rows)} epochs already; epochs must be "
-                "at least that many, or overwrite=True begins it again",
-                "epochs", "overwrite",
-            )  # fmt: skip
-        self.checkpoint = found
-        self.assign()
-        steps = sum(len(self.batches(epoch)) for epoch in range(len(found.rows)))
-        if found.rows and int(self.optimizer.iterations.value) != steps:
-            raise UserError(
-                f"{self.job.path / checkpoints.FILE} cannot be used (its steps are not those of "
-                f"{len(found.rows)} epochs); begin the run again with overwrite=True",
-                "overwrite",
-            )
-
-    def assign(self) -> None:
-        """Give the network and the optimizer the state of the checkpoint."""
-        arrays = self.checkpoint.variables
-        for variable, array in zip(self.variables, arrays, strict=bool(arrays)):
-            variable.assign(array)
-
-    def save(self, row: dict[str, float]) -> None:
-        """Keep the state after an epoch, and write it to the disk."""
-        rows, best = self.checkpoint.rows, self.checkpoint.best_weights
-        if self.selects and row["val_loss"] < min((r["val_loss"] for r in rows), default=math.inf):
-            best = self.model.get_weights()
-        job, rows = self.job, [*rows, row]
-        self.checkpoint = Checkpoint(rows, self.arrays(), best)
-        if job.beginning == OVERWRITE and len(rows) == 1:
-            # Until the new run's first epoch is on the disk, the old one is whole.
-            checkpoints.write(job.path, self.checkpoint, self.identity)
-            runs.reopen(job.path, job.config, job.environment)
-            runs.write_history(job.path, rows)
-            return
-        runs.write_history(job.path, rows)
-        # Last, so that a run cut off in between does this epoch again instead of losing its row.
-        checkpoints.write(job.path, self.checkpoint, self.identity)
-
-    def arrays(self) -> list[np.ndarray]:
-        """Return the state of the network and the optimizer."""
-        from keras import ops
-
-        return [ops.convert_to_numpy(variable.value) for variable in self.variables]
-
-    def batches(self, epoch: int) -> list[np.ndarray]:
-        """Return which training images each batch of an epoch holds."""
-        recipe, count = self.job.plan.recipe, len(self.job.data.train)
-        order = self.job.plan.seeds.order
-        return seeding.batches(order, epoch, count, recipe.batch_size, recipe.steps_per_epoch)
-
-
-def _run_epochs(job: _Job, state: _State, steps: Steps) -> int | None:
+def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
     """Run the epochs that are left; return the one whose loss was not finite, if there was one."""
     from chollet_cnn.training import loop
 
@@ -413,7 +248,7 @@ def _diverged(epoch: int, planned: Plan, kept: str) -> Diverged:
     )
 
 
-def _finish(job: _Job, state: _State, steps: Steps, diverged: int | None) -> runs.Run:
+def _finish(job: Job, state: State, steps: Steps, diverged: int | None) -> runs.Run:
     """Test the network and write the results."""
     from chollet_cnn.training import loop
 
@@ -428,7 +263,7 @@ def _finish(job: _Job, state: _State, steps: Steps, diverged: int | None) -> run
     return runs.finish(job.path, state.model, metrics)
 
 
-def _metrics(job: _Job, state: _State, test: Score, last: Score) -> dict[str, object]:
+def _metrics(job: Job, state: State, test: Score, last: Score) -> dict[str, object]:
     """Return the results of a run, as ``metrics.json`` has them.
 
     ``test`` is the score of the weights of the selected epoch, ``last`` that of the last epoch's.

@@ -194,7 +194,7 @@ def test_a_window_of_a_colour_picture_is_a_small_colour_picture():
             "padding must be a whole number of at least 0",
         ),
         ({"kernel": np.ones((2, 2)), "padding": "smae"}, '"valid", "same" or a number, not \'smae'),
-        ({"kernel": np.ones(2)}, r"a kernel is \(rows, columns\); this has shape \(2,\)"),
+        ({"kernel": np.ones(2)}, r"the kernel has shape \(2,\); it must be \(rows, columns\)"),
         ({"kernel": np.full((2, 2), np.nan)}, "the kernel of shape.*NaN"),
         ({"kernel": np.ones((0, 2))}, "kernel is empty"),
     ],
@@ -206,17 +206,17 @@ def test_a_convolution_that_cannot_be_computed_is_refused_in_words(function, how
 
 @pytest.mark.parametrize("function", [cross_correlate2d, cross_correlate2d_by_hand, convolve2d])
 def test_a_kernel_larger_than_the_picture_is_refused_with_both_sizes(function):
-    with pytest.raises(ValueError, match="5x2 does not fit into a picture of 4x4"):
+    with pytest.raises(ValueError, match="5x2 does not fit into an image of 4x4"):
         function(np.ones((4, 4)), np.ones((5, 2)))
     assert function(np.ones((4, 4)), np.ones((5, 2)), padding=(1, 0)).shape == (2, 3)
 
 
 def test_a_colour_picture_needs_kernels_for_its_channels():
-    with pytest.raises(ValueError, match=r"grey picture.*\(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"grey image.*\(4, 4, 3\)"):
         cross_correlate2d(np.ones((4, 4, 3)), np.ones((2, 2)))
     with pytest.raises(ValueError, match=r"\(4, 4, 3\) has 3 channels.*\(2, 2, 1, 8\).*for 1"):
         convolve_volume(np.ones((4, 4, 3)), np.ones((2, 2, 1, 8)))
-    with pytest.raises(ValueError, match="8 output channels need as many biases, not 3"):
+    with pytest.raises(ValueError, match="8 output channels need 8 biases, not 3"):
         convolve_volume(np.ones((4, 4, 1)), np.ones((2, 2, 1, 8)), bias=np.ones(3))
 
 

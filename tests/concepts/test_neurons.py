@@ -35,9 +35,9 @@ def test_a_dense_layer_is_kerass():
 
 
 def test_a_dense_layer_says_which_shapes_do_not_match():
-    with pytest.raises(ValueError, match=r"\(3, 2\) are made for 3 inputs, but the input \(4,\)"):
+    with pytest.raises(ValueError, match=r"\(3, 2\) are for 3 inputs, but the input \(4,\)"):
         dense(np.ones(4), np.ones((3, 2)))
-    with pytest.raises(ValueError, match="2 units need as many biases, not 3"):
+    with pytest.raises(ValueError, match="2 units need 2 biases, not 3"):
         dense(np.ones(3), np.ones((3, 2)), np.ones(3))
     with pytest.raises(ValueError, match=r"line of inputs of shape.*NaN"):
         dense([np.nan, 1, 1], np.ones((3, 2)))
@@ -95,7 +95,7 @@ def test_softmax_of_two_scores_is_the_sigmoid_of_their_difference(one, other):
 def test_softmax_needs_scores():
     with pytest.raises(ValueError, match="list of scores is empty"):
         softmax([])
-    with pytest.raises(ValueError, match="holds NaN"):
+    with pytest.raises(ValueError, match="has NaN"):
         softmax([1.0, np.nan])
 
 
@@ -144,7 +144,7 @@ def test_a_kernel_that_does_not_match_the_input_is_refused_in_words():
         convolution_matrix([[1.0]], 3.0)
     with pytest.raises(ValueError, match=r"size of an axis must be a whole number.*not 3\.0"):
         convolution_matrix([1.0], 3.0)
-    with pytest.raises(ValueError, match="does not fit into a picture of 1x2"):
+    with pytest.raises(ValueError, match="does not fit into an image of 1x2"):
         convolution_matrix([1, 2, 3], 2)
     with pytest.raises(ValueError, match="a signal has one axis and needs one stride"):
         convolution_matrix([1, 2], 4, stride=(1, 2))

@@ -30,10 +30,7 @@ def test_pooling_halves_rows_and_columns_and_keeps_the_channels():
 )
 @pytest.mark.parametrize(
     ("ours", "layer"),
-    [
-        (max_pool2d, keras.layers.MaxPooling2D),
-        (average_pool2d, keras.layers.AveragePooling2D),
-    ],
+    [(max_pool2d, keras.layers.MaxPooling2D), (average_pool2d, keras.layers.AveragePooling2D)],
 )
 def test_pooling_is_kerass_also_where_cells_are_left_over(shape, window, stride, ours, layer):
     volume = np.random.default_rng(0).normal(size=shape).astype(np.float32)
@@ -58,7 +55,7 @@ def test_a_shift_within_the_window_leaves_the_largest_where_it_was():
 
 @pytest.mark.parametrize("pool", [max_pool2d, average_pool2d])
 def test_a_window_that_does_not_fit_is_refused_in_words(pool):
-    with pytest.raises(ValueError, match="3x3 does not fit into a picture of 2x2"):
+    with pytest.raises(ValueError, match="3x3 does not fit into an image of 2x2"):
         pool(np.ones((2, 2)), 3)
     with pytest.raises(ValueError, match="stride must be a whole number of at least 1, not 0"):
         pool(np.ones((2, 2)), 2, stride=0)

@@ -67,7 +67,7 @@ def test_figures_have_speaking_names_of_their_own_captions_and_data(chapters):
     assert all(len(figure.data) for figure in figures)
     for chapter in chapters.values():
         for caption in re.findall(r"<figcaption>(.*?)</figcaption>", chapter.html, re.DOTALL):
-            assert caption.strip().endswith("."), caption
+            assert caption.strip()[-1] in ".?", caption
 
 
 def test_terms_are_named_where_the_thing_is_explained(chapters):
@@ -131,18 +131,7 @@ def test_what_the_articles_compute_is_on_the_page(chapters):
         768,
     )
     line = content["convolution-in-one-dimension"]
-    assert line["result"] == [
-        "3.33",
-        "6.33",
-        "9.67",
-        "9.33",
-        "9.67",
-        "6.67",
-        "7.00",
-        "6.67",
-        "9.67",
-        "9.00",
-    ]
+    assert " ".join(line["result"]) == "3.33 6.33 9.67 9.33 9.67 6.67 7.00 6.67 9.67 9.00"
     assert line["every"] == 12
     grid = content["convolution-in-two-dimensions"]
     assert (grid["windows"], grid["size"], grid["first"]) == (196, 14, 255)

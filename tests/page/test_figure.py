@@ -25,7 +25,9 @@ def figure():
 
 def test_text_stays_text_and_follows_the_theme(figure):
     assert "a title</text>" in figure.svg
-    assert f"var(--ink, {sheet.INK})" in figure.svg
+    assert f"var(--ink, {style.INK})" in figure.svg
+    assert set(re.findall("(?:font-family|font):[^;]*?var\\((.*?)\\)", figure.svg)) == {"--sans"}
+    assert "DejaVu" not in figure.svg
     assert "#ffffff" not in figure.svg.lower()
 
 

@@ -117,8 +117,21 @@ def test_an_unfinished_run_is_told_from_none(tmp_path):
     with pytest.raises(UserError, match="is not a run directory"):
         runs.read(tmp_path)
     runs.begin(tmp_path / "run", {"recipe": "x"})
-    with pytest.raises(UserError, match=r"unfinished.*--resume"):
+    with pytest.raises(UserError, match=r"unfinished.*resume=True"):
         runs.read(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [("config", {"recipe": "../../x"}), ("config", {"recipe": ["x"]}), ("config", {"seed": "/x"}),
+     ("config", {"seed": -1}), ("environment", {"backend": "../x"}),
+     ("environment", {"device": "/x"})],
+)  # fmt: skip
+def test_a_crafted_name_in_a_run_from_elsewhere_is_refused(finished, file, change):
+    path = finished.path / f"{file}.json"
+    runs.write_json(path, runs.read_json(path) | change)
+    with pytest.raises(UserError, match=rf"{file}\.json cannot be read \({next(iter(change))} is"):
+        runs.read(finished.path)
 
 
 def test_a_damaged_file_is_named(finished):

@@ -308,6 +308,45 @@ def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(cop
     assert longer.config == whole.config
 
 
+def test_an_extended_run_stays_finished_until_it_has_a_new_epoch_and_then_resumes(
+    copy, tmp_path, monkeypatch
+):
+    from chollet_cnn.training import loop, state
+
+    whole = trainer.train(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 4})
+    before = contents(copy.path)
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            again(copy, epochs=4, resume=True)
+    assert contents(copy.path) == before
+    real = state.State.save
+    with monkeypatch.context() as patch:
+        patch.setattr(state.State, "save", lambda *a: (real(*a), interrupted()))
+        with pytest.raises(KeyboardInterrupt):
+            again(copy, epochs=4, resume=True)
+    assert not runs.is_finished(copy.path)
+    assert len((copy.path / "history.csv").read_text().splitlines()) == 1 + 3
+    longer = again(copy, epochs=4, resume=True)
+    assert longer.metrics["weights_sha256"] == whole.metrics["weights_sha256"]
+    shutil.rmtree(copy.path / "checkpoint")
+    with pytest.raises(UserError, match="no checkpoint to go on from; overwrite=True"):
+        again(copy, epochs=5, resume=True)
+
+
+@pytest.mark.parametrize("name", ["config", "environment"])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"settings": 1}', '{"settings": {"epochs": "x"}}',
+                                  '{"numerics": 1, "versions": 2, "data": 3}'])  # fmt: skip
+def test_a_damaged_file_of_a_run_is_named_or_differs(copy, name, text):
+    (copy.path / f"{name}.json").write_text(text)
+    with pytest.raises(UserError, match=rf"{name}\.json cannot be read|other settings"):
+        again(copy, epochs=3, resume=True)
+
+
 def test_training_does_not_go_on_under_settings_that_change_the_bits(copy):
     numerics = copy.environment["numerics"] | {"onednn": "another"}
     runs.write_json(copy.path / "environment.json", copy.environment | {"numerics": numerics})
@@ -371,7 +410,8 @@ def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path)
 
 
 def test_an_unfinished_run_says_how_to_go_on(tmp_path):
-    runs.begin(runs.directory(tmp_path, "mnist-three-block", 0), {"recipe": "mnist-three-block"})
+    begun = {"recipe": "mnist-three-block", "settings": {"epochs": 7}}
+    runs.begin(runs.directory(tmp_path, "mnist-three-block", 0), begun)
     with pytest.raises(UserError, match=r"resume=True goes on with it, overwrite=True replaces"):
         trainer.train(out=tmp_path, **DIGITS)
     with pytest.raises(UserError, match="begun with other settings"):

@@ -45,7 +45,7 @@ def plot_sliding_kernel(
     )
     for index, (row, column) in enumerate(stops):
         top = 0.75 + index * frame_height
-        axes = sheet.place(figure, sheet.EDGE, top, columns * cell, rows * cell, f"picture {index}")
+        axes = sheet.place(figure, sheet.EDGE, top, columns * cell, rows * cell, f"image {index}")
         _draw_window(axes, image, kernel, (row, column))
         written = np.arange(result.size).reshape(result.shape) <= row * out_columns + column
         left = sheet.EDGE + columns * cell + gap
@@ -137,7 +137,7 @@ def plot_sharpened_and_pooled(
     shape = f"{image.shape[0]} × {image.shape[1]}"
     lines = (
         (f"{rows} × {columns} above, {small_rows} × {small_columns} here", style.INK),
-        (f"of a picture of {shape}", style.INK),
+        (f"of an image of {shape}", style.INK),
         ("", style.INK),
         ("the largest of", style.POINTED_AT),
         (numbers, style.POINTED_AT),
@@ -194,7 +194,7 @@ def plot_convolution_beside_correlation(
     """Draw the convolution and the cross-correlation of one bright pixel.
 
     Args:
-        image: a small picture; by default 5x5 zeros around a single 1.
+        image: a small image; by default 5x5 zeros around a single 1.
         kernel: a small kernel that is not symmetric, such as 1 to 9.
     """
     if image is None:

@@ -1,0 +1,94 @@
+"""How a run begins in a directory that may hold one: anew, going on, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import environment, plan, runs
+from chollet_cnn.training.plan import Plan
+
+NEW, OVERWRITE, RESUME, EXTEND, FINISHED = "new", "overwrite", "resume", "extend", "finished"
+
+
+def how_to_begin(
+    path: Path,
+    planned: Plan,
+    resume: bool,
+    overwrite: bool,
+    surroundings: dict[str, Any] | None = None,
+) -> str:
+    """Say how a run begins in a directory.
+
+    Args:
+        path: the run directory.
+        planned: what is to be trained there.
+        resume: whether an unfinished run may be taken up, or a finished one trained further.
+        overwrite: whether what is there may be replaced.
+        surroundings: the environment of this process, once it is known.
+
+    Raises:
+        UserError: if the run that is there would be lost, or is another one.
+    """
+    finished = runs.is_finished(path)
+    if not (finished or runs.is_begun(path)):
+        return NEW
+    if overwrite:
+        return OVERWRITE
+    if not (finished or resume):
+        raise UserError(
+            f"{path} holds an unfinished run; resume=True goes on with it, overwrite=True replaces "
+            "it, another out puts this one elsewhere",
+            "resume", "overwrite", "out",
+        )  # fmt: skip
+    then, now = _read_settings(path), planned.settings()
+    differing = [name for name in now if then.get(name) != now[name]]
+    begun, wanted = then["epochs"], planned.recipe.epochs
+    if finished and (wanted < begun or (wanted != begun and not resume)):
+        differing.append("epochs")
+    if surroundings:
+        going_on = not finished or wanted != begun
+        differing += _differing_environment(path, surroundings, going_on)
+    if differing:
+        more = ", resume=True trains on to more epochs" if differing == ["epochs"] else ""
+        raise UserError(
+            f"the run in {path} was begun with other settings ("
+            f"{', '.join(name.replace('_', ' ') for name in differing)}); overwrite=True replaces "
+            f"it, another out puts this one elsewhere{more}",
+            "resume", "overwrite", "out",
+        )  # fmt: skip
+    if not finished:
+        return RESUME
+    return FINISHED if wanted == begun else EXTEND
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings and the number of epochs in ``config.json``."""
+    config = runs.read_json(path / "config.json")
+    try:
+        found = plan.settings_of(config) | {"epochs": config["settings"]["epochs"]}
+    except (AttributeError, KeyError, TypeError) as problem:
+        raise runs.unreadable(path / "config.json", "it has no settings of a run") from problem
+    if type(found["epochs"]) is not int:
+        raise runs.unreadable(path / "config.json", "epochs is not a whole number")
+    return found
+
+
+def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> list[str]:
+    """Return what of the data and the environment differs from that of the run in ``path``.
+
+    A run that is going on must find everything that decides its bits; a finished one has them.
+    """
+    file = path / "environment.json"
+    if not file.is_file():
+        return []
+    then = runs.read_json(file)
+    try:
+        differing = list(environment.differing_settings(then, now))
+        same_data = then.get("data", {}).get("sha256") == now["data"]["sha256"]
+    except (AttributeError, TypeError) as problem:
+        raise runs.unreadable(file, "it is not that of a run") from problem
+    if not going_on:
+        differing = [name for name in differing if name in ("backend", "device")]
+    return differing + ([] if same_data else ["data"])

@@ -1,0 +1,129 @@
+"""The state of a run while it is trained, and how it reaches the disk after every epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import checkpoints, runs, seeding
+from chollet_cnn.training.checkpoints import Checkpoint
+from chollet_cnn.training.devices import start_keras
+from chollet_cnn.training.plan import Plan
+from chollet_cnn.training.resuming import EXTEND, NEW, OVERWRITE, RESUME
+
+if TYPE_CHECKING:
+    import keras
+
+    from chollet_cnn.data import Dataset
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained, on what, where to, and how it begins."""
+
+    plan: Plan
+    data: Dataset
+    path: Path
+    environment: dict[str, Any]
+    beginning: str
+    tensorboard: bool
+    quiet: bool
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The content of ``config.json``."""
+        return self.plan.as_config(self.data)
+
+
+class State:
+    """The network and the optimizer of a run, and its checkpoint."""
+
+    def __init__(self, job: Job, model: keras.Model, optimizer: keras.Optimizer) -> None:
+        """Begin with the state that the network and the optimizer have."""
+        self.job, self.model, self.optimizer = job, model, optimizer
+        self.variables = [*model.variables, *optimizer.variables]
+        self.checkpoint = Checkpoint()
+        self.open = job.beginning in (NEW, RESUME)
+        self.identity = job.plan.settings() | {
+            "backend": job.environment["backend"],
+            "data": job.environment["data"]["sha256"],
+        }
+
+    @property
+    def selects(self) -> bool:
+        """Whether the recipe tests the weights with the lowest validation loss."""
+        return self.job.plan.recipe.judged_by == LOWEST_VALIDATION_LOSS
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint on the disk, if there is one."""
+        best = self.model.get_weights() if self.selects else []
+        like = Checkpoint([], self.arrays(), best)
+        found = checkpoints.read(self.job.path, self.identity, like)
+        if self.job.beginning == EXTEND and not found.rows:
+            raise UserError(
+                f"the run in {self.job.path} has no checkpoint to go on from; overwrite=True "
+                "trains it anew",
+                "overwrite",
+            )
+        epochs = self.job.plan.recipe.epochs
+        if len(found.rows) > epochs:
+            raise UserError(
+                f"the run in {self.job.path} has {len(found.rows)} epochs already; epochs must be "
+                "at least that many, or overwrite=True begins it again",
+                "epochs", "overwrite",
+            )  # fmt: skip
+        self.checkpoint = found
+        self.assign()
+        steps = sum(len(self.batches(epoch)) for epoch in range(len(found.rows)))
+        if found.rows and int(self.optimizer.iterations.value) != steps:
+            raise UserError(
+                f"{self.job.path / checkpoints.FILE} cannot be used (its steps are not those of "
+                f"{len(found.rows)} epochs); begin the run again with overwrite=True",
+                "overwrite",
+            )
+
+    def assign(self) -> None:
+        """Give the network and the optimizer the state of the checkpoint."""
+        arrays = self.checkpoint.variables
+        for variable, array in zip(self.variables, arrays, strict=bool(arrays)):
+            variable.assign(array)
+
+    def save(self, row: dict[str, float]) -> None:
+        """Keep the state after an epoch, and write it to the disk."""
+        rows, best = self.checkpoint.rows, self.checkpoint.best_weights
+        if self.selects and row["val_loss"] < min((r["val_loss"] for r in rows), default=math.inf):
+            best = self.model.get_weights()
+        job, rows = self.job, [*rows, row]
+        self.checkpoint = Checkpoint(rows, self.arrays(), best)
+        if not self.open:  # until the first new epoch is on the disk, the old run is whole
+            checkpoints.write(job.path, self.checkpoint, self.identity)
+            self.open_run()
+            return
+        runs.write_history(job.path, rows)
+        # Last, so that a run cut off in between does this epoch again instead of losing its row.
+        checkpoints.write(job.path, self.checkpoint, self.identity)
+
+    def open_run(self) -> None:
+        """Let the run directory be this run's, if it holds a finished or another one."""
+        if not self.open:
+            job = self.job
+            runs.reopen(job.path, job.config, job.environment, anew=job.beginning == OVERWRITE)
+            runs.write_history(job.path, self.checkpoint.rows)
+            self.open = True
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return the state of the network and the optimizer."""
+        to_numpy = start_keras().ops.convert_to_numpy
+        return [to_numpy(variable.value) for variable in self.variables]
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Return which training images each batch of an epoch holds."""
+        recipe, count = self.job.plan.recipe, len(self.job.data.train)
+        order = self.job.plan.seeds.order
+        return seeding.batches(order, epoch, count, recipe.batch_size, recipe.steps_per_epoch)

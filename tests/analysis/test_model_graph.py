@@ -1,0 +1,199 @@
+"""The graph of any Keras model: names, branches, places in the image, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from chollet_cnn.analysis import activations, filters, gradients, heatmaps, mistakes
+from chollet_cnn.analysis.layer_table import layer_table
+from chollet_cnn.analysis.model_graph import (
+    UnsupportedModelError,
+    as_batch,
+    chain,
+    full_name,
+    layer_outputs,
+    layers_of,
+)
+from chollet_cnn.analysis.network_diagram import plot_network
+from chollet_cnn.analysis.receptive_fields import CellGrid, cell_grid_of
+from chollet_cnn.analysis.scores import find_scores
+from chollet_cnn.book import networks
+
+RANDOM = np.random.default_rng(0)
+IMAGE = RANDOM.integers(0, 256, (6, 6, 1)).astype(np.uint8)
+
+
+class Subclassed(keras.Model):
+    """A model that does not tell its layers."""
+
+    def call(self, x):
+        """Return its input."""
+        return x
+
+
+def channels_first():
+    pooling = layers.MaxPooling2D(2, data_format="channels_first", name="pool")
+    return keras.Sequential([keras.Input((1, 6, 6)), pooling, layers.Flatten(), layers.Dense(2)])
+
+
+def two_inputs():
+    x, y = keras.Input((6, 6, 1)), keras.Input((6, 6, 1))
+    return keras.Model([x, y], layers.Dense(2)(layers.Flatten()(layers.Add()([x, y]))))
+
+
+UNSUPPORTED = {
+    "subclassed": (Subclassed, "subclassed model .* build a Sequential or a functional model"),
+    "not built": (lambda: keras.Sequential([layers.Dense(2)]), "not built yet.* add a keras.Input"),
+    "channels first": (channels_first, "pool has data_format='channels_first'"),
+    "two inputs": (two_inputs, "2 inputs; one, the image, is needed"),
+}
+
+
+@pytest.mark.parametrize(("build", "words"), UNSUPPORTED.values(), ids=UNSUPPORTED)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda model: heatmaps.grad_cam(model, IMAGE),
+        lambda model: activations.activations(model, IMAGE),
+        lambda model: filters.maximize_activation(model, "maps"),
+        lambda model: filters.first_kernels(model),
+        lambda model: mistakes.predictions(model, IMAGE[None]),
+        layer_table,
+        plot_network,
+    ],
+    ids=["grad_cam", "activations", "maximize", "first_kernels", "predictions", "table", "plot"],
+)
+def test_a_model_that_cannot_be_walked_is_refused_in_words(build, words, function):
+    with pytest.raises(UnsupportedModelError, match=words):
+        function(build())
+
+
+@pytest.mark.parametrize("outputs", [lambda x: [x, x + 1], lambda x: ops.reshape(x, (-1, 2, 2))])
+def test_one_output_of_scores_is_needed(outputs):
+    x = keras.Input((4,))
+    with pytest.raises(UnsupportedModelError, match=r"one output \(n, units\) is needed"):
+        find_scores(keras.Model(x, outputs(layers.Dense(4)(x))))
+
+
+def with_branch(join):
+    x = keras.Input((8, 8, 1))
+    maps = layers.Conv2D(1, 3, padding="same", name="side")(x)
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(join(x, maps))))
+
+
+@pytest.mark.parametrize("function", [layer_table, plot_network])
+@pytest.mark.parametrize(
+    ("join", "name"),
+    [
+        (lambda x, maps: x + maps, "add"),
+        (lambda x, maps: ops.maximum(x, maps), "maximum"),
+        (lambda x, maps: layers.Add()([x, maps]), "add"),
+        (lambda x, maps: layers.Concatenate()([maps, ops.relu(x)]), "relu"),
+    ],
+    ids=["x + y", "keras.ops", "Add", "Concatenate"],
+)
+def test_the_table_and_the_diagram_see_a_branch(function, join, name):
+    with pytest.raises(UnsupportedModelError, match=f"the network branches at {name}"):
+        function(with_branch(join))
+
+
+def test_the_table_lists_operations_that_leave_every_cell_in_place_and_refuses_others():
+    x = keras.Input((8, 8, 1))
+    maps = ops.relu(layers.Conv2D(2, 3, name="first")(x / 255) + 1)
+    table = layer_table(keras.Model(x, layers.Conv2D(2, 3)(maps)))
+    assert table["kind"].tolist() == ["TrueDivide", "Conv2D", "Add", "Relu", "Conv2D"]
+    assert table["receptive_field"].tolist() == [1, 3, 3, 3, 5]
+    assert table["output_shape"].tolist()[-2:] == [(6, 6, 2), (4, 4, 2)]
+    with pytest.raises(UnsupportedModelError, match=r"of max_pool.*, a MaxPool, is not known"):
+        layer_table(keras.Model(x, ops.max_pool(maps, 2)))
+
+
+def test_a_layer_of_a_model_inside_a_model_has_a_path_and_its_own_name():
+    inner = keras.Sequential(
+        [keras.Input((6, 6, 1)), layers.Conv2D(2, 3, name="seen")], name="inner"
+    )
+    x = keras.Input((6, 6, 1))
+    pooled = layers.GlobalAveragePooling2D(name="pooled")(inner(x))
+    outer = keras.Model(x, layers.Dense(1, name="answer")(pooled))
+    assert list(layers_of(outer)) == ["inner/seen", "pooled", "answer"]
+    assert [name for name, *_ in chain(outer)] == list(layers_of(outer))
+    assert full_name(outer, "seen") == "inner/seen"
+    found = activations.activations(outer, IMAGE, ["seen"])["inner/seen"]
+    expected = keras.ops.convert_to_numpy(inner(IMAGE[None].astype(np.float32)))
+    assert found == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(ValueError, match="no layer 'conv9'; its layers are inner/seen, pooled, an"):
+        full_name(outer, "conv9")
+
+
+def test_scores_computed_on_from_a_layer_s_output_are_those_of_a_network_with_branches():
+    """In MobileNetV2 the output of a layer reaches the end in two ways."""
+    model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=4)
+    images = RANDOM.uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
+    name, scores = "block_2_project_BN", find_scores(model)
+    maps = gradients.compiled(model, lambda x: layer_outputs(model, x, [name])[name])(images)
+    run = gradients.compiled(model, lambda m, x: scores(x, replaced={name: m}))
+    powers = np.exp(run(maps, images))
+    expected = keras.ops.convert_to_numpy(model(images, training=False))
+    assert powers / powers.sum() == pytest.approx(expected, abs=1e-6)
+    assert np.abs(run(maps, images) - run(1e3 + maps, images)).max() > 0
+
+
+def test_dropout_and_augmentation_do_nothing_in_an_analysis():
+    model = networks.cats_vs_dogs_second_edition(augmentation=True, dropout=0.5)
+    names = [name for name in layers_of(model) if "random" in name]
+    image = RANDOM.integers(0, 256, (180, 180, 3))
+    after = activations.activations(model, image, names)
+    assert len(names) == 3
+    for name in names:
+        assert after[name][0] == pytest.approx(image / 255, abs=1e-6)
+
+
+def test_an_image_of_a_wrong_shape_is_answered_with_both_shapes():
+    with pytest.raises(ValueError, match=r"\(28, 28, 1\), these have \(6, 6, 1\)"):
+        as_batch(networks.mnist_three_block(), np.zeros((6, 6, 1)))
+
+
+def middle_of_receptive_field(model, layer, size):
+    """Where the pixels are that change cell (3, 3) of a feature map of all-ones kernels."""
+    for variable in model.trainable_variables:
+        variable.assign(np.ones(variable.shape, np.float32))
+    image = np.ones((1, size, size, 1), np.float32)
+    _, slope = gradients.gradient(
+        model, lambda x: layer_outputs(model, x, [layer])[layer][:, 3, 3, 0], image
+    )
+    rows = np.flatnonzero(slope[0, :, :, 0].any(axis=1))
+    return (rows[0] + rows[-1]) / 2
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_cells_lie_in_the_picture_where_their_receptive_fields_do(padding):
+    model = keras.Sequential(
+        [
+            keras.Input((48, 48, 1)),
+            layers.ZeroPadding2D(1),
+            layers.Conv2D(2, 5, strides=2, padding=padding, name="a"),
+            layers.AveragePooling2D(2, name="b"),
+            layers.Conv2D(2, 3, padding=padding, dilation_rate=2, name="c"),
+        ]
+    )
+    for name in "abc":
+        place = cell_grid_of(model, name)
+        middle = place.row + 3 * place.row_step
+        assert middle == pytest.approx(middle_of_receptive_field(model, name, 48), abs=1e-6)
+
+
+def test_the_last_maps_of_the_book_s_cat_network_begin_18_and_a_half_pixels_inside():
+    """By hand: 1, then (1.5, step 2), 3.5, (4.5, 4), 8.5, (10.5, 8), 18.5."""
+    place = cell_grid_of(networks.cats_vs_dogs_first_edition())
+    assert (place.row, place.column, place.row_step, place.column_step) == (18.5, 18.5, 8, 8)
+
+
+def test_a_resized_map_has_each_cell_s_value_at_the_middle_of_the_cell():
+    heat = np.array([[1.0, 2.0], [3.0, 5.0]])
+    laid = CellGrid(1, 1, 2, 2).resize_to_image(heat, (5, 5))
+    assert laid[1, 1] == 1
+    assert laid[3, 3] == 5
+    assert laid[2, 1] == 2  # half way from 1 to 3
+    assert laid[0, 0] == 1  # beyond the middles the outermost goes on
+    assert laid[4, 4] == 5

@@ -1,0 +1,51 @@
+"""Every figure has one width, a title and a note; every number is written in one way."""
+
+import doctest
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+
+from chollet_cnn.drawing import numbers, sheet, style
+
+
+def test_the_formatters_do_what_their_examples_say():
+    results = doctest.testmod(numbers)
+    assert (results.failed, results.attempted > 10) == (0, True)
+
+
+@pytest.mark.parametrize("make", [sheet.sheet, sheet.panels])
+def test_a_long_title_is_wrapped_and_stays_within_the_figure(make):
+    figure = make(3, "A title of many words " * 8, "and a note $of$ many more " * 12)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    title, note = (text.get_window_extent(canvas.get_renderer()) for text in figure.texts)
+    assert figure.get_figwidth() == sheet.WIDTH
+    assert max(title.x1, note.x1) <= figure.bbox.width
+    assert title.y0 >= note.y1
+
+
+def test_subplots_have_the_height_that_was_asked_for_below_the_title():
+    figure = sheet.panels(2.0, "a title", "a note")
+    axes = figure.add_subplot()
+    FigureCanvasAgg(figure).draw()
+    assert axes.get_tightbbox().y1 <= 2.0 * figure.dpi
+
+
+def luminance(color):
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_has_the_contrast_that_small_type_needs():
+    """WCAG 2.1, 1.4.3."""
+    for fill in [(grey,) * 3 for grey in np.linspace(0, 1, 101)]:
+        assert contrast(fill, style.contrasting(fill)) > 4.5
+    for color in (style.DATA, style.POINTED_AT, style.THIRD, style.GREY):
+        assert contrast(style.ink(color), "white") >= 4.5
