@@ -212,14 +212,14 @@ def first_curves(records: Records) -> Figure | None:
     histories = [histories_of(curves, recipe) for recipe in (digits, pets)]
     if not all(histories):
         return None
-    figure = sheet.panels(3.7)
-    left, right = figure.subplots(1, 2)
+    figure = sheet.panels(5.4)
+    above, below = figure.subplots(2, 1)
     plot_learning_curve(
         histories[0][0], title="Handwritten digits, seed 0", monitored=None,
-        book=CURVES[digits]["accuracy"], book_name="the book's training", axes=left,
+        book=CURVES[digits]["accuracy"], book_name="the book's training", axes=above,
     )  # fmt: skip
     plot_learning_curve(
         histories[1][0], title="Cats and dogs, seed 0: overfitting",
-        book=CURVES[pets]["val_accuracy"], book_name="the book's validation", axes=right,
+        book=CURVES[pets]["val_accuracy"], book_name="the book's validation", axes=below,
     )  # fmt: skip
     return figure
