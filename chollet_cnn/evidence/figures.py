@@ -142,8 +142,7 @@ def plot_printed_curves(
 
 
 def plot_legacy_and_current(
-    current: Sequence[pd.DataFrame],
-    legacy: Sequence[pd.DataFrame],
+    curves: pd.DataFrame,
     printed: Mapping[str, Sequence[float]],
     quantities: Sequence[str] = ("loss", "accuracy"),
     what: str = "RMSprop",
@@ -152,14 +151,17 @@ def plot_legacy_and_current(
     """Draw how a network learns with the current and with the legacy implementation.
 
     Args:
-        current: histories of runs with the current one, with ``epoch`` and the quantities.
-        legacy: the same with that of the book's Keras.
+        curves: what :func:`legacy_and_current` gives.
         printed: what the book prints of the quantities, a number an epoch.
         quantities: columns of a history, one panel each; those that begin with ``val_`` are of
             validation, others of training.
         what: what has changed, for the labels of the curves.
         title: the title of the figure.
     """
+    is_legacy = curves["variant"] != ""
+    current, legacy = (
+        [curve for _, curve in curves[kind].groupby("seed")] for kind in (~is_legacy, is_legacy)
+    )
     counts = [f"{len(runs)} run{'s' * (len(runs) > 1)}" for runs in (current, legacy)]
     note = f"current {what}: {counts[0]}; legacy {what}: {counts[1]}"
     if max(len(current), len(legacy)) > 1:
@@ -182,6 +184,19 @@ def histories_of(curves: pd.DataFrame, recipe: str) -> list[pd.DataFrame]:
     return [curve for _, curve in curves[curves["recipe"] == recipe].groupby("seed")]
 
 
+def legacy_and_current(records: Records, recipe: str, variant: str) -> pd.DataFrame | None:
+    """Return the curves of a recipe and of a variant of it, whose name is in ``variant``.
+
+    Returns:
+        The learning curves in one table, current ones with an empty ``variant``; None where there
+        are no runs of one of the two.
+    """
+    current = records.curves[records.curves["recipe"] == recipe].assign(variant="")
+    legacy = records.variant_curves
+    legacy = legacy[(legacy["recipe"] == recipe) & (legacy["variant"] == variant)]
+    return None if current.empty or legacy.empty else pd.concat([current, legacy])
+
+
 def printed_curve(records: Records, recipe: str) -> Figure | None:
     """Draw a printed learning curve over those of all seeds; None with fewer than two runs."""
     histories = histories_of(records.curves, recipe)
@@ -197,14 +212,14 @@ def first_curves(records: Records) -> Figure | None:
     histories = [histories_of(curves, recipe) for recipe in (digits, pets)]
     if not all(histories):
         return None
-    figure = sheet.panels(5.2)
-    left, right = figure.subplots(2, 1)
+    figure = sheet.panels(5.4)
+    above, below = figure.subplots(2, 1)
     plot_learning_curve(
         histories[0][0], title="Handwritten digits, seed 0", monitored=None,
-        book=CURVES[digits]["accuracy"], book_name="the book's training", axes=left,
+        book=CURVES[digits]["accuracy"], book_name="the book's training", axes=above,
     )  # fmt: skip
     plot_learning_curve(
         histories[1][0], title="Cats and dogs, seed 0: overfitting",
-        book=CURVES[pets]["val_accuracy"], book_name="the book's validation", axes=right,
+        book=CURVES[pets]["val_accuracy"], book_name="the book's validation", axes=below,
     )  # fmt: skip
     return figure

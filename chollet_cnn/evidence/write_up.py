@@ -82,6 +82,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         drawn: the names of the figures that are in ``figures/``.
     """
     main = recorded.of_most_runs()
+    show_loss = partial(numbers.format_quantity, quantity="loss")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([TEMPLATES, studies.FOLDER]),
         undefined=jinja2.StrictUndefined,
@@ -95,7 +96,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         "points": tables.points,
         "signed": tables.signed,
         "interval": tables.between,
-        "loss": partial(numbers.format_quantity, quantity="loss"),
+        "loss": show_loss,
     }
     answer = Answer(recorded)
     measured = {study: study.measure(main) for study in studies.collect()}
@@ -115,6 +116,6 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         device=device,
         drawn=drawn,
         signed=tables.signed,
-        show_loss=partial(numbers.format_quantity, quantity="loss"),
+        show_loss=show_loss,
         statistics=statistics,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chollet_cnn.book import printed, published
+from chollet_cnn.book import published
 from chollet_cnn.book.recipes import RECIPES
 
 
@@ -68,7 +68,7 @@ def test_the_curve_printed_for_cats_and_dogs_is_claimed_too(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in printed.CURVES if "cats" in name])
+@pytest.mark.parametrize("name", [name for name in published.CURVES if "cats" in name])
 def test_a_printed_accuracy_is_that_of_a_whole_number_of_pictures(name):
     # A slip of a finger while copying a figure would hardly end on such a number.
     def is_of(share, *counts):
@@ -77,16 +77,16 @@ def test_a_printed_accuracy_is_that_of_a_whole_number_of_pictures(name):
     seen = 3200 if name.endswith("augmented") else 2000
     # 1,000 pictures in batches of 32 end with a batch of 8; of 50 batches one or two are that one.
     validated = (50 * 32 - 24, 50 * 32 - 2 * 24) if name.endswith("augmented") else (1000,)
-    curve = printed.CURVES[name]
+    curve = published.CURVES[name]
     assert all(is_of(share, seen) for share in curve["accuracy"])
     assert all(is_of(share, *validated) for share in curve.get("val_accuracy", ()))
 
 
 def test_the_curve_printed_for_augmented_cats_and_dogs_has_a_hundred_epochs():
-    curve = printed.CURVES["cats-vs-dogs-first-edition-augmented"]
+    curve = published.CURVES["cats-vs-dogs-first-edition-augmented"]
     assert {len(values) for values in curve.values()} == {100}
     assert [values[-1] for values in curve.values()] == [0.3280, 0.8491, 0.3776, 0.8439]
-    assert printed.best_epoch(curve) == 99
+    assert published.best_epoch(curve) == 99
     whole = [
         (claim.quantity, claim.value, claim.kind)
         for claim in published.CLAIMS
@@ -102,7 +102,7 @@ def test_the_notebook_says_five_epochs_and_prints_the_lowest_loss_after_ten():
         if (claim.recipe, claim.quantity) == ("cats-vs-dogs-first-edition", "best_epoch")
     }
     assert epochs == {"text": 5, "printed output": 10}
-    losses = printed.CURVES["cats-vs-dogs-first-edition"]["val_loss"]
+    losses = published.CURVES["cats-vs-dogs-first-edition"]["val_loss"]
     assert len(losses) == 30
     assert min(losses) == losses[9] == 0.5508
     assert any(

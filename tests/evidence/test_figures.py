@@ -105,13 +105,14 @@ def test_a_printed_validation_curve_has_a_row_of_its_own():
 
 
 def test_current_legacy_and_printed_curves_are_drawn_each_in_its_colour():
-    def run(loss, accuracy):
-        return pd.DataFrame({"epoch": [1, 2], "loss": loss, "accuracy": accuracy})
+    def run(loss, accuracy, seed=0, variant=""):
+        columns = {"epoch": [1, 2], "loss": loss, "accuracy": accuracy}
+        return pd.DataFrame(columns).assign(seed=seed, variant=variant)
 
-    current = [run([0.69, 0.68], [0.5, 0.55]), run([0.69, 0.66], [0.5, 0.57])]
-    legacy = [run([0.69, 0.65], [0.5, 0.6])]
+    current = [run([0.69, 0.68], [0.5, 0.55]), run([0.69, 0.66], [0.5, 0.57], seed=1)]
+    legacy = [run([0.69, 0.65], [0.5, 0.6], variant="rmsprop-2017")]
     printed = {"loss": [0.68, 0.64], "accuracy": [0.52, 0.63]}
-    figure = figures.plot_legacy_and_current(current, legacy, printed)
+    figure = figures.plot_legacy_and_current(pd.concat([*current, *legacy]), printed)
     losses, accuracies = figure.axes
     for axes, medians in (
         (losses, ([0.69, 0.67], [0.69, 0.65], [0.68, 0.64])),
@@ -128,12 +129,11 @@ def test_current_legacy_and_printed_curves_are_drawn_each_in_its_colour():
 
 
 def test_a_validation_curve_is_named_on_its_axis():
-    def run(value):
-        return pd.DataFrame({"epoch": [1, 2], "val_accuracy": [0.5, value]})
-
+    columns = {"epoch": [1, 2, 1, 2], "val_accuracy": [0.5, 0.6, 0.5, 0.7], "seed": 0}
+    curves = pd.DataFrame(columns).assign(variant=["", "", "keras-2017", "keras-2017"])
     figure = figures.plot_legacy_and_current(
-        [run(0.6)], [run(0.7)], {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras", "cats"
+        curves, {"val_accuracy": [0.5, 0.8]}, ["val_accuracy"], "Keras", "cats"
     )
-    assert figure.get_suptitle() == "cats"
+    assert figure.texts[0].get_text() == "cats"
     assert figure.axes[0].get_ylabel() == "validation accuracy"
     assert "current Keras: 1 run; legacy Keras: 1 run" in words_of(figure)

@@ -76,13 +76,13 @@ def measure(records: Records) -> dict[str, object]:
 
 def figure(records: Records) -> Figure | None:
     """Draw the recipe with current Keras and with legacy RMSprop and augmentation."""
-    recipe, ways = RECIPES[0], _ways(records)
-    legacy = ways.get(WAYS["keras-2017"])
-    if not legacy or ways[CURRENT][1].empty or legacy[1].empty:
+    recipe = recipes.get(RECIPES[0])
+    curves = figures.legacy_and_current(records, recipe.name, "keras-2017")
+    if curves is None:
         return None
-    histories = [figures.histories_of(curves, recipe) for curves in (ways[CURRENT][1], legacy[1])]
-    drawn, title = ("accuracy", "val_accuracy"), recipes.get(recipe).title
-    return figures.plot_legacy_and_current(*histories, CURVES[recipe], drawn, "Keras", title)
+    return figures.plot_legacy_and_current(
+        curves, CURVES[recipe.name], ("accuracy", "val_accuracy"), "Keras", recipe.title
+    )
 
 
 def _ways(records: Records) -> Ways:

@@ -71,15 +71,11 @@ def measure(records: Records) -> dict[str, object]:
 
 def figure(records: Records) -> Figure | None:
     """Draw the first edition's network on cats and dogs with either RMSprop."""
-    recipe = RECIPES[0]
-    found = {way: curves for way, _, curves in _ways(records, recipe)}
-    if "rmsprop-2017" not in found or found["rmsprop"].empty:
+    recipe = recipes.get(RECIPES[0])
+    curves = figures.legacy_and_current(records, recipe.name, "rmsprop-2017")
+    if curves is None:
         return None
-    current, legacy = (
-        figures.histories_of(found[way], recipe) for way in ("rmsprop", "rmsprop-2017")
-    )
-    title = recipes.get(recipe).title
-    return figures.plot_legacy_and_current(current, legacy, CURVES[recipe], title=title)
+    return figures.plot_legacy_and_current(curves, CURVES[recipe.name], title=recipe.title)
 
 
 def _ways(records: Records, recipe: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:

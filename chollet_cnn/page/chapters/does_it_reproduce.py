@@ -7,276 +7,186 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from chollet_cnn.analysis import learning_curves
 from chollet_cnn.book import published, recipes
-from chollet_cnn.drawing import numbers
-from chollet_cnn.evidence import comparison
-from chollet_cnn.evidence import figures as plots
-from chollet_cnn.evidence import records as recorded
-from chollet_cnn.evidence import statistics as spread
-from chollet_cnn.page.chapter import Call, percent
+from chollet_cnn.drawing.numbers import format_percent
+from chollet_cnn.evidence import comparison, figures, records, statistics
+from chollet_cnn.evidence.comparison import Comparison
+from chollet_cnn.evidence.records import Records
+from chollet_cnn.evidence.studies import (
+    augmentation,
+    checkpoint_selection,
+    rmsprop,
+    weights_or_order,
+)
+from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
 
-OPTIMIZERS = "cats-vs-dogs-first-edition", "rmsprop-2017"
-"""The recipe whose printed curve is that of another optimizer, and which."""
-KERAS = "cats-vs-dogs-first-edition-augmented", "keras-2017"
-"""The recipe whose printed curve is that of another Keras, augmentation included, and which."""
 SHEAR = 0.2
-"""What listing 5.11 asks of it, in radians when the book was written and in degrees today."""
-CHOSEN = "cats-vs-dogs-second-edition-augmented"
-"""The recipe whose lowest validation loss comes long before its highest accuracy."""
-ANSWERS = ((8, 2, 0.9), (9, 1, 0.999))
-"""Ten answers made up, right and wrong ones and how sure each is: first some, then surer ones."""
-EPSILON_THEN, EPSILON_NOW = recipes.LEGACY_EPSILON.values()
-SMALL = 1e-4
-"""A gradient small enough for today's RMSprop to move its weight less far than the book's did."""
-LIES = {
-    spread.WITHIN: "within",
-    spread.ABOVE: "above",
-    spread.BELOW: "below",
-    spread.TOO_FEW: "too few runs",
-}
-"""The verdicts, as short as a column of the page is narrow."""
+"""What listing 5.11 asks for: radians in the book's Keras, degrees in the current one."""
+PREDICTIONS = ((8, 2, 0.9), (9, 1, 0.999))
+"""Ten invented predictions: right, wrong, and their confidence; first some, then surer ones."""
+LEGACY_EPSILON, EPSILON = recipes.LEGACY_EPSILON.values()
+GRADIENT = 1e-4
+"""Small enough for current RMSprop to move its weight less far than legacy RMSprop."""
+SHORT = {"val_accuracy": "validation", "best_epoch": "best epoch", "test_accuracy": ""}
 
 
-def content(models: Sequence[TrainedModel], results: Path = recorded.RESULTS) -> dict[str, Any]:
-    """Return recorded runs beside the book's figures, as far as they go."""
-    if not (results / "runs.csv").is_file():
+def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> dict[str, Any]:
+    """Return recorded runs beside the book's figures, as far as there are any."""
+    if not (results / records.RUNS).is_file():
         return {"there": False}
-    return {"there": True, **_compared(recorded.read(results))}
+    return _compared(records.read(results).of_most_runs())
 
 
-def _compared(records: recorded.Records) -> dict[str, object]:
-    kind = _of_most_runs(records.runs)
-    rows, curves = _of_kind(records.runs, *kind), _of_kind(records.curves, *kind)
-    runs = comparison.accuracies(rows).dropna(subset="published")
+def _compared(recorded: Records) -> dict[str, Any]:
+    runs = comparison.accuracies(recorded).dropna(subset="published")
     if runs.empty:
         return {"there": False}
-    compared = comparison.compare(rows, curves)
-    whole = compared[compared["epoch"].isna() & (compared["n"] > 0)]
+    whole = [claim for claim in published.CLAIMS if claim.epoch is None]
+    compared = [c for c in comparison.compare(whole, recorded) if c.sample.n]
+    counts = runs.groupby("title", sort=False)["seed"].nunique()
     return {
-        "dots": Figure("recorded-runs-beside-the-book", plots.plot_seeds(runs), runs),
-        "spoken": "; ".join(map(_spoken, whole.to_dict("records"))),
-        "seeds": seeds_words(runs.groupby("title", sort=False)["seed"].nunique().to_dict()),
-        "rows": [_line(claim) for claim in whole.to_dict("records")],
-        "fewest": spread.FEWEST_TO_MEET,
-        "curves": list(_printed_curves(compared, curves)),
-        "optimizers": _optimizers(curves, _of_kind(records.variant_curves, *kind)),
-        "augmentation": _augmentation(curves, _of_kind(records.variant_curves, *kind)),
-        "tested": _tested(rows, curves),
-        "by_luck": _by_luck(whole),
-        "causes": [causes_words(key[0], found) for key, found in _causes(records, rows)],
-        "notes": sorted(set(rows["data_note"].dropna())),
+        "there": True,
+        "dots": Figure("recorded-runs-beside-the-book", figures.plot_seeds(runs), runs),
+        "rows": [_row(item) for item in compared],
+        "most_runs": int(counts.max()),
+        "few": list(counts[counts < statistics.MIN_RUNS_INSIDE].index),
+        "fewest": statistics.MIN_RUNS_INSIDE,
+        "curves": list(_printed_curves(recorded)),
+        "optimizer": _optimizer(recorded),
+        "augmentation": _augmentation(recorded),
+        "selection": _selection(recorded),
+        "spread": [_spread(item) for item in compared if _has_spread(item)],
+        "larger": [c.title for c in compared if _has_spread(c) and c.exceeds_test_set_sd],
+        "causes": [
+            {"title": recipes.get(recipe).title}
+            | {cause: f"{100 * sample.sd:.2f}" for cause, sample in causes.items()}
+            for recipe, causes in weights_or_order.by_cause(recorded).items()
+            if min(sample.n for sample in causes.values()) >= statistics.MIN_RUNS_INSIDE
+        ],
+        "notes": sorted(set(recorded.runs["data_note"].dropna())),
         "call": Call(
+            "from chollet_cnn.book.published import CLAIMS\n"
             "from chollet_cnn.evidence import records\n"
-            "from chollet_cnn.evidence.comparison import compare\n\n"
-            "found = records.read()   # the folder results of a checkout\n"
-            "compare(found.runs, found.curves)"
+            "from chollet_cnn.evidence.comparison import compare, to_table\n\n"
+            "to_table(compare(CLAIMS, records.read()))"
         ),
     }
 
 
-def _of_most_runs(rows: pd.DataFrame) -> tuple[str, str]:
-    """Return the backend and kind of device that most runs were made with."""
-    kinds = list(zip(rows["backend"], rows["device"], strict=True))
-    return max(kinds, key=kinds.count)
+def _row(item: Comparison) -> tuple[str, ...]:
+    """Return a row of the table: the book's figure, what the runs gave, and the verdict."""
+    claim = item.claim
+    what = [SHORT[claim.quantity], "printed" if claim.kind == published.PRINTED else ""]
+    title = ", ".join(filter(None, [item.title, *what, "erratum" if claim.slip else ""]))
+    few = item.verdict == statistics.TOO_FEW
+    verdict = "too few runs" if few else item.verdict.split()[0]
+    return title, item.book, item.show(item.sample.mean), str(item.sample.n), verdict
 
 
-def _of_kind(rows: pd.DataFrame, backend: str, device: str) -> pd.DataFrame:
-    return rows[(rows["backend"] == backend) & (rows["device"] == device)]
-
-
-def _line(claim: dict[str, object]) -> tuple[str, ...]:
-    """Return a line of the table: what the book says, what the runs gave, where the figure lies."""
-    what = {"val_accuracy": "validation", "best_epoch": "best epoch"}.get(claim["quantity"], "")
-    printed = "printed" if claim["kind"] == published.PRINTED else ""
-    if what == "best epoch":  # a long name for a narrow column
-        what, printed = f"{printed} {what}".strip(), ""
-    book = numbers.format_published(claim["quantity"], claim["published"], claim["step"])
-    mean = f"{claim['mean']:.3g}" if "epoch" in what else percent(claim["mean"], 2)
-    slip = "a slip" if claim["slip"] else ""
-    title = ", ".join(filter(None, (claim["title"], what, printed, slip)))
-    return title, book, mean, str(claim["n"]), LIES[claim["verdict"]]
-
-
-def _printed_curves(compared: pd.DataFrame, curves: pd.DataFrame) -> Iterator[dict[str, object]]:
+def _printed_curves(recorded: Records) -> Iterator[dict[str, Any]]:
     """Draw each printed learning curve over those of all seeds, where there are several."""
-    for recipe, book in published.CURVES.items():
-        own = curves[curves["recipe"] == recipe]
-        histories = [history for _, history in own.groupby("seed")]
-        if len(histories) < 2:
-            continue
-        title = recipes.get(recipe).title
-        claims = compared[(compared["recipe"] == recipe) & compared["epoch"].notna()]
-        within = (claims["verdict"] == spread.WITHIN).sum()
-        yield {
-            "figure": Figure(
-                f"printed-curve-of-{recipe}",
-                plots.plot_printed_curves(histories, book, title),
-                own,
-            ),
-            "title": title,
-            "seeds": len(histories),
-            "enough": len(histories) >= spread.FEWEST_TO_MEET,
-            "within": within,
-            "numbers": len(claims),
-            "parts": "training, below it validation" if "val_loss" in book else "training",
-        }
+    for curve in comparison.compare_curves(recorded):
+        drawing = figures.printed_curve(recorded, curve.recipe)
+        own = recorded.curves[recorded.curves["recipe"] == curve.recipe]
+        if drawing:
+            validated = "val_loss" in published.CURVES[curve.recipe]
+            yield {
+                "figure": Figure(f"printed-curve-of-{curve.recipe}", drawing, own),
+                "title": recipes.get(curve.recipe).title,
+                "seeds": own["seed"].nunique(),
+                "inside": curve.count(statistics.INSIDE),
+                "numbers": len(curve.comparisons),
+                "parts": "training, below it validation" if validated else "training",
+            }
 
 
-def _optimizers(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, object] | None:
-    """Show what has become of RMSprop since the book, where runs with the old one are recorded."""
-    recipe, old = OPTIMIZERS
-    now, then = _now_and_then(recipe, old, curves, variants)
-    if not (now and then):
+def _optimizer(recorded: Records) -> dict[str, Any] | None:
+    """Work out a step with legacy and with current RMSprop, if runs with both are recorded."""
+    recipe = recipes.get(rmsprop.RECIPES[0])
+    curves = figures.legacy_and_current(recorded, recipe.name, "rmsprop-2017")
+    drawing = rmsprop.figure(recorded)
+    if drawing is None:
         return None
-    title = recipes.get(recipe).title
     return {
-        "title": title,
-        "picture": Figure(
-            "the-optimizer-has-changed",
-            plots.plot_then_and_now(now, then, published.CURVES[recipe], title=title),
-            pd.concat([*now, *then]),
-        ),
-        "gradient": f"{SMALL:g}",
-        "sum_then": f"{SMALL:g} / ({EPSILON_THEN:.8f} + √({SMALL:g}²))",
-        "sum_now": f"{SMALL:g} / √({EPSILON_NOW:.7f} + {SMALL:g}²)",
-        "epsilon_then": f"{EPSILON_THEN:.8f}",
-        "epsilon_now": f"{EPSILON_NOW:.7f}",
-        # A gradient that stays as it is has a mean square of its own square.
-        "then": f"{SMALL / (math.sqrt(SMALL**2) + EPSILON_THEN):.2f}",
-        "now": f"{SMALL / math.sqrt(SMALL**2 + EPSILON_NOW):.2f}",
+        "title": recipe.title,
+        "picture": Figure("the-optimizer-has-changed", drawing, curves),
+        "gradient": f"{GRADIENT:g}",
+        "legacy_sum": f"{GRADIENT:g} / ({LEGACY_EPSILON:.8f} + √({GRADIENT:g}²))",
+        "current_sum": f"{GRADIENT:g} / √({EPSILON:.7f} + {GRADIENT:g}²)",
+        "legacy_epsilon": f"{LEGACY_EPSILON:.8f}",
+        "epsilon": f"{EPSILON:.7f}",
+        # A constant gradient has a mean square of its own square.
+        "legacy": f"{GRADIENT / (math.sqrt(GRADIENT**2) + LEGACY_EPSILON):.2f}",
+        "current": f"{GRADIENT / math.sqrt(GRADIENT**2 + EPSILON):.2f}",
     }
 
 
-def _augmentation(curves: pd.DataFrame, variants: pd.DataFrame) -> dict[str, object] | None:
-    """Show what has become of augmentation since the book, where the old one is recorded."""
-    name, old = KERAS
-    now, then = _now_and_then(name, old, curves, variants)
-    if not (now and then):
+def _augmentation(recorded: Records) -> dict[str, Any] | None:
+    """Work out a shear in radians and in degrees, if runs with both are recorded."""
+    recipe = recipes.get(augmentation.RECIPES[0])
+    curves = figures.legacy_and_current(recorded, recipe.name, "keras-2017")
+    drawing = augmentation.figure(recorded)
+    if drawing is None:
         return None
-    recipe, drawn = recipes.get(name), ("accuracy", "val_accuracy")
     half = recipe.data_options["image_size"][0] // 2
     return {
         "title": recipe.title,
-        "picture": Figure(
-            "the-augmentation-has-changed",
-            plots.plot_then_and_now(
-                now, then, published.CURVES[name], drawn, "Keras", recipe.title
-            ),
-            pd.concat([*now, *then]),
-        ),
+        "picture": Figure("the-augmentation-has-changed", drawing, curves),
         "shear": f"{SHEAR:g}",
         "side": 2 * half,
         "half": half,
-        "sum_then": f"{half} · sin({SHEAR:g})",
-        "sum_now": f"{half} · sin({SHEAR:g} · π / 180)",
-        "then": f"{half * math.sin(SHEAR):.1f}",
-        "now": f"{half * math.sin(math.radians(SHEAR)):.2f}",
+        "legacy_sum": f"{half} · sin({SHEAR:g})",
+        "current_sum": f"{half} · sin({SHEAR:g} · π / 180)",
+        "legacy": f"{half * math.sin(SHEAR):.1f}",
+        "current": f"{half * math.sin(math.radians(SHEAR)):.2f}",
     }
 
 
-def _now_and_then(
-    recipe: str, variant: str, curves: pd.DataFrame, variants: pd.DataFrame
-) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-    """Return the histories of a recipe's runs, and those of a variant of it."""
-    now = curves[curves["recipe"] == recipe].assign(variant="")
-    then = variants[(variants["recipe"] == recipe) & (variants["variant"] == variant)]
-    return tuple([history for _, history in of.groupby("seed")] for of in (now, then))
-
-
-def _tested(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, object] | None:
-    """Show a run whose validation loss turns before its accuracy does, where one is recorded."""
-    found = recorded.loss_turned_first(rows, curves, CHOSEN)
+def _selection(recorded: Records) -> dict[str, Any] | None:
+    """Show a run whose lowest loss came before its highest accuracy, if one is recorded."""
+    found = checkpoint_selection.example(recorded)
     if not found:
         return None
     run, history = found
-    title = f"{recipes.get(CHOSEN).title}, seed {run['seed']}"
     return {
-        "title": title,
+        "title": f"{recipes.get(run['recipe']).title}, seed {run['seed']}",
         "best": f"{learning_curves.best_epoch(history, 'val_accuracy')['epoch']:.0f}",
-        "picture": Figure(
-            "the-epoch-that-is-tested",
-            learning_curves.plot_selected_epoch(history, int(run["judged_epoch"]), title),
-            history,
-        ),
-        "sums": [_loss_of(*answers) for answers in ANSWERS],
+        "picture": Figure("the-selected-epoch", checkpoint_selection.figure(recorded), history),
+        "sums": [_cross_entropy(*predictions) for predictions in PREDICTIONS],
         "epoch": run["judged_epoch"],
         "epochs": run["epochs"],
-        "accuracy": percent(run["test_accuracy"], 2),
-        "last": percent(run["last_epoch_test_accuracy"], 2),
+        "accuracy": format_percent(run["test_accuracy"], 2),
+        "last": format_percent(run["last_epoch_test_accuracy"], 2),
     }
 
 
-def _loss_of(right: int, wrong: int, sure: float) -> dict[str, str]:
-    """Work out the cross-entropy of answers that are all equally sure, of two classes."""
-    of_right, of_wrong = -math.log(sure), -math.log(1 - sure)
+def _cross_entropy(right: int, wrong: int, confidence: float) -> dict[str, str]:
+    """Work out the loss of predictions of two classes that all have one confidence."""
+    of_right, of_wrong = -math.log(confidence), -math.log(1 - confidence)
     count = right + wrong
     return {
         "right": f"{right}",
         "wrong": f"{wrong}",
-        "sure": f"{100 * sure:g}%",
+        "confidence": f"{100 * confidence:g}%",
         "sum": f"({right} · {of_right:.3f} + {wrong} · {of_wrong:.3f}) / {count}",
         "loss": f"{(right * of_right + wrong * of_wrong) / count:.3f}",
     }
 
 
-def _by_luck(whole: pd.DataFrame) -> dict[str, object] | None:
-    """Work out how far runs lie apart by the size of the test set alone, and whether they do."""
-    several = whole[whole["further_apart"].notna() & ~whole["slip"]].to_dict("records")
-    if not several:
-        return None
-    further = [claim["title"] for claim in several if claim["further_apart"]]
+def _has_spread(item: Comparison) -> bool:
+    return item.exceeds_test_set_sd is not None and not item.claim.slip
+
+
+def _spread(item: Comparison) -> dict[str, Any]:
+    """Work out the standard deviation that the size of the test set alone explains."""
+    images = recipes.image_count(item.claim.recipe, item.claim.quantity)
     return {
-        "lines": [
-            {
-                "sum": f"100 · √((1 − {claim['mean']:.4f}) / (2 · "
-                f"{recipes.image_count(claim['recipe'], claim['quantity']):,}))",
-                "result": f"{100 * claim['test_set_sd']:.2f}",
-                "measured": f"points; the {claim['n']} runs of {claim['title']} have "
-                f"{100 * claim['sd']:.2f}",
-            }
-            for claim in several
-        ],
-        "further": "; ".join(further),
+        "sum": f"100 · √((1 − {item.sample.mean:.4f}) / (2 · {images:,}))",
+        "result": f"{100 * item.test_set_sd:.2f}",
+        "n": item.sample.n,
+        "title": item.title,
+        "sd": f"{100 * item.sample.sd:.2f}",
     }
-
-
-def _causes(records: recorded.Records, rows: pd.DataFrame) -> Iterator[tuple[tuple, dict]]:
-    """Yield the recipes of which runs held the weights and the order, and how far they lie."""
-    for key, found in spread.by_cause(rows, records.variants).items():
-        if all(runs.n >= spread.FEWEST_TO_MEET for runs in found.values()):
-            yield key, found
-
-
-def causes_words(recipe: str, found: dict[str, spread.Spread]) -> str:
-    """Say how far runs lie apart that differ in everything, or in one thing alone."""
-    sd = {cause: f"{100 * runs.sd:.2f}" for cause, runs in found.items()}
-    return (
-        f"{recipes.get(recipe).title}: runs that differ in their starting weights and in the "
-        f"order of their pictures have a standard deviation of {sd['everything']} points; in the "
-        f"order alone, of {sd['order']}; in the starting weights alone, of {sd['weights']}."
-    )
-
-
-def _spoken(claim: dict[str, object]) -> str:
-    title, book, mean, count, _ = _line(claim)
-    return f"{title}, {count} run{'s' * (count != '1')}, mean {mean} against {book}"
-
-
-def seeds_words(counted: dict[str, int]) -> str:
-    """Say whether so many seeds of each recipe are enough to answer the question.
-
-    >>> seeds_words({"MNIST, first edition": 1})
-    'There is one run of each recipe so far. One run cannot tell luck from rule.'
-    """
-    fewest, most = min(counted.values()), max(counted.values())
-    if most == 1:
-        return "There is one run of each recipe so far. One run cannot tell luck from rule."
-    if fewest >= spread.FEWEST_TO_MEET:
-        return "Enough to see how far apart runs of one recipe lie."
-    few = [title for title, count in counted.items() if count < spread.FEWEST_TO_MEET]
-    return f"Of some recipes there are only a few runs yet, take those with care: {'; '.join(few)}."
