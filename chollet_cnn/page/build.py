@@ -22,6 +22,7 @@ from chollet_cnn.data import image_files, sources
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import FOLDER, Chapter, sections, templates
+from chollet_cnn.page.explorer import export
 from chollet_cnn.page.figure import FORMATS, LOOK
 from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.training import devices, runs
@@ -121,8 +122,10 @@ def report(
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
         if not figures_only:
+            explorers = _write_explorers(models, folder, data_dir, problems, say)
             screens = sections(models, first_screen.facts)
-            for screen in screens:
+            for screen, explorer in zip(screens, explorers, strict=True):
+                screen["explorer"] = explorer
                 if screen.get("glance"):
                     screen["glance"].write(folder / "figures", format, width, dpi)
             page = render(chapters, screens, problems)
@@ -203,6 +206,30 @@ def _read(
         else:
             say(f"    read {path}", READING * number / len(paths))
     return found, problems
+
+
+def _write_explorers(
+    models: Sequence[TrainedModel],
+    folder: Path,
+    data_dir: str | Path | None,
+    problems: list[str],
+    say: Callable[[str, float], None],
+) -> list[str]:
+    """Write the explorer of each network; return the names of the files, empty where there is none.
+
+    A network with a layer that the explorer cannot compute has none; ``problems`` says so.
+    """
+    names = []
+    for model in models:
+        name = f"explorer-{model.slug}.html" if names else "explorer.html"
+        say(f"    {name}", 0.97)
+        try:
+            export.write_explorer(model.run, folder / name, data_dir)
+        except (UserError, ValueError) as problem:
+            problems.append(f"the explorer of {model.name} ({problem})")
+            name = ""
+        names.append(name)
+    return names
 
 
 @contextmanager
