@@ -238,5 +238,5 @@ def test_a_cluster_that_is_not_there_is_one_sentence_at_once(run_seeds):
 def test_a_run_that_ray_could_not_train_says_why_in_one_sentence(run_seeds):
     pytest.importorskip("ray")
     cluster = importlib.import_module("cluster")
-    with pytest.raises(UserError, match="seed 3 was not trained: --epochs is a whole number"):
+    with pytest.raises(UserError, match="seed 3 was not trained: epochs must be a whole number"):
         list(cluster.train_on("local", [digits(3, epochs=0)]))
