@@ -118,7 +118,9 @@ def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
     step = _norm(table - paper)
     ink = from_paper > max(0.1, 0.3 * step if step < 0.4 else 0.12)
     mostly_paper = not ink[inner].mean() > 0.45 and not ink[edge].mean() > 0.15
-    if step < DISTINCT or not mostly_paper or ink[inner].mean() < 0.002:
+    patches = label(ink | ~inner, connectivity=2)
+    enclosed = ink & ~np.isin(patches, np.unique(patches[~inner]))
+    if step < DISTINCT or not mostly_paper or enclosed.sum() < 0.002 * inner.sum():
         return 0
     # Along the edge of a shadow there is ink just inside exactly where there is ink just outside.
     from_table = _norm(image - table)
@@ -126,7 +128,7 @@ def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
     crossing = (across & (from_table > 0.5 * step)).sum() > 0.3 * max(across.sum(), 1)
     if across.sum() > 4 and crossing:
         return 0
-    return float(np.percentile(from_paper[inner & ink], 75))
+    return float(np.percentile(from_paper[enclosed], 75))
 
 
 def rectangularity(mask: np.ndarray) -> float:
@@ -165,8 +167,14 @@ def separate_ink(image: np.ndarray) -> Ink:
     if ink.one_paper < 0.75:
         size = round(max(image.shape) / 4)
         smooth = ndimage.median_filter(image, size=(3, 3, 1))
+        # One pixel less of light, since the two edges of a shadow never coincide exactly.
         light = np.stack(
-            [ndimage.grey_closing(smooth[..., c], (size, size), mode="nearest") for c in range(3)],
+            [
+                ndimage.grey_erosion(
+                    ndimage.grey_closing(channel, (size, size), mode="nearest"), (3, 3)
+                )
+                for channel in np.moveaxis(smooth, -1, 0)
+            ],
             axis=-1,
         )
         flat = _subtract_paper(np.minimum(image / np.maximum(light, 0.05), 1))
@@ -237,9 +245,10 @@ def without_ruled_lines(mask: np.ndarray) -> np.ndarray:
     """
     kept = _without_horizontal_lines(mask)
     kept = _without_horizontal_lines(kept.T).T
-    rows = np.flatnonzero(kept.any(axis=1))
-    remains = len(rows) and kept.sum() > 0.1 * mask.sum()
-    return kept if remains else mask
+    if kept.sum() > 0.1 * mask.sum():
+        return kept
+    # Nothing but lines; a single one is a 1 that reaches from edge to edge.
+    return mask if label(mask, connectivity=2).max() == 1 else np.zeros_like(mask)
 
 
 def _without_horizontal_lines(mask: np.ndarray) -> np.ndarray:

@@ -1,0 +1,206 @@
+import digit_photo_kinds
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from chollet_cnn.concepts.figures import photographs
+from chollet_cnn.data import digits, handwriting, image_files, mnist
+from chollet_cnn.errors import UserError
+
+
+def on_paper(digit, seed, side=300, dark_ink=True):
+    """Photograph a 28x28 digit: big, off-centre, on noisy paper that is lit from one side."""
+    draw = np.random.default_rng(seed)
+    height, width = 600, 450
+    ink = np.zeros((height, width))
+    big = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
+    top, left = draw.integers(0, height - side), draw.integers(0, width - side)
+    ink[top : top + side, left : left + side] = np.asarray(big) / 255
+    y, x = np.mgrid[:height, :width] / width
+    paper = 0.95 - 0.35 * x - 0.2 * (y - 0.3) ** 2
+    photo = paper * (1 - 0.7 * ink) + draw.normal(0, 0.03, ink.shape)
+    grey = np.rint(255 * photo.clip(0, 1))
+    coloured = np.stack([grey, 0.95 * grey, 0.9 * grey], axis=-1).astype(np.uint8)
+    return coloured if dark_ink else 255 - coloured
+
+
+def alike(one, other):
+    """Correlation of two 28x28 pictures at the best of the nine shifts by at most one pixel."""
+    shifts = [np.roll(one, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    return max(np.corrcoef(shifted.ravel(), other.ravel())[0, 1] for shifted in shifts)
+
+
+def embedded_digits(count):
+    return [digits.enlarge(image) for image in load_digits().images[:count]]
+
+
+@pytest.mark.parametrize("dark_ink", [True, False], ids=["pen-on-paper", "chalk-on-board"])
+def test_a_photographed_digit_comes_back_as_it_was_drawn(dark_ink):
+    likeness = []
+    for seed, digit in enumerate(embedded_digits(10)):
+        result = handwriting.as_digit(on_paper(digit, seed, dark_ink=dark_ink))
+        assert result.shape == (28, 28, 1)
+        assert result.dtype == np.uint8
+        drawn = handwriting.as_digit(digit)  # the same digit in MNIST's frame, without the paper
+        likeness.append(alike(result[..., 0], drawn[..., 0]))
+    assert min(likeness) > 0.85
+
+
+def test_a_photographed_mnist_digit_comes_back_as_it_was(real_mnist_dir):
+    originals = mnist.load(real_mnist_dir).test.images[:30, ..., 0]
+    results = [handwriting.as_digit(on_paper(one, seed)) for seed, one in enumerate(originals)]
+    likeness = [alike(*pair) for pair in zip(np.array(results)[..., 0], originals, strict=True)]
+    assert min(likeness) > 0.85
+    assert np.median(likeness) > 0.95
+
+
+def test_mnists_own_pictures_come_out_nearly_unchanged(real_mnist_dir):
+    originals = mnist.load(real_mnist_dir).test.images[:50]
+    likeness = [alike(handwriting.as_digit(one)[..., 0], one[..., 0]) for one in originals]
+    assert min(likeness) > 0.95
+    assert np.median(likeness) > 0.999
+
+
+def test_a_digit_is_brought_to_mnists_frame():
+    """MNIST: the longer side is 20 pixels, and the centre of mass lies on pixel 14."""
+    result = handwriting.as_digit(on_paper(embedded_digits(4)[3], seed=5))[..., 0].astype(float)
+    rows, columns = np.nonzero(result)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    y, x = np.indices(result.shape)
+    assert abs((y * result).sum() / result.sum() - 14) <= 0.5
+    assert abs((x * result).sum() / result.sum() - 14) <= 0.5
+    assert result.max() == 255
+
+
+def test_specks_and_a_dark_edge_are_taken_for_dirt():
+    photo = on_paper(embedded_digits(1)[0], seed=1)
+    dirty = photo.copy()
+    dirty[:, :12] = 20  # the table beside the paper
+    dirty[590:594, 440:444] = 20
+    assert alike(handwriting.as_digit(dirty)[..., 0], handwriting.as_digit(photo)[..., 0]) > 0.95
+
+
+def test_a_thin_pen_does_not_fade_away():
+    photo = np.full((600, 600), 230, dtype=np.uint8)
+    photo[100:500, 298:302] = 30  # 4 pixels of 400: a fifth of a pixel after scaling to 20
+    result = handwriting.as_digit(photo)[..., 0]
+    assert (result.max(axis=1) > 150).sum() == 20
+    assert 1.5 <= result.sum() / 255 / 20 <= 3
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_picture_has_no_digit(level):
+    noise = np.random.default_rng(level).integers(-20, 21, (200, 150, 3))
+    for blank in (np.full_like(noise, level), level + noise):
+        with pytest.raises(UserError, match="no digit found"):
+            handwriting.as_digit(blank.clip(0, 255).astype(np.uint8))
+
+
+def enlarged(digit, side=280):
+    return np.asarray(Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC))
+
+
+# Kinds of photographs
+
+SHAPE_CHANGED = {"thick_marker_cropped_closely"}  # a marker fills the small holes of a digit
+
+
+@pytest.mark.parametrize("kind", digit_photo_kinds.KINDS)
+def test_a_digit_of_every_kind_of_photograph_comes_back(tmp_path, kind):
+    likeness = []
+    for seed, digit in enumerate(embedded_digits(6)):
+        file = digit_photo_kinds.save(kind, digit, tmp_path / f"{seed}", seed)
+        found = handwriting.find_digits(image_files.read(file))
+        assert len(found) == len(digit_photo_kinds.label_of(kind, 0))
+        drawn = handwriting.as_digit(enlarged(digit))
+        likeness += [alike(one.image[..., 0], drawn[..., 0]) for one in found]
+    assert np.median(likeness) > (0.7 if kind in SHAPE_CHANGED else 0.85)
+    assert min(likeness) > (0.5 if kind in SHAPE_CHANGED else 0.7)
+
+
+@pytest.mark.parametrize("kind", digit_photo_kinds.KINDS)
+def test_a_network_reads_every_kind_of_photograph(real_mnist_run, real_mnist_dir, kind):
+    test = mnist.load(real_mnist_dir).test
+    (wrong,) = digit_photo_kinds.measure_rates(real_mnist_run, test, 6, [kind]).values()
+    assert len(wrong) <= 1
+
+
+# Several digits
+
+
+def test_digits_are_found_in_reading_order_with_their_boxes():
+    image = np.full((500, 700), 255, dtype=np.uint8)
+    corners = [(40, 30), (60, 330), (290, 50), (280, 350)]
+    originals = embedded_digits(4)
+    for (top, left), digit in zip(corners, originals, strict=True):
+        image[top : top + 200, left : left + 200] -= enlarged(digit, 200)
+    found = handwriting.find_digits(image)
+    assert len(found) == 4
+    for one, (top, left), digit in zip(found, corners, originals, strict=True):
+        rows, columns = np.nonzero(enlarged(digit, 200) > 128)
+        wanted = left + columns.min(), top + rows.min(), left + columns.max(), top + rows.max()
+        assert np.abs(np.array(one.box) - wanted).max() <= 12
+        assert alike(one.image[..., 0], handwriting.as_digit(enlarged(digit))[..., 0]) > 0.9
+
+
+def test_boxes_are_places_in_the_whole_photograph_when_the_sheet_is_a_part_of_it():
+    photo = np.full((600, 800, 3), 45, dtype=np.uint8)
+    photo[250:500, 400:650] = 250
+    photo[285:465, 435:615] -= (enlarged(embedded_digits(1)[0], 180) * 0.9).astype(np.uint8)[
+        ..., np.newaxis
+    ]
+    (digit,) = handwriting.find_digits(photo)
+    left, top, right, bottom = digit.box
+    assert 430 < left < right < 620
+    assert 280 < top < bottom < 470
+
+
+def test_one_digit_is_asked_for_and_two_are_there():
+    one = enlarged(embedded_digits(3)[2])
+    with pytest.raises(UserError, match="2 digits"):
+        handwriting.as_digit(255 - np.hstack([one, one]))
+
+
+# What is not a digit
+
+
+def blot(size=400):
+    image = np.full((size, size), 255, dtype=np.uint8)
+    image[100:300, 100:300] = 0
+    return image
+
+
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+
+
+def chessboard():
+    return (np.indices((400, 400)) // 50).sum(axis=0).astype(np.uint8) % 2 * 255
+
+
+def empty_note_on_a_table():
+    image = np.full((600, 600, 3), 45, dtype=np.uint8)
+    image[200:400, 200:400] = (250, 232, 120)
+    return image
+
+
+def lines_alone():
+    image = np.full((400, 400), 250, dtype=np.uint8)
+    image[::40] = image[1::40] = 30
+    return image
+
+
+@pytest.mark.parametrize(
+    "make", [blot, noise, chessboard, empty_note_on_a_table, lines_alone, photographs.cat]
+)
+def test_what_is_not_a_digit_is_refused(make):
+    with pytest.raises(UserError, match="no digit found"):
+        handwriting.find_digits(make())
+
+
+def test_ink_that_is_hardly_there_is_refused():
+    grain = np.random.default_rng(1).normal(0, 3, (280, 280))
+    photo = 230 - enlarged(embedded_digits(1)[0]) * 0.05 + grain
+    with pytest.raises(UserError, match="no digit found"):
+        handwriting.find_digits(photo.clip(0, 255).astype(np.uint8))
