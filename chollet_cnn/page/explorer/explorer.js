@@ -216,7 +216,7 @@ export async function start(source) {
   data.mistakes.list.forEach(({ place, truth, given }, rank) => {
     const pixels = mistakes.subarray(size * rank, size * (rank + 1));
     const words = `Image ${place} of ${state.images.source}: a ${truth}, which the trained network takes for a ${given}; sent as it is.`;
-    const label = `Test image of a ${truth}, taken for a ${given}`;
+    const label = `${truth}, not ${given}: a test image of a ${truth}, taken for a ${given}`;
     byId("mistakes").append(
       thumbnail(painter(pixels), label, `${truth}, not ${given}`, () => showImage(pixels, words)),
     );

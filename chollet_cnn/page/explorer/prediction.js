@@ -30,7 +30,6 @@ export function predictionBars(container, classes, onClass) {
       fill.style.width = `${100 * answer[index]}%`;
       number.textContent = percent(answer[index], 2);
       button.classList.toggle("best", index === best);
-      button.setAttribute("aria-label", `${classes[index]}: ${number.textContent}`);
     });
   };
 }
