@@ -297,7 +297,7 @@ def measure_rates(run, test, count, kinds=tuple(KINDS), seed=0):
 
 
 def main():
-    from chollet_cnn import runs
+    from chollet_cnn.training import runs
     from chollet_cnn.data import mnist
 
     parser = argparse.ArgumentParser(description="Measure how many of each kind are read rightly.")
