@@ -91,20 +91,7 @@ def unpublished(recorded: Records) -> pd.DataFrame:
         if published_figure(recipe.name) or runs.empty:
             continue
         sample = statistics.summarize(runs["test_accuracy"])
-        expected = statistics.expected_sd(
-            sample.mean, recipes.image_count(recipe.name, "test_accuracy")
-        )
-        enough = sample.n >= statistics.MIN_RUNS_OUTSIDE
-        rows.append(
-            {
-                "recipe": recipe.title,
-                "seeds": str(sample.n),
-                "mean": tables.percent(sample.mean),
-                "lowest to highest": tables.lowest_to_highest(sample),
-                "standard deviation": tables.points(sample.sd) * enough,
-                "expected from the test set's size": tables.points(expected) * enough,
-            }
-        )
+        rows.append({"recipe": recipe.title} | tables.accuracy_cells(recipe.name, sample))
     return pd.DataFrame(rows)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from chollet_cnn.book import recipes
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import statistics
 from chollet_cnn.evidence.statistics import Interval, Summary
@@ -63,10 +64,21 @@ def lowest_to_highest(sample: Summary) -> str:
     return between((sample.min, sample.max), percent) if sample.n > 1 else ""
 
 
-def mean_of_accuracies(sample: Summary) -> str:
-    """Write the mean and the range of a sample of accuracies."""
-    spread = lowest_to_highest(sample)
-    return percent(sample.mean) + (f" ({spread})" if spread else "")
+def accuracy_cells(recipe: str, sample: Summary, places: int = 2) -> dict[str, str]:
+    """Return the cells of a table for the test accuracies of runs of a recipe."""
+    images = recipes.image_count(recipe, "test_accuracy")
+    return {
+        "seeds": str(sample.n),
+        "mean": percent(sample.mean),
+        "lowest to highest": lowest_to_highest(sample),
+        "standard deviation": points(sample.sd, places),
+        "its 95% confidence interval": between(
+            sample.sd_confidence_interval, lambda sd: f"{100 * sd:.{places}f}"
+        ),
+        "expected from the test set's size": points(
+            statistics.expected_sd(sample.mean, images), places
+        ),
+    }
 
 
 def paired_cells(difference: Summary) -> dict[str, str]:

@@ -99,7 +99,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         "loss": show_loss,
     }
     answer = Answer(recorded)
-    measured = {study: study.measure(main) for study in studies.collect()}
+    measured = [(study, study.measure(main)) for study in studies.collect()]
     backend, device = recorded.main_kind
     return environment.get_template("results.md").render(
         answer=answer,
@@ -107,8 +107,8 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         in_short=in_short(answer),
         all_figures=overview.all_figures(recorded, answer),
         curves=[overview.curve_section(main, curve) for curve in answer.curves if curve.n],
-        studies=measured.items(),
-        measured={study.name: found for study, found in measured.items()},
+        studies=measured,
+        measured={study.name: found for study, found in measured},
         unpublished=overview.unpublished(main),
         errata=ERRATA,
         machines=overview.machines(recorded),

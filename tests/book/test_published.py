@@ -1,17 +1,87 @@
-"""What is written about the printed curves agrees with the curves."""
+"""The published figures are what the book has, and agree with one another."""
 
 import numpy as np
 import pytest
 
-from chollet_cnn.book import published, recipes
+from chollet_cnn.book import published
+from chollet_cnn.book.recipes import RECIPES
 
 CURVES = [name for name in published.CURVES if "val_loss" in published.CURVES[name]]
+DIGITS, PETS = "mnist-first-edition", "cats-vs-dogs-first-edition"
 
 
-def test_a_printed_curve_has_a_row_for_every_epoch_of_its_recipe():
-    assert published.CURVES
-    for name, curve in published.CURVES.items():
-        assert {len(values) for values in curve.values()} == {recipes.get(name).epochs}
+def values(recipe, **fields):
+    """Return the values of the claims about a recipe that have these fields."""
+    claims = [claim for claim in published.CLAIMS if claim.recipe == recipe]
+    return [c.value for c in claims if all(getattr(c, key) == fields[key] for key in fields)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "quantity", "value"),
+    [
+        (DIGITS, "test_accuracy", 0.9913),
+        ("mnist-second-edition", "test_accuracy", 0.991),
+        (PETS, "val_accuracy", 0.71),
+        (f"{PETS}-augmented", "val_accuracy", 0.82),
+        ("cats-vs-dogs-second-edition", "test_accuracy", 0.695),
+        ("cats-vs-dogs-second-edition-augmented", "test_accuracy", 0.835),
+    ],
+)
+def test_the_book_gives_this_figure(recipe, quantity, value):
+    claim = published.published_figure(recipe)
+    assert (claim.quantity, claim.value) == (quantity, value)
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if "third" in name or "block" in name])
+def test_no_figure_is_invented_where_the_book_gives_none(recipe):
+    assert published.published_figure(recipe) is None
+
+
+def test_every_claim_is_about_a_recipe_that_exists():
+    assert {claim.recipe for claim in published.CLAIMS} <= set(RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epoch", "printed"),
+    [  # loss, accuracy, and validation loss and accuracy
+        (DIGITS, 1, (0.1766, 0.9440)),
+        (DIGITS, 5, (0.0187, 0.9943)),
+        (PETS, 1, (0.6898, 0.5285, 0.6724, 0.5950)),
+        (PETS, 10, (0.3988, 0.8185, 0.5508, 0.7180)),
+        (PETS, 30, (0.0387, 0.9895, 1.0139, 0.7240)),
+        (f"{PETS}-augmented", 100, (0.3280, 0.8491, 0.3776, 0.8439)),
+    ],
+)
+def test_every_number_of_a_printed_curve_is_claimed(recipe, epoch, printed):
+    assert values(recipe, epoch=epoch) == list(printed)
+    curve = published.CURVES[recipe]
+    assert {len(column) for column in curve.values()} == {RECIPES[recipe].epochs}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_printed_accuracy_is_that_of_a_whole_number_of_images(name):
+    # A mistake in copying a figure would hardly end on such a number.
+    def is_of(share, *counts):
+        return any(abs(round(share * n) / n - share) <= 0.00005 + 1e-9 for n in counts)
+
+    seen = 3200 if name.endswith("augmented") else 2000
+    # 1,000 images in batches of 32 end with a batch of 8; of 50 batches one or two are that one.
+    validated = (50 * 32 - 24, 50 * 32 - 2 * 24) if name.endswith("augmented") else (1000,)
+    curve = published.CURVES[name]
+    assert all(is_of(share, seen) for share in curve["accuracy"])
+    assert all(is_of(share, *validated) for share in curve.get("val_accuracy", ()))
+
+
+def test_errata_are_claimed_beside_what_the_notebooks_print():
+    assert values(DIGITS, epoch=None, slip=True) == [0.993]
+    assert values(DIGITS, epoch=None, slip=False) == [0.9913]
+    assert values(PETS, quantity="best_epoch", slip=True) == [5]
+    assert values(PETS, quantity="best_epoch", slip=False) == [10]
+    losses = published.CURVES[PETS]["val_loss"]
+    assert min(losses) == losses[9] == 0.5508
+    said = " ".join(f"{erratum.says} {erratum.fact}" for erratum in published.ERRATA)
+    for words in ("99.3%", "99.13%", "three poolings", "26x26", "28x28", "epoch 10, at 0.5508"):
+        assert words in said
 
 
 @pytest.mark.parametrize("name", CURVES)

@@ -18,10 +18,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -34,15 +34,16 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Study:
-    """One study: a module of this package."""
+    """One study: what its module defines."""
 
     name: str
-    module: ModuleType
-
-    @property
-    def title(self) -> str:
-        """Its heading."""
-        return self.module.TITLE
+    title: str
+    recipes: tuple[str, ...]
+    measure: Callable[[Records], dict[str, Any]]
+    variants: dict[str, dict[str, Any]]
+    figure: Callable[[Records], Figure | None]
+    figure_name: str | None
+    caption: str
 
     @property
     def anchor(self) -> str:
@@ -50,47 +51,21 @@ class Study:
         return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
 
     @property
-    def recipes(self) -> tuple[str, ...]:
-        """The names of the recipes that it is about."""
-        return self.module.RECIPES
-
-    @property
-    def variants(self) -> dict[str, dict[str, Any]]:
-        """What it changes: arguments of ``train`` by the name of the variant."""
-        return getattr(self.module, "VARIANTS", {})
-
-    @property
     def template(self) -> str | None:
         """The name of the template with its text, if it has one."""
         return f"{self.name}.md" if (FOLDER / f"{self.name}.md").is_file() else None
-
-    @property
-    def figure_name(self) -> str | None:
-        """The name of its figure without the ending, if it has one."""
-        return getattr(self.module, "FIGURE", None)
-
-    @property
-    def caption(self) -> str:
-        """What its figure shows."""
-        return self.module.CAPTION
-
-    def measure(self, records: Records) -> dict[str, Any]:
-        """Return its tables and numbers by name; nothing where it has no runs."""
-        return self.module.measure(records)
-
-    def figure(self, records: Records) -> Figure | None:
-        """Return its figure, if there are runs for it."""
-        return self.module.figure(records) if self.figure_name else None
 
 
 @cache
 def collect() -> tuple[Study, ...]:
     """Return every study, in the order of the recipes that they are about."""
+    found = []
+    for _, name, _ in pkgutil.iter_modules([str(FOLDER)]):
+        module = importlib.import_module(f"{__name__}.{name}")
+        defaults = {"VARIANTS": {}, "figure": lambda records: None, "FIGURE": None, "CAPTION": ""}
+        optional = (getattr(module, key, default) for key, default in defaults.items())
+        found.append(Study(name, module.TITLE, module.RECIPES, module.measure, *optional))
     order = list(recipes.RECIPES)
-    found = [
-        Study(name, importlib.import_module(f"{__name__}.{name}"))
-        for _, name, _ in pkgutil.iter_modules([str(FOLDER)])
-    ]
     return tuple(sorted(found, key=lambda study: (order.index(study.recipes[0]), study.name)))
 
 

@@ -24,20 +24,7 @@ def measure(records: Records) -> dict[str, object]:
             sample = statistics.summarize(runs["test_accuracy"])
             if sample.n == 0:
                 continue
-            images = recipes.image_count(recipe, "test_accuracy")
-            rows.append(
-                title
-                | {
-                    "bits": bits,
-                    "seeds": str(sample.n),
-                    "mean": tables.percent(sample.mean),
-                    "standard deviation": tables.points(sample.sd),
-                    "expected from the test set's size": tables.points(
-                        statistics.expected_sd(sample.mean, images)
-                    ),
-                    "lowest to highest": tables.lowest_to_highest(sample),
-                }
-            )
+            rows.append(title | {"bits": bits} | tables.accuracy_cells(recipe, sample))
         moved = statistics.paired_differences(short, whole)
         if moved.n > 1:
             differences.append(title | tables.paired_cells(moved))

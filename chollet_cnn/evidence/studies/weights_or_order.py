@@ -54,21 +54,11 @@ def measure(records: Records) -> dict[str, object]:
     for recipe, causes in by_cause(records).items():
         if min(sample.n for sample in causes.values()) < statistics.MIN_RUNS_OUTSIDE:
             continue  # two runs say next to nothing of a spread
-        images = recipes.image_count(recipe, "test_accuracy")
-        for cause, sample in causes.items():
-            expected = statistics.expected_sd(sample.mean, images)
-            rows.append(
-                {
-                    "recipe": recipes.get(recipe).title,
-                    "what differs": CAUSES[cause],
-                    "seeds": str(sample.n),
-                    "mean": tables.percent(sample.mean),
-                    "lowest to highest": tables.lowest_to_highest(sample),
-                    "standard deviation": tables.points(sample.sd, 3),
-                    "its 95% confidence interval": tables.between(
-                        sample.sd_confidence_interval, lambda sd: f"{100 * sd:.3f}"
-                    ),
-                    "expected from the test set's size": tables.points(expected, 3),
-                }
-            )
+        title = {"recipe": recipes.get(recipe).title}
+        rows += [
+            title
+            | {"what differs": CAUSES[cause]}
+            | tables.accuracy_cells(recipe, sample, places=3)
+            for cause, sample in causes.items()
+        ]
     return {"spread": pd.DataFrame(rows)} if rows else {}
