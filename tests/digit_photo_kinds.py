@@ -297,8 +297,8 @@ def measure_rates(run, test, count, kinds=tuple(KINDS), seed=0):
 
 
 def main():
-    from chollet_cnn.training import runs
     from chollet_cnn.data import mnist
+    from chollet_cnn.training import runs
 
     parser = argparse.ArgumentParser(description="Measure how many of each kind are read rightly.")
     parser.add_argument("run", help="a run directory, trained on MNIST")
