@@ -153,7 +153,7 @@ def _at_the_frame(digit, random):
     """Cut the picture so that the digit's lowest ink lies on its frame."""
     ink = cropped(coverage(digit, random, sides=(300, 420), size=500))
     above, left, right = random.integers(20, 120, 3)
-    lowest = np.flatnonzero((ink > 0.9).any(axis=1))[-1]
+    lowest = np.flatnonzero((ink > 0.5).any(axis=1))[-1]
     return np.pad(ink[: lowest + 1], ((above, 0), (left, right)))
 
 

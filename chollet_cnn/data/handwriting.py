@@ -17,7 +17,7 @@ __all__ = ["Digit", "as_digit", "find_digits"]
 FRAME = 28  # MNIST's images are 28x28 pixels ...
 BOX = 20  # ... and the digit fits into a box of 20x20 in them,
 CENTRE = 14  # its centre of mass on the pixel in row 14 and column 14.
-THINNEST, THICKEST = 2.0, 4.5  # pixels: strokes in that box are drawn at least and at most so wide
+THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least and at most so wide
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
@@ -104,7 +104,7 @@ def _find_strokes(ink: paper.Ink) -> np.ndarray:
     """
     smooth = gaussian(ink.strength.clip(0), sigma=max(ink.strength.shape) / 200)  # grain is not ink
     mask = smooth > threshold_otsu(smooth)
-    contrast = smooth[mask].mean() - np.median(smooth[~mask]) if mask.any() else 0
+    contrast = smooth[mask].mean() - np.median(smooth[~mask]) if 0 < mask.mean() < 1 else 0
     if contrast < max(FAINTEST, CLEAREST * ink.noise):
         raise UserError(NOTHING)
     mask = paper.without_boxes(paper.without_ruled_lines(mask))

@@ -77,10 +77,7 @@ def _find_sheet(image: np.ndarray) -> np.ndarray | None:
     size = round(0.12 * max(image.shape))
     if size < 5:
         return None
-    without_ink = np.stack(
-        [ndimage.grey_closing(image[..., c], size=(size, size), mode="nearest") for c in range(3)],
-        axis=-1,
-    )
+    without_ink = _remove_dark_strokes(image, size)
     values = _project(without_ink - without_ink.mean(axis=(0, 1)))
     if np.ptp(values) < DISTINCT:
         return None
@@ -136,7 +133,7 @@ def rectangularity(mask: np.ndarray) -> float:
 
     Of a rectangle that reaches beyond the image only the part inside counts.
     """
-    points = np.argwhere(mask & ~_shrink_mask(mask, 1))
+    points = np.argwhere(mask & ~ndimage.binary_erosion(mask))
     if len(points) < 8 or np.ptp(points, axis=0).min() < 3:
         return 0
     corners = points[ConvexHull(points, qhull_options="QJ").vertices]
@@ -166,21 +163,19 @@ def separate_ink(image: np.ndarray) -> Ink:
     ink = _subtract_paper(image)
     if ink.one_paper < 0.75:
         size = round(max(image.shape) / 4)
-        smooth = ndimage.median_filter(image, size=(3, 3, 1))
+        light = _remove_dark_strokes(ndimage.median_filter(image, size=(3, 3, 1)), size)
         # One pixel less of light, since the two edges of a shadow never coincide exactly.
-        light = np.stack(
-            [
-                ndimage.grey_erosion(
-                    ndimage.grey_closing(channel, (size, size), mode="nearest"), (3, 3)
-                )
-                for channel in np.moveaxis(smooth, -1, 0)
-            ],
-            axis=-1,
-        )
+        light = ndimage.grey_erosion(light, size=(3, 3, 1))
         flat = _subtract_paper(np.minimum(image / np.maximum(light, 0.05), 1))
         if flat.one_paper > ink.one_paper:
             return flat
     return ink
+
+
+def _remove_dark_strokes(image: np.ndarray, size: int) -> np.ndarray:
+    """Close each channel with a square wider than the strokes; the paper goes on past the frame."""
+    padded = np.pad(image, ((size, size), (size, size), (0, 0)), mode="edge")
+    return ndimage.grey_closing(padded, size=(size, size, 1))[size:-size, size:-size]
 
 
 def _subtract_paper(image: np.ndarray) -> Ink:
