@@ -1,6 +1,7 @@
 """Open a zip file and the zip files inside it, or say why one cannot be read."""
 
 import io
+import os
 import struct
 import sys
 import zipfile
@@ -8,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
-from chollet_cnn import files
 from chollet_cnn.data.sources import cache_folder, permitted
 from chollet_cnn.errors import UserError
 
@@ -141,11 +142,17 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> io.BufferedRea
     if not (file.is_file() and file.stat().st_size == member.file_size):
         print(f"unpacking {member.filename} into {file.parent}", file=sys.stderr)
         try:
-            files.write(file, lambda unpacked: _copy(archive, member, unpacked))
-        except UserError as problem:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=file.parent) as building:
+                beside = Path(building) / file.name
+                with beside.open("wb") as unpacked:
+                    _copy(archive, member, unpacked)
+                os.replace(beside, file)
+        except OSError as problem:
             raise UserError(
-                f"cannot unpack {member.filename} of {archive.filename}: {problem}; or set "
-                "CHOLLET_CNN_CACHE to another folder, or unzip it yourself"
+                f"cannot unpack {member.filename} of {archive.filename} into {file.parent} "
+                f"({problem.strerror or problem}); make room there, set CHOLLET_CNN_CACHE to "
+                "another folder, or unzip it yourself"
             ) from problem
     return file.open("rb")
 

@@ -21,10 +21,10 @@ from markupsafe import Markup
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
-from chollet_cnn.page.chapter import FOLDER, Chapter, sections, templates
+from chollet_cnn.page.chapter import FOLDER, Chapter, templates
 from chollet_cnn.page.explorer import export
 from chollet_cnn.page.figure import FORMATS, LOOK
-from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.training import devices, runs
 
 CHAPTERS = (

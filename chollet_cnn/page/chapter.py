@@ -7,8 +7,7 @@ module has a function ``content(models)`` that computes its numbers, tables, fig
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -25,7 +24,6 @@ from chollet_cnn.page.figure import Figure
 if TYPE_CHECKING:
     from jinja2.environment import TemplateModule
 
-    from chollet_cnn.page.trained_model import TrainedModel
 
 FOLDER = Path(__file__).parent
 
@@ -87,26 +85,6 @@ class Chapter:
         """What could not be said of a run."""
         sections = self.content.get("sections", [])
         return [f"{s['name']}: {s['problem']}" for s in sections if s.get("problem")]
-
-
-def sections(
-    models: Sequence[TrainedModel], make: Callable[[TrainedModel], dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Make a chapter's section for each run; where that fails, the section says so.
-
-    A run that one chapter cannot show, such as a network without a convolution, is not to take
-    the page, the other chapters or the other runs with it.
-    """
-    found = []
-    for model in models:
-        try:
-            section = {"problem": ""} | make(model)
-        except Exception as problem:
-            kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
-            section = {"problem": f"{kind}{problem}"}
-            print(f"left out of {model.run.path}: {section['problem']}", file=sys.stderr)
-        found.append({"name": model.name} | section)
-    return found
 
 
 def program(imports: Iterable[str], *lines: str) -> Call:

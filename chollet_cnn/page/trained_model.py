@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -297,3 +298,23 @@ def _photograph(
         (*imports, line),
         "" if own is None else Path(own).name,
     )
+
+
+def sections(
+    models: Sequence[TrainedModel], make: Callable[[TrainedModel], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Make a chapter's section for each run; where that fails, the section says so.
+
+    A run that one chapter cannot show, such as a network without a convolution, is not to take
+    the page, the other chapters or the other runs with it.
+    """
+    found = []
+    for model in models:
+        try:
+            section = {"problem": ""} | make(model)
+        except Exception as problem:
+            kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
+            section = {"problem": f"{kind}{problem}"}
+            print(f"left out of {model.run.path}: {section['problem']}", file=sys.stderr)
+        found.append({"name": model.name} | section)
+    return found

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from chollet_cnn.analysis import activations, model_graph, receptive_fields
-from chollet_cnn.page.chapter import cells, sections
+from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel, file_name
+from chollet_cnn.page.trained_model import TrainedModel, file_name, sections
 from chollet_cnn.page.worked import work_out
 
 FAINT = 0.04

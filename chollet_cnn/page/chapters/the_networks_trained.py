@@ -10,10 +10,10 @@ import numpy as np
 from chollet_cnn.analysis import learning_curves, mistakes
 from chollet_cnn.book import published
 from chollet_cnn.drawing import sheet
-from chollet_cnn.page.chapter import program, sections
+from chollet_cnn.page.chapter import program
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.first_screen import outcome
-from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.page.worked import work_out
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from chollet_cnn.analysis import network_diagram
-from chollet_cnn.page.chapter import program, sections, whole
+from chollet_cnn.page.chapter import program, whole
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.page.trained_model import TrainedModel, sections
 
 
 def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from chollet_cnn.analysis import activations, filters
-from chollet_cnn.page.chapter import program, sections
+from chollet_cnn.page.chapter import program
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel, file_name
+from chollet_cnn.page.trained_model import TrainedModel, file_name, sections
 from chollet_cnn.page.worked import work_out
 from chollet_cnn.training import seeding
 

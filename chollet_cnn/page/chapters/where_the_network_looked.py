@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from chollet_cnn.analysis import heatmaps, mistakes, model_graph, receptive_fields
-from chollet_cnn.page.chapter import cells, sections
+from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.page.worked import Worked, tidy
 
 

@@ -1,5 +1,5 @@
 // npm install --no-save eslint @eslint/js globals prettier
-// npx eslint chollet_cnn/page && npx prettier --check "chollet_cnn/page/**/*.js"
+// npx eslint --config .ci/eslint.config.mjs chollet_cnn/page && npx prettier --config .ci/.prettierrc.json --check "chollet_cnn/page/**/*.js"
 import js from "@eslint/js";
 import globals from "globals";
 
