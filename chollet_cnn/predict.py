@@ -311,13 +311,12 @@ def _in_words(answer: Answer, top: int) -> str:
 
 
 def _as_json(answer: Answer, top: int) -> dict[str, object]:
-    if answer.error:
-        return {"file": answer.file, "answer": None, "error": answer.error}
     return {
         "file": answer.file,
         "answer": answer.answer,
         "probabilities": [dict(list(one.items())[:top]) for one in answer.probabilities],
         "boxes": answer.boxes,
+        **({"error": answer.error} if answer.error else {}),
     }
 
 

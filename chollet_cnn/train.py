@@ -59,6 +59,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--precision", choices=plan.PRECISIONS, default="float32", help="default: float32")
     add("--resume", action="store_true", help="go on with an interrupted run, or to more epochs")
     add("--overwrite", action="store_true", help="replace the run that is there")
+    add("--keep-weights", action="store_true", help="keep the weights after every epoch, as small "
+        "networks do anyway")  # fmt: skip
     add("--tensorboard", action="store_true", help="write curves for TensorBoard too")
     add("--quiet", action="store_true", help="print nothing but warnings")
     return parser

@@ -148,10 +148,7 @@ def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
 
 
 def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the area under the ROC curve, 0..1; 0.5 is chance.
-
-    It is the probability that an image of the second class is ranked above one of the first.
-    """
+    """Return the probability that an image of the second class ranks above one of the first."""
     return float(metrics.roc_auc_score(labels, _of_second_class(labels, probabilities)))
 
 
@@ -242,12 +239,12 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
     figure = sheet.panels(3.6, f"On average, the network {verdict}")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], "--", color=style.GREY, lw=1)
-    many = filled["count"] >= FEW
-    above.plot(*_points(filled[many]), "o-", color=style.DATA, ms=5)
-    above.plot(*_points(filled[~many]), "o", color=style.DATA, ms=5, mfc="white")
-    if not many.all():
-        label = f"fewer than {FEW} predictions"
-        above.plot([], [], "o", color=style.DATA, ms=5, mfc="white", label=label)
+    few = filled["count"] < FEW
+    for rows, look in ((filled[~few], {"ls": "-"}), (filled[few], {"ls": "", "mfc": "white"})):
+        above.plot(*rows[["confidence", "accuracy"]].T.to_numpy(), marker="o", ms=5, **look)
+        above.lines[-1].set_color(style.DATA)
+    if few.any():
+        above.lines[-1].set_label(f"fewer than {FEW} predictions")
         above.legend(frameon=False, fontsize=sheet.SMALL, loc="upper left")
     below.bar(
         table["low"], table["count"], table["high"] - table["low"], align="edge",
@@ -266,10 +263,6 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
     style.plain_axes(above)
     style.plain_axes(below)
     return figure
-
-
-def _points(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    return table["confidence"], table["accuracy"]
 
 
 def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure:

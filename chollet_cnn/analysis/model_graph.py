@@ -1,11 +1,9 @@
 """Walk the graph of a Keras model: its layers by name, their outputs, the chain that they form.
 
-All of it works on Sequential and functional models, also on models inside models, and leaves the
-model as it was. A layer has the name that ``model.summary()`` prints; a layer of a model inside the
-model is ``inner-model/layer``, and its last part alone will do where it is unique.
-
-Functional models are walked with ``_run_through_graph``, Keras's own loop behind ``clone_model``;
-nothing else here is outside the public interface of Keras.
+It works on Sequential and functional models, also on models inside models, and leaves the model as
+it was. Layers have the names that ``model.summary()`` prints; a layer of a model inside the model
+is ``inner-model/layer``, and its last part alone will do where it is unique. Functional models are
+walked with ``_run_through_graph``, Keras's loop behind ``clone_model``; everything else is public.
 """
 
 from __future__ import annotations
@@ -67,18 +65,15 @@ def check_supported(model: keras.Model) -> None:
     """
     if not _is_network(model):
         raise UnsupportedModelError(
-            f"{model.name} is a subclassed model ({type(model).__name__}), which does not tell its "
-            "layers; build a Sequential or a functional model"
+            f"the layers of {model.name}, a subclassed model ({type(model).__name__}), cannot be "
+            "listed; build a Sequential or a functional model"
         )
     if not model.built or not getattr(model, "inputs", None):
         raise UnsupportedModelError(
-            f"the model {model.name} is not built yet, its input shape is unknown; add a "
-            "keras.Input as its first layer"
+            f"the model {model.name} is not built yet; add a keras.Input as its first layer"
         )
     if len(model.inputs) != 1:
-        raise UnsupportedModelError(
-            f"the network has {len(model.inputs)} inputs; one, the image, is needed"
-        )
+        raise UnsupportedModelError(f"the network has {len(model.inputs)} inputs; one is needed")
     for layer in model.layers:
         if getattr(layer, "data_format", None) == "channels_first":
             raise UnsupportedModelError(
@@ -118,7 +113,7 @@ def full_name(model: keras.Model, name: str) -> str:
         return name
     fitting = [known for known in names if known.rsplit("/", 1)[-1] == name]
     if len(fitting) > 1:
-        raise ValueError(f"{name!r} is the name of {len(fitting)} layers: {', '.join(fitting)}")
+        raise ValueError(f"{len(fitting)} layers have the name {name!r}: {', '.join(fitting)}")
     if not fitting:
         near = get_close_matches(str(name), names, n=5, cutoff=0.4) or names[:5]
         known = ", ".join(names) if len(names) <= 30 else f"{len(names)}, such as {', '.join(near)}"
@@ -238,11 +233,7 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def one_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
-    """Return one image as a batch of one, see :func:`as_batch`.
-
-    Raises:
-        ValueError: it is a batch of several images, or its shape is wrong.
-    """
+    """Return one image as a batch of one; raise ValueError if it is a batch of several images."""
     batch = as_batch(model, image)
     if len(batch) != 1:
         raise ValueError(f"this is a batch of {len(batch)} images; pass one image at a time")
@@ -267,9 +258,10 @@ def layer_outputs(
             return SKIPPED
         if name not in names:
             return call(layer, *args, **options)
+        if not activated and type(layer).__name__ == "ReLU":
+            return found.setdefault(name, args[0])
         with nullcontext() if activated else without_activation(layer):
-            output = args[0] if not activated and _is_relu(layer) else call(layer, *args, **options)
-        return found.setdefault(name, output)
+            return found.setdefault(name, call(layer, *args, **options))
 
     walk(model, inputs, visit)
     return found
@@ -280,12 +272,6 @@ def call(operation: keras.Operation, *args: Tensor, **options: object) -> Tensor
     if "training" in inspect.signature(operation.call).parameters:
         options["training"] = False
     return operation(*args, **options)
-
-
-def _is_relu(layer: keras.Operation) -> bool:
-    from keras import layers
-
-    return isinstance(layer, layers.ReLU)
 
 
 def has_activation(operation: keras.Operation) -> bool:

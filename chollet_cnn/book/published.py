@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chollet_cnn.book import recipes
+
 PRINTED = "printed output"
 TEXT = "text"
 QUANTITIES = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -24,8 +26,9 @@ def _read_curve(path: Path) -> dict[str, tuple[float, ...]]:
     return {name: tuple(float(row[name]) for row in rows) for name in QUANTITIES if name in rows[0]}
 
 
+_FILES = {path.stem: path for path in Path(__file__).parent.glob("curves/*.csv")}
 CURVES: dict[str, dict[str, tuple[float, ...]]] = {
-    path.stem: _read_curve(path) for path in sorted(Path(__file__).parent.glob("curves/*.csv"))
+    recipe: _read_curve(_FILES[recipe]) for recipe in recipes.RECIPES if recipe in _FILES
 }
 """The printed curves by recipe, each quantity a tuple with a number an epoch."""
 

@@ -61,27 +61,6 @@ def convolve1d(signal: ArrayLike, kernel: ArrayLike, mode: Mode = "full") -> np.
     raise ValueError(f'the mode must be "full", "same" or "valid", not {mode!r}')
 
 
-def convolve1d_by_hand(signal: ArrayLike, kernel: ArrayLike) -> np.ndarray:
-    """Return the full convolution of :func:`convolve1d` by its formula.
-
-    The number at place t is the sum of ``signal[i] * kernel[t - i]``: as one index rises the other
-    falls, which turns the kernel.
-
-    >>> convolve1d_by_hand([1, 2, 3], [10, 1])  # 1*10, 1*1 + 2*10, 2*1 + 3*10, 3*1
-    array([10, 21, 32,  3])
-    """
-    signal = widened(as_array(signal, "signal", (1,)))
-    kernel = widened(as_array(kernel, "kernel for a signal", (1,)))
-    sums = []
-    for t in range(len(signal) + len(kernel) - 1):
-        total = 0
-        for i in range(len(signal)):
-            if 0 <= t - i < len(kernel):
-                total += signal[i] * kernel[t - i]
-        sums.append(total)
-    return np.array(sums)
-
-
 def cross_correlate1d(signal: ArrayLike, kernel: ArrayLike, mode: Mode = "full") -> np.ndarray:
     """Return the cross-correlation of a signal: :func:`convolve1d` without turning the kernel.
 

@@ -17,7 +17,7 @@ __all__ = ["Digit", "as_digit", "find_digits"]
 FRAME = 28  # MNIST's images are 28x28 pixels ...
 BOX = 20  # ... and the digit fits into a box of 20x20 in them,
 CENTRE = 14  # its centre of mass on the pixel in row 14 and column 14.
-THINNEST, THICKEST = 2.0, 4.5  # pixels: strokes in that box are drawn at least and at most so wide
+THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least and at most so wide
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
@@ -104,12 +104,14 @@ def _find_strokes(ink: paper.Ink) -> np.ndarray:
     """
     smooth = gaussian(ink.strength.clip(0), sigma=max(ink.strength.shape) / 200)  # grain is not ink
     mask = smooth > threshold_otsu(smooth)
-    contrast = smooth[mask].mean() - np.median(smooth[~mask]) if mask.any() else 0
+    contrast = smooth[mask].mean() - np.median(smooth[~mask]) if 0 < mask.mean() < 1 else 0
     if contrast < max(FAINTEST, CLEAREST * ink.noise):
         raise UserError(NOTHING)
     mask = paper.without_boxes(paper.without_ruled_lines(mask))
-    mask = paper.without_underline(_without_dirt(mask))
-    return _without_dirt(mask)
+    mask = _without_dirt(paper.without_underline(_without_dirt(mask)))
+    if not mask.any():
+        raise UserError(NOTHING)
+    return mask
 
 
 def _without_dirt(mask: np.ndarray) -> np.ndarray:
@@ -124,7 +126,7 @@ def _without_dirt(mask: np.ndarray) -> np.ndarray:
     )
     inside = [r for r in regions if on_frame[r.label] <= SURROUNDINGS * around[r.label]]
     regions = inside or regions
-    largest = max(region.area for region in regions)
+    largest = max((region.area for region in regions), default=0)
     return np.isin(patches, [r.label for r in regions if r.area >= SPECK * largest])
 
 
@@ -213,6 +215,8 @@ def _brighten(ink: paper.Ink, mask: np.ndarray, others: np.ndarray) -> np.ndarra
 def _crop(ink: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
     """Cut away everything around the digit; return it and its top, left, bottom and right."""
     rows, columns = (np.flatnonzero((ink > 0.1).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        raise UserError(NOTHING)
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     return ink[top:bottom, left:right], (top, left, bottom, right)
 
@@ -231,12 +235,12 @@ def _even_out_width(ink: np.ndarray) -> np.ndarray:
     padded = np.pad(ink, radius)
     if missing > 0:
         return ndimage.grey_dilation(padded, footprint=disk(radius))
-    return _crop(ndimage.grey_erosion(padded, footprint=disk(radius)))[0]
+    thinner = ndimage.grey_erosion(padded, footprint=disk(radius))
+    return _crop(thinner)[0] if thinner.max() > 0.5 else ink
 
 
 def _fit_into_box(ink: np.ndarray) -> np.ndarray:
     """Scale the digit so that its longer side has 20 pixels; each new pixel averages old ones."""
-
     height, width = (max(1, round(side * BOX / max(ink.shape))) for side in ink.shape)
     scaled = Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
     pixels = np.asarray(scaled)

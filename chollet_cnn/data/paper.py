@@ -77,10 +77,7 @@ def _find_sheet(image: np.ndarray) -> np.ndarray | None:
     size = round(0.12 * max(image.shape))
     if size < 5:
         return None
-    without_ink = np.stack(
-        [ndimage.grey_closing(image[..., c], size=(size, size), mode="nearest") for c in range(3)],
-        axis=-1,
-    )
+    without_ink = _remove_dark_strokes(image, size)
     values = _project(without_ink - without_ink.mean(axis=(0, 1)))
     if np.ptp(values) < DISTINCT:
         return None
@@ -118,7 +115,9 @@ def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
     step = _norm(table - paper)
     ink = from_paper > max(0.1, 0.3 * step if step < 0.4 else 0.12)
     mostly_paper = not ink[inner].mean() > 0.45 and not ink[edge].mean() > 0.15
-    if step < DISTINCT or not mostly_paper or ink[inner].mean() < 0.002:
+    patches = label(ink | ~inner, connectivity=2)
+    enclosed = ink & ~np.isin(patches, np.unique(patches[~inner]))
+    if step < DISTINCT or not mostly_paper or enclosed.sum() < 0.002 * inner.sum():
         return 0
     # Along the edge of a shadow there is ink just inside exactly where there is ink just outside.
     from_table = _norm(image - table)
@@ -126,7 +125,7 @@ def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
     crossing = (across & (from_table > 0.5 * step)).sum() > 0.3 * max(across.sum(), 1)
     if across.sum() > 4 and crossing:
         return 0
-    return float(np.percentile(from_paper[inner & ink], 75))
+    return float(np.percentile(from_paper[enclosed], 75))
 
 
 def rectangularity(mask: np.ndarray) -> float:
@@ -134,7 +133,7 @@ def rectangularity(mask: np.ndarray) -> float:
 
     Of a rectangle that reaches beyond the image only the part inside counts.
     """
-    points = np.argwhere(mask & ~_shrink_mask(mask, 1))
+    points = np.argwhere(mask & ~ndimage.binary_erosion(mask))
     if len(points) < 8 or np.ptp(points, axis=0).min() < 3:
         return 0
     corners = points[ConvexHull(points, qhull_options="QJ").vertices]
@@ -164,15 +163,19 @@ def separate_ink(image: np.ndarray) -> Ink:
     ink = _subtract_paper(image)
     if ink.one_paper < 0.75:
         size = round(max(image.shape) / 4)
-        smooth = ndimage.median_filter(image, size=(3, 3, 1))
-        light = np.stack(
-            [ndimage.grey_closing(smooth[..., c], (size, size), mode="nearest") for c in range(3)],
-            axis=-1,
-        )
+        light = _remove_dark_strokes(ndimage.median_filter(image, size=(3, 3, 1)), size)
+        # One pixel less of light, since the two edges of a shadow never coincide exactly.
+        light = ndimage.grey_erosion(light, size=(3, 3, 1))
         flat = _subtract_paper(np.minimum(image / np.maximum(light, 0.05), 1))
         if flat.one_paper > ink.one_paper:
             return flat
     return ink
+
+
+def _remove_dark_strokes(image: np.ndarray, size: int) -> np.ndarray:
+    """Close each channel with a square wider than the strokes; the paper goes on past the frame."""
+    padded = np.pad(image, ((size, size), (size, size), (0, 0)), mode="edge")
+    return ndimage.grey_closing(padded, size=(size, size, 1))[size:-size, size:-size]
 
 
 def _subtract_paper(image: np.ndarray) -> Ink:
@@ -237,9 +240,10 @@ def without_ruled_lines(mask: np.ndarray) -> np.ndarray:
     """
     kept = _without_horizontal_lines(mask)
     kept = _without_horizontal_lines(kept.T).T
-    rows = np.flatnonzero(kept.any(axis=1))
-    remains = len(rows) and kept.sum() > 0.1 * mask.sum()
-    return kept if remains else mask
+    if kept.sum() > 0.1 * mask.sum():
+        return kept
+    # Nothing but lines; a single one is a 1 that reaches from edge to edge.
+    return mask if label(mask, connectivity=2).max() == 1 else np.zeros_like(mask)
 
 
 def _without_horizontal_lines(mask: np.ndarray) -> np.ndarray:

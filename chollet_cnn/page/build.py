@@ -21,7 +21,8 @@ from markupsafe import Markup
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
-from chollet_cnn.page.chapter import FOLDER, Chapter, templates
+from chollet_cnn.page.chapter import FOLDER, Chapter, sections, templates
+from chollet_cnn.page.explorer import export
 from chollet_cnn.page.figure import FORMATS, LOOK
 from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.training import devices, runs
@@ -121,9 +122,11 @@ def report(
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
         if not figures_only:
-            screens = [first_screen.facts(model) for model in models]
-            for screen in screens:
-                if screen["glance"]:
+            explorers = _write_explorers(models, folder, data_dir, problems, say)
+            screens = sections(models, first_screen.facts)
+            for screen, explorer in zip(screens, explorers, strict=True):
+                screen["explorer"] = explorer
+                if screen.get("glance"):
                     screen["glance"].write(folder / "figures", format, width, dpi)
             page = render(chapters, screens, problems)
             (folder / "index.html").write_text(page, encoding="utf-8")
@@ -158,7 +161,8 @@ def make_chapters(
         place += 1
         chapter = Chapter(name.replace("_", "-"), content)
         yield chapter
-        line = f"{place:2}  {chapter.title}, {time.perf_counter() - began:.1f} s"
+        title = chapter.slug.replace("-", " ").capitalize()  # laid out only if there is a page
+        line = f"{place:2}  {title}, {time.perf_counter() - began:.1f} s"
         say(line, READING + (1 - READING) * number / len(CHAPTERS))
 
 
@@ -202,6 +206,30 @@ def _read(
         else:
             say(f"    read {path}", READING * number / len(paths))
     return found, problems
+
+
+def _write_explorers(
+    models: Sequence[TrainedModel],
+    folder: Path,
+    data_dir: str | Path | None,
+    problems: list[str],
+    say: Callable[[str, float], None],
+) -> list[str]:
+    """Write the explorer of each network; return the names of the files, empty where there is none.
+
+    A network with a layer that the explorer cannot compute has none; ``problems`` says so.
+    """
+    names = []
+    for model in models:
+        name = f"explorer-{model.slug}.html" if names else "explorer.html"
+        say(f"    {name}", 0.97)
+        try:
+            export.write_explorer(model.run, folder / name, data_dir)
+        except (UserError, ValueError) as problem:
+            problems.append(f"the explorer of {model.name} ({problem})")
+            name = ""
+        names.append(name)
+    return names
 
 
 @contextmanager

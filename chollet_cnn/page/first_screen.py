@@ -23,7 +23,6 @@ def facts(model: TrainedModel) -> dict[str, Any]:
     metrics, environment = model.run.metrics, model.run.environment
     on_cpu = environment["device"] == "cpu"
     return outcome(model) | {
-        "name": model.name,
         "accuracy": metrics["test_accuracy"],
         "test_images": metrics["test_pictures"],
         "wrong": model.wrong,

@@ -192,7 +192,9 @@ def read(
             why_no_test=why_no_test,
             probabilities=None if test is None else _predictions(run, model, test.images),
         )
-    except (KeyError, TypeError, ValueError) as problem:
+    except UserError:
+        raise
+    except Exception as problem:  # whatever is odd about a run, the others are still shown
         raise UserError(
             f"the run in {path} is not as `python -m chollet_cnn.train` writes it "
             f"({type(problem).__name__}: {problem}); train it again with --overwrite"

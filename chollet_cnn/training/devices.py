@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ def start_keras() -> ModuleType:
     """
     if "keras" not in sys.modules:
         _import_quietly()
+        # What Keras itself does with TensorFlow's arrays; nobody who trains can change it.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     import keras
 
     backend = keras.backend.backend()

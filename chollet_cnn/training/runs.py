@@ -7,6 +7,7 @@
 ``metrics.json``          the results; it is written last, so it marks a finished run
 ``model.keras``           the network with the weights of the selected epoch
 ``checkpoint/state.npz``  the state after the last epoch, from which training can go on
+``epochs/weights-N.npz``  the weights after epoch N, where ``config.json`` has ``keep_weights``
 ========================  ==========================================================================
 
 Every file is written beside its place, flushed and renamed: it is there whole or not at all. A
@@ -22,12 +23,15 @@ import math
 import os
 import re
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     import keras
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+EPOCHS = "epochs"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a recipe's name may be, since it becomes the name of a folder."""
 
@@ -63,6 +68,32 @@ class Run:
             return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": int})
         except (OSError, ValueError, TypeError, csv.Error) as problem:
             raise unreadable(self.path / "history.csv", problem) from problem
+
+    @property
+    def kept_epochs(self) -> list[int]:
+        """The epochs whose weights were kept, counted from 1 and in order."""
+        stems = (file.stem.removeprefix("weights-") for file in (self.path / EPOCHS).glob("*.npz"))
+        return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+    def read_epoch_weights(self, epoch: int) -> list[np.ndarray]:
+        """Return the weights after an epoch, in the order of ``model.get_weights()``.
+
+        Args:
+            epoch: one of :attr:`kept_epochs`.
+
+        Raises:
+            UserError: the weights of this epoch were not kept, or their file is damaged.
+        """
+        file = _epoch_file(self.path, epoch)
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return [arrays[f"weight_{i}"] for i in range(len(arrays.files))]
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as problem:
+            raise UserError(
+                f"{file} cannot be read; train the run again with overwrite=True and "
+                "keep_weights=True",
+                "overwrite", "keep_weights",
+            ) from problem  # fmt: skip
 
     def load_model(self) -> keras.Model:
         """Return the trained network; it takes raw pixels, 0..255.
@@ -213,7 +244,7 @@ def begin(path: Path, config: dict[str, Any], environment: dict[str, Any] | None
     try:
         path.mkdir(parents=True, exist_ok=True)
         _remove(path, "metrics.json", "config.json", "environment.json", "history.csv")
-        _remove(path, "model.keras", "checkpoint", "tensorboard")
+        _remove(path, "model.keras", "checkpoint", "tensorboard", EPOCHS)
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
     write_json(path / "config.json", config)
@@ -232,13 +263,13 @@ def reopen(
         path: the run directory.
         config: the new content of ``config.json``.
         environment: the new content of ``environment.json``.
-        anew: drop the TensorBoard curves of another run.
+        anew: drop the TensorBoard curves and the kept weights of another run.
     """
     try:
         _remove(path, "metrics.json")
         write_json(path / "config.json", config)
         write_json(path / "environment.json", environment)
-        _remove(path, "model.keras", *(["tensorboard"] if anew else []))
+        _remove(path, "model.keras", *(["tensorboard", EPOCHS] if anew else []))
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
 
@@ -278,6 +309,16 @@ def _finite(content: object) -> object:
     if isinstance(content, list | tuple):
         return [_finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def write_epoch_weights(path: Path, epoch: int, weights: list[np.ndarray]) -> None:
+    """Keep the weights after an epoch, counted from 1, in a file of their own."""
+    arrays = {f"weight_{i}": array for i, array in enumerate(weights)}
+    files.write(_epoch_file(path, epoch), lambda file: np.savez(file, **arrays))
+
+
+def _epoch_file(path: Path, epoch: int) -> Path:
+    return path / EPOCHS / f"weights-{epoch:03}.npz"
 
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:

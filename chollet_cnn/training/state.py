@@ -32,13 +32,14 @@ class Job:
     path: Path
     environment: dict[str, Any]
     beginning: str
+    keep_weights: bool
     tensorboard: bool
     quiet: bool
 
     @property
     def config(self) -> dict[str, Any]:
         """The content of ``config.json``."""
-        return self.plan.as_config(self.data)
+        return self.plan.as_config(self.data) | {"keep_weights": self.keep_weights}
 
 
 class State:
@@ -80,6 +81,7 @@ class State:
             )  # fmt: skip
         self.checkpoint = found
         self.assign()
+        self.keep_weights()  # an interruption may have come before they were written
         steps = sum(len(self.batches(epoch)) for epoch in range(len(found.rows)))
         if found.rows and int(self.optimizer.iterations.value) != steps:
             raise UserError(
@@ -104,10 +106,18 @@ class State:
         if not self.open:  # until the first new epoch is on the disk, the old run is whole
             checkpoints.write(job.path, self.checkpoint, self.identity)
             self.open_run()
+            self.keep_weights()
             return
         runs.write_history(job.path, rows)
+        self.keep_weights()
         # Last, so that a run cut off in between does this epoch again instead of losing its row.
         checkpoints.write(job.path, self.checkpoint, self.identity)
+
+    def keep_weights(self) -> None:
+        """Keep the weights after the last epoch in a file of their own, if the run keeps them."""
+        epoch = len(self.checkpoint.rows)
+        if self.job.keep_weights and epoch:
+            runs.write_epoch_weights(self.job.path, epoch, self.model.get_weights())
 
     def open_run(self) -> None:
         """Let the run directory be this run's, if it holds a finished or another one."""

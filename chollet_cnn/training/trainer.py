@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from chollet_cnn.training.loop import Score, Steps
 
 
+FEW_WEIGHTS = 1_000_000
+"""A network with no more weights than this keeps them after every epoch, 4 MB each."""
+
+
 class Diverged(UserError):  # noqa: N818
     """The loss of an epoch was infinite or not a number, and training stopped.
 
@@ -58,6 +62,7 @@ def train(
     precision: str = "float32",
     resume: bool = False,
     overwrite: bool = False,
+    keep_weights: bool = False,
     tensorboard: bool = False,
     quiet: bool = True,
 ) -> runs.Run:
@@ -90,6 +95,8 @@ def train(
         resume: go on from the last finished epoch, with more epochs if ``epochs`` says so. A run
             that was not begun begins.
         overwrite: replace the run that is there, once the first epoch of the new one is finished.
+        keep_weights: keep the weights after every epoch, as networks of up to a million weights
+            (:data:`FEW_WEIGHTS`) do anyway. A resumed run goes on as it began.
         tensorboard: write curves for TensorBoard into the run directory too.
         quiet: print nothing but warnings.
 
@@ -131,7 +138,10 @@ def train(
                 say(f"{path} is finished already.")
                 run = runs.read(path)
             else:
-                job = Job(planned, images, path, surroundings, beginning, tensorboard, quiet)
+                keep = keep_weights or planned.recipe.parameters <= FEW_WEIGHTS
+                if beginning in (RESUME, EXTEND):
+                    keep = bool(runs.read_json(path / "config.json").get("keep_weights"))
+                job = Job(planned, images, path, surroundings, beginning, keep, tensorboard, quiet)
                 run = _fit(job)
         say("\n" + console.table(run))
     if diverged := run.metrics.get("diverged_epoch"):

@@ -159,7 +159,7 @@ def test_the_reliability_diagram_draws_thin_bins_hollow_and_names_the_error():
     table = mistakes.reliability(np.array([0] * 10 + [1] * 10 + [0] * 3), answers)
     figure = mistakes.plot_reliability(table)
     above, below = figure.axes
-    _, many, few, _ = above.lines
+    _, many, few = above.lines
     assert many.get_xydata().tolist() == [[pytest.approx(0.95), 0.5]]
     assert few.get_xydata().tolist() == [[pytest.approx(0.65), 1]]
     assert sum(bar.get_height() for bar in below.patches) == 23

@@ -43,10 +43,10 @@ def two_inputs():
 
 
 UNSUPPORTED = {
-    "subclassed": (Subclassed, "subclassed model .* build a Sequential or a functional model"),
+    "subclassed": (Subclassed, "subclassed model .* listed; build a Sequential or a functional"),
     "not built": (lambda: keras.Sequential([layers.Dense(2)]), "not built yet.* add a keras.Input"),
     "channels first": (channels_first, "pool has data_format='channels_first'"),
-    "two inputs": (two_inputs, "2 inputs; one, the image, is needed"),
+    "two inputs": (two_inputs, "2 inputs; one is needed"),
 }
 
 

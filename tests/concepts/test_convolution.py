@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from chollet_cnn.concepts.convolution import (
     convolve1d,
-    convolve1d_by_hand,
     convolve2d,
     convolve_volume,
     cross_correlate1d,
@@ -75,8 +74,6 @@ def test_convolution_of_a_signal_is_numpys(n, k, mode, seed):
     expected = np.convolve(signal, kernel, mode)
     np.testing.assert_allclose(convolve1d(signal, kernel, mode), expected, atol=1e-12)
     np.testing.assert_allclose(convolve1d(kernel, signal, mode), expected, atol=1e-12)
-    if mode == "full":
-        np.testing.assert_allclose(convolve1d_by_hand(signal, kernel), expected, atol=1e-12)
 
 
 @some

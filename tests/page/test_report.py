@@ -267,6 +267,20 @@ def test_a_run_that_diverged_is_left_out(tmp_path):
         trained_model.read(path)
 
 
+def test_a_network_with_two_inputs_is_left_out(tmp_path):
+    def network(size):
+        import keras
+
+        inputs = [keras.Input((size, size, 3)) for _ in "ab"]
+        flat = [keras.layers.Flatten()(image) for image in inputs]
+        joined = keras.layers.Concatenate()(flat)
+        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(joined))
+
+    path = write_run(tmp_path / "two-inputs", "Two", "two", network=network)
+    with pytest.raises(UserError, match="two-inputs"):
+        trained_model.read(path)
+
+
 def test_a_photograph_is_not_forced_on_a_digit_network(digits_run, tmp_path):
     Image.fromarray(photographs.cat()).save(tmp_path / "cat.png")
     one = trained_model.read(digits_run, picture=tmp_path / "cat.png")

@@ -21,6 +21,7 @@ from chollet_cnn.training import environment as environments
 
 DIGITS = {"dataset": "digits", "epochs": 2}
 FILES = {
+    "epochs",
     "config.json",
     "environment.json",
     "history.csv",
@@ -446,13 +447,13 @@ def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch):
         trainer.train(out=tmp_path, **DIGITS | {"epochs": 4})
 
 
-def test_the_settings_of_keras_json_do_not_reach_a_recipe(tmp_path, run):
+def test_keras_json_does_not_change_a_recipe_and_nothing_warns(tmp_path, run):
     (tmp_path / "keras.json").write_text(
         '{"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"}'
     )
     done = command(
         "--dataset", "digits", "--epochs", 2, "--seed", 4, "--out", tmp_path,
-        environment={"KERAS_HOME": str(tmp_path)},
+        environment={"KERAS_HOME": str(tmp_path), "PYTHONWARNINGS": "error"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     other = runs.read(tmp_path / "mnist-three-block" / "seed-4")

@@ -34,6 +34,7 @@ def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
             plots.plot_kernel_gallery(),
             weights[["kernel", "row", "column", "weight"]],
         ),
+        "rounded": int(np.rint(100 * kernels.GALLERY["Gaussian blur"]).sum()),
         "flat_edge": response(flat, kernels.EDGE),
         "flat_sharpen": response(flat, kernels.SHARPEN),
         "vertical": response(bright_right, kernels.SOBEL_VERTICAL),

@@ -115,7 +115,7 @@ def _exciting(model: TrainedModel, layer: str) -> dict[str, Any]:
             f"{model.slug}-{file_name(layer)}-most-exciting-pictures",
             activations.plot_top_activating_images(table, sample, layer),
             table,
-            {"images": sample[table["picture"]]},
+            {"images": sample[table["image"]]},
             tiles=True,
         ),
         "layer": layer,

@@ -77,14 +77,18 @@ function slideWindow(slider) {
 // A click enlarges the figure, or of a mosaic the one image that was clicked.
 function enlargeFigures() {
   const dialog = document.querySelector("dialog");
-  const holder = dialog.querySelector("div");
+  const enlarged = dialog.querySelector("div");
   for (const drawing of document.querySelectorAll("figure .drawing")) {
+    // The button is laid over the drawing: its name is not to compete with the text inside.
+    const holder = document.createElement("div");
+    holder.className = "holder";
+    holder.style.setProperty("--least", drawing.style.getPropertyValue("--least"));
     const button = document.createElement("button");
     button.className = "zoom";
     button.type = "button";
     button.setAttribute("aria-label", "Enlarge: " + drawing.getAttribute("aria-label"));
-    drawing.replaceWith(button);
-    button.append(drawing);
+    drawing.replaceWith(holder);
+    holder.append(drawing, button);
     button.addEventListener("click", (event) => {
       const copy = drawing.cloneNode(true);
       const tile = tileAt(drawing, event);
@@ -93,7 +97,7 @@ function enlargeFigures() {
         copy.setAttribute("viewBox", [x, y, width, height].join(" "));
         copy.classList.add("one");
       }
-      holder.replaceChildren(copy);
+      enlarged.replaceChildren(copy);
       dialog.showModal();
     });
   }

@@ -5,11 +5,13 @@ places, angles and colours anew each time, and returns a Pillow image.
 
 Run it to measure how many of each kind a trained network reads correctly::
 
-    python tests/data/digit_photo_kinds.py RUN --data-dir DIR --count 30
+    python tests/digit_photo_kinds.py RUN --data-dir DIR --count 30
 """
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
@@ -151,7 +153,7 @@ def _at_the_frame(digit, random):
     """Cut the picture so that the digit's lowest ink lies on its frame."""
     ink = cropped(coverage(digit, random, sides=(300, 420), size=500))
     above, left, right = random.integers(20, 120, 3)
-    lowest = np.flatnonzero((ink > 0.9).any(axis=1))[-1]
+    lowest = np.flatnonzero((ink > 0.5).any(axis=1))[-1]
     return np.pad(ink[: lowest + 1], ((above, 0), (left, right)))
 
 
@@ -266,3 +268,51 @@ def save(kind, digit, path, seed):
 def label_of(kind, label):
     """Return what a picture of this kind shows: a digit, or the row of two."""
     return str(label) * (2 if kind == "two_digits" else 1)
+
+
+def measure_rates(run, test, count, kinds=tuple(KINDS), seed=0):
+    """Let a trained network read ``count`` images of each kind.
+
+    Returns:
+        For each kind the files that were read wrong, as (file name, answer or error).
+    """
+    from chollet_cnn import predict
+
+    wrong = {}
+    with TemporaryDirectory() as folder:
+        for kind in kinds:
+            places = np.random.default_rng(seed).choice(len(test.images), count, replace=False)
+            files = {}
+            for place in places:
+                path = Path(folder) / f"{kind}-{place}"
+                file = save(kind, test.images[place, ..., 0], path, seed=int(place))
+                files[file] = label_of(kind, test.labels[place])
+            answers = predict.predict(run, files, errors="keep")
+            wrong[kind] = [
+                (Path(one.file).name, one.answer or one.error)
+                for one in answers
+                if one.answer != files[Path(one.file)]
+            ]
+    return wrong
+
+
+def main():
+    from chollet_cnn.data import mnist
+    from chollet_cnn.training import runs
+
+    parser = argparse.ArgumentParser(description="Measure how many of each kind are read rightly.")
+    parser.add_argument("run", help="a run directory, trained on MNIST")
+    parser.add_argument("--data-dir", help="where MNIST is")
+    parser.add_argument("--count", type=int, default=30, help="images of each kind (default: 30)")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND")
+    options = parser.parse_args()
+    run, test = runs.read(options.run), mnist.load(options.data_dir).test
+    for kind in options.kinds:
+        (wrong,) = measure_rates(run, test, options.count, [kind]).values()
+        print(
+            f"{kind:40} {options.count - len(wrong):3} of {options.count}", *wrong[:3], flush=True
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The explorer: a page on which the reader draws a digit and sees every number of the network."""

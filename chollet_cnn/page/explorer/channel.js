@@ -1,0 +1,232 @@
+// What one channel of a convolution is: its kernel, what excites it, and the controls to change it.
+
+import { key, kernelOf } from "./changes.js";
+import { decimals } from "./numbers.js";
+import { make, paintGrey, paintImage, paintSigned } from "./pictures.js";
+
+/** Kernels of the articles, for the first layer. */
+export const HANDMADE = {
+  sharpen: [0, -1, 0, -1, 5, -1, 0, -1, 0],
+  edge: [-1, -1, -1, -1, 8, -1, -1, -1, -1],
+  "Sobel horizontal": [-1, -2, -1, 0, 0, 0, 1, 2, 1],
+  "Sobel vertical": [-1, 0, 1, -2, 0, 2, -1, 0, 1],
+};
+const PER_PIXEL = 0.01; // how far a weight moves while it is dragged
+
+/**
+ * Return elements for a channel: `state` as the explorer keeps it, `actions.change(layer, channel,
+ * { scale, kernel })` and `actions.showImage(place)`.
+ */
+export function channelView(state, { layer: index, channel }, actions) {
+  const layer = state.layers[index];
+  const change = state.changes.get(key(index, channel)) ?? {};
+  const editable = layer.inputShape[2] === 1 && layer.size === 3;
+  return [
+    make("h3", {}, "Change this channel"),
+    switches(index, channel, change, actions),
+    ...(editable
+      ? kernelEditor(state, index, channel, change, actions)
+      : [kernelSheet(layer, channel)]),
+    ...exciting(state, layer, channel, actions),
+  ];
+}
+
+function switches(index, channel, change, actions) {
+  const scale = change.scale ?? 1;
+  const set = (value) => actions.change(index, channel, { ...change, scale: value });
+  const on = make("input", {
+    type: "checkbox",
+    id: "channel-on",
+    role: "switch",
+    checked: scale > 0,
+    onchange: (event) => set(event.target.checked ? 1 : 0),
+  });
+  const words = make("output", { for: "strength" }, `${decimals(100 * scale, 0)}%`);
+  const strength = make("input", {
+    type: "range",
+    id: "strength",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    value: scale,
+    oninput: (event) => {
+      words.textContent = `${decimals(100 * event.target.value, 0)}%`;
+      on.checked = Number(event.target.value) > 0;
+      set(Number(event.target.value));
+    },
+  });
+  return make(
+    "p",
+    { class: "switches" },
+    make("label", {}, on, " on"),
+    make("label", { class: "strength" }, "strength ", strength, " ", words),
+  );
+}
+
+/** The nine numbers of a first-layer kernel, to be dragged or entered. */
+function kernelEditor(state, index, channel, change, actions) {
+  const learned = kernelOf(state.learned[index], channel);
+  const kernel = change.kernel ?? learned;
+  const set = (numbers) => actions.change(index, channel, { ...change, kernel: numbers });
+  const largest = Math.max(...kernel.map(Math.abs), 1e-9);
+  const cells = kernel.map((weight, i) => {
+    const input = make("input", {
+      type: "number",
+      step: "0.05",
+      value: weight.toFixed(4),
+      "aria-label": `weight in row ${Math.floor(i / 3)}, column ${i % 3}`,
+    });
+    const update = (value) => set(kernel.map((old, at) => (at === i ? value : old)));
+    input.addEventListener("change", () => {
+      if (Number.isFinite(input.valueAsNumber)) update(input.valueAsNumber);
+    });
+    draggable(input, weight, update);
+    const share = Math.round((55 * Math.abs(weight)) / largest);
+    const cell = make("td", {}, input);
+    cell.style.background = `color-mix(in srgb, var(${weight < 0 ? "--mark" : "--data"}) ${share}%, transparent)`;
+    return cell;
+  });
+  const rows = [0, 3, 6].map((from) => make("tr", {}, ...cells.slice(from, from + 3)));
+  const choices = [["learned", null], ...Object.entries(HANDMADE)].map(([name, numbers]) =>
+    make(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(same(numbers ?? learned, kernel)),
+        onclick: () => set(numbers),
+      },
+      name,
+    ),
+  );
+  return [
+    make(
+      "table",
+      { class: "kernel", "aria-label": `Kernel of channel ${channel}` },
+      make("tbody", {}, ...rows),
+    ),
+    make(
+      "p",
+      { class: "note" },
+      "Its kernel: drag a number up or down, or enter one. The bias stays as it is. Or replace it by one made by hand:",
+    ),
+    make("p", { class: "buttons" }, ...choices),
+  ];
+}
+
+const same = (one, other) => one.every((value, i) => Math.abs(value - other[i]) < 1e-6);
+
+/** Let a number be dragged up and down by mouse or pen; a finger scrolls and taps. */
+function draggable(input, weight, update) {
+  input.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch" || event.button > 0) return;
+    const start = event.clientY;
+    const move = ({ clientY }) => {
+      if (Math.abs(clientY - start) < 3) return;
+      input.blur();
+      update(Math.round((weight + (start - clientY) * PER_PIXEL) * 100) / 100);
+    };
+    const end = () => {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", end);
+    };
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", end);
+  });
+}
+
+/** The kernel of a deeper channel: nine weights for each input channel, as small squares. */
+function kernelSheet(layer, channel) {
+  const weights = kernelOf(layer, channel);
+  const { size, inputShape } = layer;
+  const inputs = inputShape[2];
+  const largest = Math.max(...weights.map(Math.abs));
+  const across = 16;
+  const canvas = make("canvas", {
+    width: across * 21,
+    height: Math.ceil(inputs / across) * 21,
+    class: "kernel-sheet",
+    role: "img",
+    "aria-label": `The ${inputs} kernels of channel ${channel}, one for each input channel`,
+  });
+  const one = document.createElement("canvas");
+  one.width = one.height = 18;
+  const context = canvas.getContext("2d");
+  for (let from = 0; from < inputs; from++) {
+    const numbers = Array.from({ length: size * size }, (_, i) => weights[i * inputs + from]);
+    paintSigned(one, numbers, size, size, largest);
+    context.drawImage(one, (from % across) * 21, Math.floor(from / across) * 21);
+  }
+  const words = `Its ${inputs} kernels of ${size}×${size}, one for each input channel: blue above zero, vermilion below, full colour ${decimals(largest, 2)}.`;
+  return make("figure", {}, canvas, make("figcaption", {}, words));
+}
+
+/** The test images that excite a channel most, and the image that gradient ascent makes. */
+function exciting(state, layer, channel, actions) {
+  const known = state.channels[layer.name];
+  if (!known) return [];
+  const count = known.strongest.length / layer.shape[2];
+  const images = Array.from({ length: count }, (_, rank) => {
+    const at = channel * count + rank;
+    const place = known.strongest[at];
+    const canvas = make("canvas", { width: 56, height: 56 });
+    const [rows, columns, colours] = state.layers[0].inputShape;
+    const size = rows * columns * colours;
+    paintImage(
+      canvas,
+      state.images.pixels.subarray(size * place, size * (place + 1)),
+      columns,
+      rows,
+      colours,
+    );
+    const value = decimals(known.largest[at], 2);
+    return make(
+      "button",
+      {
+        type: "button",
+        class: "thumb",
+        "aria-label": `Test image of a ${state.classes[state.images.labels[place]]}, largest value ${value}`,
+        onclick: () => actions.showImage(place),
+      },
+      canvas,
+      make("span", {}, value),
+    );
+  });
+  const inactive = known.largest[channel * count] <= 0;
+  return [
+    make("h3", {}, "What excites it"),
+    make(
+      "div",
+      { class: "exciting" },
+      make(
+        "figure",
+        {},
+        make("div", { class: "strip" }, ...images),
+        make(
+          "figcaption",
+          {},
+          inactive
+            ? `Inactive: zero for all ${state.images.labels.length} stored test images.`
+            : `The strongest of ${state.images.labels.length} test images, with the largest value of its map; click one to see it.`,
+        ),
+      ),
+      ...(known.ascent ? [ascentFigure(known, layer, channel)] : []),
+    ),
+    make("p", { class: "note" }, "Found with the tested weights, before any change."),
+  ];
+}
+
+/** The image that gradient ascent makes for a channel. */
+function ascentFigure(known, layer, channel) {
+  const size = known.ascent.length / layer.shape[2];
+  const side = Math.sqrt(size);
+  const label = `Image that gradient ascent makes for channel ${channel}`;
+  const canvas = make("canvas", { width: 84, height: 84, role: "img", "aria-label": label });
+  const levels = known.ascent.subarray(channel * size, (channel + 1) * size);
+  paintGrey(
+    canvas,
+    levels.map((level) => (255 * level) / (known.ascentLevels - 1)),
+    side,
+    side,
+  );
+  return make("figure", {}, canvas, make("figcaption", {}, "By gradient ascent"));
+}

@@ -1,0 +1,77 @@
+// The button "What does it cost?" and the table of accuracies by class, without and with a change.
+
+import { background } from "./background.js";
+import { decimals, percent, whole } from "./numbers.js";
+import { byId, make } from "./pictures.js";
+
+/** Set the button up. `networks()` returns { learned, layers, epoch }; returns a function to reset. */
+export function costButton(source, images, classes, networks) {
+  const worker = background(source);
+  const before = new Map(); // an epoch's counts without changes
+  const reset = () => {
+    worker.stop();
+    byId("cost-progress").hidden = true;
+    byId("cost").disabled = false;
+    byId("cost-table").replaceChildren();
+  };
+  byId("cost").addEventListener("click", async () => {
+    reset();
+    const bar = byId("cost-progress");
+    byId("cost").disabled = true;
+    bar.hidden = false;
+    bar.value = 0;
+    const { learned, layers, epoch } = networks();
+    const tasks = before.has(epoch) ? [layers] : [learned, layers];
+    const results = [];
+    for (const network of tasks) {
+      const task = {
+        name: "evaluate",
+        layers: network,
+        pixels: images.pixels,
+        labels: images.labels,
+        classes: classes.length,
+      };
+      const progress = (done) => (bar.value = (results.length + done) / tasks.length);
+      results.push(await worker.run(task, progress));
+    }
+    if (results.length === 2) before.set(epoch, results[0]);
+    reset();
+    byId("cost-table").replaceChildren(
+      costTable(before.get(epoch), results.at(-1), classes, images.source),
+    );
+  });
+  return reset;
+}
+
+function costTable(before, after, classes, source) {
+  const sum = (counts) => counts.reduce((a, b) => a + b, 0);
+  const row = (name, right, rightAfter, total, className = "") => {
+    const difference = rightAfter - right;
+    return make(
+      "tr",
+      className ? { class: className } : {},
+      make("th", { scope: "row" }, name),
+      make("td", {}, percent(right / total)),
+      make("td", {}, percent(rightAfter / total)),
+      make(
+        "td",
+        { class: difference < 0 ? "worse" : "" },
+        `${difference > 0 ? "+" : ""}${decimals(difference, 0)}`,
+      ),
+      make("td", {}, whole(total)),
+    );
+  };
+  const rows = classes.flatMap((name, i) =>
+    before.total[i] ? [row(name, before.right[i], after.right[i], before.total[i])] : [],
+  );
+  const total = row("all", sum(before.right), sum(after.right), sum(before.total), "all");
+  const names = ["class", "before", "after", "right answers", "images"];
+  const words = `Accuracy on ${whole(sum(before.total))} images of ${source}, without and with the change`;
+  return make(
+    "table",
+    { class: "cost" },
+    make("caption", {}, words),
+    make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)))),
+    make("tbody", {}, total, ...rows),
+  );
+}

@@ -1,0 +1,37 @@
+// The epoch slider: the network before training, after the epochs that were kept, and as tested.
+
+import { unpack } from "./data.js";
+import { startingWeights } from "./starting_weights.js";
+
+/** Return the epochs in order, each { epoch, words, tested, weights() }; weights are kept once made. */
+export function epochList(data, { tested, epochs }) {
+  const starting = () => startingWeights(data.layers, data.weightsSeed);
+  const list = [{ epoch: 0, words: "0, before training", weights: starting }];
+  for (const { epoch, weights } of epochs)
+    list.push({ epoch, words: `${epoch} of ${data.lastEpoch}`, weights: () => unpack(weights) });
+  const words = `${data.testedEpoch} of ${data.lastEpoch}, tested`;
+  list.push({ epoch: data.testedEpoch, words, tested: true, weights: () => unpack(tested) });
+  for (const epoch of list) {
+    let kept = null;
+    const get = epoch.weights;
+    epoch.weights = async () => (kept ??= await get());
+  }
+  return list.sort((one, other) => one.epoch - other.epoch);
+}
+
+/** Set the slider up; `onWeights(weights)` is called when another epoch is chosen. */
+export function epochSlider(slider, output, epochs, onWeights) {
+  const show = () => {
+    output.textContent = epochs[slider.value].words;
+    slider.setAttribute("aria-valuetext", epochs[slider.value].words);
+  };
+  slider.max = epochs.length - 1;
+  slider.value = epochs.findIndex((epoch) => epoch.tested);
+  show();
+  slider.addEventListener("input", async () => {
+    show();
+    const chosen = slider.value;
+    const weights = await epochs[chosen].weights();
+    if (slider.value === chosen) onWeights(weights);
+  });
+}

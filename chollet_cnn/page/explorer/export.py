@@ -1,0 +1,234 @@
+"""Write the explorer of a run: an HTML file with the network, its weights and test images in it.
+
+From Python :func:`write_explorer`. The page computes with plain JavaScript modules, which stand
+beside this file and are put into the page when it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from chollet_cnn import files
+from chollet_cnn.analysis import activations, filters, mistakes
+from chollet_cnn.page.explorer import packing, still
+from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
+from chollet_cnn.page.explorer.test_images import TestImages, find_test_images
+from chollet_cnn.training.runs import Run, read
+
+if TYPE_CHECKING:
+    import keras
+
+FOLDER = Path(__file__).parent
+MODULES = (
+    "numbers", "mnist_look", "network", "changes", "starting_weights", "data", "explain",
+    "grad_cam", "evaluate", "background", "pictures", "drawing_pad", "digit_input", "photo_input",
+    "epochs", "prediction", "cost", "layer_rows", "sums", "dense_sums", "channel", "inspector",
+    "explorer",
+)  # fmt: skip
+"""The page's JavaScript modules, each after those that it imports."""
+LARGEST_PAGE = 2_000_000
+"""Bytes. Where page and weights together are larger, the weights go into a file beside the page."""
+LARGEST = 12_000_000
+"""Bytes of both. Weights of some of the epochs are left out rather than exceed it."""
+LOADED_AT_ONCE = 6_000_000
+"""Bytes of a file of weights that the page loads unasked."""
+MOST_EXACT = 1_000_000
+"""Weights of a network up to which they are given to the page in 32 bits, above in 16."""
+STORED_DIGITS, STORED_PHOTOGRAPHS = 1000, 32
+"""Test images in the page, on which the cost of a change is measured."""
+CONFIDENT_ERRORS = 10
+STRONGEST = 5
+"""Test images shown for each channel."""
+GREY_LEVELS = 16
+"""Of the gradient-ascent images; fewer levels deflate better and look the same."""
+
+
+def write_explorer(
+    run_or_path: Run | str | Path, out: str | Path, data_dir: str | Path | None = None
+) -> Path:
+    """Write the explorer of a run.
+
+    Args:
+        run_or_path: a finished run, or its directory.
+        out: the HTML file. The weights of a large network are written beside it, into a file of
+            its name with ``-weights.js`` at the end.
+        data_dir: where the test images are looked for first. Where they are not found, images that
+            come with scikit-learn and scikit-image take their place, and the page says so.
+
+    Returns:
+        The HTML file.
+
+    Raises:
+        UserError: the run cannot be read, its network has a layer that the page cannot compute, or
+            a file cannot be written.
+    """
+    run = run_or_path if isinstance(run_or_path, Run) else read(run_or_path)
+    out = Path(out)
+    described, weights = describe_run(run, data_dir, f"{out.stem}-weights.js")
+    if weights is not None:
+        files.write(out.with_name(f"{out.stem}-weights.js"), weights)
+    files.write(out, render(described))
+    return out
+
+
+def describe_run(
+    run: Run, data_dir: str | Path | None, weights_name: str
+) -> tuple[dict[str, Any], str | None]:
+    """Return all that the page needs to know of a run, ready for JSON.
+
+    Returns:
+        What goes into the page; and the content of the file of weights beside it, or None where the
+        weights are in the page.
+    """
+    model = run.load_model()
+    layers = describe_layers(model)
+    test = find_test_images(run, data_dir)
+    probabilities = mistakes.predictions(model, test.images)
+    most = STORED_DIGITS if model.input_shape[-1] == 1 else STORED_PHOTOGRAPHS
+    stored = np.linspace(0, len(test.labels) - 1, min(most, len(test.labels))).round().astype(int)
+    described = {
+        "title": run.config["title"],
+        "seed": run.config["seed"],
+        "weightsSeed": run.config["changed"].get("weights_seed", {}).get("run", run.config["seed"]),
+        "dataset": run.metrics["dataset"],
+        "accuracy": run.metrics["test_accuracy"],
+        "testImages": run.metrics["test_pictures"],
+        "parameters": model.count_params(),
+        "multiplications": count_multiplications(layers),
+        "bits": 32 if model.count_params() <= MOST_EXACT else 16,
+        "classes": run.config["classes"],
+        "layers": layers,
+        "testedEpoch": run.metrics["judged_epoch"],
+        "lastEpoch": run.metrics["epochs"],
+        "images": {
+            "source": test.source,
+            "places": packing.pack(stored.astype(np.uint16)),
+            "pixels": packing.pack(test.images[stored]),
+            "labels": packing.pack(test.labels[stored].astype(np.uint8)),
+        },
+        "mistakes": confident_errors(test, probabilities, run),
+        "channels": describe_channels(model, test.images[stored]),
+        "still": still.draw(model, layers, test.images[stored[0]]),
+    }
+    exact = np.float32 if described["bits"] == 32 else np.float16
+    tested = packing.pack(flat_weights(model.get_weights()).astype(exact))
+    page = len(render(described | {"weights": {"tested": tested, "epochs": []}}))
+    weights = {"tested": tested, "epochs": pack_epochs(run, LARGEST - page)}
+    text = json.dumps(weights, separators=(",", ":"))
+    if len(render(described | {"weights": weights})) <= LARGEST_PAGE:
+        return described | {"weights": weights}, None
+    file = {"name": weights_name, "bytes": len(text), "onDemand": len(text) > LOADED_AT_ONCE}
+    return described | {"weightsFile": file}, f"window.networkWeights = {text};\n"
+
+
+def flat_weights(weights: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a network's weights as one array, in the order of ``model.get_weights()``."""
+    return np.concatenate([array.ravel() for array in weights])
+
+
+def confident_errors(test: TestImages, probabilities: np.ndarray, run: Run) -> dict[str, Any]:
+    """Return the test images that the network got wrong with the highest probabilities."""
+    table = mistakes.most_confident_errors(
+        test.labels, probabilities, run.config["classes"], CONFIDENT_ERRORS
+    )
+    return {
+        "pixels": packing.pack(test.images[table["image"].to_numpy(int)]),
+        "list": [
+            {"place": int(row.image), "truth": row.true, "given": row.predicted}
+            for row in table.itertuples()
+        ],
+    }
+
+
+def describe_channels(model: keras.Model, images: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Return, for each convolution, what excites its channels: test images and gradient ascent.
+
+    Gradient-ascent images of photographs would be larger than the network and are left out.
+    """
+    from keras import layers
+
+    found = {}
+    for layer in model.layers:
+        if not isinstance(layer, layers.Conv2D):
+            continue
+        count = min(STRONGEST, len(images))
+        table = activations.top_activating_images(
+            model, images, layer.name, count=count, batch_size=16
+        )
+        found[layer.name] = {
+            "strongest": packing.pack(table["image"].to_numpy(np.uint16)),
+            "largest": packing.pack(table["activation"].to_numpy(np.float32)),
+        }
+        if model.input_shape[-1] == 1:
+            ascent = filters.maximize_activation(model, layer.name)
+            levels = np.rint(ascent / 255 * (GREY_LEVELS - 1)).astype(np.uint8)
+            found[layer.name] |= {"ascent": packing.pack(levels), "ascentLevels": GREY_LEVELS}
+    return found
+
+
+def pack_epochs(run: Run, room: int) -> list[dict[str, Any]]:
+    """Return the kept weights of the epochs other than the tested one, as many as there is room.
+
+    They are rounded to 16 bits. Where not all of them fit, they are taken at even distances.
+    """
+    kept = [epoch for epoch in run.kept_epochs if epoch != run.metrics["judged_epoch"]]
+
+    def pack(epoch: int) -> dict[str, Any]:
+        weights = flat_weights(run.read_epoch_weights(epoch)).astype(np.float16)
+        return {"epoch": epoch, "weights": packing.pack(weights)}
+
+    if not kept:
+        return []
+    fitting = min(len(kept), max(0, room // (len(json.dumps(pack(kept[-1]))) + 1000)))
+    chosen = sorted({kept[round(i)] for i in np.linspace(0, len(kept) - 1, fitting)})
+    return [pack(epoch) for epoch in chosen]
+
+
+def render(described: Mapping[str, Any]) -> str:
+    """Return the page: the template with style, script and data filled in."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = bundle_script()
+    hashed = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # "<" is escaped so that no text in the data can end the script element.
+    embedded = json.dumps(described, separators=(",", ":")).replace("<", "\\u003c")
+    of_digits = described["layers"][0]["inputShape"][-1] == 1
+    return environment.get_template("explorer.html").render(
+        run=described,
+        heading="Draw a digit; your network answers" if of_digits else "Show it a photograph",
+        style=Markup((FOLDER / "explorer.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=hashed,
+        data=Markup(embedded),
+    )
+
+
+def read_description(page: str) -> dict[str, Any]:
+    """Return what :func:`render` made a page from."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found[1])
+
+
+def bundle_script() -> str:
+    """Return the modules as one script: imports and the word ``export`` are taken out."""
+    parts = []
+    for name in MODULES:
+        code = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+        code = re.sub(r"^import [^;]*;\n", "", code, flags=re.MULTILINE)
+        parts.append(re.sub(r"^export ", "", code, flags=re.MULTILINE).strip())
+    return '"use strict";\n' + "\n\n".join(parts) + "\n"

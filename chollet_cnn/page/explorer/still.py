@@ -1,0 +1,85 @@
+"""Draw the network on one test image, for readers without a script and for print."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from chollet_cnn.analysis import activations, mistakes
+
+if TYPE_CHECKING:
+    import keras
+
+COLUMNS = 32
+GAP = 2
+SIDE = 26
+"""Pixels of a map, about: small maps are enlarged by a whole number."""
+PAPER = 255
+
+
+def draw(model: keras.Model, layers: Sequence[dict[str, Any]], image: np.ndarray) -> dict[str, Any]:
+    """Return the pictures of the layers' feature maps, each on one scale, and the prediction.
+
+    Args:
+        model: the network.
+        layers: what :func:`layers.describe_layers` says of it.
+        image: ``(28, 28, 1)`` uint8.
+
+    Returns:
+        ``image``, ``layers`` (``name``, ``words``, ``picture``, ``width``, ``height``, ``largest``)
+        and ``probabilities``; pictures are addresses that hold a PNG.
+    """
+    maps = activations.activations(model, image)
+    if model.input_shape[-1] == 3:
+        maps = {
+            name: values[:, :: max(1, values.shape[1] // SIDE), :: max(1, values.shape[2] // SIDE)]
+            for name, values in maps.items()
+        }
+    shown = []
+    for layer in layers:
+        if layer["name"] not in maps:
+            continue
+        values = maps[layer["name"]][0]
+        channels = values.shape[-1]
+        largest = float(values.max())
+        sheet = _sheet(np.sqrt(np.clip(values / (largest or 1), 0, 1)))
+        shown.append(
+            {
+                "name": layer["name"],
+                "words": f"{channels} feature maps of {layer['shape'][1]}×{layer['shape'][0]}",
+                "picture": _png(sheet),
+                "width": sheet.shape[1],
+                "height": sheet.shape[0],
+                "largest": largest,
+            }
+        )
+    return {
+        "image": _png(image.squeeze()),
+        "layers": shown,
+        "probabilities": mistakes.predictions(model, image[None])[0].tolist(),
+    }
+
+
+def _sheet(maps: np.ndarray) -> np.ndarray:
+    """Lay the channels of ``(rows, columns, channels)`` side by side, white paper between them."""
+    times = max(1, SIDE // maps.shape[0])
+    maps = maps.repeat(times, axis=0).repeat(times, axis=1)
+    rows, columns, channels = maps.shape
+    across = min(COLUMNS, channels)
+    down = -(-channels // across)
+    sheet = np.full((down * (rows + GAP) - GAP, across * (columns + GAP) - GAP), PAPER, np.uint8)
+    for channel in range(channels):
+        top, left = (channel // across) * (rows + GAP), (channel % across) * (columns + GAP)
+        sheet[top : top + rows, left : left + columns] = np.rint(255 * maps[..., channel])
+    return sheet
+
+
+def _png(image: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "png", optimize=True)
+    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()

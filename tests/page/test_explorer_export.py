@@ -1,0 +1,81 @@
+"""What goes into the explorer's page, without a browser."""
+
+import re
+import zlib
+from base64 import b64decode
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from chollet_cnn.book import networks
+from chollet_cnn.errors import UserError
+from chollet_cnn.page.explorer import export, packing
+from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
+
+RECORDED = Path(__file__).parents[1] / "results" / "explorer.html"
+
+
+def unpack(packed):
+    apart = zlib.decompress(b64decode(packed["data"]), -zlib.MAX_WBITS)
+    dtype = np.dtype(packed["dtype"]).newbyteorder("<")
+    return np.frombuffer(apart, np.uint8).reshape(dtype.itemsize, -1).T.copy().view(dtype).ravel()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32"])
+def test_a_packed_array_holds_every_bit(dtype):
+    values = (np.random.default_rng(0).standard_normal(1000) * 50).astype(dtype)
+    np.testing.assert_array_equal(unpack(packing.pack(values.reshape(10, 100))), values)
+
+
+def test_the_recorded_page_is_what_the_code_writes():
+    page = RECORDED.read_text(encoding="utf-8")
+    assert export.render(export.read_description(page)) == page, "run scripts/write_explorer.py"
+    assert len(page.encode()) < export.LARGEST_PAGE
+
+
+def test_the_recorded_page_holds_the_first_edition_s_network():
+    described = export.read_description(RECORDED.read_text(encoding="utf-8"))
+    assert described["title"] == "MNIST, first edition"
+    assert described["dataset"] == "MNIST"
+    assert len(unpack(described["weights"]["tested"])) == described["parameters"] == 93_322
+    assert len(unpack(described["images"]["labels"])) == 1000
+    assert len(described["mistakes"]["list"]) == 10
+    assert [epoch["epoch"] for epoch in described["weights"]["epochs"]] == [1, 2, 3, 4]
+
+
+def test_no_module_of_the_page_is_forgotten_and_no_name_is_taken_twice():
+    assert set(export.MODULES) == {file.stem for file in export.FOLDER.glob("*.js")}
+    script = export.bundle_script()
+    assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
+    names = re.findall(r"^(?:async )?(?:function|const|let) (\w+)", script, re.MULTILINE)
+    assert sorted(names) == sorted(set(names))
+
+
+def test_layers_that_act_in_training_only_are_skipped():
+    model = networks.cats_vs_dogs_second_edition(augmentation=True, dropout=0.5)
+    kinds = [layer["kind"] for layer in describe_layers(model)]
+    blocks = ["convolution", "max pooling"] * 4
+    assert kinds == ["rescaling", *blocks, "convolution", "flatten", "dense"]
+
+
+def test_multiplications_are_counted():
+    layers = describe_layers(networks.mnist_first_edition())
+    by_hand = 26**2 * 32 * 9 + 11**2 * 64 * 32 * 9 + 3**2 * 64 * 64 * 9 + 576 * 64 + 64 * 10
+    assert count_multiplications(layers) == by_hand
+
+
+def test_a_layer_that_the_page_cannot_compute_is_named():
+    model = keras.Sequential(
+        [keras.Input((28, 28, 1)), keras.layers.Conv2D(4, 3, padding="same", name="padded")]
+    )
+    with pytest.raises(UserError, match=r"cannot compute the layer padded \(Conv2D\)"):
+        describe_layers(model)
+
+
+def test_data_cannot_end_the_script_element():
+    described = export.read_description(RECORDED.read_text(encoding="utf-8"))
+    page = export.render(described | {"title": "</script><img src=x>"})
+    assert "</script><img" not in page
+    assert page.count("<img src=x>") == 0

@@ -1,0 +1,151 @@
+# ruff: noqa: F811 - fixtures are imported, and their names are the parameters of tests
+"""The explorer of a network for photographs: weights beside the page, a pass in a worker."""
+
+import dataclasses
+import json
+import os
+from base64 import b64decode
+from pathlib import Path
+
+import numpy as np
+import pytest
+from explorer_page import browser, every_layer, select, texts, wait_for  # noqa: F401
+
+from chollet_cnn import data
+from chollet_cnn.analysis import heatmaps, mistakes
+from chollet_cnn.book import recipes
+from chollet_cnn.page.explorer import export
+from chollet_cnn.training import trainer
+
+NETWORKS = [f"cats-vs-dogs-{edition}-edition" for edition in ("first", "second", "third")]
+IMAGES = int(os.environ.get("CHOLLET_CNN_EXPLORER_PHOTOGRAPHS", "8"))
+FOUND = "return Array.from(explorer.state.pass.values.at(-1))"
+LAYERS = """
+const done = arguments[0], values = explorer.state.pass.values;
+const blob = new Blob(values.map((v) => Float32Array.from(v)));
+const reader = new FileReader();
+reader.onload = () => done(reader.result.split(",")[1]);
+reader.readAsDataURL(blob);
+"""
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def made(request, noisy_pets, tmp_path_factory):
+    """A run on a few images, of each edition; real cats and dogs where they are present."""
+    folder = tmp_path_factory.mktemp("pets")
+    noisy_pets(folder, 40, (60, 60))
+    book = recipes.RECIPES[request.param]
+    splits = {"train": (0, 12), "validation": (12, 16), "test": (16, 16 + max(4, IMAGES // 2))}
+    options = book.data_options | {"splits": splits}
+    few = {"epochs": 1, "steps_per_epoch": None, "batch_size": 8, "data_options": options}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.RECIPES, book.name, dataclasses.replace(book, **few))
+        real = os.environ.get("CHOLLET_CNN_DATA")
+        place = real if real and list(Path(real).glob("dogs-vs-cats*.zip")) else folder
+        run = trainer.train(book.name, data_dir=place, out=tmp_path_factory.mktemp("runs"))
+        page = export.write_explorer(run, folder / "explorer.html", data_dir=place)
+        test = data.load(
+            "cats-vs-dogs", place, **(options | {"image_size": tuple(options["image_size"])})
+        ).test
+    return run, page, np.asarray(test.images[:IMAGES])
+
+
+def test_every_number_is_keras_s_and_a_pass_takes_less_than_two_seconds(browser, made):
+    run, page, images = made
+    model = run.load_model()
+    large = model.count_params() > export.MOST_EXACT
+    if large:  # the page has the weights in 16 bits
+        model.set_weights([w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
+    open_photographs(browser, page)
+    expected = mistakes.predictions(model, images)[:, 1]
+    off_by, apart, times = 0.0, 0.0, []
+    for image, probability in zip(images, expected, strict=True):
+        times.append(show_and_wait(browser, image))
+        off_by = max(off_by, abs(browser.execute_script(FOUND)[0] - probability))
+        found = np.frombuffer(b64decode(browser.execute_async_script(LAYERS)), "<f4")
+        apart = max(apart, np.abs(found - every_layer(model, image[None])[0]).max())
+    beside = page.with_name("explorer-weights.js").stat().st_size
+    size = page.stat().st_size + beside
+    print(
+        f"\n{run.config['recipe']}: {len(images)} photographs, probability within {off_by:.1e}, "
+        f"every layer within {apart:.1e}; median {np.median(times):.0f} ms a pass; "
+        f"{size / 1e6:.1f} MB"
+    )
+    assert off_by < 1e-4
+    assert apart < 1e-4
+    assert min(times) < 2000  # whatever else the machine does can only make it slower
+    assert size < export.LARGEST
+
+
+def open_photographs(browser, page):
+    browser.get("about:blank")
+    browser.get_log("browser"), browser.get_log("performance")
+    browser.get(page.as_uri())
+    wait_for(browser, "return window.explorer || document.querySelector('#load:not([hidden])')")
+    button = browser.find_elements("css selector", "#load:not([hidden])")
+    if button:
+        button[0].click()
+    wait_for(browser, "return window.explorer !== undefined")
+
+
+def show_and_wait(browser, image):
+    """Put an image in and return the milliseconds until the network's layers were there."""
+    return browser.execute_async_script(
+        """
+        const [pixels, done] = arguments, began = performance.now();
+        const before = explorer.state.pass;
+        explorer.showImage(Uint8Array.from(pixels), "");
+        const look = () =>
+          explorer.state.pass === before ? setTimeout(look, 5) : done(performance.now() - began);
+        look();
+        """,
+        image.ravel().tolist(),
+    )
+
+
+def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
+    from PIL import Image
+
+    run, page, images = made
+    open_photographs(browser, page)
+    model = run.load_model()
+    model.set_weights([w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
+    if model.count_params() <= export.MOST_EXACT:
+        model = run.load_model()
+    show_and_wait(browser, images[0])
+    for target in (0, 1):
+        heat = browser.execute_script(
+            "const { layers, pass } = explorer.state;"
+            "return Array.from(explorer.gradCam(layers, pass, arguments[0]).heat)",
+            target,
+        )
+        expected = heatmaps.grad_cam(model, images[0], target).ravel()
+        np.testing.assert_allclose(heat, expected, atol=1e-4 * max(1, expected.max()))
+    select(browser, 1, 3, 20, 30)
+    subtotals = texts(browser, "summary b")
+    assert len(subtotals) == 3  # red, green and blue
+    lines = texts(browser, ".line b")
+    shown = float(texts(browser, ".cell b")[0])
+    assert max(0, float(lines[2].replace("\N{MINUS SIGN}", "-"))) == pytest.approx(shown, abs=1e-9)
+
+    photo = tmp_path / "mine.png"
+    Image.fromarray(np.full((300, 400, 3), (200, 30, 60), np.uint8)).save(photo)
+    browser.find_element("id", "photo").send_keys(str(photo))
+    wait_for(browser, "return document.getElementById('step').textContent.includes('mine.png')")
+    wait_for(browser, "return document.getElementById('busy').hidden")
+    first = browser.execute_script("return Array.from(explorer.state.pixels.slice(0, 3))")
+    assert first == [200, 30, 60]
+
+
+def test_nothing_but_the_weights_beside_the_page_is_asked_for(browser, made):
+    _, page, _ = made
+    open_photographs(browser, page)
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked_for = {
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+    files = {url for url in asked_for if not url.startswith(("data:", "about:", "blob:"))}
+    assert files == {page.as_uri(), page.with_name("explorer-weights.js").as_uri()}
+    assert browser.get_log("browser") == []
