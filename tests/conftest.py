@@ -12,7 +12,7 @@ from chollet_cnn.errors import UserError
 LONGEST_FIRST = (
     "page/test_report",
     "training/test_train",
-    "evidence/test_run_seeds",
+    "evidence/test_run_many",
     "test_predict",
     "evidence/test_reproduce",
     "page/test_page_in_browser",

@@ -216,7 +216,10 @@ def compare_curves(records: Records) -> list[PrintedCurve]:
 
 
 def _compare_curves(records: Records) -> Iterator[PrintedCurve]:
-    for recipe, printed in CURVES.items():
+    for recipe in recipes.RECIPES:
+        printed = CURVES.get(recipe)
+        if not printed:
+            continue
         claims = [claim for claim in CLAIMS if claim.recipe == recipe and claim.epoch]
         comparisons = compare(claims, records)
         own = records.curves[records.curves["recipe"] == recipe]

@@ -103,7 +103,6 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
     backend, device = recorded.main_kind
     return environment.get_template("results.md").render(
         answer=answer,
-        printed={curve.recipe: curve for curve in answer.curves},
         in_short=in_short(answer),
         all_figures=overview.all_figures(recorded, answer),
         curves=[overview.curve_section(main, curve) for curve in answer.curves if curve.n],

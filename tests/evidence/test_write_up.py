@@ -66,7 +66,12 @@ def test_answer_json_has_every_figure_once_and_each_printed_curve(records):
 def test_results_readme_answers_in_one_screen(records):
     first, _ = (RESULTS / "README.md").read_text().split("[answer.json]")
     assert len(re.findall(r"^- ", first, re.MULTILINE)) <= 8
-    assert first.count("\n|") == 2 + len(in_short(Answer(records)))
+    answer = Answer(records)
+    assert first.count("\n|") == 2 + len(in_short(answer))
+    for recipe in ("mnist-first-edition", "cats-vs-dogs-first-edition"):
+        curve = answer.curve(recipe)
+        inside, total = curve.count(statistics.INSIDE), len(curve.comparisons)
+        assert re.search(rf"{inside} of (its )?{total} numbers", first)
 
 
 def test_links_within_results_readme_lead_to_its_headings():

@@ -1,4 +1,4 @@
-"""How far the book had come after the steps that ``fit`` makes today of its augmented recipe."""
+"""How far the book had come after the steps that current ``fit`` makes of its augmented recipe."""
 
 from __future__ import annotations
 
