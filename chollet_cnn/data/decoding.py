@@ -91,7 +91,7 @@ def decode(contents: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
 
 
 def _is_baseline_jpeg(contents: bytes) -> bool:
-    """Tell whether a JPEG's pixels follow one another, so that its end can be judged by them."""
+    """Tell whether a JPEG stores its pixels in order, so that they show if its end is missing."""
     from PIL import Image
 
     with Image.open(io.BytesIO(contents), formats=FORMATS) as image:

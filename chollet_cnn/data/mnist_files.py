@@ -68,7 +68,7 @@ def read_arrays(file: str, contents: bytes) -> Arrays:
         ``(n, 28, 28)`` or ``(n, 784)`` and labels as ``(n,)``.
 
     Raises:
-        Damaged: it is no such file, truncated, or claims sizes that MNIST does not have.
+        Damaged: not such a file, truncated, or claims sizes that MNIST does not have.
     """
     if _is_npz(file):
         arrays = _read_npz(contents)

@@ -18,7 +18,7 @@ WORKING_SIZE = 400  # pixels of the longer side, at which ink is looked for
 SHEET_SIZE = 200  # pixels of the longer side, at which the sheet is looked for
 RECTANGULAR = 0.88  # share of its bounding rectangle that a sheet or a printed box fills
 DISTINCT = 0.12  # difference in colour, of 1 from black to white, between a sheet and the table
-THICKEST_LINE = 0.04  # of the longer side; anything thicker is no ruled line
+THICKEST_LINE = 0.04  # of the longer side; a ruled line is not thicker
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import published, recipes
+from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS
 from chollet_cnn.drawing.numbers import format_published
 
 if TYPE_CHECKING:
@@ -46,13 +47,15 @@ def table(run: Run) -> str:
     """Return the table that ends a run: what was trained, on what, and how the book compares."""
     config, metrics = run.config, run.metrics
     wrong = round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
-    selected = metrics["judged_epoch"]
+    selected, rule = metrics["judged_epoch"], config["settings"]["judged_by"]
     lines = {
         "network": f"{config['settings']['network']}, {metrics['parameters']:,} parameters",
         "data": _counts(run.environment["data"]),
         "device": _device(run.environment),
-        "epochs": f"{metrics['epochs']}, selected by the {config['settings']['judged_by']}"
-        + (f": epoch {selected}" if selected != metrics["epochs"] else ""),
+        "epochs": f"{metrics['epochs']}, tested after "
+        + (
+            f"epoch {selected}, of the {rule}" if rule == LOWEST_VALIDATION_LOSS else "the last one"
+        ),
         "time": _duration(metrics["train_seconds"]),
         "test accuracy": f"{metrics['test_accuracy']:.2%} "
         f"({wrong:,} of {metrics['test_pictures']:,} wrong)",

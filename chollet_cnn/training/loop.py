@@ -229,7 +229,7 @@ def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
     def many(step: Callable) -> Callable:
         @jax.jit
         def run(state: tuple, pixels: jax.Array, labels: jax.Array, batches: jax.Array, count: int):  # noqa: ANN202
-            # The number of steps is no shape, so a shorter last piece needs no new compilation.
+            # The number of steps is not part of a shape: a shorter last piece compiles nothing new.
             def one(number: int, carried: tuple) -> tuple:
                 state, values, rights = carried
                 chosen = batches[number]

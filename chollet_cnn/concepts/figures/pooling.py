@@ -91,7 +91,7 @@ def responses(image: np.ndarray, kernel: np.ndarray, poolings: int) -> np.ndarra
 def moved_share(before: np.ndarray, after: np.ndarray) -> float:
     """Return how much of a feature map changed: the sum of all differences by that of both maps.
 
-    0 is no change; at 1 no cell that was active still is.
+    0 means no change; at 1 every cell that was active has become inactive.
     """
     return float(np.abs(after - before).sum() / (before.sum() + after.sum()))
 

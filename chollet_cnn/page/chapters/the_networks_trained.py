@@ -120,7 +120,9 @@ def _mistakes(model: TrainedModel) -> dict[str, Any]:
     if len(errors):
         drawing = mistakes.plot_most_confident_errors(errors, model.test.images)
         images = {"images": model.test.images[errors["image"]]}
-        found["errors"] = Figure(f"{slug}-surest-mistakes", drawing, errors, images, tiles=True)
+        found["errors"] = Figure(
+            f"{slug}-most-confident-errors", drawing, errors, images, tiles=True
+        )
         found["error_count"] = len(errors)
     if len(model.classes) == 2:
         curve = mistakes.roc_curve(labels, probabilities)

@@ -1,0 +1,211 @@
+"""A finished, unfinished or damaged run is gone on with, replaced or refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import checkpoints, console, runs, trainer
+
+DIGITS = {"dataset": "digits", "epochs": 2}
+
+
+def curve(run):
+    return run.history.drop(columns="seconds").to_dict("records")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return trainer.train(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
+
+
+def test_a_second_call_with_nothing_changed_returns_the_finished_run(run):
+    before = (run.path / "metrics.json").stat().st_mtime_ns
+    for resume in (False, True):
+        again = trainer.train(out=run.path.parents[1], seed=4, resume=resume, **DIGITS)
+        assert (again.metrics, again.config) == (run.metrics, run.config)
+    assert (run.path / "metrics.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [({"epochs": 1}, "epochs"), ({"precision": "bfloat16"}, "precision"),
+     ({"order_seed": 5}, "order seed"), ({"optimizer": "adam"}, "optimizer")],
+)  # fmt: skip
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_finished_run_is_not_returned_for_one_with_other_settings(run, other, name, resume):
+    before = (run.path / "metrics.json").read_bytes()
+    asked = {"seed": 4, **DIGITS, **other}
+    with pytest.raises(UserError, match=rf"other settings \({name}\); overwrite=True replaces"):
+        trainer.train(out=run.path.parents[1], resume=resume, **asked)
+    assert (run.path / "metrics.json").read_bytes() == before
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    """A copy of the finished run that a test may change."""
+    shutil.copytree(run.path, runs.directory(tmp_path, "mnist-three-block", 4))
+    return runs.read(runs.directory(tmp_path, "mnist-three-block", 4))
+
+
+def again(run, **options):
+    return trainer.train(out=run.path.parents[1], **{"seed": 4, **DIGITS, **options})
+
+
+@pytest.mark.parametrize("other", [{"device": "gpu"}, {"data": {"sha256": "others"}}])
+def test_a_finished_run_is_not_returned_for_one_on_other_images_or_another_device(copy, other):
+    runs.write_json(copy.path / "environment.json", copy.environment | {"processor": "another"})
+    assert again(copy).metrics == copy.metrics  # its bits are there
+    runs.write_json(copy.path / "environment.json", copy.environment | other)
+    with pytest.raises(UserError, match=rf"other settings \({next(iter(other))}\)"):
+        again(copy)
+
+
+def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(copy, tmp_path):
+    with pytest.raises(UserError, match=r"\(epochs\).*resume=True trains on to more epochs"):
+        again(copy, epochs=3)
+    longer = again(copy, epochs=3, resume=True)
+    whole = trainer.train(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 3})
+    assert curve(longer) == curve(whole)
+    assert longer.metrics["weights_sha256"] == whole.metrics["weights_sha256"]
+    assert longer.config == whole.config
+
+
+def test_an_extended_run_stays_finished_until_it_has_a_new_epoch_and_then_resumes(
+    copy, tmp_path, monkeypatch
+):
+    from chollet_cnn.training import loop, state
+
+    whole = trainer.train(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 4})
+    before = contents(copy.path)
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            again(copy, epochs=4, resume=True)
+    assert contents(copy.path) == before
+    real = state.State.save
+    with monkeypatch.context() as patch:
+        patch.setattr(state.State, "save", lambda *a: (real(*a), interrupted()))
+        with pytest.raises(KeyboardInterrupt):
+            again(copy, epochs=4, resume=True)
+    assert not runs.is_finished(copy.path)
+    assert len((copy.path / "history.csv").read_text().splitlines()) == 1 + 3
+    longer = again(copy, epochs=4, resume=True)
+    assert longer.metrics["weights_sha256"] == whole.metrics["weights_sha256"]
+    shutil.rmtree(copy.path / "checkpoint")
+    with pytest.raises(UserError, match="no checkpoint to go on from; overwrite=True"):
+        again(copy, epochs=5, resume=True)
+
+
+@pytest.mark.parametrize("name", ["config", "environment"])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"settings": 1}', '{"settings": {"epochs": "x"}}',
+                                  '{"numerics": 1, "versions": 2, "data": 3}'])  # fmt: skip
+def test_a_damaged_file_of_a_run_is_named_or_differs(copy, name, text):
+    (copy.path / f"{name}.json").write_text(text)
+    with pytest.raises(UserError, match=rf"{name}\.json cannot be read|other settings"):
+        again(copy, epochs=3, resume=True)
+
+
+def test_training_does_not_go_on_under_settings_that_change_the_bits(copy):
+    numerics = copy.environment["numerics"] | {"onednn": "another"}
+    runs.write_json(copy.path / "environment.json", copy.environment | {"numerics": numerics})
+    with pytest.raises(UserError, match=r"other settings \(onednn\)"):
+        again(copy, epochs=3, resume=True)
+
+
+@pytest.mark.parametrize("owner", [{"seed": 5}, {"learning_rate": 0.5}])
+def test_a_checkpoint_of_another_run_is_never_gone_on_from(copy, owner, tmp_path):
+    other = trainer.train(out=tmp_path / "other", **{"seed": 4, **DIGITS, **owner})
+    shutil.copy(other.path / checkpoints.FILE, copy.path / checkpoints.FILE)
+    with pytest.raises(UserError, match=f"belongs to another run: {next(iter(owner))}"):
+        again(copy, epochs=3, resume=True)
+    assert again(copy).metrics == copy.metrics
+
+
+def test_a_checkpoint_with_more_epochs_than_it_was_trained_for_is_refused(copy):
+    with np.load(copy.path / checkpoints.FILE) as file:
+        arrays = dict(file)
+    rows = json.loads(arrays["rows"].tobytes())
+    rows += [rows[-1] | {"epoch": 3}]
+    arrays["rows"] = np.frombuffer(json.dumps(rows).encode(), np.uint8)
+    np.savez(copy.path / checkpoints.FILE, **arrays)
+    with pytest.raises(UserError, match="steps are not those of 3 epochs"):
+        again(copy, epochs=4, resume=True)
+
+
+def contents(path):
+    files = {file for file in path.rglob("*") if file.is_file() and file.name[0] != "."}
+    return {file.relative_to(path): file.read_bytes() for file in files}
+
+
+def test_an_overwritten_run_is_whole_until_the_new_one_has_an_epoch(copy, monkeypatch):
+    before = contents(copy.path)
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chollet_cnn.training.loop.run_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            again(copy, learning_rate=0.01, overwrite=True)
+    with pytest.raises(trainer.Diverged):
+        again(copy, learning_rate=1e30, overwrite=True)
+    for wrong in ({"precision": "half"}, {"device": "tpu"}, {"epochs": 0.5}, {"seed": 4.5}):
+        with pytest.raises(UserError, match=" must be "):
+            again(copy, overwrite=True, **wrong)
+    assert contents(copy.path) == before
+    new = again(copy, learning_rate=0.01, overwrite=True)
+    assert new.config["settings"]["learning_rate"] == 0.01
+    assert new.metrics["weights_sha256"] != copy.metrics["weights_sha256"]
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "checkpoint/state.npz"])
+def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path):
+    (copy.path / name).rename(tmp_path / "elsewhere")
+    (copy.path / name).symlink_to(tmp_path / "elsewhere")
+    fresh = trainer.train(out=tmp_path / "fresh", seed=4, learning_rate=0.01, **DIGITS)
+    over = again(copy, learning_rate=0.01, overwrite=True)
+    assert over.metrics["weights_sha256"] == fresh.metrics["weights_sha256"]
+
+
+def test_an_unfinished_run_says_how_to_go_on(tmp_path):
+    begun = {"recipe": "mnist-three-block", "settings": {"epochs": 7}}
+    runs.begin(runs.directory(tmp_path, "mnist-three-block", 0), begun)
+    with pytest.raises(UserError, match=r"resume=True goes on with it, overwrite=True replaces"):
+        trainer.train(out=tmp_path, **DIGITS)
+    with pytest.raises(UserError, match="begun with other settings"):
+        trainer.train(out=tmp_path, resume=True, **DIGITS)
+    with pytest.raises(UserError, match="contradict"):
+        trainer.train(out=tmp_path, resume=True, overwrite=True, **DIGITS)
+
+
+def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch):
+    from chollet_cnn.training import loop
+
+    good = trainer.train(out=tmp_path / "good", **DIGITS)
+    real, calls = loop.run_epoch, []
+
+    def diverging(steps, feed, batches, on_progress=lambda samples: None):
+        calls.append(real(steps, feed, batches, on_progress))
+        return loop.Score(float("nan"), 0.1) if len(calls) == 5 else calls[-1]
+
+    monkeypatch.setattr(loop, "run_epoch", diverging)  # two calls an epoch: in the third one
+    with pytest.raises(
+        trainer.Diverged, match=r"in epoch 3, .* learning_rate below 0.001 .*epoch 2"
+    ):
+        trainer.train(out=tmp_path, **DIGITS | {"epochs": 4})
+    monkeypatch.undo()
+    run = runs.read(tmp_path / "mnist-three-block" / "seed-0")
+    assert (run.metrics["diverged_epoch"], run.metrics["epochs"]) == (3, 2)
+    assert curve(run) == curve(good)
+    assert run.metrics["weights_sha256"] == good.metrics["weights_sha256"]
+    assert run.load_model()
+    assert "in epoch 3, where training stopped" in console.table(run)
+    with pytest.raises(trainer.Diverged):  # and says so again
+        trainer.train(out=tmp_path, **DIGITS | {"epochs": 4})
