@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -45,8 +47,7 @@ def photographs(tmp_path_factory):
 def right_answers(run, photographs):
     answers = predict.predict(run, list(photographs))
     return sum(
-        next(iter(answer.probabilities)) == digit
-        for answer, digit in zip(answers, photographs.values(), strict=True)
+        answer.answer == digit for answer, digit in zip(answers, photographs.values(), strict=True)
     )
 
 
@@ -68,14 +69,15 @@ def test_photographs_of_mnist_digits_are_read_as_the_digits_they_show(
 
 def test_the_probabilities_of_a_picture_add_up_to_one_and_come_in_order(run, photographs):
     for answer in predict.predict(run, list(photographs)[:3]):
-        shares = list(answer.probabilities.values())
+        (probabilities,) = answer.probabilities
+        shares = list(probabilities.values())
         assert sum(shares) == pytest.approx(1, abs=1e-5)
         assert shares == sorted(shares, reverse=True)
         assert len(shares) == 10
 
 
 def test_what_the_network_saw_is_light_on_dark_28_by_28(run, photographs):
-    seen = predict.predict(run, list(photographs)[:1])[0].seen
+    (seen,) = predict.predict(run, list(photographs)[:1])[0].seen
     assert (seen.shape, seen.dtype) == ((28, 28, 1), np.uint8)
     assert seen[0].max() == 0
     assert seen.max() > 200
@@ -86,27 +88,59 @@ def test_many_pictures_get_the_answers_that_they_get_one_by_one(run, photographs
     together = predict.predict(run, files)
     monkeypatch.setattr(predict, "BATCH", 2)
     for one, other in zip(together, predict.predict(run, files), strict=True):
-        assert one.picture == other.picture
-        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+        assert one.file == other.file
+        assert one.probabilities[0] == pytest.approx(other.probabilities[0], abs=1e-5)
 
 
-def test_the_answer_is_drawn_beside_the_picture(run, photographs):
+def test_the_answer_is_drawn_beside_the_image_with_its_box(run, photographs):
     answer = predict.predict(run, list(photographs)[:1])[0]
-    left, right = predict.plot_answer(answer, top=4).axes
-    np.testing.assert_array_equal(left.images[0].get_array(), answer.seen.squeeze())
-    assert [label.get_text() for label in right.get_yticklabels()] == list(answer.probabilities)[:4]
-    widths = [bar.get_width() for bar in right.patches]
-    assert widths == list(answer.probabilities.values())[:4]
+    photograph = np.asarray(Image.open(answer.file).convert("RGB"))
+    whole, left, right = predict.plot_answer(answer, photograph, top=4).axes
+    np.testing.assert_array_equal(left.images[0].get_array(), answer.seen[0].squeeze())
+    probabilities = answer.probabilities[0]
+    assert [label.get_text() for label in right.get_yticklabels()] == list(probabilities)[:4]
+    assert [bar.get_width() for bar in right.patches] == list(probabilities.values())[:4]
+    (box,) = whole.lines
+    assert (min(box.get_xdata()), max(box.get_xdata())) == answer.boxes[0][::2]
+    assert (min(box.get_ydata()), max(box.get_ydata())) == answer.boxes[0][1::2]
 
 
-def an_answer(picture):
-    return predict.Answer(picture, {"3": 0.75, "8": 0.25}, np.zeros((28, 28, 1), np.uint8))
+def an_answer(file, count=1):
+    seen = np.zeros((28, 28, 1), np.uint8)
+    return predict.Answer(file, "3" * count, [{"3": 0.75, "8": 0.25}] * count, [], [seen] * count)
 
 
-def test_dollars_in_a_files_name_are_no_formula(tmp_path):
-    (file,) = predict._save_figures([an_answer("pay$_$.png")], tmp_path, top=2)
-    assert file.name == "pay$_$-seen.png"
+NAMES = [
+    "pay$_$.png",
+    "数字の写真.png",
+    "صورة.png",
+    "line\nbreak.png",
+    "broken\udcff.png",
+    "a" * 240,
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_drawn_within_the_figure(tmp_path, name):
+    (file,) = predict._save_figures([an_answer(name)], tmp_path, top=2)
     assert Image.open(file).width > 500
+    figure = predict.plot_answer(an_answer(name))
+    extent = figure._suptitle.get_window_extent()
+    assert figure.bbox.x0 < extent.x0 < extent.x1 < figure.bbox.x1
+
+
+def test_a_long_name_keeps_its_beginning_and_its_end():
+    assert predict.shorten("a" * 50 + "photo-7.png", 20) == "a" * 10 + "…oto-7.png"
+
+
+def test_images_of_one_name_get_a_figure_each(tmp_path):
+    answers = [an_answer("a/7.png"), an_answer("b/7.png"), an_answer("c/7.png")]
+    assert len(set(predict._save_figures(answers, tmp_path, top=2))) == 3
+
+
+def test_many_digits_are_drawn_as_far_as_a_figure_goes():
+    figure = predict.plot_answer(an_answer("a.png", predict.SHOWN_AT_MOST + 5))
+    assert len(figure.axes) == 2 * predict.SHOWN_AT_MOST
 
 
 def test_a_figure_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -116,6 +150,62 @@ def test_a_figure_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         predict._save_figures([an_answer("a.png")], tmp_path, top=1)
     assert file.read_bytes() == whole
+
+
+# What may be asked for
+
+
+@pytest.fixture(scope="module")
+def two_digits(photographs, tmp_path_factory):
+    """One image of two digits side by side, and the two alone."""
+    files = list(photographs)
+    one, other = files[4], files[15]
+    both = np.hstack([np.asarray(Image.open(file)) for file in (one, other)])
+    path = tmp_path_factory.mktemp("two") / "both.png"
+    Image.fromarray(both).save(path)
+    return path, (one, other)
+
+
+def test_two_digits_are_answered_as_a_row_with_a_probability_each(run, two_digits):
+    both, alone = two_digits
+    (answer,) = predict.predict(run, both)
+    singles = predict.predict(run, alone)
+    assert answer.answer == "".join(single.answer for single in singles)
+    assert len(answer.probabilities) == len(answer.boxes) == 2
+    assert answer.boxes[0][2] < answer.boxes[1][0]
+
+
+def test_one_path_a_generator_and_a_folder_are_taken(run, photographs, tmp_path):
+    files = list(photographs)[:3]
+    for file in files:
+        shutil.copy(file, tmp_path)
+    (tmp_path / "notes.txt").write_text("not an image")
+    wanted = [answer.answer for answer in predict.predict(run, files)]
+    assert predict.predict(run, str(files[0]))[0].answer == wanted[0]
+    assert predict.predict(run, files[0])[0].answer == wanted[0]
+    assert [one.answer for one in predict.predict(run, (file for file in files))] == wanted
+    in_folder = predict.predict(run, tmp_path)
+    assert {Path(one.file).name: one.answer for one in in_folder} == dict(
+        zip([file.name for file in files], wanted, strict=True)
+    )
+
+
+def test_a_folder_without_images_is_named(run, tmp_path):
+    with pytest.raises(UserError, match="no images in the folder"):
+        predict.predict(run, tmp_path)
+
+
+def test_a_bad_image_is_raised_or_kept(run, photographs, tmp_path):
+    good = next(iter(photographs))
+    with pytest.raises(UserError, match=r"missing\.png"):
+        predict.predict(run, [good, tmp_path / "missing.png"])
+    missing, fine = predict.predict(run, [tmp_path / "missing.png", good], errors="keep")
+    assert missing.answer is None
+    assert "missing.png" in missing.error
+    assert fine.answer
+    assert fine.error is None
+    with pytest.raises(ValueError, match="'raise' or 'keep'"):
+        predict.predict(run, good, errors="ignore")
 
 
 def command(*arguments, folder):
@@ -129,14 +219,36 @@ def command(*arguments, folder):
     )
 
 
-def test_the_command_prints_json_and_writes_what_the_network_saw(run, photographs, tmp_path):
-    picture = list(photographs)[6]
-    done = command(run.path, picture, "--json", "--top", 2, "--show", folder=tmp_path)
+def test_the_command_answers_what_it_can_and_names_the_bad_files(run, two_digits, tmp_path):
+    both, alone = two_digits
+    done = command(
+        *(run.path, alone[0], "missing.png", both, "--json", "--top", 2, "--csv", "answers.csv"),
+        folder=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "missing.png" in done.stderr
+    assert "Traceback" not in done.stderr
+    single, missing, row = json.loads(done.stdout)
+    assert single["file"] == str(alone[0])
+    assert len(single["probabilities"]) == len(single["boxes"]) == 1
+    assert len(single["probabilities"][0]) == 2
+    assert missing["answer"] is None
+    assert len(row["answer"]) == len(row["probabilities"]) == len(row["boxes"]) == 2
+    table = pd.read_csv(tmp_path / "answers.csv", dtype=str)
+    assert table["answer"].fillna("").tolist() == [single["answer"], "", row["answer"]]
+    assert [file.name for file in tmp_path.iterdir()] == ["answers.csv"]
+
+
+def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_digits, tmp_path):
+    both, _ = two_digits
+    done = command(run.path, both, "--show", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    (answer,) = json.loads(done.stdout)
-    assert answer["picture"] == str(picture)
-    assert len(answer["answers"]) == 2
-    assert Image.open(tmp_path / f"{picture.stem}-seen.png").width > 500
+    assert not list(tmp_path.iterdir())
+    written = Path(done.stdout.split("written: ")[1].strip())
+    assert written == Path(run.path) / "predictions" / "both-seen.png"
+    assert Image.open(written).width > 500
+    command(run.path, both, "--show", "--out", "here", folder=tmp_path)
+    assert [file.name for file in (tmp_path / "here").iterdir()] == ["both-seen.png"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage.filters import gaussian, threshold_otsu
+from skimage.filters import apply_hysteresis_threshold, gaussian, threshold_otsu
 from skimage.measure import label, regionprops
 from skimage.morphology import disk, skeletonize
 
@@ -103,7 +103,9 @@ def _find_strokes(ink: paper.Ink) -> np.ndarray:
         UserError: nothing stands out from the paper.
     """
     smooth = gaussian(ink.strength.clip(0), sigma=max(ink.strength.shape) / 200)  # grain is not ink
-    mask = smooth > threshold_otsu(smooth)
+    clear = threshold_otsu(smooth)
+    # Faint stretches of a stroke count where they go on from clear ones.
+    mask = apply_hysteresis_threshold(smooth, max(clear / 2, CLEAREST * ink.noise), clear)
     contrast = smooth[mask].mean() - np.median(smooth[~mask]) if 0 < mask.mean() < 1 else 0
     if contrast < max(FAINTEST, CLEAREST * ink.noise):
         raise UserError(NOTHING)
