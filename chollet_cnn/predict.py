@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn import files
-from chollet_cnn.drawing import sheet, style
 from chollet_cnn.errors import UserError, run_cli
-from chollet_cnn.training import devices, runs
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from chollet_cnn.training import runs
 
 BATCH = 32
 SHOWN_AT_MOST = 12  # digits in one figure
@@ -80,6 +80,7 @@ def predict(
     import numpy as np
 
     from chollet_cnn.analysis.mistakes import predictions
+    from chollet_cnn.training import devices, runs
 
     if errors not in ("raise", "keep"):
         raise ValueError(f"unknown errors {errors!r}; choose 'raise' or 'keep'")
@@ -158,6 +159,8 @@ def plot_answer(answer: Answer, photograph: np.ndarray | None = None, top: int =
             drawn with their boxes.
         top: how many classes are drawn.
     """
+    from chollet_cnn.drawing import sheet, style
+
     shown = min(len(answer.seen), SHOWN_AT_MOST)
     with_boxes = photograph is not None and bool(answer.boxes)
     hidden = len(answer.seen) - shown
