@@ -122,10 +122,9 @@ def report(
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
         if not figures_only:
-            explorers = _write_explorers(models, folder, data_dir, problems, say)
+            _write_explorers(models, folder, data_dir, problems, say)
             screens = sections(models, first_screen.facts)
-            for screen, explorer in zip(screens, explorers, strict=True):
-                screen["explorer"] = explorer
+            for screen in screens:
                 if screen.get("glance"):
                     screen["glance"].write(folder / "figures", format, width, dpi)
             page = render(chapters, screens, problems)
@@ -214,22 +213,14 @@ def _write_explorers(
     data_dir: str | Path | None,
     problems: list[str],
     say: Callable[[str, float], None],
-) -> list[str]:
-    """Write the explorer of each network; return the names of the files, empty where there is none.
-
-    A network with a layer that the explorer cannot compute has none; ``problems`` says so.
-    """
-    names = []
+) -> None:
+    """Write the explorer of each network that the explorer can compute."""
     for model in models:
-        name = f"explorer-{model.slug}.html" if names else "explorer.html"
-        say(f"    {name}", 0.97)
-        try:
-            export.write_explorer(model.run, folder / name, data_dir)
-        except (UserError, ValueError) as problem:
-            problems.append(f"the explorer of {model.name} ({problem})")
-            name = ""
-        names.append(name)
-    return names
+        if model.explorer:
+            say(f"    {model.explorer}", 0.97)
+            export.write_explorer(model.run, folder / model.explorer, data_dir)
+        else:
+            problems.append(f"{model.name}: it has no explorer, which does not know all its layers")
 
 
 @contextmanager

@@ -34,7 +34,6 @@ def facts(model: TrainedModel) -> dict[str, Any]:
         "seconds": metrics["train_seconds"],
         "machine": environment["processor" if on_cpu else "device_name"],
         "glance": glance(model),
-        "explorer": "",
     }
 
 

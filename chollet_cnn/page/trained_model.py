@@ -20,6 +20,7 @@ from chollet_cnn.data import digits, handwriting, image_files, scaling
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.page.chapter import Call, program
+from chollet_cnn.page.explorer.layers import describe_layers
 from chollet_cnn.training import runs, seeding
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class TrainedModel:
     why_no_test: str
     probabilities: np.ndarray | None
     """The network's probabilities for each test image, ``(n, classes)``."""
+    explorer: str
+    """The file of its explorer beside the page; empty where that cannot compute a layer."""
 
     @property
     def name(self) -> str:
@@ -192,6 +195,7 @@ def read(
             test=test,
             why_no_test=why_no_test,
             probabilities=None if test is None else _predictions(run, model, test.images),
+            explorer=_explorer(model, "explorer.html" if not taken else f"explorer-{slug}.html"),
         )
     except UserError:
         raise
@@ -205,6 +209,14 @@ def read(
 def file_name(layer: str) -> str:
     """Return a layer's name as a part of a file's name."""
     return layer.replace("/", "-").replace("_", "-")
+
+
+def _explorer(model: keras.Model, name: str) -> str:
+    try:
+        describe_layers(model)
+    except (UserError, ValueError, AttributeError):
+        return ""
+    return name
 
 
 def _layers(model: keras.Model) -> tuple[pd.DataFrame | None, str]:
@@ -316,5 +328,5 @@ def sections(
             kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
             section = {"problem": f"{kind}{problem}"}
             print(f"left out of {model.run.path}: {section['problem']}", file=sys.stderr)
-        found.append({"name": model.name} | section)
+        found.append({"name": model.name, "explorer": model.explorer} | section)
     return found
