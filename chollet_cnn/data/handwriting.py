@@ -21,7 +21,6 @@ THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least 
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
-SURROUNDINGS = 0.25  # a patch with this share of its outline on the frame is table or shadow
 MOST_DIGITS = 30
 NOTHING = "no digit found in the image: take one of dark ink on plain light paper"
 
@@ -122,12 +121,8 @@ def _without_dirt(mask: np.ndarray) -> np.ndarray:
     regions = regionprops(patches)
     frame = np.ones_like(mask)
     frame[1:-1, 1:-1] = False
-    outline = mask & ~ndimage.binary_erosion(mask)
-    on_frame, around = (
-        np.bincount(patches[mask & where], minlength=len(regions) + 1) for where in (frame, outline)
-    )
-    inside = [r for r in regions if on_frame[r.label] <= SURROUNDINGS * around[r.label]]
-    regions = inside or regions
+    at_edge = paper.outline_share(patches, frame) > paper.SURROUNDINGS
+    regions = [region for region in regions if not at_edge[region.label]] or regions
     largest = max((region.area for region in regions), default=0)
     return np.isin(patches, [r.label for r in regions if r.area >= SPECK * largest])
 
@@ -195,14 +190,18 @@ def _is_drawn_with_strokes(mask: np.ndarray) -> bool:
 
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:
     """Sort row by row, from left to right; a row is what overlaps in height."""
-    rows: list[list[tuple[np.ndarray, np.ndarray]]] = []
-    spans = [(np.flatnonzero(m.any(axis=1)), np.flatnonzero(m.any(axis=0)), m) for m in masks]
-    for down, across, mask in sorted(spans, key=lambda span: span[0].mean()):
-        if rows and down.mean() < rows[-1][0][0][-1]:
-            rows[-1].append((down, across, mask))
+    rows: list[list[np.ndarray]] = []
+    for mask in sorted(masks, key=lambda mask: _middle(mask)[0]):
+        if rows and _middle(mask)[0] < np.flatnonzero(rows[-1][0].any(axis=1))[-1]:
+            rows[-1].append(mask)
         else:
-            rows.append([(down, across, mask)])
-    return [one[2] for row in rows for one in sorted(row, key=lambda one: one[1][0])]
+            rows.append([mask])
+    return [mask for row in rows for mask in sorted(row, key=lambda mask: _middle(mask)[1])]
+
+
+def _middle(mask: np.ndarray) -> np.ndarray:
+    """Return the row and column of a mask's centre of mass."""
+    return np.argwhere(mask).mean(axis=0)
 
 
 def _brighten(ink: paper.Ink, mask: np.ndarray, others: np.ndarray) -> np.ndarray:

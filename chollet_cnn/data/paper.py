@@ -18,6 +18,7 @@ WORKING_SIZE = 400  # pixels of the longer side, at which ink is looked for
 SHEET_SIZE = 200  # pixels of the longer side, at which the sheet is looked for
 RECTANGULAR = 0.88  # share of its bounding rectangle that a sheet or a printed box fills
 DISTINCT = 0.12  # difference in colour, of 1 from black to white, between a sheet and the table
+SURROUNDINGS = 0.25  # a patch with this share of its outline on an edge comes in from beyond it
 THICKEST_LINE = 0.04  # of the longer side; a ruled line is not thicker
 
 
@@ -115,8 +116,9 @@ def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
     step = _norm(table - paper)
     ink = from_paper > max(0.1, 0.3 * step if step < 0.4 else 0.12)
     mostly_paper = not ink[inner].mean() > 0.45 and not ink[edge].mean() > 0.15
-    patches = label(ink | ~inner, connectivity=2)
-    enclosed = ink & ~np.isin(patches, np.unique(patches[~inner]))
+    patches = label(ink & inner, connectivity=2)
+    at_edge = outline_share(patches, inner & ndimage.binary_dilation(~inner)) > SURROUNDINGS
+    enclosed = (patches > 0) & ~at_edge[patches]
     if step < DISTINCT or not mostly_paper or enclosed.sum() < 0.002 * inner.sum():
         return 0
     # Along the edge of a shadow there is ink just inside exactly where there is ink just outside.
@@ -126,6 +128,15 @@ def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
     if across.sum() > 4 and crossing:
         return 0
     return float(np.percentile(from_paper[enclosed], 75))
+
+
+def outline_share(patches: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """Return for each label, from 0 on, the share of its outline that coincides with a border."""
+    inked = patches > 0
+    outline = inked & ~ndimage.binary_erosion(inked)
+    count = patches.max() + 1
+    on_border = np.bincount(patches[inked & border], minlength=count)
+    return on_border / np.maximum(np.bincount(patches[outline], minlength=count), 1)
 
 
 def rectangularity(mask: np.ndarray) -> float:
