@@ -14,7 +14,7 @@ import numpy as np
 
 from chollet_cnn import files
 from chollet_cnn.errors import UserError
-from chollet_cnn.training.runs import COLUMNS
+from chollet_cnn.training.run_files import COLUMNS
 
 FILE = Path("checkpoint", "state.npz")
 DAMAGES = (
