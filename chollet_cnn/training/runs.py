@@ -37,7 +37,7 @@ from chollet_cnn import files
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import run_files
 from chollet_cnn.training.devices import start_keras
-from chollet_cnn.training.run_files import COLUMNS, NAME, printable, read_json, unreadable
+from chollet_cnn.training.run_files import COLUMNS, NAME, printable, unreadable
 from chollet_cnn.training.seeding import sha256_of_weights
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from chollet_cnn import report as command
 from chollet_cnn.page import build, trained_model
 from chollet_cnn.training import runs, trainer
 
-HOSTILE = "<img src=x onerror=alert(1)>"
+HOSTILE = r"<img src=x onerror=alert(1)> $\x_1$"
 
 
 def plain_network(size=24):

@@ -13,7 +13,7 @@ import pytest
 from chollet_cnn import files
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import runs, seeding
+from chollet_cnn.training import run_files, runs, seeding
 
 CONFIG = {
     "recipe": "mnist-three-block", "title": "MNIST", "seed": 3, "dataset": "MNIST",
@@ -71,7 +71,7 @@ def test_the_history_reads_back_bit_for_bit(finished):
 
 HOLD = """
 import pathlib, sys
-from chollet_cnn.training import runs, seeding
+from chollet_cnn.training import runs
 with runs.locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -110,7 +110,7 @@ def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
 def test_nan_and_infinities_are_null_in_json(tmp_path):
     content = {"loss": math.nan, "losses": [1.5, math.inf], "settings": {"rate": 1e30}}
     runs.write_json(tmp_path / "metrics.json", content)
-    assert runs.read_json(tmp_path / "metrics.json") == {
+    assert run_files.read_json(tmp_path / "metrics.json") == {
         "loss": None, "losses": [1.5, None], "settings": {"rate": 1e30}
     }  # fmt: skip
 
@@ -150,7 +150,8 @@ def test_an_unfinished_run_is_told_from_none(tmp_path):
      ("environment", {"data": None}, "data"), ("environment", {"data": {}}, "data.sha256"),
      ("metrics", {"test_accuracy": True}, "test_accuracy"),
      ("metrics", {"test_accuracy": 1.5}, "test_accuracy"),
-     ("metrics", {"epochs": None}, "judged_epoch|epochs"), ("metrics", {"best_epoch": 9}, "best_epoch"),
+     ("metrics", {"epochs": None}, "judged_epoch|epochs"),
+     ("metrics", {"best_epoch": 9}, "best_epoch"),
      ("metrics", {"published": {"quantity": "val_accuracy", "value": 0.5}}, "val_accuracy"),
      ("metrics", {"weights_sha256": "x"}, "weights_sha256")],
 )  # fmt: skip
@@ -233,7 +234,7 @@ def test_beginning_again_leaves_nothing_of_the_old_run(finished):
 
 
 def test_a_run_from_before_figures_had_a_step_reads(finished):
-    metrics = runs.read_json(finished.path / "metrics.json")
+    metrics = run_files.read_json(finished.path / "metrics.json")
     metrics["published"] = {"quantity": "test_accuracy", "value": 0.9913}
     runs.write_json(finished.path / "metrics.json", metrics)
     assert runs.read(finished.path).metrics["published"]["step"] == 0.0001
