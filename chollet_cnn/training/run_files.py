@@ -11,6 +11,8 @@ import csv
 import json
 import math
 import re
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -39,6 +41,11 @@ DEEPEST = 20
 LARGEST_FILE = 64 << 20
 """Bytes; 25,000 damaged pictures, each with a reason, take 3 MiB in ``environment.json``."""
 LARGEST_INTEGER = 2**63
+DAMAGES = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError,
+    RecursionError, MemoryError, SyntaxError, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What NumPy raises for a damaged file."""
 _NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.ASCII)
 
 

@@ -22,7 +22,6 @@ import json
 import os
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -83,8 +82,11 @@ class Run:
         file = _epoch_file(self.path, epoch)
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                return [arrays[f"weight_{i}"] for i in range(len(arrays.files))]
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as problem:
+                weights = [arrays[f"weight_{i}"] for i in range(len(arrays.files))]
+            if sum(array.size for array in weights) != self.metrics["parameters"]:
+                raise ValueError("it has another number of weights than the network")
+            return weights
+        except run_files.DAMAGES as problem:
             raise UserError(
                 f"{file} cannot be read; train the run again with overwrite=True and "
                 "keep_weights=True",
