@@ -45,7 +45,7 @@ def test_damaged_mnist(attack):
 
     names = st.sampled_from(sorted(wholes))
     inputs = names.flatmap(lambda name: st.tuples(st.just(name), damaged_bytes(wholes[name])))
-    attack(inputs, check, 200, 20_000)
+    attack(inputs, check, 200, 10_000)
 
 
 def test_damaged_zip_file(tmp_path, attack, monkeypatch):
@@ -70,7 +70,7 @@ def test_damaged_zip_file(tmp_path, attack, monkeypatch):
         except (UserError, *ZIP_ERRORS):
             assert not list(tmp_path.glob("*.jpg"))
 
-    attack(damaged_bytes(outer.getvalue()), check, 100, 6000)
+    attack(damaged_bytes(outer.getvalue()), check, 100, 3000)
 
 
 def test_damaged_image(tmp_path, attack):
@@ -88,7 +88,7 @@ def test_damaged_image(tmp_path, attack):
             return
         assert (image.ndim, image.shape[2], image.dtype) == (3, 3, np.uint8)
 
-    attack(st.sampled_from(wholes).flatmap(damaged_bytes), check, 200, 10_000)
+    attack(st.sampled_from(wholes).flatmap(damaged_bytes), check, 200, 5000)
 
 
 def test_damaged_image_cache(tmp_path, attack):
@@ -108,4 +108,4 @@ def test_damaged_image_cache(tmp_path, attack):
             assert len(found[1].left_out) == 1
 
     inputs = st.one_of(damaged_json(whole), damaged_bytes(json.dumps(whole).encode()))
-    attack(inputs, check, 100, 4000)
+    attack(inputs, check, 100, 2000)

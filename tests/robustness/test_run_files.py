@@ -67,7 +67,7 @@ def test_damaged_json_of_a_run(run, attack, quick_loading, name):
             _, refusal = ask(reader, run.path)
             assert not runs.run_files.UNPRINTABLE.search(refusal)
 
-    attack(damaged, check, 60, 4000)
+    attack(damaged, check, 60, 2000)
 
 
 def test_damaged_run_on_the_page(run, attack, quick_loading):
@@ -83,7 +83,7 @@ def test_damaged_run_on_the_page(run, attack, quick_loading):
         assert refusal or len(shown.answer) == len(shown.classes)
 
     inputs = name.flatmap(lambda name: st.tuples(st.just(name), damaged_json(wholes[name])))
-    attack(inputs, check, 15, 500)
+    attack(inputs, check, 15, 300)
 
 
 def test_damaged_history(run, attack):
@@ -99,7 +99,7 @@ def test_damaged_history(run, attack):
         assert history["epoch"].tolist() == list(range(1, run.metrics["epochs"] + 1))
         assert np.isfinite(history.to_numpy()).all()
 
-    attack(damaged, check, 100, 6000)
+    attack(damaged, check, 100, 3000)
 
 
 def test_damaged_checkpoint(tmp_path, attack):
@@ -117,7 +117,7 @@ def test_damaged_checkpoint(tmp_path, attack):
         assert found.rows == whole.rows
         np.testing.assert_array_equal(found.variables[0], whole.variables[0])
 
-    attack(damaged_bytes((tmp_path / checkpoints.FILE).read_bytes()), check, 100, 6000)
+    attack(damaged_bytes((tmp_path / checkpoints.FILE).read_bytes()), check, 100, 3000)
 
 
 def test_damaged_weights_of_an_epoch(tmp_path, attack):
@@ -135,7 +135,7 @@ def test_damaged_weights_of_an_epoch(tmp_path, attack):
         for one, other in zip(found, kept, strict=True):
             np.testing.assert_array_equal(one, other)
 
-    attack(damaged_bytes(file.read_bytes()), check, 100, 6000)
+    attack(damaged_bytes(file.read_bytes()), check, 100, 3000)
 
 
 def test_damaged_network(run, attack):
@@ -149,4 +149,4 @@ def test_damaged_network(run, attack):
             return
         assert seeding.sha256_of_weights(model) == run.metrics["weights_sha256"]
 
-    attack(damaged_bytes(file.read_bytes()), check, 8, 300)
+    attack(damaged_bytes(file.read_bytes()), check, 8, 150)
