@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from chollet_cnn import files
 from chollet_cnn.drawing import sheet, style
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.training import devices, runs
 
 if TYPE_CHECKING:
@@ -265,7 +265,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("run", metavar="RUN", help="a run directory, such as runs/mnist-three-block/seed-0")
     add("images", metavar="IMAGE", nargs="+", help="image files, or folders of them")
-    add("--top", type=int, default=3, metavar="N", help="the N likeliest classes (default: 3)")
+    add(
+        "--top",
+        type=integer,
+        default=3,
+        metavar="N",
+        help="the N likeliest classes (default: 3)",
+    )
     add("--json", action="store_true", help="print the answers as JSON")
     add("--csv", metavar="FILE", help="write the answers to FILE as a table")
     add("--show", action="store_true", help="write what the network saw, beside its answer, as PNG")

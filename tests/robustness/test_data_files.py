@@ -8,13 +8,13 @@ import zipfile
 from dataclasses import asdict
 
 import numpy as np
-from damage import ask, damaged_bytes, damaged_json
 from hypothesis import strategies as st
 from PIL import Image
 
 from chollet_cnn.data import containers, image_cache, image_files, mnist_files
 from chollet_cnn.data.zip_files import ZIP_ERRORS
 from chollet_cnn.errors import UserError
+from robustness.damage import ask, damaged_bytes, damaged_json
 
 IMAGES = np.arange(2 * 28 * 28).reshape(2, 28, 28).astype(np.uint8)
 LABELS = np.array([3, 7], np.uint8)

@@ -11,7 +11,7 @@ import pytest
 
 from chollet_cnn.training import runs
 
-EPOCHS = 12
+EPOCHS = 6
 TRAIN = (
     *(sys.executable, "-m", "chollet_cnn.train", "--dataset", "digits", "--seed", "5", "--resume"),
     *("--epochs", str(EPOCHS), "--quiet", "--out"),

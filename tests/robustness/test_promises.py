@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import BEGIN, END
+
+from robustness.conftest import BEGIN, END
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")

@@ -6,7 +6,6 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from damage import ask, damaged_bytes, damaged_json, damaged_text
 from hypothesis import strategies as st
 
 from chollet_cnn.errors import UserError
@@ -14,6 +13,7 @@ from chollet_cnn.evidence import records
 from chollet_cnn.page import trained_model
 from chollet_cnn.training import checkpoints, console, environment, plan, resuming, runs, seeding
 from chollet_cnn.training.checkpoints import Checkpoint
+from robustness.damage import ask, damaged_bytes, damaged_json, damaged_text
 
 FILES = ("config.json", "environment.json", "metrics.json")
 
