@@ -3,6 +3,7 @@
 A library function names its parameters in a message; a command shows them as its flags.
 """
 
+import argparse
 import contextlib
 import os
 import re
@@ -45,6 +46,13 @@ class UserError(Exception):
         for name in self.args[1:]:
             text = re.sub(rf"\b{name}(=True)?\b", f"--{name.replace('_', '-')}", text)
         return text
+
+
+def integer(text: str) -> int:
+    """Return the number of a flag, as argparse's ``type``; digits of other scripts are refused."""
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number that can be used")
+    return int(text)
 
 
 class Terminated(KeyboardInterrupt):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn import files
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, integer, run_cli
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,15 +181,18 @@ def plot_answer(answer: Answer, photograph: np.ndarray | None = None, top: int =
         seen, bars = axes[f"seen {place}"], axes[f"bars {place}"]
         seen.imshow(answer.seen[place].squeeze(), cmap=style.MAP, vmin=0, vmax=255)
         seen.set_axis_off()
-        drawn = bars.barh(*zip(*likeliest, strict=True), color=style.DATA)
-        bars.bar_label(drawn, [f"{share:.1%}" for _, share in likeliest], padding=4)
+        names, shares = zip(*likeliest, strict=True)
+        drawn = bars.barh(range(len(names)), shares, color=style.DATA)
+        bars.set_yticks(range(len(names)), names, parse_math=False)
+        bars.bar_label(drawn, [f"{share:.1%}" for share in shares], padding=4)
         bars.set_xlim(0, 1.25)
         bars.invert_yaxis()
         bars.spines[:].set_visible(False)
         bars.tick_params(length=0, labelbottom=False)
     height, width = answer.seen[0].shape[:2]
     axes["seen 0"].set_title(f"what the network saw, {width} x {height}", fontsize=10)
-    axes["bars 0"].set_title(f"its answer: {shorten(answer.answer, 20)}", fontsize=10)
+    title = f"its answer: {shorten(answer.answer, 20)}"
+    axes["bars 0"].set_title(title, fontsize=10, parse_math=False)
     _write_name_above(figure, Path(answer.file).name)
     return figure
 
@@ -265,7 +268,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("run", metavar="RUN", help="a run directory, such as runs/mnist-three-block/seed-0")
     add("images", metavar="IMAGE", nargs="+", help="image files, or folders of them")
-    add("--top", type=int, default=3, metavar="N", help="the N likeliest classes (default: 3)")
+    add(
+        "--top",
+        type=integer,
+        default=3,
+        metavar="N",
+        help="the N likeliest classes (default: 3)",
+    )
     add("--json", action="store_true", help="print the answers as JSON")
     add("--csv", metavar="FILE", help="write the answers to FILE as a table")
     add("--show", action="store_true", help="write what the network saw, beside its answer, as PNG")

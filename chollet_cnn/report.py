@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, integer, run_cli
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -32,7 +32,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--figures-only", action="store_true", help="write the figures and no page")
     add("--format", choices=FORMATS, default="png", help="of the figures' files (default: png)")
     add("--width", type=float, metavar="INCHES", help="of the figures' files")
-    add("--dpi", type=int, help="of PNG files, and of the images inside SVG and PDF files")
+    add("--dpi", type=integer, help="of PNG files, and of the images inside SVG and PDF files")
     add("--quiet", action="store_true", help="print no progress")
     return parser
 

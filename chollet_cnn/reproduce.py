@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, integer, run_cli
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -15,7 +15,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("recipes", nargs="*", metavar="RECIPE", help="train its first recorded seed")
-    add("--seed", type=int, metavar="N", help="this seed instead of the first")
+    add("--seed", type=integer, metavar="N", help="this seed instead of the first")
     add("--all", action="store_true", help="every recorded seed, of the recipes named or of all")
     add("--quick", action="store_true", help="the short runs of results/quick.csv, two minutes")
     add("--record", action="store_true", help="with --quick: record the short runs anew")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from chollet_cnn.errors import run_cli
+from chollet_cnn.errors import integer, run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +25,6 @@ def __getattr__(name: str) -> Callable:
     return train
 
 
-def _number(text: str) -> int:
-    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number that can be used")
-    return int(text)
-
-
 def _parser(prog: str) -> argparse.ArgumentParser:
     from chollet_cnn.book import recipes
     from chollet_cnn.training import plan
@@ -44,16 +38,37 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--list", action="store_true", help="list the recipes and exit")
     add("--dataset", help="mnist, digits or cats-vs-dogs (default: the recipe's)")
     add("--data-dir", metavar="DIR", help="where to look for the data first")
-    add("--epochs", type=_number, metavar="N", help="train for N epochs instead of the recipe's")
-    add("--batch-size", type=_number, metavar="N", help="N images in a training batch")
+    add(
+        "--epochs",
+        type=integer,
+        metavar="N",
+        help="train for N epochs instead of the recipe's",
+    )
+    add("--batch-size", type=integer, metavar="N", help="N images in a training batch")
     add("--learning-rate", type=float, metavar="X", help="step size of the optimizer")
     add("--optimizer", choices=recipes.OPTIMIZERS, help="another optimizer; those with a year are "
         "as in the Keras of that time")  # fmt: skip
     add("--augmentation", choices=recipes.AUGMENTATIONS, help="another augmentation: 2017 is as in "
         "the Keras of that time, for cats-vs-dogs-first-edition-augmented")  # fmt: skip
-    add("--seed", type=_number, default=0, metavar="N", help="of everything random (default: 0)")
-    add("--weights-seed", type=_number, metavar="N", help="another seed for the starting weights")
-    add("--order-seed", type=_number, metavar="N", help="another seed for the order of the images")
+    add(
+        "--seed",
+        type=integer,
+        default=0,
+        metavar="N",
+        help="of everything random (default: 0)",
+    )
+    add(
+        "--weights-seed",
+        type=integer,
+        metavar="N",
+        help="another seed for the starting weights",
+    )
+    add(
+        "--order-seed",
+        type=integer,
+        metavar="N",
+        help="another seed for the order of the images",
+    )
     add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
     add("--device", choices=plan.DEVICES, default="auto", help="default: a GPU if there is one")
     add("--precision", choices=plan.PRECISIONS, default="float32", help="default: float32")

@@ -41,7 +41,7 @@ from chollet_cnn import data, files
 from chollet_cnn.analysis.layer_table import layer_table
 from chollet_cnn.book import recipes
 from chollet_cnn.data import archives
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.training import devices, trainer
 
 HERE = Path(__file__).parent
@@ -288,9 +288,9 @@ def main(argv: list[str] | None = None) -> int:
     add = parser.add_argument
     add("recipes", nargs="*", default=["mnist-second-edition"], metavar="RECIPE")
     add("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    add("--repeats", type=int, default=3, help="processes for each contender (default: 3)")
-    add("--epochs", type=int, default=2, help="epochs timed after a first one (default: 2)")
-    add("--memory", type=int, nargs="+", metavar="IMAGES", help="measure peak memory instead, "
+    add("--repeats", type=integer, default=3, help="processes for each contender (default: 3)")
+    add("--epochs", type=integer, default=2, help="epochs timed after a first one (default: 2)")
+    add("--memory", type=integer, nargs="+", metavar="IMAGES", help="measure peak memory instead, "
         f"training {MEMORY_RECIPE} on so many images; writes memory.csv")  # fmt: skip
     add("--data-dir", help="where to look for the data first")
     add("--out", type=Path, default=RESULTS, metavar="DIR", help="default: results")

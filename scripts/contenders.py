@@ -27,7 +27,7 @@ import numpy as np
 from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, integer
 from chollet_cnn.training import devices, seeding, trainer
 
 if TYPE_CHECKING:
@@ -338,10 +338,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("contender", choices=CONTENDERS)
     parser.add_argument("recipe")
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=integer, default=2)
     parser.add_argument("--dataset", help="instead of the recipe's, to try the benchmark itself")
     parser.add_argument("--data-dir")
-    parser.add_argument("--train-images", type=int, metavar="N", help="train on N images")
+    parser.add_argument("--train-images", type=integer, metavar="N", help="train on N images")
     options = parser.parse_args(argv)
     recipe = recipes.get(options.recipe)
     if options.train_images:

@@ -26,7 +26,7 @@ from pathlib import Path
 from update_results import update
 
 from chollet_cnn.book import recipes
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.evidence import records, run_many, studies
 from chollet_cnn.training import environment
 
@@ -45,7 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     add("--results", type=Path, metavar="DIR",
         help="record in this folder instead of the checkout's results/, for runs on images of "
         "your own; python -m chollet_cnn.claims --results DIR compares them")  # fmt: skip
-    add("--processes", type=int, metavar="N", help="runs at once (default: as many as help)")
+    add(
+        "--processes",
+        type=integer,
+        metavar="N",
+        help="runs at once (default: as many as help)",
+    )
     add("--cluster", nargs="?", const="local", metavar="ADDRESS",
         help="let Ray train them, at this address or started here")  # fmt: skip
     options = parser.parse_args(argv)

@@ -20,6 +20,18 @@ LONGEST_FIRST = (
 """Files that take long; whichever worker is free takes the next, so the last should be short."""
 
 
+def pytest_addoption(parser):
+    """Let tests/robustness/ try more, and record what it tried."""
+    parser.addoption(
+        "--robustness-full", action="store_true", help="attack every reader for minutes"
+    )
+    parser.addoption(
+        "--robustness-figures",
+        metavar="FILE",
+        help="write how much was tried into FILE, such as SECURITY.md; use it with -n 0",
+    )
+
+
 def pytest_collection_modifyitems(items):
     """Put the tests of the longest files first; within a file the order stays."""
     rank = {name: number for number, name in enumerate(LONGEST_FIRST)}

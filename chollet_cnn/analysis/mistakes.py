@@ -188,8 +188,8 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
             column, row, format_integer(count) if count else "·", ha="center", va="center",
             fontsize=sheet.BODY, color="black" if count else style.GREY,
         )  # fmt: skip
-    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY)
-    axes.set_yticks(range(size), table.index, fontsize=sheet.BODY)
+    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY, parse_math=False)
+    axes.set_yticks(range(size), table.index, fontsize=sheet.BODY, parse_math=False)
     axes.set_xlabel("predicted class", fontsize=sheet.BODY)
     axes.set_ylabel("true class", fontsize=sheet.BODY)
     axes.spines[:].set_visible(False)

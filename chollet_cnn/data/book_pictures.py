@@ -60,7 +60,7 @@ def matches(pictures: Sequence[Picture], mean_colours: np.ndarray) -> np.ndarray
 @cache
 def table() -> np.ndarray:
     """Return the book's mean colours: ``(2, 2500, 3)`` uint8, cats and then dogs, by number."""
-    return np.load(Path(__file__).with_suffix(".npy"))
+    return np.load(Path(__file__).with_suffix(".npy"), allow_pickle=False)
 
 
 def mean_colours(images: np.ndarray) -> np.ndarray:

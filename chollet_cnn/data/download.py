@@ -113,7 +113,7 @@ def _collect(url: str, part: Path, collected: int, size: int, progress: bool) ->
     """Download what is missing from ``part`` and leave it on the disk."""
     try:
         answer = _ask(url, collected)
-    except (OSError, http.client.HTTPException) as problem:
+    except (OSError, ValueError, http.client.HTTPException) as problem:  # or a redirect to nonsense
         raise Unreachable(
             f"cannot download {url} ({_reason(problem)}): "
             "check the network and run the same command again"
@@ -146,11 +146,17 @@ def _ask(url: str, start: int) -> _Answer:
     if body.status == http.client.PARTIAL_CONTENT:
         span, _, total = body.headers.get("Content-Range", "").partition("/")
         if span.startswith(f"bytes {start}-"):
-            return _Answer(body, start, int(total) if total.isdigit() else None)
+            return _Answer(body, start, _number(total))
         body.close()
+        if not start:
+            raise http.client.HTTPException("the server sends a part that was not asked for")
         return _ask(url, 0)
-    length = body.headers.get("Content-Length")
-    return _Answer(body, 0, int(length) if length else None)
+    return _Answer(body, 0, _number(body.headers.get("Content-Length", "")))
+
+
+def _number(text: str) -> int | None:
+    """Return the number in a header, or None where a server sends something else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _write(answer: _Answer, part: Path, size: int, progress: bool) -> None:

@@ -141,11 +141,11 @@ def to_row(run: Run) -> dict[str, object]:
         "seed": run.config["seed"],
         "backend": backend,
         "device": environment["device"],
-        "machine": f"{environment['processor']}, {environment['threads']} threads"
+        "machine": f"{environment['processor']}, {environment.get('threads')} threads"
         if environment["device"] == "cpu"
         else environment["device_name"],
         "processor_kind": environment.get("processor_kind", ""),
-        "versions": "; ".join(f"{name} {versions[name]}" for name in keep),
+        "versions": "; ".join(f"{name} {versions[name]}" for name in keep if name in versions),
         "data": environment["data"]["dataset"],
         "data_note": environment["data"].get("note", ""),
         "data_sha256": environment["data"]["sha256"],

@@ -40,6 +40,8 @@ LOOK = {
     **dict.fromkeys(
         ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), style.INK
     ),
+    "text.parse_math": False,  # a class or a layer may have dollars in its name
+    "text.usetex": False,
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
     "ps.fonttype": 42,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +12,9 @@ import numpy as np
 
 from chollet_cnn import files
 from chollet_cnn.errors import UserError
-from chollet_cnn.training.runs import COLUMNS
+from chollet_cnn.training.run_files import COLUMNS, DAMAGES
 
 FILE = Path("checkpoint", "state.npz")
-DAMAGES = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError,
-    RecursionError, MemoryError, zlib.error, zipfile.BadZipFile,
-)  # fmt: skip
-"""What NumPy raises for a damaged file."""
 
 
 @dataclass

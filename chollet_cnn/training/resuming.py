@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import environment, plan, runs
+from chollet_cnn.training import environment, plan, run_files, runs
 from chollet_cnn.training.plan import Plan
 
 NEW, OVERWRITE, RESUME, EXTEND, FINISHED = "new", "overwrite", "resume", "extend", "finished"
@@ -65,14 +65,8 @@ def how_to_begin(
 
 def _read_settings(path: Path) -> dict[str, Any]:
     """Return the settings and the number of epochs in ``config.json``."""
-    config = runs.read_json(path / "config.json")
-    try:
-        found = plan.settings_of(config) | {"epochs": config["settings"]["epochs"]}
-    except (AttributeError, KeyError, TypeError) as problem:
-        raise runs.unreadable(path / "config.json", "it has no settings of a run") from problem
-    if type(found["epochs"]) is not int:
-        raise runs.unreadable(path / "config.json", "epochs is not a whole number")
-    return found
+    config = run_files.read_config(path)
+    return plan.settings_of(config) | {"epochs": config["settings"]["epochs"]}
 
 
 def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> list[str]:
@@ -80,15 +74,11 @@ def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> l
 
     A run that is going on must find everything that decides its bits; a finished one has them.
     """
-    file = path / "environment.json"
-    if not file.is_file():
+    if not (path / "environment.json").is_file():
         return []
-    then = runs.read_json(file)
-    try:
-        differing = list(environment.differing_settings(then, now))
-        same_data = then.get("data", {}).get("sha256") == now["data"]["sha256"]
-    except (AttributeError, TypeError) as problem:
-        raise runs.unreadable(file, "it is not that of a run") from problem
+    then = run_files.read_environment(path)
+    differing = list(environment.differing_settings(then, now))
+    same_data = then["data"]["sha256"] == now["data"]["sha256"]
     if not going_on:
         differing = [name for name in differing if name in ("backend", "device")]
     return differing + ([] if same_data else ["data"])

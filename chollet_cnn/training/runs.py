@@ -19,12 +19,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import os
-import re
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,16 +34,15 @@ from filelock import FileLock, Timeout
 
 from chollet_cnn import files
 from chollet_cnn.errors import UserError
+from chollet_cnn.training import run_files
 from chollet_cnn.training.devices import start_keras
+from chollet_cnn.training.run_files import COLUMNS, NAME, printable, unreadable
 from chollet_cnn.training.seeding import sha256_of_weights
 
 if TYPE_CHECKING:
     import keras
 
-COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 EPOCHS = "epochs"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a recipe's name may be, since it becomes the name of a folder."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +56,13 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """The learning curve, a row an epoch; the columns are :data:`COLUMNS`."""
-        try:
-            with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
-                # Python's own float, so that every bit reads back as it was written.
-                rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-            return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": int})
-        except (OSError, ValueError, TypeError, csv.Error) as problem:
-            raise unreadable(self.path / "history.csv", problem) from problem
+        """The learning curve, a row an epoch; the columns are :data:`COLUMNS`.
+
+        Raises:
+            UserError: if ``history.csv`` is damaged, or has other epochs than ``metrics.json``.
+        """
+        rows = run_files.read_history(self.path, self.metrics["epochs"])
+        return pd.DataFrame(rows, columns=list(COLUMNS))
 
     @property
     def kept_epochs(self) -> list[int]:
@@ -87,8 +82,11 @@ class Run:
         file = _epoch_file(self.path, epoch)
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                return [arrays[f"weight_{i}"] for i in range(len(arrays.files))]
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as problem:
+                weights = [arrays[f"weight_{i}"] for i in range(len(arrays.files))]
+            if sum(array.size for array in weights) != self.metrics["parameters"]:
+                raise ValueError("it has another number of weights than the network")
+            return weights
+        except run_files.DAMAGES as problem:
             raise UserError(
                 f"{file} cannot be read; train the run again with overwrite=True and "
                 "keep_weights=True",
@@ -99,21 +97,36 @@ class Run:
         """Return the trained network; it takes raw pixels, 0..255.
 
         Raises:
-            UserError: if the file is damaged, or holds other weights than the run ended with.
+            UserError: if the file is damaged, or holds another network than that of the run.
         """
         models = start_keras().models
         # Keras must know the layer that a legacy augmentation puts into a network.
         from chollet_cnn.book import legacy_keras, published  # noqa: F401
 
         path = self.path / "model.keras"
+        if not zipfile.is_zipfile(path):  # Keras would try older formats, which may hold code
+            raise unreadable(path, "it is not a file of Keras")
         try:
-            model = models.load_model(path, compile=False)
+            model = models.load_model(path, compile=False, safe_mode=True)
         except Exception as problem:  # Keras raises whatever the damage leads it into
             raise unreadable(path, problem) from problem
         recorded = self.metrics.get("weights_sha256")  # which the first runs did not record
         if recorded and sha256_of_weights(model) != recorded:
             raise unreadable(path, "its weights are not those of the run, by metrics.json")
+        if problem := self._does_not_fit(model):
+            raise unreadable(path, problem)
         return model
+
+    def _does_not_fit(self, model: keras.Model) -> str:
+        """Say what of a network contradicts ``config.json``, or nothing."""
+        taken, given = model.input_shape, model.output_shape
+        classes, size = len(self.config["classes"]), self.config["settings"]["data_options"]
+        expected = (None, *size["image_size"], 3) if size else (None, 28, 28, 1)
+        if taken != expected:
+            return f"it takes images {taken}, and those of config.json are {expected}"
+        if given != (None, classes) and not (given == (None, 1) and classes == 2):
+            return f"its output is {given}, and config.json has {classes} classes"
+        return ""
 
 
 def directory(out: str | Path, recipe: str, seed: int) -> Path:
@@ -156,51 +169,11 @@ def read(path: str | Path) -> Run:
             f"{path} is not a run directory (it has no metrics.json); name one that "
             "`python -m chollet_cnn.train` made, such as runs/mnist-three-block/seed-0"
         )
-    parts = {
-        name: read_json(path / f"{name}.json") for name in ("config", "environment", "metrics")
-    }
-    _check_names(path, parts["config"], parts["environment"])
-    if published := parts["metrics"].get("published"):
-        published.setdefault("step", 0.0001)  # which the first runs did not keep
-    return Run(path, **parts)
-
-
-def _check_names(path: Path, config: dict[str, Any], environment: dict[str, Any]) -> None:
-    """Refuse what others may make a path of, if it could lead elsewhere."""
-    for file, content, name in (
-        ("config.json", config, "recipe"),
-        ("environment.json", environment, "backend"),
-        ("environment.json", environment, "device"),
-    ):
-        value = content.get(name, name)
-        if not (isinstance(value, str) and NAME.fullmatch(value)):
-            raise unreadable(path / file, f"{name} is {str(value)[:60]!r}")
-    seed = config.get("seed", 0)
-    if type(seed) is not int or seed < 0:
-        raise unreadable(path / "config.json", f"seed is {str(seed)[:60]!r}")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read one of a run's JSON files.
-
-    Raises:
-        UserError: if it is missing or damaged.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
-        raise unreadable(path, problem) from problem
-    if not isinstance(content, dict):
-        raise unreadable(path, "it is not a JSON object")
-    return content
-
-
-def unreadable(path: Path, problem: Exception | str) -> UserError:
-    """Return the error for a damaged file of a run."""
-    lines = str(problem).strip().splitlines() or [type(problem).__name__]
-    return UserError(
-        f"{path} cannot be read ({lines[0][:200]}); train the run again with overwrite=True",
-        "overwrite",
+    return Run(
+        path,
+        config=run_files.read_config(path),
+        environment=run_files.read_environment(path),
+        metrics=run_files.read_metrics(path),
     )
 
 
@@ -299,16 +272,8 @@ def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all; NaN and infinities become null."""
-    files.write(path, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
-
-
-def _finite(content: object) -> object:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+    """Write a JSON file, whole or not at all; see :func:`run_files.printable`."""
+    files.write(path, json.dumps(printable(content), indent=2, allow_nan=False) + "\n")
 
 
 def write_epoch_weights(path: Path, epoch: int, weights: list[np.ndarray]) -> None:

@@ -19,7 +19,7 @@ from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import console, devices, environment, plan, runs, seeding
+from chollet_cnn.training import console, devices, environment, plan, run_files, runs, seeding
 from chollet_cnn.training.plan import Plan
 from chollet_cnn.training.resuming import EXTEND, FINISHED, NEW, RESUME, how_to_begin
 from chollet_cnn.training.state import Job, State
@@ -140,7 +140,7 @@ def train(
             else:
                 keep = keep_weights or planned.recipe.parameters <= FEW_WEIGHTS
                 if beginning in (RESUME, EXTEND):
-                    keep = bool(runs.read_json(path / "config.json").get("keep_weights"))
+                    keep = bool(run_files.read_config(path).get("keep_weights"))
                 job = Job(planned, images, path, surroundings, beginning, keep, tensorboard, quiet)
                 run = _fit(job)
         say("\n" + console.table(run))

@@ -6,7 +6,7 @@ from chollet_cnn import report as command
 from chollet_cnn.page import build, trained_model
 from chollet_cnn.training import runs, trainer
 
-HOSTILE = "<img src=x onerror=alert(1)>"
+HOSTILE = r"<img src=x onerror=alert(1)> $\x_1$"
 
 
 def plain_network(size=24):
@@ -59,6 +59,7 @@ def write_run(path, title, recipe, classes=("cat", "dog"), network=plain_network
     model = network(size)
     settings = {
         "dataset": "cats-vs-dogs",
+        "epochs": 1,
         "data_options": {"image_size": [size, size], "resize": "bilinear"},
     }
     runs.begin(
@@ -90,7 +91,7 @@ def digits_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hostile_run(tmp_path_factory):
     path = tmp_path_factory.mktemp("hostile") / HOSTILE.replace("/", "")
-    return write_run(path, HOSTILE, HOSTILE, classes=(HOSTILE, "dog"))
+    return write_run(path, HOSTILE, "hostile", classes=(HOSTILE, "dog"))
 
 
 @pytest.fixture(scope="session")

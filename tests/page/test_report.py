@@ -18,7 +18,7 @@ from chollet_cnn import data, report
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import build, figure, trained_model
-from chollet_cnn.training import runs
+from chollet_cnn.training import run_files, runs
 
 
 class Page(HTMLParser):
@@ -230,7 +230,7 @@ def test_a_run_is_tested_on_no_other_images_than_it_was_tested_on(
     run = shutil.copytree(hostile_run, tmp_path / "run-of-these")
     options = {"image_size": (24, 24), "resize": "bilinear"}
     fingerprint = data.load("cats-vs-dogs", tmp_path, **options).fingerprint
-    environment = runs.read_json(run / "environment.json")
+    environment = run_files.read_json(run / "environment.json")
     runs.write_json(run / "environment.json", environment | {"data": fingerprint})
     assert len(trained_model.read(run, data_dir=tmp_path).test) == 1000
 

@@ -174,12 +174,16 @@ def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path)
     assert over.metrics["weights_sha256"] == fresh.metrics["weights_sha256"]
 
 
-def test_an_unfinished_run_says_how_to_go_on(tmp_path):
-    begun = {"recipe": "mnist-three-block", "settings": {"epochs": 7}}
-    runs.begin(runs.directory(tmp_path, "mnist-three-block", 0), begun)
+def test_an_unfinished_run_says_how_to_go_on(tmp_path, run):
+    path = runs.directory(tmp_path, "mnist-three-block", 0)
+    runs.begin(path, {"recipe": "mnist-three-block", "settings": {"epochs": 7}})
     with pytest.raises(UserError, match=r"resume=True goes on with it, overwrite=True replaces"):
         trainer.train(out=tmp_path, **DIGITS)
-    with pytest.raises(UserError, match="begun with other settings"):
+    with pytest.raises(UserError, match=r"config\.json cannot be read \(title: Field required"):
+        trainer.train(out=tmp_path, resume=True, **DIGITS)
+    begun = run.config | {"seed": 0, "settings": run.config["settings"] | {"learning_rate": 0.5}}
+    (path / "config.json").write_text(json.dumps(begun))
+    with pytest.raises(UserError, match=r"begun with other settings \(learning rate\)"):
         trainer.train(out=tmp_path, resume=True, **DIGITS)
     with pytest.raises(UserError, match="contradict"):
         trainer.train(out=tmp_path, resume=True, overwrite=True, **DIGITS)

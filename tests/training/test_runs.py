@@ -13,8 +13,20 @@ import pytest
 from chollet_cnn import files
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import runs, seeding
+from chollet_cnn.training import run_files, runs, seeding
 
+CONFIG = {
+    "recipe": "mnist-three-block", "title": "MNIST", "seed": 3, "dataset": "MNIST",
+    "classes": list("0123456789"), "changed": {}, "watched": "test set",
+    "settings": {"dataset": "mnist", "epochs": 2},
+}  # fmt: skip
+ENVIRONMENT = {
+    "device": "cpu", "device_name": "CPU", "processor": "fast", "data": {"sha256": "of images"}
+}  # fmt: skip
+METRICS = {
+    "test_accuracy": 0.5, "test_pictures": 10, "parameters": 60_554, "epochs": 2,
+    "train_seconds": 2.5, "published": None, "dataset": "MNIST",
+}  # fmt: skip
 FIGURES = {"loss": 0.1 + 0.2, "accuracy": 1 / 3, "val_loss": 2e-17, "val_accuracy": 0.5}
 ROWS = [{"epoch": number, **FIGURES, "seconds": 1.25} for number in (1, 2)]
 
@@ -22,10 +34,9 @@ ROWS = [{"epoch": number, **FIGURES, "seconds": 1.25} for number in (1, 2)]
 @pytest.fixture
 def finished(tmp_path):
     path = runs.directory(tmp_path, "mnist-three-block", 3)
-    runs.begin(path, {"recipe": "mnist-three-block"})
-    runs.write_json(path / "environment.json", {"backend": "none"})
+    runs.begin(path, CONFIG, ENVIRONMENT)
     runs.write_history(path, ROWS)
-    return runs.finish(path, networks.mnist_three_block(), {"test_accuracy": 0.5})
+    return runs.finish(path, networks.mnist_three_block(), METRICS)
 
 
 def test_a_run_s_directory_is_named_after_its_recipe_and_seed(tmp_path, finished):
@@ -60,7 +71,7 @@ def test_the_history_reads_back_bit_for_bit(finished):
 
 HOLD = """
 import pathlib, sys
-from chollet_cnn.training import runs, seeding
+from chollet_cnn.training import runs
 with runs.locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -99,7 +110,7 @@ def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
 def test_nan_and_infinities_are_null_in_json(tmp_path):
     content = {"loss": math.nan, "losses": [1.5, math.inf], "settings": {"rate": 1e30}}
     runs.write_json(tmp_path / "metrics.json", content)
-    assert runs.read_json(tmp_path / "metrics.json") == {
+    assert run_files.read_json(tmp_path / "metrics.json") == {
         "loss": None, "losses": [1.5, None], "settings": {"rate": 1e30}
     }  # fmt: skip
 
@@ -122,16 +133,85 @@ def test_an_unfinished_run_is_told_from_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "change"),
-    [("config", {"recipe": "../../x"}), ("config", {"recipe": ["x"]}), ("config", {"seed": "/x"}),
-     ("config", {"seed": -1}), ("environment", {"backend": "../x"}),
-     ("environment", {"device": "/x"})],
+    ("file", "change", "field"),
+    [("config", {"recipe": "../../x"}, "recipe"), ("config", {"recipe": ["x"]}, "recipe"),
+     ("config", {"seed": "/x"}, "seed"), ("config", {"seed": -1}, "seed"),
+     ("environment", {"backend": "../x"}, "backend"), ("environment", {"device": "/x"}, "device"),
+     ("config", {"classes": ["one"]}, "classes"), ("config", {"classes": ["a", "a"]}, "classes"),
+     ("config", {"title": "\x1b[31m"}, "title"), ("config", {"title": "\ud800"}, "title"),
+     ("config", {"changed": [1]}, "changed"), ("config", {"changed": {"a": 1}}, "changed.a"),
+     ("config", {"changed": {"weights_seed": {"recipe": 0, "run": "x"}}}, "changed.weights_seed"),
+     ("config", {"settings": CONFIG["settings"] | {"epochs": 0}}, "settings.epochs"),
+     ("config", {"settings": CONFIG["settings"] | {"data_options": {"resize": "nearest"}}},
+      "settings.data_options"),
+     ("config", {"settings": CONFIG["settings"] | {"data_options": {"image_size": [0, 100_000]}}},
+      "settings.data_options.image_size.0"),
+     ("config", {"more": [{"deep": 10**400}]}, "deep"),
+     ("environment", {"data": None}, "data"), ("environment", {"data": {}}, "data.sha256"),
+     ("metrics", {"test_accuracy": True}, "test_accuracy"),
+     ("metrics", {"test_accuracy": 1.5}, "test_accuracy"),
+     ("metrics", {"epochs": None}, "judged_epoch|epochs"),
+     ("metrics", {"best_epoch": 9}, "best_epoch"),
+     ("metrics", {"published": {"quantity": "val_accuracy", "value": 0.5}}, "val_accuracy"),
+     ("metrics", {"weights_sha256": "x"}, "weights_sha256")],
 )  # fmt: skip
-def test_a_crafted_name_in_a_run_from_elsewhere_is_refused(finished, file, change):
+def test_what_a_file_must_not_hold_is_refused_by_its_field(finished, file, change, field):
     path = finished.path / f"{file}.json"
-    runs.write_json(path, runs.read_json(path) | change)
-    with pytest.raises(UserError, match=rf"{file}\.json cannot be read \({next(iter(change))} is"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UserError, match=rf"{file}\.json cannot be read \(.*({field})"):
         runs.read(finished.path)
+
+
+@pytest.mark.parametrize("key", sorted(CONFIG | ENVIRONMENT | METRICS))
+def test_a_field_that_is_missing_is_named(finished, key):
+    for name in ("config", "environment", "metrics"):
+        file = finished.path / f"{name}.json"
+        file.write_text(
+            json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k != key})
+        )
+    with pytest.raises(UserError, match=rf"cannot be read \({key}: Field required"):
+        runs.read(finished.path)
+
+
+def test_keys_of_newer_versions_are_kept(finished):
+    runs.write_json(finished.path / "metrics.json", METRICS | {"new": [1]})
+    assert runs.read(finished.path).metrics["new"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text + "3,1,1,1,1,1\n", "3 rows, and metrics.json 2 epochs"),
+        (lambda text: text.replace("val_loss", "other"), "0.val_loss"),
+        (lambda text: text.replace("1.25", "nan"), "0.seconds"),
+        (lambda text: text.replace("1.25", "1e999"), "0.seconds"),
+        (lambda text: text.replace("1.25", "\u0663"), "0.seconds"),
+        (lambda text: text.replace("2,", "3,", 1), "epochs are not 1, 2, 3"),
+        (lambda text: text.replace("1.25", '"' + "x" * 200_000), "field larger|0.seconds"),
+    ],
+)
+def test_a_damaged_history_is_refused(finished, change, says):
+    file = finished.path / "history.csv"
+    file.write_text(change(file.read_text()))
+    with pytest.raises(UserError, match=rf"history\.csv cannot be read \(.*({says})"):
+        _ = finished.history
+
+
+def test_a_network_that_contradicts_its_config_is_refused(finished):
+    options = {"image_size": [28, 28], "resize": "nearest"}
+    for change, says in (
+        ({"classes": ["a", "b"]}, "2 classes"),
+        ({"settings": CONFIG["settings"] | {"data_options": options}}, "it takes images"),
+    ):
+        runs.write_json(finished.path / "config.json", CONFIG | change)
+        with pytest.raises(UserError, match=rf"model\.keras cannot be read \(.*{says}"):
+            runs.read(finished.path).load_model()
+
+
+def test_what_cannot_be_printed_is_not_written(finished):
+    odd = CONFIG | {"title": "a\x1b\udcff\tb"}
+    runs.write_json(finished.path / "config.json", odd)
+    assert runs.read(finished.path).config["title"] == "a??\tb"
 
 
 def test_a_damaged_file_is_named(finished):
@@ -154,7 +234,7 @@ def test_beginning_again_leaves_nothing_of_the_old_run(finished):
 
 
 def test_a_run_from_before_figures_had_a_step_reads(finished):
-    metrics = runs.read_json(finished.path / "metrics.json")
+    metrics = run_files.read_json(finished.path / "metrics.json")
     metrics["published"] = {"quantity": "test_accuracy", "value": 0.9913}
     runs.write_json(finished.path / "metrics.json", metrics)
     assert runs.read(finished.path).metrics["published"]["step"] == 0.0001
