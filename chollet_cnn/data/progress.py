@@ -1,8 +1,11 @@
-"""A progress bar for work that takes a while, drawn only on a terminal."""
+"""A progress bar for work that takes a while, drawn on a terminal and in a notebook."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+
+from chollet_cnn.drawing.notebook import in_notebook
 
 
 @contextmanager
@@ -15,20 +18,22 @@ def progress_bar(
     shown: bool = True,
     stays: bool = True,
 ) -> Iterator[Callable[[int], None]]:
-    """Show the progress of a piece of work on standard error, if that is a terminal.
+    """Show the progress of a piece of work: on standard error if that is a terminal, or in a cell.
+
+    A notebook draws the bar with ipywidgets; where they are not installed there is no bar.
 
     Args:
         title: what is being done, in a few words.
         total: how many steps there are.
         done: how many of them were done before.
         in_bytes: steps are bytes, shown as MB with their speed.
-        shown: ``False`` draws nothing, terminal or not.
+        shown: ``False`` draws nothing, wherever this runs.
         stays: ``False`` removes the bar when the work is done.
 
     Yields:
         A function to call with the number of steps that were just done.
     """
-    if not (shown and sys.stderr.isatty()):
+    if not (shown and _can_be_drawn()):
         yield lambda _steps: None
         return
     from rich import progress
@@ -48,3 +53,7 @@ def progress_bar(
     with progress.Progress(*columns, console=Console(stderr=True), transient=not stays) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda steps: bar.advance(task, steps)
+
+
+def _can_be_drawn() -> bool:
+    return bool(find_spec("ipywidgets")) if in_notebook() else sys.stderr.isatty()

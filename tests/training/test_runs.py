@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chollet_cnn import files
-from chollet_cnn.book import networks
+from chollet_cnn.book import networks, recipes
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import runs, seeding
 
@@ -22,7 +22,8 @@ ROWS = [{"epoch": number, **FIGURES, "seconds": 1.25} for number in (1, 2)]
 @pytest.fixture
 def finished(tmp_path):
     path = runs.directory(tmp_path, "mnist-three-block", 3)
-    runs.begin(path, {"recipe": "mnist-three-block"})
+    settings = dataclasses.asdict(recipes.get("mnist-three-block"))
+    runs.begin(path, {"recipe": "mnist-three-block", "settings": settings})
     runs.write_json(path / "environment.json", {"backend": "none"})
     runs.write_history(path, ROWS)
     return runs.finish(path, networks.mnist_three_block(), {"test_accuracy": 0.5})
