@@ -8,12 +8,15 @@ for it.
 
 from __future__ import annotations
 
+import io
 import tempfile
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -46,12 +49,23 @@ def execute(
     return notebook
 
 
+def shrink(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Store a notebook's images in 256 colors each, less than half of their bytes."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if png := output.get("data", {}).get("image/png"):
+                image, file = Image.open(io.BytesIO(b64decode(png))).convert("RGB"), io.BytesIO()
+                image.quantize(256, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+                output["data"]["image/png"] = b64encode(file.getvalue()).decode()
+    return notebook
+
+
 def main() -> None:
     """Execute all of them."""
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         print(f"executing {path.name}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            nbformat.write(execute(nbformat.read(path, 4), Path(folder)), path)
+            nbformat.write(shrink(execute(nbformat.read(path, 4), Path(folder))), path)
 
 
 if __name__ == "__main__":

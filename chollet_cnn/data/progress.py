@@ -36,6 +36,10 @@ def progress_bar(
     if not (shown and _can_be_drawn()):
         yield lambda _steps: None
         return
+    if in_notebook():
+        with _widget(title, total, done, stays) as advance:
+            yield advance
+        return
     from rich import progress
     from rich.console import Console
 
@@ -53,6 +57,25 @@ def progress_bar(
     with progress.Progress(*columns, console=Console(stderr=True), transient=not stays) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda steps: bar.advance(task, steps)
+
+
+@contextmanager
+def _widget(title: str, total: int, done: int, stays: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar below a notebook's cell; Rich's own would leave an empty line each time."""
+    from IPython.display import display
+    from ipywidgets import IntProgress
+
+    bar = IntProgress(done, max=total, description=title, style={"description_width": "initial"})
+    display(bar)
+
+    def advance(steps: int) -> None:
+        bar.value += steps
+
+    try:
+        yield advance
+    finally:
+        if not stays:
+            bar.close()
 
 
 def _can_be_drawn() -> bool:
