@@ -15,6 +15,7 @@ For a notebook, one import is enough::
 ``load_run``              read a finished run from its directory
 ``load_dataset``          load MNIST, cats vs dogs or the embedded digits as arrays
 ``predict_images``        classify image files with a trained network
+``plot_prediction``       what the network was given beside the most likely classes
 ``write_report``          write the tutorial page with your runs in it
 ``list_layers``           the layers of a model: output shape, parameters, receptive field
 ``plot_learning_curve``   accuracy or loss by epoch
@@ -46,6 +47,7 @@ _LOADED_ON_USE = {
     "load_run": "training.runs:read",
     "load_dataset": "data:load",
     "predict_images": "predict:predict",
+    "plot_prediction": "predict:plot_answer",
     "write_report": "page.build:report",
     "list_layers": "analysis.layer_table:layer_table",
     "plot_learning_curve": "analysis.learning_curves:plot_learning_curve",

@@ -91,7 +91,13 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
         return 0
     from chollet_cnn.training.trainer import train
 
-    train(**options)
+    run = train(**options)
+    if not options["quiet"]:
+        other = prog.removesuffix("train")
+        print(
+            "\nNow ask it about your own images, or look inside it:\n"
+            f"  {other}predict {run.path} IMAGE\n  {other}report {run.path}"
+        )
     return 0
 
 

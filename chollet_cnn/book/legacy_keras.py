@@ -40,6 +40,7 @@ def make_optimizer(name: str, learning_rate: float) -> keras.Optimizer:
     return {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}[name](learning_rate)
 
 
+@keras.saving.register_keras_serializable("chollet_cnn")
 class LegacyRMSprop(keras.optimizers.RMSprop):
     """RMSprop with epsilon outside the square root, as Keras had it until 2.10."""
 

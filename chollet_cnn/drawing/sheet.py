@@ -3,10 +3,13 @@
 Every figure has its title at the top, which says what to see, and below it in grey a note, which
 says how to read it. :func:`panels` leaves the layout to matplotlib; on a :func:`sheet` everything
 is placed in inches from the top left corner, so that cells in different grids have one size.
+
+Both return a :class:`NotebookFigure`, which a notebook displays as the last line of a cell.
 """
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Sequence
 
@@ -16,9 +19,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from PIL import Image, ImageShow
 
 from chollet_cnn.drawing import style
+from chollet_cnn.drawing.notebook import in_notebook
 from chollet_cnn.drawing.numbers import format_number
+from chollet_cnn.errors import UserError
 
 WIDTH = 7.0
 """Inches: the width of every figure, so that type has one size on the whole page."""
@@ -28,19 +34,51 @@ TITLE, BODY, SMALL = 12.0, 10.0, 8.5
 """Points: titles; labels and numbers; notes."""
 TITLE_CHARACTERS, NOTE_CHARACTERS = 74, 106
 """A longer line is wrapped."""
+PIXELS_PER_INCH = 100
+"""On the screen, in a notebook; the image itself has twice as many, for screens that show them."""
 
 
-def sheet(height: float, title: str, note: str = "") -> Figure:
+class NotebookFigure(Figure):
+    """A matplotlib figure that a notebook displays without pyplot and ``%matplotlib inline``."""
+
+    def show(self, warn: bool = True) -> None:
+        """Display the figure below a notebook's cell, elsewhere in the system's image viewer.
+
+        Args:
+            warn: not used; matplotlib's own figures take it.
+
+        Raises:
+            UserError: there is no image viewer.
+        """
+        if in_notebook():
+            from IPython.display import display  # is there if this is a notebook
+
+            display(self)
+        elif not ImageShow.show(Image.open(io.BytesIO(self._repr_png_()[0]))):
+            raise UserError(
+                "no program that shows images was found; write the figure to a file with "
+                "figure.savefig('figure.png')"
+            )
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the figure as PNG, and the size at which a notebook displays it."""
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=2 * PIXELS_PER_INCH)
+        width, height = (round(PIXELS_PER_INCH * inches) for inches in self.get_size_inches())
+        return file.getvalue(), {"width": width, "height": height}
+
+
+def sheet(height: float, title: str, note: str = "") -> NotebookFigure:
     """Return a figure of that many inches in height, to be filled with :func:`place`."""
-    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    figure = NotebookFigure(figsize=(WIDTH, height), facecolor="white")
     _write_heading(figure, title, note)
     return figure
 
 
-def panels(height: float, title: str = "", note: str = "") -> Figure:
+def panels(height: float, title: str = "", note: str = "") -> NotebookFigure:
     """Return a figure for subplots, with that many inches of height below its title and note."""
     top = _heading_height(title, note)
-    figure = Figure(figsize=(WIDTH, height + top), layout="constrained", facecolor="white")
+    figure = NotebookFigure(figsize=(WIDTH, height + top), layout="constrained", facecolor="white")
     _write_heading(figure, title, note)
     share = height / (height + top)
     figure.get_layout_engine().set(rect=(0, 0, 1, share), w_pad=0.06, h_pad=0.05)

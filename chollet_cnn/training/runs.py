@@ -32,9 +32,9 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from chollet_cnn import files
+from chollet_cnn import data, files
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import run_files
+from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
 from chollet_cnn.training.run_files import COLUMNS, NAME, printable, unreadable
 from chollet_cnn.training.seeding import sha256_of_weights
@@ -45,14 +45,33 @@ if TYPE_CHECKING:
 EPOCHS = "epochs"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
-    """A finished training run: its settings, where it was made, and its results."""
+    """A finished training run: its settings, where it was made, and its results.
+
+    ``print(run)`` shows them as a table; a notebook displays the learning curve as well.
+    """
 
     path: Path
     config: dict[str, Any]
     environment: dict[str, Any]
     metrics: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """Return the directory and the test accuracy."""
+        return f"<Run in {self.path}, test accuracy {self.metrics['test_accuracy']:.2%}>"
+
+    def __str__(self) -> str:
+        """Return the table that ends a run: what was trained, and how the book compares."""
+        return facts.as_text(self.config["title"], self._facts())
+
+    def _repr_html_(self) -> str:
+        monitored = "test" if self.config["watched"] == "test set" else "validation"
+        return facts.as_html(self.config["title"], self._facts(), self.history, monitored)
+
+    def _facts(self) -> dict[str, str]:
+        found = facts.facts(self.config, self.environment, self.metrics)
+        return found | {"run": str(self.path)}
 
     @property
     def history(self) -> pd.DataFrame:
@@ -96,12 +115,15 @@ class Run:
     def load_model(self) -> keras.Model:
         """Return the trained network; it takes raw pixels, 0..255.
 
+        It is compiled with the recipe's optimizer, loss and accuracy, so that ``evaluate`` and
+        ``fit`` work as in the book; the optimizer begins anew.
+
         Raises:
             UserError: if the file is damaged, or holds another network than that of the run.
         """
         models = start_keras().models
         # Keras must know the layer that a legacy augmentation puts into a network.
-        from chollet_cnn.book import legacy_keras, published  # noqa: F401
+        from chollet_cnn.book import legacy_keras
 
         path = self.path / "model.keras"
         if not zipfile.is_zipfile(path):  # Keras would try older formats, which may hold code
@@ -115,7 +137,40 @@ class Run:
             raise unreadable(path, "its weights are not those of the run, by metrics.json")
         if problem := self._does_not_fit(model):
             raise unreadable(path, problem)
+        settings = {"optimizer": "rmsprop", "learning_rate": 0.001} | self.config["settings"]
+        one_unit = model.output_shape[-1] == 1
+        model.compile(
+            optimizer=legacy_keras.make_optimizer(settings["optimizer"], settings["learning_rate"]),
+            loss="binary_crossentropy" if one_unit else "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
         return model
+
+    def test_data(self, data_dir: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images that the run was tested on, and their labels.
+
+        ``run.load_model().evaluate(*run.test_data())`` gives the loss and the accuracy again.
+
+        Args:
+            data_dir: the folder in which to look for the data first; nothing is downloaded.
+
+        Returns:
+            Images ``(n, height, width, channels)`` uint8 and labels ``(n,)`` int64.
+
+        Raises:
+            NotFound: the data set is not on this machine; the message says where to put it.
+            UserError: the images found are not those that the run was made with.
+        """
+        name, settings = self.config["dataset_name"], self.config["settings"]
+        options = settings["data_options"] if name == settings["dataset"] else {}
+        found = data.load(name, data_dir, download=False, **options)
+        if found.fingerprint["sha256"] != self.environment["data"]["sha256"]:
+            raise UserError(
+                f"the {found.title} images found are not those that the run in {self.path} was "
+                "made with; name the folder with its images with data_dir",
+                "data_dir",
+            )
+        return found.test.images, found.test.labels
 
     def _does_not_fit(self, model: keras.Model) -> str:
         """Say what of a network contradicts ``config.json``, or nothing."""

@@ -18,6 +18,7 @@ from chollet_cnn.book import published, recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.sources import NotFound
+from chollet_cnn.drawing.notebook import in_notebook
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import console, devices, environment, plan, run_files, runs, seeding
 from chollet_cnn.training.plan import Plan
@@ -64,7 +65,7 @@ def train(
     overwrite: bool = False,
     keep_weights: bool = False,
     tensorboard: bool = False,
-    quiet: bool = True,
+    quiet: bool | None = None,
 ) -> runs.Run:
     """Train the network of a recipe and return the finished run.
 
@@ -98,7 +99,8 @@ def train(
         keep_weights: keep the weights after every epoch, as networks of up to a million weights
             (:data:`FEW_WEIGHTS`) do anyway. A resumed run goes on as it began.
         tensorboard: write curves for TensorBoard into the run directory too.
-        quiet: print nothing but warnings.
+        quiet: print nothing but warnings. By default a notebook shows a line an epoch and a
+            progress bar, and other programs print nothing.
 
     Raises:
         UserError: for anything that the user can fix; nothing is left half-written.
@@ -117,6 +119,7 @@ def train(
         )
     if tensorboard and not find_spec("tensorboard"):
         raise UserError("tensorboard=True needs TensorBoard; install it: pip install tensorboard")
+    quiet = not in_notebook() if quiet is None else quiet
     path = runs.directory(out, planned.recipe.name, planned.seeds.run)
     how_to_begin(path, planned, resume, overwrite)  # refuses early, before anything is loaded
 
@@ -143,7 +146,8 @@ def train(
                     keep = bool(run_files.read_config(path).get("keep_weights"))
                 job = Job(planned, images, path, surroundings, beginning, keep, tensorboard, quiet)
                 run = _fit(job)
-        say("\n" + console.table(run))
+        if not in_notebook():  # which displays the run itself
+            say(f"\n{run}")
     if diverged := run.metrics.get("diverged_epoch"):
         raise _diverged(diverged, planned, f"{path} holds the network of epoch {diverged - 1}")
     return run

@@ -15,8 +15,8 @@ import pytest
 
 from chollet_cnn.book import published, recipes
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import console, runs, trainer
 from chollet_cnn.training import environment as environments
+from chollet_cnn.training import runs, trainer
 
 DIGITS = {"dataset": "digits", "epochs": 2}
 FILES = {
@@ -71,7 +71,7 @@ def test_the_saved_network_has_the_recorded_accuracy_and_weights(run):
 def test_a_run_on_the_embedded_digits_says_so_and_never_mnist(run):
     assert run.metrics["dataset"] == run.config["dataset"] == "digits (embedded)"
     assert run.environment["data"]["dataset"] == "digits (embedded)"
-    assert "digits (embedded)" in console.table(run)
+    assert "digits (embedded)" in str(run)
 
 
 def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
@@ -79,14 +79,14 @@ def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
     assert run.config["changed"]["epochs"] == {"recipe": 5, "run": 1}
     assert run.config["changed"]["dataset"] == {"recipe": "mnist", "run": "digits"}
     assert run.metrics["published"] is None
-    assert "not compared" in console.table(run)
-    assert "percentage points" not in console.table(run)
+    assert "not compared" in str(run)
+    assert "percentage points" not in str(run)
 
 
 def test_an_unchanged_recipe_is_compared_with_the_book(run):
     claim = dataclasses.asdict(published.published_figure("mnist-first-edition"))
     metrics = run.metrics | {"published": claim, "test_accuracy": 0.9893, "test_pictures": 10_000}
-    table = console.table(runs.Run(run.path, run.config, run.environment, metrics))
+    table = str(runs.Run(run.path, run.config, run.environment, metrics))
     assert "99.13%" in table
     assert "-0.20 percentage points" in table
     assert "107 of 10,000 wrong" in table
@@ -150,7 +150,7 @@ def test_the_test_accuracies_of_the_selected_and_the_last_epoch_are_both_kept(tm
     assert judged < 7
     assert run.metrics["test_accuracy"] == pytest.approx(watched[judged])
     assert run.metrics["last_epoch_test_accuracy"] == pytest.approx(watched[7])
-    assert re.search(rf"after the last epoch +{watched[7]:.2%} test accuracy", console.table(run))
+    assert re.search(rf"after the last epoch +{watched[7]:.2%} test accuracy", str(run))
 
 
 TINY = """

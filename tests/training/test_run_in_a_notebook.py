@@ -1,0 +1,76 @@
+"""What a finished run gives in a notebook: a table, an image, a network to go on with, its data."""
+
+import dataclasses
+
+import keras
+import pytest
+
+from chollet_cnn import data
+from chollet_cnn.book import legacy_keras, recipes
+from chollet_cnn.data.sources import NotFound
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import facts, runs
+
+
+@pytest.fixture(scope="module")
+def run(digits_run):
+    return runs.read(digits_run)
+
+
+def changed(run, **settings):
+    config = run.config | {"settings": run.config["settings"] | settings}
+    return dataclasses.replace(run, config=config)
+
+
+def test_str_is_the_table_and_repr_is_short(run):
+    table = str(run).splitlines()
+    assert table[0] == run.config["title"]
+    assert any(f"{run.metrics['test_accuracy']:.2%}" in line for line in table)
+    assert table[-1].endswith(str(run.path))
+    assert len(repr(run)) < 100 + len(str(run.path))
+
+
+def test_html_has_the_facts_and_the_learning_curve_once(run):
+    html = run._repr_html_()
+    assert html.count("<img ") == html.count("data:image/png;base64,iVBOR") == 1
+    assert html.count("<tr>") == len(str(run).splitlines()) - 1
+    assert f"{run.history['val_accuracy'].iloc[-1]:.2%} on the test set" in html
+
+
+def test_html_escapes_what_a_run_says_of_itself(run):
+    title = "<script>alert(1)</script>"
+    assert title not in facts.as_html(title, {"a<b": "c<d"}, run.history, "test")
+
+
+def test_the_loaded_network_evaluates_to_the_test_accuracy_of_the_run(run):
+    loss, accuracy = run.load_model().evaluate(*run.test_data(), verbose=0)
+    assert accuracy == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
+    assert loss == pytest.approx(run.metrics["test_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "rmsprop-2017", "rmsprop-2021"])
+def test_the_loaded_network_fits_on_with_the_optimizer_of_its_recipe(run, optimizer, tmp_path):
+    model = changed(run, optimizer=optimizer, learning_rate=0.0005).load_model()
+    digits = data.load("digits").train
+    model.fit(digits.images[:64], digits.labels[:64], verbose=0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.0005)
+    legacy = optimizer in recipes.LEGACY_EPSILON
+    assert isinstance(model.optimizer, legacy_keras.LegacyRMSprop) == legacy
+    model.save(tmp_path / "fitted.keras")
+    again = keras.models.load_model(tmp_path / "fitted.keras")
+    assert type(again.optimizer) is type(model.optimizer)
+    assert again.optimizer.epsilon == model.optimizer.epsilon
+
+
+def test_the_test_images_are_not_downloaded(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    on_mnist = dataclasses.replace(run, config=run.config | {"dataset_name": "mnist"})
+    with pytest.raises(NotFound, match=r"mnist\.npz"):
+        on_mnist.test_data()
+
+
+def test_other_images_than_those_of_the_run_are_refused(run):
+    environment = run.environment | {"data": run.environment["data"] | {"sha256": "0" * 64}}
+    with pytest.raises(UserError, match="not those that the run"):
+        dataclasses.replace(run, environment=environment).test_data()
