@@ -257,7 +257,7 @@ def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_di
         (["RUN", "missing.png"], "missing.png"),
         (["RUN", "text.png"], "text.png"),
         (["RUN", "blank.png"], "no digit"),
-        ([".", "PICTURE"], "no run directory"),
+        ([".", "PICTURE"], "not a run directory"),
         (["RUN", "PICTURE", "--top", "0"], "--top"),
         (["RUN", "PICTURE", "--show", "--out", "text.png/below"], "choose another"),
     ],
@@ -290,5 +290,5 @@ def test_a_network_whose_training_diverged_has_no_answer(run, photographs, tmp_p
     last = model.layers[-1]
     last.set_weights([weights * float("nan") for weights in last.get_weights()])
     keras.saving.save_model(model, copy / "model.keras")
-    with pytest.raises(UserError, match="copy: the network gives NaN"):
+    with pytest.raises(UserError, match="its weights are not those of the run"):
         predict.predict(copy, [next(iter(photographs))])

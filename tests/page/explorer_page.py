@@ -73,7 +73,7 @@ def page(run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def recorded():
     """The explorer of a recorded run of the first edition's network on MNIST."""
-    return Path(__file__).parents[1] / "results" / "explorer.html"
+    return Path(__file__).parents[2] / "results" / "explorer.html"
 
 
 @pytest.fixture(scope="module")

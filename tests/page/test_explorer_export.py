@@ -14,7 +14,7 @@ from chollet_cnn.errors import UserError
 from chollet_cnn.page.explorer import export, packing
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
 
-RECORDED = Path(__file__).parents[1] / "results" / "explorer.html"
+RECORDED = Path(__file__).parents[2] / "results" / "explorer.html"
 
 
 def unpack(packed):

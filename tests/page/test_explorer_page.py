@@ -32,7 +32,7 @@ def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, page):
         "return Array.from(explorer.input.pad.ink(), (v) => Math.round(255 * v))"
     )
     grey = np.array(ink, np.float64).reshape(280, 280) / 255
-    expected = handwriting._centre(handwriting._fit_into_box(handwriting._crop(grey)))
+    expected = handwriting._centre(handwriting._fit_into_box(handwriting._crop(grey)[0]))
     found = browser.execute_script("return Array.from(explorer.state.pixels)")
     np.testing.assert_allclose(np.reshape(found, (28, 28)), expected, atol=1)
 
@@ -173,7 +173,9 @@ def test_nothing_is_wider_than_a_phone(browser, page, scheme):
 
 
 def test_an_address_opens_a_layer_and_channel(browser, page):
-    open_page(browser, page, address="#conv2d/3")
+    open_page(browser, page)
+    first = texts(browser, "#inspector-title")[0].split(",")[0]
+    open_page(browser, page, address=f"#{first}/3")
     layer = texts(browser, "#inspector-title")[0]
     assert layer.endswith("channel 3")
 

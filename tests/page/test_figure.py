@@ -16,7 +16,7 @@ from chollet_cnn.page.figure import LOOK, Figure
 @pytest.fixture
 def figure():
     with mpl.rc_context(LOOK):
-        drawing = style.new_figure(4, 2)
+        drawing = sheet.panels(2)
         sheet.write(drawing, 0.1, 0.2, "a title", fontsize=6)
         axes = drawing.subplots()
         axes.imshow(np.arange(12.0).reshape(3, 4), cmap="gray")
