@@ -36,7 +36,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, request, count):
     moments = random.Random(0)
     path = runs.directory(tmp_path / "killed", "mnist-three-block", 5)
     kills = 0
-    while kills < (20 if request.config.getoption("--robustness-full") else 2):
+    while kills < (10 if request.config.getoption("--robustness-full") else 2):
         before = (path / "config.json").stat().st_mtime_ns if runs.is_begun(path) else 0
         process = start(tmp_path / "killed")
         while process.poll() is None:  # until it writes to the run

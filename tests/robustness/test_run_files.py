@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 
 import keras
 import numpy as np
@@ -50,10 +51,14 @@ def use(path):
     assert run.load_model().output_shape[-1] == len(run.config["classes"])
 
 
+@cache
+def surroundings():
+    return environment.describe() | {"device": "cpu", "data": {"sha256": "0"}}
+
+
 def resume(path):
     """Decide how a training would go on in a run's directory."""
-    surroundings = environment.describe() | {"device": "cpu", "data": {"sha256": "0"}}
-    resuming.how_to_begin(path, plan.make("mnist-three-block"), True, False, surroundings)
+    resuming.how_to_begin(path, plan.make("mnist-three-block"), True, False, surroundings())
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -83,7 +88,7 @@ def test_damaged_run_on_the_page(run, attack, quick_loading):
         assert refusal or len(shown.answer) == len(shown.classes)
 
     inputs = name.flatmap(lambda name: st.tuples(st.just(name), damaged_json(wholes[name])))
-    attack(inputs, check, 15, 300)
+    attack(inputs, check, 15, 200)
 
 
 def test_damaged_history(run, attack):
@@ -149,4 +154,4 @@ def test_damaged_network(run, attack):
             return
         assert seeding.sha256_of_weights(model) == run.metrics["weights_sha256"]
 
-    attack(damaged_bytes(file.read_bytes()), check, 8, 150)
+    attack(damaged_bytes(file.read_bytes()), check, 8, 100)
