@@ -263,9 +263,7 @@ def test_a_run_that_diverged_is_left_out(tmp_path):
         [weights * float("nan") for weights in model.layers[-1].get_weights()]
     )
     keras.saving.save_model(model, path / "model.keras")
-    with pytest.raises(
-        UserError, match=r"not those of the run|gives NaN"
-    ):
+    with pytest.raises(UserError, match=r"not those of the run|gives NaN"):
         trained_model.read(path)
 
 
