@@ -21,6 +21,7 @@ THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least 
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
+UNEVEN = 0.32  # median deviation of the ink's strength, of its full strength; pens reach 0.27
 MOST_DIGITS = 30
 NOTHING = "no digit found in the image: take one of dark ink on plain light paper"
 
@@ -63,7 +64,7 @@ def find_digits(image: np.ndarray) -> list[Digit]:
     mask = _find_strokes(ink)
     scale = max(sheet.image.shape) / max(small.shape)
     digits = []
-    for patch in _group(mask):
+    for patch in _group(mask, ink.strength):
         cropped, (top, left, bottom, right) = _crop(_brighten(ink, patch, mask & ~patch))
         (x, y), far = sheet.corner, (sheet.image.shape[1], sheet.image.shape[0])
         box = (
@@ -127,7 +128,7 @@ def _without_dirt(mask: np.ndarray) -> np.ndarray:
     return np.isin(patches, [r.label for r in regions if r.area >= SPECK * largest])
 
 
-def _group(mask: np.ndarray) -> list[np.ndarray]:
+def _group(mask: np.ndarray, strength: np.ndarray) -> list[np.ndarray]:
     """Put patches of ink together that make one digit; return one mask for each digit.
 
     Two patches belong together if one is above the other and near it, as the bar of a 5 is, or if
@@ -145,7 +146,7 @@ def _group(mask: np.ndarray) -> list[np.ndarray]:
     if len(groups) > MOST_DIGITS:
         raise UserError(NOTHING)
     masks = [np.isin(patches, [region.label for region in group]) for group in groups]
-    masks = [one for one in masks if _is_drawn_with_strokes(one)]
+    masks = [one for one in masks if _is_drawn_with_strokes(one, strength)]
     if not masks:
         raise UserError(NOTHING)
     return _in_reading_order(masks)
@@ -181,11 +182,18 @@ def _belongs(region: object, group: list) -> bool:
     return small and _gap(region, group) < 0.3 * tall
 
 
-def _is_drawn_with_strokes(mask: np.ndarray) -> bool:
-    """Tell a digit from a blot: the widest stroke is much shorter than the digit."""
-    rows, columns = np.nonzero(mask)
-    longest = max(np.ptp(rows), np.ptp(columns)) + 1
-    return 2 * ndimage.distance_transform_edt(np.pad(mask, 1)).max() < 0.6 * longest + 2
+def _is_drawn_with_strokes(mask: np.ndarray, strength: np.ndarray) -> bool:
+    """Tell a digit from a blot and from texture.
+
+    Its widest stroke is much shorter than the digit, and its ink is of one strength.
+    """
+    longest = max(np.ptp(np.argwhere(mask), axis=0)) + 1
+    widest = 2 * ndimage.distance_transform_edt(np.pad(mask, 1)).max()
+    core = ndimage.binary_erosion(mask)
+    values = strength[core if core.any() else mask]
+    deviation = np.median(np.abs(values - np.median(values)))
+    uneven = deviation > UNEVEN * np.percentile(strength[mask], 75)
+    return widest < 0.6 * longest + 2 and not uneven
 
 
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:
