@@ -46,7 +46,7 @@ DAMAGES = (
     RecursionError, MemoryError, SyntaxError, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 """What NumPy raises for a damaged file."""
-_NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 
 
 def _plain_name(text: str) -> str:

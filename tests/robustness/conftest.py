@@ -54,20 +54,25 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionfinish(session):
-    """Write the figures between their marks in the file that was asked for."""
+    """Write the figures between their marks in the file; attacks that were not run keep theirs."""
     file = session.config.getoption("--robustness-figures", None)
-    if file and tried:
-        names = [name.removeprefix("test_").replace("_", " ") for name in tried]
-        rows = zip(names, tried.values(), (failed[name] for name in tried), strict=True)
-        lines = [
-            f"Run of {date.today().isoformat()}: {sum(tried.values()):,} inputs tried, "
-            f"{sum(failed.values())} faults.",
-            "",
-            "| Attack | Tried | Faults |",
-            "| --- | ---: | ---: |",
-            *(f"| {name} | {count:,} | {faults} |" for name, count, faults in rows),
-        ]
-        text = Path(file).read_text(encoding="utf-8")
-        block = "\n".join([BEGIN, *lines, END])
-        text = re.sub(f"{BEGIN}.*{END}", lambda _: block, text, flags=re.DOTALL)
-        Path(file).write_text(text, encoding="utf-8")
+    if not (file and tried):
+        return
+    before, rest = Path(file).read_text(encoding="utf-8").split(BEGIN)
+    old, after = rest.split(END)
+    figures = {
+        name: (int(count.replace(",", "")), int(faults))
+        for name, count, faults in re.findall(r"\| (.+) \| ([\d,]+) \| (\d+) \|", old)
+    }
+    for name, count in tried.items():
+        figures[name.removeprefix("test_").replace("_", " ")] = (count, failed[name])
+    inputs, faults = (sum(column) for column in zip(*figures.values(), strict=True))
+    lines = [
+        f"As of {date.today().isoformat()}: {inputs:,} inputs tried, {faults} faults left.",
+        "",
+        "| Attack | Tried | Faults |",
+        "| --- | ---: | ---: |",
+        *(f"| {name} | {count:,} | {wrong} |" for name, (count, wrong) in sorted(figures.items())),
+    ]
+    text = "\n".join([before + BEGIN, *lines, END + after])
+    Path(file).write_text(text, encoding="utf-8")

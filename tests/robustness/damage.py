@@ -67,9 +67,9 @@ def damaged_json(draw, content):
         if what == "remove":
             del holder[last]
         elif what == "add" and isinstance(holder, dict):
-            holder[draw(st.sampled_from(ODD_TEXTS))] = draw(ODD)
+            holder[draw(st.sampled_from(ODD_TEXTS))] = copy.deepcopy(draw(ODD))
         else:
-            holder[last] = draw(ODD)
+            holder[last] = copy.deepcopy(draw(ODD))
     return content
 
 

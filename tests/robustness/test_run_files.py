@@ -72,7 +72,7 @@ def test_damaged_json_of_a_run(run, attack, quick_loading, name):
             _, refusal = ask(reader, run.path)
             assert not runs.run_files.UNPRINTABLE.search(refusal)
 
-    attack(damaged, check, 60, 2000)
+    attack(damaged, check, 60, 1000)
 
 
 def test_damaged_run_on_the_page(run, attack, quick_loading):
