@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 from chollet_cnn.drawing import numbers, sheet, style
+from chollet_cnn.errors import UserError
 
 
 def test_the_formatters_do_what_their_examples_say():
@@ -49,3 +50,13 @@ def test_text_has_the_contrast_that_small_type_needs():
         assert contrast(fill, style.contrasting(fill)) > 4.5
     for color in (style.DATA, style.POINTED_AT, style.THIRD, style.GREY):
         assert contrast(style.ink(color), "white") >= 4.5
+
+
+def test_show_opens_the_image_viewer_or_says_that_there_is_none(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sheet.ImageShow, "show", lambda image: shown.append(image.size) or True)
+    sheet.panels(2.0).show()
+    assert shown == [(1400, 400)]
+    monkeypatch.setattr(sheet.ImageShow, "show", lambda image: False)
+    with pytest.raises(UserError, match="savefig"):
+        sheet.panels(2.0).show()

@@ -5,11 +5,11 @@ import dataclasses
 import keras
 import pytest
 
-from chollet_cnn import data
+from chollet_cnn import data, train
 from chollet_cnn.book import legacy_keras, recipes
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import facts, runs
+from chollet_cnn.training import facts, runs, trainer
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,21 @@ def test_other_images_than_those_of_the_run_are_refused(run):
     environment = run.environment | {"data": run.environment["data"] | {"sha256": "0" * 64}}
     with pytest.raises(UserError, match="not those that the run"):
         dataclasses.replace(run, environment=environment).test_data()
+
+
+def test_training_prints_nothing_in_a_program_that_does_not_ask(digits_run, capsys):
+    assert trainer.train(dataset="digits", epochs=6, out=digits_run.parents[1]).path == digits_run
+    assert capsys.readouterr().out == ""
+
+
+def test_the_command_ends_with_the_table_and_the_next_two_commands(digits_run, capsys):
+    command = ["--dataset", "digits", "--epochs", "6", "--out", str(digits_run.parents[1])]
+    train.main(command, prog="chollet-cnn train")
+    lines = capsys.readouterr().out.splitlines()
+    assert "\n".join(lines[:-4]).endswith(str(runs.read(digits_run)))
+    assert lines[-2:] == [
+        f"  chollet-cnn predict {digits_run} IMAGE",
+        f"  chollet-cnn report {digits_run}",
+    ]
+    train.main([*command, "--quiet"])
+    assert capsys.readouterr().out == ""
