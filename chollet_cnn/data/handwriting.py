@@ -21,7 +21,7 @@ THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least 
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
-UNEVEN = 0.32  # median deviation of the ink's strength, of its full strength; pens reach 0.27
+UNEVEN = 0.18  # what ink and paper may each differ in strength, as a share of the ink's strength
 MOST_DIGITS = 30
 NOTHING = "no digit found in the image: take one of dark ink on plain light paper"
 
@@ -146,10 +146,10 @@ def _group(mask: np.ndarray, strength: np.ndarray) -> list[np.ndarray]:
     if len(groups) > MOST_DIGITS:
         raise UserError(NOTHING)
     masks = [np.isin(patches, [region.label for region in group]) for group in groups]
-    masks = [one for one in masks if _is_drawn_with_strokes(one, strength)]
-    if not masks:
+    drawn = [one for one in masks if _is_drawn_with_strokes(one, mask, strength)]
+    if len(drawn) <= len(masks) / 2:  # mostly texture
         raise UserError(NOTHING)
-    return _in_reading_order(masks)
+    return _in_reading_order(drawn)
 
 
 def _height(region: object) -> int:
@@ -182,18 +182,25 @@ def _belongs(region: object, group: list) -> bool:
     return small and _gap(region, group) < 0.3 * tall
 
 
-def _is_drawn_with_strokes(mask: np.ndarray, strength: np.ndarray) -> bool:
-    """Tell a digit from a blot and from texture.
+def _is_drawn_with_strokes(mask: np.ndarray, all_ink: np.ndarray, strength: np.ndarray) -> bool:
+    """Tell a digit from a blot and from the texture of a photograph.
 
-    Its widest stroke is much shorter than the digit, and its ink is of one strength.
+    Its widest stroke is much shorter than the digit, the middle of its strokes is of one strength,
+    and most of what surrounds it is paper.
     """
-    longest = max(np.ptp(np.argwhere(mask), axis=0)) + 1
+    places = np.argwhere(mask)
+    (top, left), (bottom, right) = places.min(axis=0), places.max(axis=0) + 1
+    longest = max(bottom - top, right - left)
     widest = 2 * ndimage.distance_transform_edt(np.pad(mask, 1)).max()
-    core = ndimage.binary_erosion(mask)
-    values = strength[core if core.any() else mask]
-    deviation = np.median(np.abs(values - np.median(values)))
-    uneven = deviation > UNEVEN * np.percentile(strength[mask], 75)
-    return widest < 0.6 * longest + 2 and not uneven
+    full = np.percentile(strength[mask], 75)
+    ridge = ndimage.maximum_filter(strength, 5)[skeletonize(mask)]
+    unevenness = np.median(np.abs(ridge - np.median(ridge))) if len(ridge) else 0
+    margin = max(4, round(0.15 * longest))
+    around = np.zeros_like(mask)
+    around[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = True
+    around &= ~ndimage.binary_dilation(all_ink, iterations=4)
+    rest = np.percentile(np.abs(strength[around]), 75) if around.any() else 0
+    return widest < 0.6 * longest + 2 and max(unevenness, rest) < UNEVEN * full
 
 
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:
