@@ -137,10 +137,12 @@ class Run:
             raise unreadable(path, "its weights are not those of the run, by metrics.json")
         if problem := self._does_not_fit(model):
             raise unreadable(path, problem)
-        settings = {"optimizer": "rmsprop", "learning_rate": 0.001} | self.config["settings"]
+        settings = self.config["settings"]
+        optimizer = settings.get("optimizer") or "rmsprop"
+        learning_rate = settings.get("learning_rate") or 0.001
         one_unit = model.output_shape[-1] == 1
         model.compile(
-            optimizer=legacy_keras.make_optimizer(settings["optimizer"], settings["learning_rate"]),
+            optimizer=legacy_keras.make_optimizer(optimizer, learning_rate),
             loss="binary_crossentropy" if one_unit else "sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )

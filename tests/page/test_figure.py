@@ -4,6 +4,7 @@ import re
 import zlib
 
 import matplotlib as mpl
+import matplotlib.figure
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +17,7 @@ from chollet_cnn.page.figure import LOOK, Figure
 @pytest.fixture
 def figure():
     with mpl.rc_context(LOOK):
-        drawing = sheet.panels(2)
+        drawing = matplotlib.figure.Figure(figsize=(4, 2), layout="constrained")
         sheet.write(drawing, 0.1, 0.2, "a title", fontsize=6)
         axes = drawing.subplots()
         axes.imshow(np.arange(12.0).reshape(3, 4), cmap="gray")
