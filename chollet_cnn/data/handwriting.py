@@ -21,7 +21,7 @@ THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least 
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
-UNEVEN = 0.18  # what ink and paper may each differ in strength, as a share of the ink's strength
+UNEVEN = 0.15  # what the paper around a digit may differ from even, as a share of its ink
 MOST_DIGITS = 30
 NOTHING = "no digit found in the image: take one of dark ink on plain light paper"
 
@@ -185,22 +185,19 @@ def _belongs(region: object, group: list) -> bool:
 def _is_drawn_with_strokes(mask: np.ndarray, all_ink: np.ndarray, strength: np.ndarray) -> bool:
     """Tell a digit from a blot and from the texture of a photograph.
 
-    Its widest stroke is much shorter than the digit, the middle of its strokes is of one strength,
-    and most of what surrounds it is paper.
+    Its widest stroke is much shorter than the digit, and most of what surrounds it is even paper.
     """
     places = np.argwhere(mask)
     (top, left), (bottom, right) = places.min(axis=0), places.max(axis=0) + 1
     longest = max(bottom - top, right - left)
     widest = 2 * ndimage.distance_transform_edt(np.pad(mask, 1)).max()
     full = np.percentile(strength[mask], 75)
-    ridge = ndimage.maximum_filter(strength, 5)[skeletonize(mask)]
-    unevenness = np.median(np.abs(ridge - np.median(ridge))) if len(ridge) else 0
     margin = max(4, round(0.15 * longest))
     around = np.zeros_like(mask)
     around[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = True
     around &= ~ndimage.binary_dilation(all_ink, iterations=4)
     rest = np.percentile(np.abs(strength[around]), 75) if around.any() else 0
-    return widest < 0.6 * longest + 2 and max(unevenness, rest) < UNEVEN * full
+    return widest < 0.6 * longest + 2 and rest < UNEVEN * full
 
 
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:
