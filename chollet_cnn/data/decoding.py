@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 
 from chollet_cnn.errors import UserError
 
@@ -92,15 +93,11 @@ def decode(contents: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
 
 def _is_baseline_jpeg(contents: bytes) -> bool:
     """Tell whether a JPEG stores its pixels in order, so that they show if its end is missing."""
-    from PIL import Image
-
     with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
         return image.format == "JPEG" and "progressive" not in image.info
 
 
 def _decode(contents: bytes, draft: tuple[int, int] | None) -> np.ndarray:
-    from PIL import Image
-
     with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
         pixels = image.width * image.height
         if pixels > MOST_PIXELS:

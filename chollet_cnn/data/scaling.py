@@ -5,6 +5,7 @@ narrow one, in training and in prediction alike.
 """
 
 import numpy as np
+from PIL import Image
 
 from chollet_cnn.errors import UserError
 
@@ -38,8 +39,6 @@ def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     This is Pillow's ``NEAREST``, the default of the first edition's ``flow_from_directory``. It is
     left to Pillow, whose rounding decides where a centre falls between two pixels.
     """
-    from PIL import Image
-
     height, width = size
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST))
 

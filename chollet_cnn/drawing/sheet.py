@@ -24,7 +24,6 @@ from PIL import Image, ImageShow
 from chollet_cnn.drawing import style
 from chollet_cnn.drawing.notebook import in_notebook
 from chollet_cnn.drawing.numbers import format_number
-from chollet_cnn.errors import UserError
 
 WIDTH = 7.0
 """Inches: the width of every figure, so that type has one size on the whole page."""
@@ -48,14 +47,14 @@ class NotebookFigure(Figure):
             warn: not used; matplotlib's own figures take it.
 
         Raises:
-            UserError: there is no image viewer.
+            RuntimeError: there is no image viewer.
         """
         if in_notebook():
             from IPython.display import display  # is there if this is a notebook
 
             display(self)
         elif not ImageShow.show(Image.open(io.BytesIO(self._repr_png_()[0]))):
-            raise UserError(
+            raise RuntimeError(
                 "no program that shows images was found; write the figure to a file with "
                 "figure.savefig('figure.png')"
             )

@@ -8,7 +8,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 from chollet_cnn.drawing import numbers, sheet, style
-from chollet_cnn.errors import UserError
 
 
 def test_the_formatters_do_what_their_examples_say():
@@ -58,5 +57,5 @@ def test_show_opens_the_image_viewer_or_says_that_there_is_none(monkeypatch):
     sheet.panels(2.0).show()
     assert shown == [(1400, 400)]
     monkeypatch.setattr(sheet.ImageShow, "show", lambda image: False)
-    with pytest.raises(UserError, match="savefig"):
+    with pytest.raises(RuntimeError, match="savefig"):
         sheet.panels(2.0).show()
