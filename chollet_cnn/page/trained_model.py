@@ -21,7 +21,7 @@ from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.page.chapter import Call, program
 from chollet_cnn.page.explorer.layers import describe_layers
-from chollet_cnn.training import runs, seeding
+from chollet_cnn.training import devices, runs, seeding
 
 if TYPE_CHECKING:
     import keras
@@ -123,9 +123,7 @@ class TrainedModel:
     @cached_property
     def untrained(self) -> keras.Model:
         """The network with the weights that its training started from."""
-        import keras
-
-        model = keras.models.clone_model(self.model)
+        model = devices.start_keras().models.clone_model(self.model)
         seeds = self.run.config["changed"].get("weights_seed", {})
         seeding.set_starting_weights(model, seeds.get("run", self.run.config["seed"]))
         return model

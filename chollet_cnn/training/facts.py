@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS
-from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_published
 
 if TYPE_CHECKING:
@@ -135,6 +134,8 @@ def as_html(title: str, lines: dict[str, str], history: pd.DataFrame, monitored:
 
 def _plot_accuracy(history: pd.DataFrame, monitored: str) -> Figure:
     """Draw the accuracy by epoch, in training and on the monitored split."""
+    from chollet_cnn.drawing import sheet, style  # load matplotlib, which --list does without
+
     figure = sheet.panels(2.2, "Accuracy by epoch")
     axes = style.plain_axes(figure.subplots())
     for column, name, color in (

@@ -246,14 +246,16 @@ def test_a_figure_is_enlarged_and_closed_by_keyboard(browser, address):
 
 def test_a_click_enlarges_the_one_feature_map_that_was_clicked(browser, address):
     open_page(browser, address)
-    tile = browser.find_element("css selector", "[data-name$=conv2d-maps] .tile:nth-of-type(5)")
+    tile = browser.find_element(
+        "css selector", "[data-name*=conv2d][data-name$=-maps] .tile:nth-of-type(5)"
+    )
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", tile)
     from selenium.webdriver import ActionChains
 
     ActionChains(browser).move_to_element(tile).click().perform()
     box = "return document.querySelector(arguments[0]).getAttribute('viewBox')"
     shown = browser.execute_script(box, "dialog svg")
-    whole = browser.execute_script(box, "[data-name$=conv2d-maps]")
+    whole = browser.execute_script(box, maps)
     assert float(shown.split()[2]) < float(whole.split()[2]) / 4
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records
 from chollet_cnn.page import trained_model
-from chollet_cnn.training import checkpoints, console, environment, plan, resuming, runs, seeding
+from chollet_cnn.training import checkpoints, environment, plan, resuming, runs, seeding
 from chollet_cnn.training.checkpoints import Checkpoint
 from robustness.damage import ask, damaged_bytes, damaged_json, damaged_text
 
@@ -44,7 +44,7 @@ def write(path, content):
 def use(path):
     """Do with a run what the commands do."""
     run = runs.read(path)
-    assert console.table(run).isprintable() or "\n" in console.table(run)
+    assert str(run).replace("\n", "").isprintable()
     assert records.history_name(records.to_row(run)).endswith(".csv")
     records.outcome(run)
     assert len(run.history) == run.metrics["epochs"]
