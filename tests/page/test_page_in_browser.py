@@ -246,9 +246,8 @@ def test_a_figure_is_enlarged_and_closed_by_keyboard(browser, address):
 
 def test_a_click_enlarges_the_one_feature_map_that_was_clicked(browser, address):
     open_page(browser, address)
-    tile = browser.find_element(
-        "css selector", "[data-name*=conv2d][data-name$=-maps] .tile:nth-of-type(5)"
-    )
+    maps = "[data-name*=conv2d][data-name$=-maps]"
+    tile = browser.find_element("css selector", f"{maps} .tile:nth-of-type(5)")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", tile)
     from selenium.webdriver import ActionChains
 
