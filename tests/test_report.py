@@ -265,7 +265,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 def test_a_picture_that_cannot_be_read_leaves_nothing_behind(tmp_path):
     (tmp_path / "notes.txt").write_text("not a picture")
-    with pytest.raises(UserError, match="not a picture"):
+    with pytest.raises(UserError, match="not an image"):
         report.report(picture=tmp_path / "notes.txt", out=tmp_path / "page")
     assert not (tmp_path / "page").exists()
 
