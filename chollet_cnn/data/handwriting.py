@@ -197,7 +197,7 @@ def _is_drawn_with_strokes(mask: np.ndarray, all_ink: np.ndarray, strength: np.n
     around[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = True
     around &= ~ndimage.binary_dilation(all_ink, iterations=4)
     rest = np.percentile(np.abs(strength[around]), 75) if around.any() else 0
-    return widest < 0.6 * longest + 2 and rest < UNEVEN * full
+    return widest < 0.75 * longest and rest < UNEVEN * full
 
 
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:

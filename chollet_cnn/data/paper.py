@@ -206,7 +206,8 @@ def _subtract_paper(image: np.ndarray) -> Ink:
     ring = ring.ravel()
     some = slice(None, None, max(1, len(values) // 20_000))  # enough for six numbers a channel
     sample, sample_terms = values[some], terms[some]
-    paper = _norm(sample - np.median(values[ring], axis=0)) <= 0.25
+    distance = _norm(sample - np.median(values[ring], axis=0))
+    paper = distance <= max(0.25, np.quantile(distance, 0.1))  # a chessboard has no middle colour
     for _ in range(6):
         surface, *_ = np.linalg.lstsq(sample_terms[paper], sample[paper], rcond=None)
         distance = _norm(sample - sample_terms @ surface)
