@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chollet_cnn.book import recipes
+from chollet_cnn.drawing.numbers import format_published
 
 PRINTED = "printed output"
 TEXT = "text"
@@ -147,3 +148,16 @@ ERRATA: tuple[Erratum, ...] = (
         "it is 0.5726",
     ),
 )
+
+
+def figure_in_words(recipe: str) -> str:
+    """Return the accuracy that the book gives for a recipe and its split; else an empty string.
+
+    >>> figure_in_words("cats-vs-dogs-first-edition"), figure_in_words("mnist-three-block")
+    ('71% validation', '')
+    """
+    claim = published_figure(recipe)
+    if claim is None:
+        return ""
+    split = {"test_accuracy": "test", "val_accuracy": "validation"}[claim.quantity]
+    return f"{format_published(claim.quantity, claim.value, claim.step)} {split}"

@@ -124,8 +124,12 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for written in (number, whole, percent, probability):
-        environment.filters[written.__name__] = written
+    environment.filters |= {
+        "number": number,
+        "whole": numbers.format_integer,
+        "percent": numbers.format_percent,
+        "probability": probability,
+    }
     return environment
 
 
@@ -138,20 +142,6 @@ def number(value: float) -> str:
     return numbers.format_number(float(f"{value:.4g}"))
 
 
-def whole(value: int) -> str:
-    """Write a large whole number in groups of three digits.
-
-    >>> whole(-1234567)
-    '−1,234,567'
-    """
-    return f"{value:,}".replace("-", numbers.MINUS)
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """Write a share of 1 as a percentage."""
-    return f"{share:.{digits}%}".replace("-", numbers.MINUS)
-
-
 def probability(share: float) -> str:
     """Write a probability; one that is nearly 0 or 1 is not rounded to certainty.
 
@@ -160,4 +150,4 @@ def probability(share: float) -> str:
     """
     if share > 0.9995:
         return "more than 99.9%"
-    return "less than 0.1%" if share < 0.0005 else percent(share, 1)
+    return "less than 0.1%" if share < 0.0005 else numbers.format_percent(share, 1)

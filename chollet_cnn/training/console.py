@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import published, recipes
-from chollet_cnn.drawing.numbers import format_published
 from chollet_cnn.training.facts import changes, counts, device
 
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ def epoch_line(row: dict[str, float], epochs: int, config: dict) -> str:
 def table_of_recipes() -> str:
     """Return a line for every recipe: the network's size, the training, the book's figure."""
     rows = [("recipe", "parameters", "epochs", "batch", "optimizer", "the book")]
-    splits = {"test_accuracy": "test", "val_accuracy": "validation"}
     for recipe in recipes.RECIPES.values():
-        claim = published.published_figure(recipe.name)
         rows.append(
             (
                 recipe.name,
@@ -53,10 +50,7 @@ def table_of_recipes() -> str:
                 str(recipe.epochs),
                 str(recipe.batch_size),
                 f"{recipe.optimizer} {recipe.learning_rate:g}",
-                f"{format_published(claim.quantity, claim.value, claim.step)} "
-                f"{splits[claim.quantity]}"
-                if claim
-                else "",
+                published.figure_in_words(recipe.name),
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

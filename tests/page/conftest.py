@@ -130,3 +130,12 @@ def chapters(made):
 @pytest.fixture(scope="session")
 def digits_model(digits_run):
     return trained_model.read(digits_run)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    import chromium  # skips where selenium is not installed
+
+    browser = chromium.start(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.quit()

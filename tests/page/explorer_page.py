@@ -7,50 +7,19 @@ its test digits, else scikit-learn's.
 """
 
 import os
-import shutil
 from base64 import b64decode, b64encode
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import NARROW, WIDE
 
 from chollet_cnn.analysis import gradients, model_graph
 from chollet_cnn.data import digits, mnist
 from chollet_cnn.page.explorer import export
 from chollet_cnn.training import trainer
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-
 COUNT = int(os.environ.get("CHOLLET_CNN_EXPLORER_DIGITS", "200"))
-WIDE, NARROW = (1280, 900), (390, 844)
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    from selenium.webdriver.chrome.service import Service
-
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("there is no chromium with a chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver))
-    browser.set_script_timeout(300)
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +59,7 @@ def images():
 
 def open_page(browser, page, size=WIDE, scheme="light", address=""):
     width, height = size
+    browser.set_script_timeout(300)
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW},

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from chromium import webdriver
 from explorer_page import (  # noqa: F401, fixtures
     ask,
-    browser,
     every_layer,
     images,
     model,
@@ -19,7 +19,6 @@ from explorer_page import (  # noqa: F401, fixtures
     show,
     texts,
     wait_for,
-    webdriver,
 )  # fmt: skip
 
 from chollet_cnn.analysis import gradients, heatmaps, mistakes, model_graph

@@ -2,15 +2,11 @@
 """The explorer as a page: drawing, keyboard, phone, no network, no script."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import NARROW, WIDE, serious_faults, webdriver
 from explorer_page import (  # noqa: F401, fixtures
-    NARROW,
-    WIDE,
-    browser,
     next_frame,
     open_page,
     page,
@@ -19,7 +15,6 @@ from explorer_page import (  # noqa: F401, fixtures
     select,
     texts,
     wait_for,
-    webdriver,
 )  # fmt: skip
 
 from chollet_cnn.data import handwriting
@@ -193,27 +188,9 @@ def test_without_a_script_a_static_picture_stands_there(browser, page):
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-def axe_core():
-    folder = os.environ.get("AXE_CORE")
-    found = sorted(Path(folder).rglob("axe.min.js")) if folder else []
-    if not found:
-        pytest.skip("AXE_CORE does not name a folder with axe.min.js (npm's package axe-core)")
-    return found[0].read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_axe_finds_no_serious_fault(browser, page, size, scheme):
-    script = axe_core()
     open_page(browser, page, size, scheme)
     select(browser, 3, 2, 0, 0)
-    browser.execute_script(script)
-    violations = browser.execute_async_script(
-        "const done = arguments[0]; axe.run().then((found) => done(found.violations))"
-    )
-    serious = [
-        (fault["id"], [node["html"][:120] for node in fault["nodes"][:3]])
-        for fault in violations
-        if fault["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_faults(browser) == []

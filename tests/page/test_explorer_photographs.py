@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures are imported, and their names are the parameters of tests
 """The explorer of a network for photographs: weights beside the page, a pass in a worker."""
 
 import dataclasses
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from explorer_page import browser, every_layer, select, texts, wait_for  # noqa: F401
+from explorer_page import every_layer, select, texts, wait_for
 
 from chollet_cnn import data
 from chollet_cnn.analysis import heatmaps, mistakes

@@ -5,43 +5,10 @@ accessibility needs axe-core from npm; ``AXE_CORE`` names the folder in which ``
 """
 
 import json
-import os
-import shutil
-from pathlib import Path
 
 import pytest
+from chromium import NARROW, WIDE, serious_faults
 from conftest import HOSTILE
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-
-WIDE, NARROW = (1280, 900), (390, 844)
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    from selenium.webdriver.chrome.service import Service
-
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("there is no chromium with a chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture(scope="module")
@@ -265,28 +232,9 @@ def test_a_name_that_looks_like_markup_is_shown_as_text(browser, address):
     assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
 
 
-def axe_core():
-    """Return axe-core's script, from the folder that AXE_CORE names or one below it."""
-    folder = os.environ.get("AXE_CORE")
-    found = sorted(Path(folder).rglob("axe.min.js")) if folder else []
-    if not found:
-        pytest.skip("AXE_CORE does not name a folder with axe.min.js (npm's package axe-core)")
-    return found[0].read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_axe_finds_no_serious_fault(browser, address, size, scheme):
-    script = axe_core()
     open_page(browser, address, size, scheme)
     browser.set_script_timeout(120)
-    browser.execute_script(script)
-    violations = browser.execute_async_script(
-        "const done = arguments[0]; axe.run().then((found) => done(found.violations))"
-    )
-    serious = [
-        (fault["id"], [node["html"][:120] for node in fault["nodes"][:3]])
-        for fault in violations
-        if fault["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_faults(browser) == []

@@ -10,7 +10,8 @@ import pandas as pd
 
 from chollet_cnn.concepts import neurons
 from chollet_cnn.concepts.figures import neurons as plots
-from chollet_cnn.page.chapter import Call, percent
+from chollet_cnn.drawing.numbers import format_percent
+from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.page.worked import work_out
@@ -33,7 +34,7 @@ def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
         "powers": [f"{power:.3f}" for power in powers],
         "sum": work_out([*_joined(powers, " + ")], powers.sum(), "{:.3f}".format),
         "share": work_out(
-            [powers[0], "/", powers.sum()], shares[0], lambda share: percent(share, 1)
+            [powers[0], "/", powers.sum()], shares[0], lambda share: format_percent(share, 1)
         ),
         "two": float(neurons.softmax([2.0, 1.0])[0]),
         "one": float(neurons.sigmoid(2.0 - 1.0)),

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from chollet_cnn.analysis import network_diagram
-from chollet_cnn.page.chapter import program, whole
+from chollet_cnn.drawing.numbers import format_integer
+from chollet_cnn.page.chapter import program
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel, sections
 
@@ -36,14 +37,14 @@ def _layers(model: TrainedModel) -> dict[str, Any]:
         "rows": [
             (
                 layer["layer"],
-                " × ".join(map(whole, layer["output_shape"])),
-                whole(layer["parameters"]),
+                " × ".join(map(format_integer, layer["output_shape"])),
+                format_integer(layer["parameters"]),
                 pixels(layer["receptive_field"]),
-                whole(layer["multiply_accumulates"]),
+                format_integer(layer["multiply_accumulates"]),
             )
             for layer in table.to_dict("records")
         ],
-        "parameters": " + ".join(map(whole, learned["parameters"])),
+        "parameters": " + ".join(map(format_integer, learned["parameters"])),
         "total": total,
         "heaviest": heaviest["layer"],
         "heaviest_share": heaviest["parameters"] / total,
