@@ -77,6 +77,7 @@ def test_every_number_is_keras_s_and_a_pass_takes_less_than_two_seconds(browser,
 
 
 def open_photographs(browser, page):
+    browser.set_script_timeout(300)
     browser.get("about:blank")
     browser.get_log("browser"), browser.get_log("performance")
     browser.get(page.as_uri())
