@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from chollet_cnn import predict
+from chollet_cnn.analysis import answers
 from chollet_cnn.data import digits, mnist
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import trainer
@@ -45,10 +46,8 @@ def photographs(tmp_path_factory):
 
 
 def right_answers(run, photographs):
-    answers = predict.predict(run, list(photographs))
-    return sum(
-        answer.answer == digit for answer, digit in zip(answers, photographs.values(), strict=True)
-    )
+    found = predict.predict(run, list(photographs))
+    return sum(one.answer == digit for one, digit in zip(found, photographs.values(), strict=True))
 
 
 def test_photographs_of_small_digits_are_mostly_read_as_the_digits_they_show(run, photographs):
@@ -95,7 +94,7 @@ def test_many_pictures_get_the_answers_that_they_get_one_by_one(run, photographs
 def test_the_answer_is_drawn_beside_the_image_with_its_box(run, photographs):
     answer = predict.predict(run, list(photographs)[:1])[0]
     photograph = np.asarray(Image.open(answer.file).convert("RGB"))
-    whole, left, right = predict.plot_answer(answer, photograph, top=4).axes
+    whole, left, right = answers.plot_answer(answer, photograph, top=4).axes
     np.testing.assert_array_equal(left.images[0].get_array(), answer.seen[0].squeeze())
     probabilities = answer.probabilities[0]
     assert [label.get_text() for label in right.get_yticklabels()] == list(probabilities)[:4]
@@ -107,7 +106,7 @@ def test_the_answer_is_drawn_beside_the_image_with_its_box(run, photographs):
 
 def an_answer(file, count=1):
     seen = np.zeros((28, 28, 1), np.uint8)
-    return predict.Answer(file, "3" * count, [{"3": 0.75, "8": 0.25}] * count, [], [seen] * count)
+    return answers.Answer(file, "3" * count, [{"3": 0.75, "8": 0.25}] * count, [], [seen] * count)
 
 
 NAMES = [
@@ -122,33 +121,33 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_drawn_within_the_figure(tmp_path, name):
-    (file,) = predict._save_figures([an_answer(name)], tmp_path, top=2)
+    (file,) = answers.save_figures([an_answer(name)], tmp_path, top=2)
     assert Image.open(file).width > 500
-    figure = predict.plot_answer(an_answer(name))
+    figure = answers.plot_answer(an_answer(name))
     extent = figure._suptitle.get_window_extent()
     assert figure.bbox.x0 < extent.x0 < extent.x1 < figure.bbox.x1
 
 
 def test_a_long_name_keeps_its_beginning_and_its_end():
-    assert predict.shorten("a" * 50 + "photo-7.png", 20) == "a" * 10 + "…oto-7.png"
+    assert answers.shorten("a" * 50 + "photo-7.png", 20) == "a" * 10 + "…oto-7.png"
 
 
 def test_images_of_one_name_get_a_figure_each(tmp_path):
-    answers = [an_answer("a/7.png"), an_answer("b/7.png"), an_answer("c/7.png")]
-    assert len(set(predict._save_figures(answers, tmp_path, top=2))) == 3
+    three = [an_answer("a/7.png"), an_answer("b/7.png"), an_answer("c/7.png")]
+    assert len(set(answers.save_figures(three, tmp_path, top=2))) == 3
 
 
 def test_many_digits_are_drawn_as_far_as_a_figure_goes():
-    figure = predict.plot_answer(an_answer("a.png", predict.SHOWN_AT_MOST + 5))
-    assert len(figure.axes) == 2 * predict.SHOWN_AT_MOST
+    figure = answers.plot_answer(an_answer("a.png", answers.SHOWN_AT_MOST + 5))
+    assert len(figure.axes) == 2 * answers.SHOWN_AT_MOST
 
 
 def test_a_figure_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
-    (file,) = predict._save_figures([an_answer("a.png")], tmp_path, top=2)
+    (file,) = answers.save_figures([an_answer("a.png")], tmp_path, top=2)
     whole = file.read_bytes()
     monkeypatch.setattr(os, "fsync", lambda _: 1 / 0)  # the process ends while it writes
     with pytest.raises(ZeroDivisionError):
-        predict._save_figures([an_answer("a.png")], tmp_path, top=1)
+        answers.save_figures([an_answer("a.png")], tmp_path, top=1)
     assert file.read_bytes() == whole
 
 

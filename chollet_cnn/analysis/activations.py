@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 import pandas as pd
+from keras import ops
 from matplotlib.figure import Figure
 
 from chollet_cnn.analysis import gradients
@@ -22,9 +23,6 @@ from chollet_cnn.analysis.model_graph import (
 from chollet_cnn.analysis.receptive_fields import CellGrid
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_number, format_percent
-
-if TYPE_CHECKING:
-    import keras
 
 
 def activations(
@@ -70,8 +68,6 @@ def channel_maxima(
     Raises:
         ValueError: as :func:`activations`, or a layer has no feature maps.
     """
-    from keras import ops
-
     names = _names(model, layers)
     for name in names:
         channels_of(model, name)

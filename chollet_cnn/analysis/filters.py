@@ -7,9 +7,10 @@ feature maps before it; what they respond to is shown by activation maximization
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
+from keras import layers, ops
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
@@ -25,9 +26,6 @@ from chollet_cnn.analysis.model_graph import (
 from chollet_cnn.drawing import mosaics
 from chollet_cnn.drawing.numbers import format_fixed
 
-if TYPE_CHECKING:
-    import keras
-
 TOGETHER = 64
 """The largest number of channels in one batch; it bounds the memory."""
 
@@ -38,8 +36,6 @@ def first_kernels(model: keras.Model) -> np.ndarray:
     Raises:
         UnsupportedModelError: the network has no convolution.
     """
-    from keras import layers
-
     known = layers_of(model)
     for layer in known.values():
         if isinstance(layer, layers.Conv2D):
@@ -176,8 +172,6 @@ def _mean_of_map(
     ``bent`` leaves out the layer's activation and bends negative values, in proportion to their
     size, so that there is a gradient everywhere.
     """
-    from keras import ops
-
     low, high = pixel_range
 
     def mean(images: Tensor, chosen: Tensor) -> Tensor:

@@ -6,15 +6,20 @@ This is the one file that knows the backends. A function is built of :mod:`keras
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 
 from chollet_cnn.analysis.model_graph import Tensor, as_batch
 
-if TYPE_CHECKING:
-    import keras
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "jax":
+    import jax
+elif keras.backend.backend() == "torch":
+    import torch
 
 
 def gradient(
@@ -48,7 +53,10 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Callable[..
 
 
 def run_in_batches(
-    model: keras.Model, function: Callable[[Tensor], Tensor], images: np.ndarray, batch_size: int
+    model: keras.Model,
+    function: Callable[[Tensor], Tensor],
+    images: np.ndarray | Sequence[np.ndarray],
+    batch_size: int,
 ) -> list:
     """Run a function of a network on many images, so that one batch is in memory at a time."""
     run = compiled(model, function)
@@ -59,7 +67,6 @@ def run_in_batches(
 def _between_arrays(
     backends: dict[str, Callable], model: keras.Model, function: Callable[..., Tensor]
 ) -> Callable[..., Any]:
-    import keras
 
     run = backends[keras.backend.backend()](model, function)
 
@@ -72,15 +79,12 @@ def _between_arrays(
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """Return a tensor as an array; one in half precision as float32."""
-    import keras
-
     array = keras.ops.convert_to_numpy(tensor)
     # NumPy adds up numbers of bfloat16 in bfloat16, where 256 + 1 is 256.
     return array.astype(np.float32) if array.dtype.name in ("bfloat16", "float16") else array
 
 
 def _tensorflow(model: keras.Model, function: Callable) -> Callable:
-    import tensorflow as tf
 
     traced = tf.function(function, autograph=False)
     # Called through its trace: TensorFlow warns of functions that are traced again and again.
@@ -88,7 +92,6 @@ def _tensorflow(model: keras.Model, function: Callable) -> Callable:
 
 
 def _tensorflow_gradient(model: keras.Model, function: Callable) -> Callable:
-    import tensorflow as tf
 
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -101,8 +104,6 @@ def _tensorflow_gradient(model: keras.Model, function: Callable) -> Callable:
 
 
 def _jax(model: keras.Model, function: Callable) -> Callable:
-    import jax
-    import keras
 
     variables = model.variables
 
@@ -116,7 +117,6 @@ def _jax(model: keras.Model, function: Callable) -> Callable:
 
 
 def _jax_gradient(model: keras.Model, function: Callable) -> Callable:
-    import jax
 
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         def total(first: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,13 +130,11 @@ def _jax_gradient(model: keras.Model, function: Callable) -> Callable:
 
 
 def _torch(model: keras.Model, function: Callable) -> Callable:
-    import torch
 
     return torch.no_grad()(function)
 
 
 def _torch_gradient(model: keras.Model, function: Callable) -> Callable:
-    import torch
 
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         first = first.detach().clone().requires_grad_()

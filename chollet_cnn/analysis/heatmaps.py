@@ -8,8 +8,8 @@ the score before the last softmax or sigmoid, see :mod:`~chollet_cnn.analysis.sc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -23,9 +23,6 @@ from chollet_cnn.analysis.model_graph import (
 )
 from chollet_cnn.analysis.scores import Scores, find_scores
 from chollet_cnn.drawing import mosaics, sheet, style
-
-if TYPE_CHECKING:
-    import keras
 
 BATCH = 32
 """The largest number of changed copies of an image in one batch."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 import pandas as pd
 
 from chollet_cnn.analysis.model_graph import UnsupportedModelError, chain
 from chollet_cnn.analysis.receptive_fields import SeenPixels, Window, windows_of
-
-if TYPE_CHECKING:
-    import keras
 
 WINDOWED = {*("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D")}
 """Operations with a window of their own."""

@@ -7,8 +7,8 @@ Everything here starts from the true labels, whole numbers ``(n,)``, and the res
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
@@ -21,19 +21,19 @@ from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_integer, format_percent
 from chollet_cnn.errors import UserError
 
-if TYPE_CHECKING:
-    import keras
-
 FEW = 10
 """Bins with fewer predictions are drawn hollow: their accuracy is mostly chance."""
 
 
-def predictions(model: keras.Model, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
+def predictions(
+    model: keras.Model, images: np.ndarray | Sequence[np.ndarray], *, batch_size: int = 64
+) -> np.ndarray:
     """Return the probabilities that a network gives for images.
 
     Args:
         model: the network; it ends with a softmax, or with one sigmoid unit for two classes.
-        images: ``(n, height, width, channels)``, in the range that the network takes.
+        images: ``(n, height, width, channels)``, or a list of images, in the range that the network
+            takes.
         batch_size: the number of images in a batch.
 
     Returns:

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
-
-if TYPE_CHECKING:
-    import keras
+from keras import activations, layers
 
 Tensor = Any
 """A tensor of the running backend."""
@@ -39,8 +38,6 @@ def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") ->
     Raises:
         UnsupportedModelError: the model is subclassed or not built.
     """
-    import keras
-
     check_supported(model)
 
     def step(operation: keras.Operation) -> Callable[..., Tensor]:
@@ -83,15 +80,12 @@ def check_supported(model: keras.Model) -> None:
 
 
 def _is_network(layer: keras.Operation) -> bool:
-    import keras
 
     return isinstance(layer, keras.Sequential | keras.Function)
 
 
 def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Layer]:
     """Return every layer of a network by its name, those of models inside it included."""
-    import keras
-
     check_supported(model)
     found = {}
     for layer in model.layers:
@@ -123,8 +117,6 @@ def full_name(model: keras.Model, name: str) -> str:
 
 def feature_layers(model: keras.Model) -> list[str]:
     """Return the names of convolutions, poolings and activation layers that give feature maps."""
-    from keras import layers
-
     kinds = (
         layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
         layers.MaxPooling2D, layers.AveragePooling2D,
@@ -143,8 +135,6 @@ def last_feature_layer(model: keras.Model) -> str:
     Raises:
         UnsupportedModelError: the network has no feature maps.
     """
-    from keras import layers
-
     known = layers_of(model)
     pooling = (layers.MaxPooling2D, layers.AveragePooling2D)
     names = [name for name in feature_layers(model) if not isinstance(known[name], pooling)]
@@ -180,8 +170,6 @@ def chain(model: keras.Model) -> list[tuple[str, keras.Operation, tuple[int | No
     Raises:
         UnsupportedModelError: the network branches.
     """
-    import keras
-
     steps = []
     latest = _Link()
     shape = tuple(model.inputs[0].shape) if getattr(model, "inputs", None) else ()
@@ -276,8 +264,6 @@ def call(operation: keras.Operation, *args: Tensor, **options: object) -> Tensor
 
 def has_activation(operation: keras.Operation) -> bool:
     """Return whether a layer ends with an activation function other than the identity."""
-    from keras import activations
-
     if hasattr(operation, "recurrent_activation"):
         return False
     return getattr(operation, "activation", None) not in (None, activations.linear)
@@ -286,8 +272,6 @@ def has_activation(operation: keras.Operation) -> bool:
 @contextmanager
 def without_activation(layer: keras.Operation) -> Iterator[None]:
     """Replace a layer's activation function by the identity, for the time of a call."""
-    from keras import activations
-
     activation = getattr(layer, "activation", None)
     if activation is not None:
         layer.activation = activations.linear

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import cos, radians, sin
-from typing import TYPE_CHECKING
 
+import keras
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
@@ -14,9 +14,6 @@ from chollet_cnn.analysis.model_graph import UnsupportedModelError, chain, has_a
 from chollet_cnn.analysis.receptive_fields import windows_of
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_integer, format_shape
-
-if TYPE_CHECKING:
-    import keras
 
 DRAWING = 3.7
 """Inches from the left for the volumes; the text is to the right of them."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import keras
 import numpy as np
 from scipy.ndimage import map_coordinates
 
 from chollet_cnn.analysis.model_graph import full_name, last_feature_layer, walk
 from chollet_cnn.concepts.geometry import padding_amounts
-
-if TYPE_CHECKING:
-    import keras
 
 
 class Window(NamedTuple):
@@ -108,8 +106,6 @@ def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
         layer: the layer's name; by default the one that
             :func:`~chollet_cnn.analysis.heatmaps.grad_cam` chooses.
     """
-    import keras
-
     name = last_feature_layer(model) if layer is None else full_name(model, layer)
     found = {}
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 import scipy.special
+from keras import ops
 
 from chollet_cnn.analysis.model_graph import (
     SKIPPED,
@@ -25,9 +26,6 @@ from chollet_cnn.analysis.model_graph import (
     walk,
     without_activation,
 )
-
-if TYPE_CHECKING:
-    import keras
 
 REFERENCES = {
     "linear": lambda scores: scores,
@@ -65,8 +63,6 @@ class Scores:
             images: ``(n, height, width, channels)``.
             replaced: outputs that take the place of those of some layers, by full name.
         """
-        from keras import ops
-
         replaced, places, found = replaced or {}, count(), []
 
         def visit(
@@ -99,8 +95,6 @@ class Scores:
 
         For scores that nothing follows it is the softmax, of one unit the sigmoid.
         """
-        from keras import ops
-
         if self.units == 1 or "sigmoid" in self.activation:
             return ops.sigmoid(self.of_class(images, target))
         return ops.softmax(self(images))[:, target]
@@ -174,7 +168,6 @@ def _run_end(
         The numbers and what the network makes of them, both ``(TRIALS, units)``; None if the output
         is of another size or not the only way to the end.
     """
-    import keras
 
     places, unknown = count(), object()
     # Eighths up to 12 are exact in half precision.
@@ -185,8 +178,8 @@ def _run_end(
         at = next(places)
         if at == place:
             shape = operation.output.shape[1:]
-            begin = keras.ops.convert_to_tensor(numbers.reshape(TRIALS, *shape).astype("float32"))
-            begin = keras.ops.cast(begin, operation.output.dtype)
+            begin = ops.convert_to_tensor(numbers.reshape(TRIALS, *shape).astype("float32"))
+            begin = ops.cast(begin, operation.output.dtype)
             return operation.activation(begin) if before_activation else begin
         if at < place or any(leaf is unknown for leaf in keras.tree.flatten([args, options])):
             return unknown
@@ -198,7 +191,7 @@ def _run_end(
         return None
     if output is unknown:
         return None
-    output = keras.ops.convert_to_numpy(keras.ops.cast(output, "float32")).astype(np.float64)
+    output = ops.convert_to_numpy(ops.cast(output, "float32")).astype(np.float64)
     return (numbers, output) if output.shape == numbers.shape else None
 
 
@@ -217,12 +210,11 @@ def _check_not_probabilities(model: keras.Model) -> None:
     Raises:
         UnsupportedModelError: it gives probabilities or their logarithms.
     """
-    import keras
 
     shape = [size or 64 for size in model.inputs[0].shape[1:]]
     images = np.random.default_rng(0).integers(0, 256, (TRIALS, *shape))
-    output = model(keras.ops.convert_to_tensor(images.astype("float32")), training=False)
-    output = keras.ops.convert_to_numpy(keras.ops.cast(output, "float32"))
+    output = model(ops.convert_to_tensor(images.astype("float32")), training=False)
+    output = ops.convert_to_numpy(ops.cast(output, "float32"))
     sums = np.exp(output.astype(np.float64)).sum(axis=1)
     if 0 <= output.min() <= output.max() <= 1.001 or np.allclose(sums, 1, atol=0.01):
         raise _not_found(model)
