@@ -47,7 +47,7 @@ _LOADED_ON_USE = {
     "load_run": "training.runs:read",
     "load_dataset": "data:load",
     "predict_images": "predict:predict",
-    "plot_prediction": "predict:plot_answer",
+    "plot_prediction": "analysis.answers:plot_answer",
     "write_report": "page.build:report",
     "list_layers": "analysis.layer_table:layer_table",
     "plot_learning_curve": "analysis.learning_curves:plot_learning_curve",
