@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chollet_cnn import files
 from chollet_cnn.errors import run_cli
+from chollet_cnn.page import trained_model
 from chollet_cnn.page.explorer import export
 from chollet_cnn.training import devices
 
@@ -27,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.run:
         devices.start_keras()
-        print(f"written: {export.write_explorer(options.run, PAGE, options.data_dir)}")
+        model = trained_model.read(options.run, data_dir=options.data_dir)
+        print(f"written: {export.write_explorer(model, PAGE)}")
         return 0
     before = PAGE.read_text(encoding="utf-8")
     page = export.render(export.read_description(before))

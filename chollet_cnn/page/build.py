@@ -122,7 +122,7 @@ def report(
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
         if not figures_only:
-            _write_explorers(models, folder, data_dir, problems, say)
+            _write_explorers(models, folder, problems, say)
             screens = sections(models, first_screen.facts)
             for screen in screens:
                 if screen.get("glance"):
@@ -210,7 +210,6 @@ def _read(
 def _write_explorers(
     models: Sequence[TrainedModel],
     folder: Path,
-    data_dir: str | Path | None,
     problems: list[str],
     say: Callable[[str, float], None],
 ) -> None:
@@ -218,7 +217,7 @@ def _write_explorers(
     for model in models:
         if model.explorer:
             say(f"    {model.explorer}", 0.97)
-            export.write_explorer(model.run, folder / model.explorer, data_dir)
+            export.write_explorer(model, folder / model.explorer)
         else:
             problems.append(f"{model.name}: it has no explorer, which does not know all its layers")
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import Collection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.lines import Line2D
@@ -104,8 +106,11 @@ class Figure:
                     patch.set_gid("tile")
         buffer = io.StringIO()
         salt = {"svg.hashsalt": self.name, "svg.fonttype": "none"}
+        self.drawing.patch.set_visible(False)
         with mpl.rc_context(salt):
-            self.drawing.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
+            # Unlike savefig, a canvas does not draw everything once before, to find the layout.
+            FigureCanvasSVG(self.drawing).print_svg(buffer, metadata={"Date": None})
+        self.drawing.patch.set_visible(True)
         self.drawing.set_layout_engine("none")  # which found the places of all parts; this is slow
         inner = re.search(r"<svg[^>]*>(.*)</svg>", buffer.getvalue(), re.DOTALL)[1]
         inner = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", inner, flags=re.DOTALL)
@@ -127,10 +132,13 @@ class Figure:
             np.savez_compressed(folder / f"{self.name}.npz", **self.arrays)
         if width is not None:
             _scale(self.drawing, width / self.drawing.get_figwidth())
-        dpi = dpi or (DPI if file_format == "png" else EMBEDDED_DPI)
-        quick = {"pil_kwargs": {"compress_level": 3}} if file_format == "png" else {}
+        file = folder / f"{self.name}.{file_format}"
         with mpl.rc_context(LOOK):
-            self.drawing.savefig(folder / f"{self.name}.{file_format}", dpi=dpi, **quick)
+            if file_format == "png":
+                self.drawing.set_dpi(dpi or DPI)
+                FigureCanvasAgg(self.drawing).print_png(file, pil_kwargs={"compress_level": 3})
+            else:
+                self.drawing.savefig(file, dpi=dpi or EMBEDDED_DPI)
 
 
 def _scale(figure: matplotlib.figure.Figure, factor: float) -> None:

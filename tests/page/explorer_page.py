@@ -16,6 +16,7 @@ from chromium import NARROW, WIDE
 
 from chollet_cnn.analysis import gradients, model_graph
 from chollet_cnn.data import digits, mnist
+from chollet_cnn.page import trained_model
 from chollet_cnn.page.explorer import export
 from chollet_cnn.training import trainer
 
@@ -36,7 +37,8 @@ def model(run):
 
 @pytest.fixture(scope="module")
 def page(run, tmp_path_factory):
-    return export.write_explorer(run, tmp_path_factory.mktemp("explorer") / "explorer.html")
+    folder = tmp_path_factory.mktemp("explorer")
+    return export.write_explorer(trained_model.read(run.path), folder / "explorer.html")
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from chollet_cnn.analysis import gradients, heatmaps, mistakes, model_graph
 from chollet_cnn.book import recipes
 from chollet_cnn.concepts import kernels
 from chollet_cnn.data import digits
+from chollet_cnn.page import trained_model
 from chollet_cnn.page.explorer import export
 from chollet_cnn.training import seeding, trainer
 
@@ -45,7 +46,7 @@ def lines_of(browser):
 def test_every_number_of_every_network_is_keras_s(browser, images, recipe, tmp_path):
     run = trainer.train(recipe, dataset="digits", epochs=2, out=tmp_path)
     model = run.load_model()
-    page = export.write_explorer(run, tmp_path / "explorer.html")
+    page = export.write_explorer(trained_model.read(run.path), tmp_path / "explorer.html")
     open_page(browser, page)
     off_by = np.abs(ask(browser, images) - mistakes.predictions(model, images)).max()
     some = images if model.count_params() < 200_000 else images[::5]
@@ -277,7 +278,7 @@ def test_the_epoch_slider_gives_what_keras_gives_with_those_weights(browser, pag
 def test_a_run_without_kept_weights_has_a_slider_of_two_ends(browser, run, tmp_path):
     old = shutil.copytree(run.path, tmp_path / "old")
     shutil.rmtree(old / "epochs")
-    open_page(browser, export.write_explorer(old, tmp_path / "explorer.html"))
+    open_page(browser, export.write_explorer(trained_model.read(old), tmp_path / "explorer.html"))
     assert browser.execute_script("return explorer.epochs.map(({ epoch }) => epoch)") == [0, 4]
 
 

@@ -13,6 +13,7 @@ from explorer_page import every_layer, select, texts, wait_for
 from chollet_cnn import data
 from chollet_cnn.analysis import heatmaps, mistakes
 from chollet_cnn.book import recipes
+from chollet_cnn.page import trained_model
 from chollet_cnn.page.explorer import export
 from chollet_cnn.training import trainer
 
@@ -42,7 +43,8 @@ def made(request, noisy_pets, tmp_path_factory):
         real = os.environ.get("CHOLLET_CNN_DATA")
         place = real if real and list(Path(real).glob("dogs-vs-cats*.zip")) else folder
         run = trainer.train(book.name, data_dir=place, out=tmp_path_factory.mktemp("runs"))
-        page = export.write_explorer(run, folder / "explorer.html", data_dir=place)
+        read = trained_model.read(run.path, data_dir=place)
+        page = export.write_explorer(read, folder / "explorer.html")
         test = data.load(
             "cats-vs-dogs", place, **(options | {"image_size": tuple(options["image_size"])})
         ).test

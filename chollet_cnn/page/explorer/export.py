@@ -20,13 +20,14 @@ from markupsafe import Markup
 
 from chollet_cnn import files
 from chollet_cnn.analysis import activations, filters, mistakes
+from chollet_cnn.concepts.figures import photographs
+from chollet_cnn.data import Split, digits, scaling
 from chollet_cnn.page.explorer import packing, still
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
-from chollet_cnn.page.explorer.test_images import TestImages, find_test_images
-from chollet_cnn.training.runs import Run, read
 
 if TYPE_CHECKING:
-    import keras
+    from chollet_cnn.page.trained_model import TrainedModel
+    from chollet_cnn.training.runs import Run
 
 FOLDER = Path(__file__).parent
 MODULES = (
@@ -53,49 +54,43 @@ GREY_LEVELS = 16
 """Of the gradient-ascent images; fewer levels deflate better and look the same."""
 
 
-def write_explorer(
-    run_or_path: Run | str | Path, out: str | Path, data_dir: str | Path | None = None
-) -> Path:
+def write_explorer(model: TrainedModel, out: str | Path) -> Path:
     """Write the explorer of a run.
 
     Args:
-        run_or_path: a finished run, or its directory.
+        model: what :func:`chollet_cnn.page.trained_model.read` returns. Where its test images are
+            not on this machine, images that come with scikit-learn and scikit-image take their
+            place, and the page says so.
         out: the HTML file. The weights of a large network are written beside it, into a file of
             its name with ``-weights.js`` at the end.
-        data_dir: where the test images are looked for first. Where they are not found, images that
-            come with scikit-learn and scikit-image take their place, and the page says so.
 
     Returns:
         The HTML file.
 
     Raises:
-        UserError: the run cannot be read, its network has a layer that the page cannot compute, or
-            a file cannot be written.
+        UserError: the network has a layer that the page cannot compute, or a file cannot be
+            written.
     """
-    run = run_or_path if isinstance(run_or_path, Run) else read(run_or_path)
     out = Path(out)
-    described, weights = describe_run(run, data_dir, f"{out.stem}-weights.js")
+    described, weights = describe(model, f"{out.stem}-weights.js")
     if weights is not None:
         files.write(out.with_name(f"{out.stem}-weights.js"), weights)
     files.write(out, render(described))
     return out
 
 
-def describe_run(
-    run: Run, data_dir: str | Path | None, weights_name: str
-) -> tuple[dict[str, Any], str | None]:
+def describe(model: TrainedModel, weights_name: str) -> tuple[dict[str, Any], str | None]:
     """Return all that the page needs to know of a run, ready for JSON.
 
     Returns:
         What goes into the page; and the content of the file of weights beside it, or None where the
         weights are in the page.
     """
-    model = run.load_model()
-    layers = describe_layers(model)
-    test = find_test_images(run, data_dir)
-    probabilities = mistakes.predictions(model, test.images)
-    most = STORED_DIGITS if model.input_shape[-1] == 1 else STORED_PHOTOGRAPHS
-    stored = np.linspace(0, len(test.labels) - 1, min(most, len(test.labels))).round().astype(int)
+    run, network = model.run, model.model
+    layers = describe_layers(network)
+    test, source, probabilities = _test_images(model)
+    most = STORED_DIGITS if model.of_digits else STORED_PHOTOGRAPHS
+    stored = np.linspace(0, len(test) - 1, min(most, len(test))).round().astype(int)
     described = {
         "title": run.config["title"],
         "seed": run.config["seed"],
@@ -103,25 +98,25 @@ def describe_run(
         "dataset": run.metrics["dataset"],
         "accuracy": run.metrics["test_accuracy"],
         "testImages": run.metrics["test_pictures"],
-        "parameters": model.count_params(),
+        "parameters": network.count_params(),
         "multiplications": count_multiplications(layers),
-        "bits": 32 if model.count_params() <= MOST_EXACT else 16,
+        "bits": 32 if network.count_params() <= MOST_EXACT else 16,
         "classes": run.config["classes"],
         "layers": layers,
         "testedEpoch": run.metrics["judged_epoch"],
         "lastEpoch": run.metrics["epochs"],
         "images": {
-            "source": test.source,
+            "source": source,
             "places": packing.pack(stored.astype(np.uint16)),
             "pixels": packing.pack(test.images[stored]),
             "labels": packing.pack(test.labels[stored].astype(np.uint8)),
         },
         "mistakes": confident_errors(test, probabilities, run),
         "channels": describe_channels(model, test.images[stored]),
-        "still": still.draw(model, layers, test.images[stored[0]]),
+        "still": still.draw(network, layers, test.images[stored[0]], probabilities[stored[0]]),
     }
     exact = np.float32 if described["bits"] == 32 else np.float16
-    tested = packing.pack(flat_weights(model.get_weights()).astype(exact))
+    tested = packing.pack(flat_weights(network.get_weights()).astype(exact))
     page = len(render(described | {"weights": {"tested": tested, "epochs": []}}))
     weights = {"tested": tested, "epochs": pack_epochs(run, LARGEST - page)}
     text = json.dumps(weights, separators=(",", ":"))
@@ -136,7 +131,23 @@ def flat_weights(weights: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([array.ravel() for array in weights])
 
 
-def confident_errors(test: TestImages, probabilities: np.ndarray, run: Run) -> dict[str, Any]:
+def _test_images(model: TrainedModel) -> tuple[Split, str, np.ndarray]:
+    """Return test images, where they are from, and the network's probabilities for them."""
+    if model.test is not None:
+        sources = {"MNIST": "MNIST's test set", digits.TITLE: "scikit-learn's digits"}
+        dataset = model.run.config["dataset"]
+        return model.test, sources.get(dataset, "the test set"), model.probabilities
+    if model.of_digits:
+        test, source = digits.load().test, "scikit-learn's digits"
+    else:
+        size = model.model.input_shape[1:3]
+        resize = model.run.config["settings"]["data_options"]["resize"]
+        cat = scaling.scale(photographs.cat(), size, resize)
+        test, source = Split(cat[None], np.zeros(1, np.int64)), "scikit-image"
+    return test, source, mistakes.predictions(model.model, test.images)
+
+
+def confident_errors(test: Split, probabilities: np.ndarray, run: Run) -> dict[str, Any]:
     """Return the test images that the network got wrong with the highest probabilities."""
     table = mistakes.most_confident_errors(
         test.labels, probabilities, run.config["classes"], CONFIDENT_ERRORS
@@ -150,29 +161,24 @@ def confident_errors(test: TestImages, probabilities: np.ndarray, run: Run) -> d
     }
 
 
-def describe_channels(model: keras.Model, images: np.ndarray) -> dict[str, dict[str, Any]]:
+def describe_channels(model: TrainedModel, images: np.ndarray) -> dict[str, dict[str, Any]]:
     """Return, for each convolution, what excites its channels: test images and gradient ascent.
 
     Gradient-ascent images of photographs would be larger than the network and are left out.
     """
-    from keras import layers
-
     found = {}
-    for layer in model.layers:
-        if not isinstance(layer, layers.Conv2D):
-            continue
-        count = min(STRONGEST, len(images))
-        table = activations.top_activating_images(
-            model, images, layer.name, count=count, batch_size=16
-        )
-        found[layer.name] = {
-            "strongest": packing.pack(table["image"].to_numpy(np.uint16)),
-            "largest": packing.pack(table["activation"].to_numpy(np.float32)),
+    every = activations.channel_maxima(model.model, images, model.convolutions, batch_size=16)
+    for layer, maxima in every.items():
+        strongest = np.argsort(-maxima, axis=0, kind="stable")[:STRONGEST]
+        largest = np.take_along_axis(maxima, strongest, axis=0)
+        found[layer] = {
+            "strongest": packing.pack(strongest.T.astype(np.uint16)),
+            "largest": packing.pack(largest.T.astype(np.float32)),
         }
-        if model.input_shape[-1] == 1:
-            ascent = filters.maximize_activation(model, layer.name)
+        if model.of_digits:
+            ascent = filters.maximize_activation(model.model, layer)
             levels = np.rint(ascent / 255 * (GREY_LEVELS - 1)).astype(np.uint8)
-            found[layer.name] |= {"ascent": packing.pack(levels), "ascentLevels": GREY_LEVELS}
+            found[layer] |= {"ascent": packing.pack(levels), "ascentLevels": GREY_LEVELS}
     return found
 
 

@@ -19,18 +19,17 @@ def describe_layers(model: keras.Model) -> list[dict[str, Any]]:
     Raises:
         UserError: the network has a layer that the page cannot compute.
     """
-    from keras import layers
-
     found = []
     for layer in model.layers:
-        if isinstance(layer, layers.InputLayer | layers.Dropout) or _is_augmentation(layer):
+        kind = type(layer).__name__
+        if kind in ("InputLayer", "Dropout") or kind.startswith("Random"):
             continue
         found.append(
             {
                 "name": layer.name,
                 "inputShape": list(layer.input.shape[1:]),
                 "shape": list(layer.output.shape[1:]),
-                **_describe(layer),
+                **_describe(layer, kind),
             }
         )
     return found
@@ -46,23 +45,14 @@ def count_multiplications(layers: list[dict[str, Any]]) -> int:
     return count
 
 
-def _is_augmentation(layer: keras.Layer) -> bool:
-    return type(layer).__name__.startswith("Random")
-
-
-def _describe(layer: keras.Layer) -> dict[str, Any]:
-    from keras import activations, layers
-
-    def activation() -> str:
-        name = activations.serialize(layer.activation)
-        if name not in ("relu", "softmax", "sigmoid", "linear"):
-            raise _unknown(layer)
-        return name
-
-    match layer:
-        case layers.Rescaling():
+def _describe(layer: keras.Layer, kind: str) -> dict[str, Any]:
+    activation = layer.get_config().get("activation", "linear")
+    if activation not in ("relu", "softmax", "sigmoid", "linear"):
+        raise _unknown(layer)
+    match kind:
+        case "Rescaling":
             return {"kind": "rescaling", "scale": layer.scale, "offset": layer.offset}
-        case layers.Conv2D() if (
+        case "Conv2D" if (
             layer.padding == "valid"
             and layer.strides == layer.dilation_rate == (1, 1)
             and layer.groups == 1
@@ -70,19 +60,19 @@ def _describe(layer: keras.Layer) -> dict[str, Any]:
             and len(set(layer.kernel_size)) == 1
         ):
             size = layer.kernel_size[0]
-            return {"kind": "convolution", "size": size, "activation": activation()}
-        case layers.MaxPooling2D() if (
+            return {"kind": "convolution", "size": size, "activation": activation}
+        case "MaxPooling2D" if (
             layer.padding == "valid"
             and tuple(layer.strides) == tuple(layer.pool_size)
             and len(set(layer.pool_size)) == 1
         ):
             return {"kind": "max pooling", "size": layer.pool_size[0]}
-        case layers.GlobalAveragePooling2D() if not layer.keepdims:
+        case "GlobalAveragePooling2D" if not layer.keepdims:
             return {"kind": "average"}
-        case layers.Flatten():
+        case "Flatten":
             return {"kind": "flatten"}
-        case layers.Dense() if layer.use_bias:
-            return {"kind": "dense", "activation": activation()}
+        case "Dense" if layer.use_bias:
+            return {"kind": "dense", "activation": activation}
     raise _unknown(layer)
 
 

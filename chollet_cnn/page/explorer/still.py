@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from chollet_cnn.analysis import activations, mistakes
+from chollet_cnn.analysis import activations
 
 if TYPE_CHECKING:
     import keras
@@ -22,13 +22,19 @@ SIDE = 26
 PAPER = 255
 
 
-def draw(model: keras.Model, layers: Sequence[dict[str, Any]], image: np.ndarray) -> dict[str, Any]:
+def draw(
+    model: keras.Model,
+    layers: Sequence[dict[str, Any]],
+    image: np.ndarray,
+    probabilities: np.ndarray,
+) -> dict[str, Any]:
     """Return the pictures of the layers' feature maps, each on one scale, and the prediction.
 
     Args:
         model: the network.
         layers: what :func:`layers.describe_layers` says of it.
-        image: ``(28, 28, 1)`` uint8.
+        image: ``(height, width, channels)`` uint8.
+        probabilities: the network's, of each class for that image.
 
     Returns:
         ``image``, ``layers`` (``name``, ``words``, ``picture``, ``width``, ``height``, ``largest``)
@@ -61,7 +67,7 @@ def draw(model: keras.Model, layers: Sequence[dict[str, Any]], image: np.ndarray
     return {
         "image": _png(image.squeeze()),
         "layers": shown,
-        "probabilities": mistakes.predictions(model, image[None])[0].tolist(),
+        "probabilities": probabilities.tolist(),
     }
 
 
