@@ -50,6 +50,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "as in the Keras of that time")  # fmt: skip
     add("--augmentation", choices=recipes.AUGMENTATIONS, help="another augmentation: 2017 is as in "
         "the Keras of that time, for cats-vs-dogs-first-edition-augmented")  # fmt: skip
+    add("--splits", choices=("folders",), help="split cats and dogs as the folders train, "
+        "validation and test do")  # fmt: skip
     add(
         "--seed",
         type=integer,

@@ -108,6 +108,12 @@ def load(
     numbers = [picture.number for picture in wanted] + [number for _, number in missing]
     sizes = "of various sizes" if index.source_size == "various" else f"all {index.source_size}"
     note = f"source pictures are {sizes}"
+    books = {
+        "match": book_pictures.count_in_images(kept, images),
+        "of": sum(number < book_pictures.COUNT for number in numbers),
+    }
+    if books["match"] < book_pictures.ENOUGH * books["of"]:
+        print(f"{archive.name}: {book_pictures.describe(**books)}", file=sys.stderr)
     return Dataset(
         name="cats-vs-dogs",
         title=TITLE,
@@ -126,10 +132,7 @@ def load(
             "note": f"split by folder, not by the book's numbers; {note}" if by_folder else note,
             "left_out": left_out,
             "split": "folders" if by_folder else "numbers",
-            "book_pictures": {
-                "match": book_pictures.count_in_images(kept, images),
-                "of": sum(number < book_pictures.COUNT for number in numbers),
-            },
+            "book_pictures": books,
         },
     )
 
@@ -200,8 +203,8 @@ def _incomplete(
     """Explain that numbers are missing, and what can be trained with those that are there."""
     numbers = [{p.number for p in pictures if p.kind == kind} for kind in CLASSES]
     lacks = (
-        f"{archive} lacks {len(missing):,} of the {total:,} images that the splits ask for (the "
-        "first is {} number {})".format(*missing[0])
+        f"{archive} lacks {len(missing):,} of the {total:,} images to train, validate and test on "
+        "(the first is {} number {})".format(*missing[0])
     )
     if numbers == [GOOGLES_NUMBERS] * len(CLASSES):
         lacks = (
@@ -213,10 +216,12 @@ def _incomplete(
     if split_by_folder(pictures):
         return UserError(
             f"{lacks}: for the book's split {GET_ALL}; to train on the split that its folders "
-            "make instead, load it with splits='folders'"
+            "make instead, use splits='folders'",
+            "splits",
         )
     return UserError(
-        f"{lacks}: for the book's split {GET_ALL}; to train on what is there, give other splits"
+        f"{lacks}: for the book's split {GET_ALL}; to train on what is there, give a recipe of "
+        "your own other ranges"
     )
 
 

@@ -85,12 +85,18 @@ class Plan:
             "dataset": data.title,
             "dataset_name": data.name,
             "classes": list(data.classes),
-            "changed": self.differences(),
+            "changed": self.differences() | self._folders_split(data),
             "precision": self.precision,
             "watched": "validation set" if data.validation else "test set",
             "settings": dataclasses.asdict(self.recipe),
         }
         return json.loads(json.dumps(config))
+
+    def _folders_split(self, data: Dataset) -> dict[str, dict[str, object]]:
+        """Return the change of splits where the folders of the data made them."""
+        if data.fingerprint.get("split") != "folders":
+            return {}
+        return _difference("splits", self.base.data_options.get("splits"), "folders")
 
     def settings(self) -> dict[str, object]:
         """Return the settings that decide the bits, in the form of :func:`settings_of`."""
@@ -126,6 +132,7 @@ def make(
     learning_rate: float | None = None,
     optimizer: str | None = None,
     augmentation: str | None = None,
+    splits: str | None = None,
     seed: int = 0,
     weights_seed: int | None = None,
     order_seed: int | None = None,
@@ -153,6 +160,7 @@ def make(
         ),
         optimizer=_choice("optimizer", optimizer or base.optimizer, recipes.OPTIMIZERS),
         network_options=_augmented(base, augmentation),
+        data_options=_split(base, splits),
     )
     run_seed = _seed("seed", seed)
     return Plan(
@@ -219,6 +227,16 @@ def _augmented(recipe: Recipe, augmentation: str | None) -> dict[str, Any]:
             "augmentation",
         )
     return recipe.network_options | {"augmentation": augmentation}
+
+
+def _split(recipe: Recipe, splits: str | None) -> dict[str, Any]:
+    """Return how the images are resized and split, with the splits that were asked for."""
+    if splits is None:
+        return recipe.data_options
+    _choice("splits", splits, ("folders",))
+    if "splits" not in recipe.data_options:
+        raise UserError(f"splits={splits} is only for cats and dogs; omit it", "splits")
+    return recipe.data_options | {"splits": splits}
 
 
 def _dataset(recipe: Recipe, dataset: str | None) -> str:

@@ -132,6 +132,13 @@ class Config(_Part):
         return self
 
 
+class BookPictures(_Part):
+    """How many images look like the book's."""
+
+    match: Count
+    of: Count
+
+
 class Fingerprint(_Part):
     """Which images a run was trained and tested on."""
 
@@ -139,6 +146,8 @@ class Fingerprint(_Part):
     sha256: str
     pictures: dict[str, Count]
     note: str
+    split: str = "numbers"
+    book_pictures: BookPictures | None = None
 
 
 class Environment(_Part):

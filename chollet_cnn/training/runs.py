@@ -33,6 +33,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from chollet_cnn import data, files
+from chollet_cnn.data import book_pictures
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
@@ -71,6 +72,8 @@ class Run:
 
     def _facts(self) -> dict[str, str]:
         found = facts.facts(self.config, self.environment, self.metrics)
+        if match := book_pictures.describe_fingerprint(self.environment["data"]):
+            found["images"] = match
         return found | {"run": str(self.path)}
 
     @property

@@ -55,6 +55,7 @@ def train(
     learning_rate: float | None = None,
     optimizer: str | None = None,
     augmentation: str | None = None,
+    splits: str | None = None,
     seed: int = 0,
     weights_seed: int | None = None,
     order_seed: int | None = None,
@@ -78,14 +79,16 @@ def train(
             MNIST and MNIST is neither found nor downloaded, it is the embedded ``digits``, and the
             run says so.
         data_dir: the folder in which to look for the data first.
-        epochs: instead of the recipe's; this, ``batch_size``, ``learning_rate``, ``optimizer`` and
-            ``augmentation`` change the recipe, so that it is not compared with the book.
+        epochs: instead of the recipe's; this, ``batch_size``, ``learning_rate``, ``optimizer``,
+            ``augmentation`` and ``splits`` change the recipe, so that it is not compared with the
+            book.
         batch_size: images in a training batch, instead of the recipe's.
         learning_rate: instead of the recipe's.
         optimizer: instead of the recipe's, a key of :data:`chollet_cnn.book.recipes.OPTIMIZERS`.
         augmentation: ``2017`` to augment as the Keras of the first edition did, for its augmented
             recipe alone. Keras can load such a network only with this package, as
             :meth:`chollet_cnn.training.runs.Run.load_model` does.
+        splits: ``folders`` to split cats and dogs as the folders train, validation and test do.
         seed: of the starting weights, the order of the images, dropout and augmentation.
         weights_seed: another seed for the starting weights alone.
         order_seed: another seed for the order of the images alone.
@@ -108,8 +111,8 @@ def train(
     """
     planned = plan.make(
         recipe, dataset=dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        optimizer=optimizer, augmentation=augmentation, seed=seed, weights_seed=weights_seed,
-        order_seed=order_seed, device=device, precision=precision,
+        optimizer=optimizer, augmentation=augmentation, splits=splits, seed=seed,
+        weights_seed=weights_seed, order_seed=order_seed, device=device, precision=precision,
     )  # fmt: skip
     if resume and overwrite:
         raise UserError(
@@ -161,8 +164,8 @@ def _load_data(
         raise UserError(
             f"the data_dir {data_dir} does not exist; check its spelling, or omit it", "data_dir"
         )
-    base = planned.base
-    options = base.data_options if planned.dataset == base.dataset else {}
+    recipe = planned.recipe
+    options = recipe.data_options if planned.dataset == recipe.dataset else {}
     try:
         return data.load(planned.dataset, data_dir, **options)
     except NotFound:

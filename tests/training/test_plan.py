@@ -86,6 +86,22 @@ def test_legacy_augmentation_is_for_its_recipe_alone(name):
         plan.make(name, augmentation="2017")
 
 
+def test_folders_may_split_cats_and_dogs_and_the_book_split_otherwise():
+    asked = plan.make(AUGMENTED, splits="folders")
+    book = recipes.get(AUGMENTED).data_options
+    assert asked.recipe.data_options == book | {"splits": "folders"}
+    split_by_itself = plan.make(AUGMENTED).as_config(
+        dataclasses.replace(digits.load(), fingerprint={"split": "folders"})
+    )
+    for changed in (asked.differences(), split_by_itself["changed"]):
+        assert list(changed) == ["splits"]
+        assert changed["splits"]["run"] == "folders"
+    with pytest.raises(UserError, match="only for cats and dogs; omit it"):
+        plan.make("mnist-three-block", splits="folders")
+    with pytest.raises(UserError, match="splits must be one of folders, got thirds"):
+        plan.make(AUGMENTED, splits="thirds")
+
+
 def test_a_recipe_trains_on_its_own_kind_of_data():
     assert plan.make("mnist-three-block", dataset="digits").dataset == "digits"
     with pytest.raises(UserError, match=r"choose cats-vs-dogs$"):

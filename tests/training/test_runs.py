@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,22 @@ def test_the_network_reads_back_with_the_weights_of_the_run(finished):
     (finished.path / "model.keras").write_bytes(b"PK not a network")
     with pytest.raises(UserError, match=r"model\.keras cannot be read"):
         finished.load_model()
+
+
+@pytest.mark.parametrize(
+    ("match", "split", "told"),
+    [
+        (3998, "numbers", "the book's pictures: 3,998 of 4,000 match"),
+        (12, "numbers", "not the book's pictures: 12 of 4,000 match"),
+        (4000, "folders", "the book's pictures: 4,000 of 4,000 match; not the book's split"),
+    ],
+)
+def test_the_table_of_a_run_says_whether_its_pictures_are_the_book_s(finished, match, split, told):
+    assert "match" not in str(finished)
+    fingerprint = {"book_pictures": {"match": match, "of": 4000}, "split": split}
+    finished.environment["data"] |= fingerprint
+    runs.write_json(finished.path / "environment.json", finished.environment)
+    assert re.search(rf"^  images +{told}$", str(runs.read(finished.path)), re.MULTILINE)
 
 
 def test_the_history_reads_back_bit_for_bit(finished):
@@ -137,6 +154,8 @@ def test_an_unfinished_run_is_told_from_none(tmp_path):
     [("config", {"recipe": "../../x"}, "recipe"), ("config", {"recipe": ["x"]}, "recipe"),
      ("config", {"seed": "/x"}, "seed"), ("config", {"seed": -1}, "seed"),
      ("environment", {"backend": "../x"}, "backend"), ("environment", {"device": "/x"}, "device"),
+     ("environment", {"data": ENVIRONMENT["data"] | {"book_pictures": {"match": "9", "of": 9}}},
+      "data.book_pictures.match"),
      ("config", {"classes": ["one"]}, "classes"), ("config", {"classes": ["a", "a"]}, "classes"),
      ("config", {"title": "\x1b[31m"}, "title"), ("config", {"title": "\ud800"}, "title"),
      ("config", {"changed": [1]}, "changed"), ("config", {"changed": {"a": 1}}, "changed.a"),
