@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chollet_cnn import files
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 
 if TYPE_CHECKING:
@@ -287,7 +288,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
     options = _parser(prog).parse_args(argv)
     if options.top < 1:
         raise UserError(f"--top is a whole number of at least 1, not {options.top}")
-    answers = predict(options.run, options.images, errors="keep")
+    with spinner("asking the network"):
+        answers = predict(options.run, options.images, errors="keep")
     failed = [answer for answer in answers if answer.error]
     if failed and len(answers) == 1:
         raise UserError(printable(failed[0].error))
