@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import run_cli
 
 
@@ -27,15 +28,17 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claim
     """Run the command."""
     options = _parser(prog).parse_args(argv)
 
-    from chollet_cnn.evidence import overview, records, write_up  # after --help
+    with spinner("comparing"):
+        from chollet_cnn.evidence import overview, records, write_up  # after --help
 
-    results = options.results or records.RESULTS
-    recorded = records.read(results)
-    print(overview.terminal(recorded, epochs=options.epochs, wide=options.wide))
+        results = options.results or records.RESULTS
+        table = overview.terminal(records.read(results), epochs=options.epochs, wide=options.wide)
+    print(table)
     if not options.epochs:
         print("(--epochs shows the printed curves number by number, --wide more columns.)")
     if options.write:
-        write_up.write(results)
+        with spinner(f"writing into {results}"):
+            write_up.write(results)
     return 0
 
 

@@ -5,6 +5,7 @@ A library function names its parameters in a message; a command shows them as it
 
 import argparse
 import contextlib
+import gc
 import os
 import re
 import signal
@@ -97,6 +98,7 @@ def run_cli(
                 status = UserError.status
             else:
                 raise
+    gc.freeze()  # the process ends: searching all that it holds for garbage would take a second
     sys.exit(status)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from chollet_cnn import files
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
     options = _parser(prog).parse_args(argv)
     if options.top < 1:
         raise UserError(f"--top is a whole number of at least 1, not {options.top}")
-    answers = predict(options.run, options.images, errors="keep")
+    with spinner("asking the network"):
+        answers = predict(options.run, options.images, errors="keep")
     from chollet_cnn.analysis.answers import printable, save_figures, table
 
     failed = [answer for answer in answers if answer.error]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 
+from chollet_cnn.drawing.progress import progress_bar, spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 
 FORMATS = ("png", "svg", "pdf")
@@ -40,17 +40,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 @contextlib.contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
     """Lend a function that prints a line, above a bar where a person is watching."""
-    if quiet or not sys.stdout.isatty():
-        yield lambda line, done: None if quiet else print(line, flush=True)
+    if quiet:
+        with spinner("", shown=False):
+            yield lambda line, done: None
         return
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TimeElapsedColumn
-
-    with Progress(SpinnerColumn(), BarColumn(), TimeElapsedColumn(), transient=True) as progress:
-        task = progress.add_task("", total=1)
+    shown = 0
+    with progress_bar("", total=100, stays=False) as advance:
 
         def say(line: str, done: float) -> None:
-            progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
-            progress.update(task, completed=done)
+            nonlocal shown
+            print(line, flush=True)
+            advance(round(100 * done) - shown)
+            shown = round(100 * done)
 
         yield say
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 
 
@@ -29,7 +30,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repro
     """Run the command: status 0 if everything holds, 1 if not."""
     options = _parser(prog).parse_args(argv)
 
-    from chollet_cnn.evidence import records, reproduction  # after --help
+    with spinner("loading the package"):
+        from chollet_cnn.evidence import records, reproduction  # after --help
 
     results = options.results or records.RESULTS
 
@@ -49,6 +51,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repro
         data_dir=options.data_dir,
         results=results,
         say=say,
+        quiet=options.quick,
     )
     print(f"\n{reproduction.to_text(compared)}")
     holds = bool(compared["holds"].all())

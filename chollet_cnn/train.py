@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import integer, run_cli
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
 
         print(console.table_of_recipes())
         return 0
-    from chollet_cnn.training.trainer import train
+    with spinner("loading the package", shown=not options["quiet"]):
+        from chollet_cnn.training.trainer import train
 
     run = train(**options)
     if not options["quiet"]:

@@ -26,6 +26,7 @@ from pathlib import Path
 from update_results import update
 
 from chollet_cnn.book import recipes
+from chollet_cnn.drawing.progress import spinner, with_spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.evidence import records, run_many, studies
 from chollet_cnn.training import environment
@@ -61,7 +62,8 @@ def main(argv: list[str] | None = None) -> int:
     results = options.results or records.RESULTS
     if results.exists() and not results.is_dir():
         raise UserError(f"--results names {results}, which is not a folder")
-    device = None if options.cluster else run_many.find_device()  # a cluster may have either
+    with spinner("looking for a GPU"):  # a cluster may have either
+        device = None if options.cluster else run_many.find_device()
     jobs = run_many.jobs_left(
         names,
         seeds,
@@ -81,7 +83,8 @@ def main(argv: list[str] | None = None) -> int:
         useful = 1 if device == "gpu" else max(1, environment.cores() // run_many.CORES_PER_RUN)
         at_once = options.processes or useful
         finished = run_many.train_here(jobs, options.out, at_once)
-    for line in run_many.record_all(jobs, finished, results, at_once):
+    lines = run_many.record_all(jobs, finished, results, at_once)
+    for line in with_spinner("training", lines):
         print(line, flush=True)
         if options.results is None:
             update(results)

@@ -107,7 +107,7 @@ def test_a_progress_bar_is_a_widget_that_goes_when_the_work_is_done(tmp_path):
 
     pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip install ipywidgets")
     cell = nbformat.v4.new_code_cell(
-        "from chollet_cnn.data.progress import progress_bar\n"
+        "from chollet_cnn.drawing.progress import progress_bar\n"
         "with progress_bar('work', 3, stays=False) as advance:\n    advance(3)"
     )
     client = NotebookClient(nbformat.v4.new_notebook(cells=[cell]), timeout=60)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from chollet_cnn.data import NAMES, archives, book_pictures, cats_vs_dogs, layouts, mnist
 from chollet_cnn.data.sources import NotFound, download_folder, is_whole, search_path
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, run_cli
 
 FETCHABLE = ("mnist", "cats-vs-dogs")
@@ -45,10 +46,16 @@ def fetch(dataset: str, data_dir: Path | None = None) -> None:
     folder = download_folder(data_dir)
     module = {"mnist": mnist, "cats-vs-dogs": cats_vs_dogs}[dataset]
     file = folder / module.FILE
-    if is_whole(file, module.FILE_SIZE, module.FILE_SHA256) or _is_good_mnist(dataset, file):
+    with spinner("looking for the file"):
+        there = is_whole(file, module.FILE_SIZE, module.FILE_SHA256) or _is_good_mnist(
+            dataset, file
+        )
+    if there:
         print(f"{file} is already there, and complete")
     else:
-        print(f"{dataset} is now in {module.fetch(folder)}")
+        with spinner(f"fetching {dataset}"):
+            place = module.fetch(folder)
+        print(f"{dataset} is now in {place}")
     option = f" --data-dir {data_dir}" if data_dir else ""
     print(f"train with it: python -m chollet_cnn.train {FIRST_RECIPE[dataset]}{option}")
 

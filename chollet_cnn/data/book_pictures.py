@@ -30,7 +30,7 @@ from chollet_cnn.data.archives import find
 from chollet_cnn.data.containers import reader
 from chollet_cnn.data.decoding import LARGEST_FILE, read_image
 from chollet_cnn.data.layouts import CLASSES, Picture
-from chollet_cnn.data.progress import progress_bar
+from chollet_cnn.drawing.progress import progress_bar
 from chollet_cnn.errors import UserError
 
 COUNT = 2500  # pictures of each class that the book uses: all three editions stay below this number

@@ -19,9 +19,9 @@ from chollet_cnn.data.containers import reader
 from chollet_cnn.data.decoding import LARGEST_FILE, read_image
 from chollet_cnn.data.image_cache import Index
 from chollet_cnn.data.layouts import Picture
-from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.scaling import scale
 from chollet_cnn.data.sources import cache_folder
+from chollet_cnn.drawing.progress import progress_bar
 from chollet_cnn.errors import UserError
 
 FORMAT = 1  # raise it when a change here makes images that were kept before wrong

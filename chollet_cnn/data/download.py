@@ -10,8 +10,8 @@ from typing import NamedTuple, TextIO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.sources import is_whole
+from chollet_cnn.drawing.progress import progress_bar
 from chollet_cnn.errors import UserError
 
 try:

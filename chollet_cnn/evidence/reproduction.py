@@ -23,6 +23,7 @@ from chollet_cnn import files
 from chollet_cnn.book import recipes
 from chollet_cnn.data import mnist
 from chollet_cnn.data.sources import NotFound
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, statistics, tables
 from chollet_cnn.training import devices, environment
@@ -60,6 +61,7 @@ def reproduce(
     data_dir: str | Path | None = None,
     results: Path = records.RESULTS,
     say: Callable[[str], None] = lambda line: None,
+    quiet: bool = True,
 ) -> pd.DataFrame:
     """Train recorded runs again and return how each compares with its record.
 
@@ -71,6 +73,7 @@ def reproduce(
         data_dir: a folder to search for the data first.
         results: the folder of the records.
         say: is called with a line before each run.
+        quiet: print no line for each epoch.
 
     Returns:
         A row a run: ``recipe``, ``data``, ``seed``, ``recorded`` and ``now`` (test accuracy, 0..1),
@@ -90,8 +93,8 @@ def reproduce(
         try:
             if quick:
                 _refuse_to_download(record, data_dir)
-            with tempfile.TemporaryDirectory() as folder:
-                run = _train(record, data_dir, folder)
+            with tempfile.TemporaryDirectory() as folder, spinner("training"):
+                run = _train(record, data_dir, folder, quiet)
                 line |= compare(record, records.to_quick_row(run), rows)
         except NotFound as problem:
             line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick, why=str(problem))
@@ -159,7 +162,7 @@ def record_quick(
         for seed in seeds:
             say(f"{recipe} on {dataset}, seed {seed}")
             short = {"recipe": recipe, "dataset": dataset, "epochs": epochs, "seed": seed}
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, spinner("training"):
                 rows.append(
                     records.to_quick_row(_train(short, data_dir, folder)) | {"dataset": dataset}
                 )
@@ -213,7 +216,7 @@ def _choose(
     return near.to_dict("records")
 
 
-def _train(record: dict, data_dir: str | Path | None, folder: str) -> Run:
+def _train(record: dict, data_dir: str | Path | None, folder: str, quiet: bool = True) -> Run:
     """Train what a record says, on its kind of device if there is one."""
     book = recipes.get(record["recipe"])
     devices.start_keras()
@@ -228,6 +231,7 @@ def _train(record: dict, data_dir: str | Path | None, folder: str) -> Run:
         seed=int(record["seed"]),
         out=folder,
         device="cpu" if record.get("device", here) == "cpu" else here,
+        quiet=quiet,
     )
 
 

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -41,7 +42,9 @@ def start_keras() -> ModuleType:
         UserError: if Keras cannot start, or its backend cannot train.
     """
     if "keras" not in sys.modules:
-        _import_quietly()
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        with spinner(f"loading Keras and {backend}"):
+            _import_quietly()
         # What Keras itself does with TensorFlow's arrays; nobody who trains can change it.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     import keras

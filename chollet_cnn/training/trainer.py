@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from chollet_cnn import data
 from chollet_cnn.book import published, recipes
 from chollet_cnn.book.recipes import Recipe
-from chollet_cnn.data.progress import progress_bar
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.notebook import in_notebook
+from chollet_cnn.drawing.progress import progress_bar, spinner
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import console, devices, environment, plan, run_files, runs, seeding
 from chollet_cnn.training.plan import Plan
@@ -126,11 +126,12 @@ def train(
     path = runs.directory(out, planned.recipe.name, planned.seeds.run)
     how_to_begin(path, planned, resume, overwrite)  # refuses early, before anything is loaded
 
-    devices.start_keras()
-    environment.use_deterministic_gpu_operations()
-    chosen = devices.choose(planned.device)
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
-    images = _load_data(planned, dataset, data_dir, say)
+    with spinner("loading the images", shown=not quiet):
+        devices.start_keras()
+        environment.use_deterministic_gpu_operations()
+        chosen = devices.choose(planned.device)
+        images = _load_data(planned, dataset, data_dir, say)
     planned = dataclasses.replace(planned, dataset=images.name)
     with devices.precision(planned.precision), chosen.scope():
         surroundings = environment.describe() | {
@@ -270,10 +271,13 @@ def _finish(job: Job, state: State, steps: Steps, diverged: int | None) -> runs.
     from chollet_cnn.training import loop
 
     evaluate = loop.evaluation(steps.evaluate, job.data.test, job.environment["device"])
-    test = last = evaluate()
-    if state.checkpoint.best_weights:
-        state.model.set_weights(state.checkpoint.best_weights)
-        test = evaluate()
+    passes = 2 if state.checkpoint.best_weights else 1
+    total = passes * len(job.data.test)
+    with progress_bar("testing", total, shown=not job.quiet, stays=False) as on_progress:
+        test = last = evaluate(on_progress)
+        if state.checkpoint.best_weights:
+            state.model.set_weights(state.checkpoint.best_weights)
+            test = evaluate(on_progress)
     metrics = _metrics(job, state, test, last)
     if diverged:
         metrics |= {"diverged_epoch": diverged, "published": None}

@@ -1,0 +1,149 @@
+"""What is shown while work takes its time, on a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+
+from rich import progress
+from rich.console import Console
+
+from chollet_cnn.drawing.notebook import in_notebook
+
+_consoles: list[Console | None] = []
+"""Where spinners and bars are drawn now, the outermost first; None where they are silenced."""
+
+
+@contextmanager
+def progress_bar(
+    title: str,
+    total: int,
+    done: int = 0,
+    *,
+    in_bytes: bool = False,
+    shown: bool = True,
+    stays: bool = True,
+) -> Iterator[Callable[[int], None]]:
+    """Show the progress of a piece of work: on standard error if that is a terminal, or in a cell.
+
+    A notebook draws the bar with ipywidgets; where they are not installed there is no bar.
+
+    Args:
+        title: what is being done, in a few words.
+        total: how many steps there are.
+        done: how many of them were done before.
+        in_bytes: steps are bytes, shown as MB with their speed.
+        shown: ``False`` draws nothing, wherever this runs.
+        stays: ``False`` removes the bar when the work is done.
+
+    Yields:
+        A function to call with the number of steps that were just done.
+    """
+    if in_notebook() and shown and _has_widgets():
+        with _widget("IntProgress", title, stays, value=done, max=total) as widget:
+
+            def advance(steps: int) -> None:
+                widget.value += steps
+
+            yield advance
+        return
+    amount = (
+        (progress.DownloadColumn(), progress.TransferSpeedColumn())
+        if in_bytes
+        else (progress.MofNCompleteColumn(),)
+    )
+    columns = (progress.BarColumn(), *amount, progress.TimeRemainingColumn())
+    with _drawn(columns, title, total, done, shown, stays) as advance:
+        yield advance
+
+
+@contextmanager
+def spinner(title: str, shown: bool = True) -> Iterator[None]:
+    """Show that work goes on, and for how long, where its end cannot be told.
+
+    Args:
+        title: what is being done, in a few words.
+        shown: ``False`` draws nothing, and no spinner or bar inside it either.
+    """
+    if in_notebook() and shown and _has_widgets():
+        with _widget("Label", f"{title} ...", stays=False, value=""):
+            yield
+        return
+    with _drawn((progress.TimeElapsedColumn(),), f"{title} ...", None, 0, shown, stays=False):
+        yield
+
+
+def with_spinner(title: str, items: Iterable) -> Iterator:
+    """Yield what an iterable yields, and show a spinner while it works on the next item."""
+    iterator, end = iter(items), object()
+    while True:
+        with spinner(title):
+            item = next(iterator, end)
+        if item is end:
+            return
+        yield item
+
+
+@contextmanager
+def _drawn(
+    columns: Iterable[progress.ProgressColumn],
+    title: str,
+    total: int | None,
+    done: int,
+    shown: bool,
+    stays: bool,
+) -> Iterator[Callable[[int], None]]:
+    """Draw a spinner, the title and these columns on the terminal, below what is drawn already."""
+    with _terminal(shown) as console:
+        if console is None:
+            yield lambda _steps: None
+            return
+        with progress.Progress(
+            progress.SpinnerColumn(),
+            progress.TextColumn("{task.description}"),
+            *columns,
+            console=console,
+            transient=not stays,
+            redirect_stdout=sys.stdout.isatty(),
+        ) as bar:
+            task = bar.add_task(title, total=total, completed=done)
+            yield lambda steps: bar.advance(task, steps)
+
+
+@contextmanager
+def _terminal(shown: bool) -> Iterator[Console | None]:
+    """Lend a console on standard error, or None where it is not a terminal or nothing is shown."""
+    with ExitStack() as stack:
+        console = None
+        if shown and _consoles:
+            console = _consoles[-1]
+        elif shown and sys.stderr and sys.stderr.isatty():
+            # A copy of the descriptor, which stays when devices.start_keras() holds back the other.
+            copy = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding)
+            console = Console(file=stack.enter_context(copy))
+        _consoles.append(console)
+        stack.callback(_consoles.pop)
+        yield console
+
+
+@contextmanager
+def _widget(kind: str, title: str, stays: bool, **options: object) -> Iterator:
+    """Show a widget below a notebook's cell; Rich's own would leave an empty line each time."""
+    import ipywidgets
+    from IPython.display import display
+
+    style = {"description_width": "initial"}
+    widget = getattr(ipywidgets, kind)(description=title, style=style, **options)
+    display(widget)
+    try:
+        yield widget
+    finally:
+        if not stays:
+            widget.close()
+
+
+def _has_widgets() -> bool:
+    return bool(find_spec("ipywidgets"))
