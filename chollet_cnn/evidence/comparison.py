@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -28,20 +29,19 @@ class Comparison:
     data_note: str = ""
     values: Sequence[float] = ()
     """What each run gave."""
-    sample: Summary = field(init=False)
-    """Their summary; the intervals of an epoch end where the epochs do."""
 
-    def __post_init__(self) -> None:
-        """Summarize the values."""
+    @cached_property
+    def sample(self) -> Summary:
+        """Summary of the values; the intervals of an epoch end where the epochs do."""
         sample = statistics.summarize(self.values)
-        if self.claim.quantity == "best_epoch":  # Student's t does not know the last epoch
-            last = recipes.get(self.claim.recipe).epochs
-            sample = dataclasses.replace(
-                sample,
-                confidence_interval=_clip(sample.confidence_interval, 1, last),
-                prediction_interval=_clip(sample.prediction_interval, 1, last),
-            )
-        object.__setattr__(self, "sample", sample)
+        if self.claim.quantity != "best_epoch":
+            return sample
+        last = recipes.get(self.claim.recipe).epochs  # Student's t does not know it
+        ends = {
+            name: tuple(min(max(end, 1), last) for end in getattr(sample, name))
+            for name in ("confidence_interval", "prediction_interval")
+        }
+        return dataclasses.replace(sample, **ends)
 
     @property
     def title(self) -> str:
@@ -64,16 +64,14 @@ class Comparison:
         """The published value with as many decimal places as the book gives."""
         return numbers.format_published(self.claim.quantity, self.claim.value, self.claim.step)
 
-    @property
-    def show(self) -> Callable[[float | None], str]:
-        """The function that formats a value of the quantity."""
-        return partial(numbers.format_quantity, quantity=self.claim.quantity)
+    def show(self, value: float | None) -> str:
+        """Format a value of the quantity."""
+        return numbers.format_quantity(value, self.claim.quantity)
 
     @property
     def verdict(self) -> str:
         """One of :data:`chollet_cnn.evidence.statistics.VERDICTS`."""
-        summary = statistics.summarize(self.values)
-        return statistics.verdict(self.claim.value, self.claim.step / 2, summary)
+        return statistics.verdict(self.claim.value, self.claim.step / 2, self.sample)
 
     @property
     def p_value(self) -> float:
@@ -96,26 +94,18 @@ class Comparison:
     def to_row(self) -> dict[str, object]:
         """Return the comparison as a row of ``results/claims.csv``; accuracies are 0..1."""
         claim, sample, limit = self.claim, self.sample, self.claim.stay_below
+
+        def fields(of: object, *names: str) -> dict[str, object]:
+            return {name: getattr(of, name) for name in names}
+
         return {
             "recipe": claim.recipe,
             "title": self.title,
-            "quantity": claim.quantity,
-            "epoch": claim.epoch,
+            **fields(claim, "quantity", "epoch"),
             "published": claim.value,
-            "step": claim.step,
-            "kind": claim.kind,
-            "source": claim.source,
-            "note": claim.note,
-            "slip": claim.slip,
-            "stay_below": limit,
-            "backend": self.backend,
-            "device": self.device,
-            "data_note": self.data_note,
-            "n": sample.n,
-            "mean": sample.mean,
-            "sd": sample.sd,
-            "min": sample.min,
-            "max": sample.max,
+            **fields(claim, "step", "kind", "source", "note", "slip", "stay_below"),
+            **fields(self, "backend", "device", "data_note"),
+            **fields(sample, "n", "mean", "sd", "min", "max"),
             **_ends("mean", sample.confidence_interval),
             **_ends("run", sample.prediction_interval),
             **_ends("sd", sample.sd_confidence_interval),
@@ -127,6 +117,10 @@ class Comparison:
             "further_apart": self.exceeds_test_set_sd,
             "verdict": self.verdict,
         }
+
+
+def _ends(name: str, interval: statistics.Interval) -> dict[str, float]:
+    return {f"{name}_low": interval[0], f"{name}_high": interval[1]}
 
 
 def compare(published: Iterable[Claim], records: Records) -> list[Comparison]:
@@ -156,22 +150,12 @@ def to_table(comparisons: Iterable[Comparison]) -> pd.DataFrame:
 
 def _measured(claim: Claim, records: Records) -> list[tuple[tuple[str, ...], list[float]]]:
     """Return what each kind of run gave for a figure, one number a run."""
-    found = records.runs if claim.epoch is None else records.curves
-    found = found[found["recipe"] == claim.recipe]
-    if claim.epoch is not None:
-        found = found[found["epoch"] == claim.epoch]
+    runs, found = records.of(claim.recipe)
+    found = runs if claim.epoch is None else found[found["epoch"] == claim.epoch]
     found = found[found[claim.quantity].notna()]
     found = found.assign(data_note=found["data_note"].astype(object).fillna(""))
     kinds = found.groupby(["backend", "device", "data_note"])
     return [(kind, list(group[claim.quantity])) for kind, group in kinds]
-
-
-def _clip(interval: tuple[float, float], low: float, high: float) -> tuple[float, float]:
-    return min(max(interval[0], low), high), min(max(interval[1], low), high)
-
-
-def _ends(name: str, interval: tuple[float, float]) -> dict[str, float]:
-    return {f"{name}_low": interval[0], f"{name}_high": interval[1]}
 
 
 @dataclass(frozen=True)
@@ -181,14 +165,18 @@ class PrintedCurve:
     recipe: str
     comparisons: Sequence[Comparison]
     """One for each printed number."""
-    sample_sizes: tuple[int, ...]
     p_value: float
     """That of the column that differs most in its mean over the epochs, times the columns."""
 
     @property
+    def title(self) -> str:
+        """The title of the recipe."""
+        return recipes.get(self.recipe).title
+
+    @property
     def name(self) -> str:
         """Recipe and figure, in words."""
-        return f"{recipes.get(self.recipe).title} (printed curve)"
+        return f"{self.title} (printed curve)"
 
     def count(self, verdict: str) -> int:
         """Return how many of the printed numbers have a verdict."""
@@ -197,7 +185,7 @@ class PrintedCurve:
     @property
     def n(self) -> int:
         """How many runs it is compared with."""
-        return min(self.sample_sizes)
+        return min(comparison.sample.n for comparison in self.comparisons)
 
     @property
     def verdict(self) -> str:
@@ -212,25 +200,75 @@ class PrintedCurve:
 
 def compare_curves(records: Records) -> list[PrintedCurve]:
     """Compare every printed learning curve with the recorded runs of one kind."""
-    return list(_compare_curves(records))
-
-
-def _compare_curves(records: Records) -> Iterator[PrintedCurve]:
-    for recipe in recipes.RECIPES:
-        printed = CURVES.get(recipe)
-        if not printed:
-            continue
-        claims = [claim for claim in CLAIMS if claim.recipe == recipe and claim.epoch]
-        comparisons = compare(claims, records)
-        own = records.curves[records.curves["recipe"] == recipe]
-        means = own.groupby("seed")[list(printed)].mean()
+    found = []
+    for recipe, printed in CURVES.items():
+        means = records.of(recipe)[1].groupby("seed")[list(printed)].mean()
         p_values = [
             statistics.p_value(sum(values) / len(values), 0, statistics.summarize(means[column]))
             for column, values in printed.items()
         ]
-        sizes = tuple(comparison.sample.n for comparison in comparisons)
+        claims = [claim for claim in CLAIMS if claim.recipe == recipe and claim.epoch]
         p_value = float(np.clip(len(printed) * min(p_values), 0, 1))
-        yield PrintedCurve(recipe, comparisons, sizes, p_value)
+        found.append(PrintedCurve(recipe, compare(claims, records), p_value))
+    return found
+
+
+class Answer:
+    """The published figures that count, each once, with p-values adjusted for their number."""
+
+    def __init__(self, recorded: Records) -> None:
+        """Compare them with the runs of the kind that most runs have."""
+        main = recorded.of_most_runs()
+        whole = [claim for claim in CLAIMS if claim.epoch is None and not claim.slip]
+        self.figures: Sequence[Comparison] = compare(whole, main)
+        self.curves: Sequence[PrintedCurve] = compare_curves(main)
+        family = [*self.figures, *self.curves]
+        adjusted = statistics.holm(item.p_value for item in family)
+        self.family = list(zip(family, adjusted, strict=True))
+        """Each figure and curve with its adjusted p-value, NaN where there are too few runs."""
+
+    def adjusted_p(self, figure: Comparison) -> float:
+        """Return the adjusted p-value of a figure; NaN if it is not in the family."""
+        return next((p for item, p in self.family if item == figure), math.nan)
+
+    def different(self, level: float = 0.05) -> list[Comparison | PrintedCurve]:
+        """Return the figures and curves that differ at a level after the adjustment."""
+        return [item for item, p in self.family if p < level]
+
+    def curve(self, recipe: str) -> PrintedCurve:
+        """Return the printed curve of a recipe."""
+        return next(curve for curve in self.curves if curve.recipe == recipe)
+
+    def with_verdict(self, *verdicts: str) -> list[Comparison]:
+        """Return the figures of whole runs with one of these verdicts."""
+        return [figure for figure in self.figures if figure.verdict in verdicts]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the answer for programs; a share is 0..1, an unknown number NaN."""
+        figures, curves = [], []
+        for item, adjusted in self.family:
+            p_values = {"p_value": item.p_value, "p_value_holm": adjusted}
+            if isinstance(item, PrintedCurve):
+                counts = {verdict: item.count(verdict) for verdict in statistics.VERDICTS}
+                line = {"recipe": item.recipe, "runs": item.n}
+                line |= {"printed_numbers": len(item.comparisons)}
+                curves.append(line | counts | p_values)
+                continue
+            claim, sample = item.claim, item.sample
+            line = {"recipe": claim.recipe, "quantity": claim.quantity}
+            line |= {"source": f"{claim.kind}, {claim.source}", "published": claim.value}
+            line |= {"runs": sample.n, "mean": sample.mean}
+            line |= {"prediction_interval": sample.prediction_interval}
+            line |= {"confidence_interval": sample.confidence_interval, "verdict": item.verdict}
+            detectable = statistics.detectable_difference(sample)
+            figures.append(line | p_values | {"detectable_difference": detectable})
+        return {
+            "question": "Is each published figure inside the 95% prediction interval of our runs?",
+            "figures": figures,
+            "printed_curves": curves,
+            "coverage": statistics.COVERAGE,
+            "power": statistics.POWER,
+        }
 
 
 def accuracies(records: Records) -> pd.DataFrame:
@@ -247,7 +285,7 @@ def accuracies(records: Records) -> pd.DataFrame:
     """
     parts = []
     for recipe in recipes.RECIPES.values():
-        own = records.runs[records.runs["recipe"] == recipe.name].sort_values("seed")
+        own = records.of(recipe.name)[0].sort_values("seed")
         claim = published_figure(recipe.name)
         quantity = claim.quantity if claim else "test_accuracy"
         sample = statistics.summarize(own[quantity])
@@ -258,7 +296,7 @@ def accuracies(records: Records) -> pd.DataFrame:
                 title=recipe.title,
                 quantity=quantity,
                 accuracy=own[quantity],
-                published=claim.value if claim else float("nan"),
+                published=claim.value if claim else math.nan,
                 **_ends("run", interval),
             )
         )

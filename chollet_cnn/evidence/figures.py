@@ -33,18 +33,22 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
     Args:
         runs: a row a run with ``data``, ``title``, ``quantity``, ``accuracy``, ``published``,
             ``run_low`` and ``run_high``, the last three NaN where there is nothing to draw;
-            accuracies are shares, 0..1.
+            accuracies are shares, 0..1. Where there is a column ``yours``, the runs in which it is
+            True are drawn as diamonds.
 
     Raises:
         ValueError: there is no run.
     """
     if runs.empty:
         raise ValueError("there is no run; at least one is needed")
+    runs = runs.assign(yours=runs.get("yours", default=False))
     panels = [panel for _, panel in runs.groupby("data", sort=False)]
     heights = [panel["title"].nunique() * LINE for panel in panels]
     parts = ["each dot is a run with another seed"]
     if runs["run_low"].notna().any():
         parts.append("band (with enough runs): 95% prediction interval for one new run")
+    if runs["yours"].any():
+        parts.append("diamond: your run")
     height = sum(heights) + 0.55 * len(panels)
     figure = sheet.panels(height, note="; ".join(parts))
     share = height / figure.get_figheight()
@@ -66,7 +70,8 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame) -> None:
     axes.margins(x=0.08)
     # Two runs that hardly differ are not to look far apart: a quarter of the error, or wider.
     values = panel[["accuracy", "published", "run_low", "run_high"]]
-    spare = 0.25 * (1 - panel["accuracy"].mean()) - (values.max().max() - values.min().min())
+    recorded = panel.loc[~panel["yours"], "accuracy"]
+    spare = 0.25 * (1 - recorded.mean()) - (values.max().max() - values.min().min())
     if spare > 0:
         axes.set_xlim(values.min().min() - spare / 2, values.max().max() + spare / 2)
     axes.tick_params(labelsize=TEXT, length=0)
@@ -77,12 +82,14 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame) -> None:
 
 def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
     """Draw one recipe's runs, the band around them, and the published value."""
+    yours, own = own.loc[own["yours"], "accuracy"], own[~own["yours"]]
     low, high, book = own[["run_low", "run_high", "published"]].iloc[0]
     if np.isfinite(low):
         axes.fill_between([low, high], line - 0.17, line + 0.17, color=style.DATA, alpha=0.16, lw=0)
     # Equal accuracies are common on a small test set: dots step aside by the order of the seeds.
     aside = np.linspace(-0.1, 0.1, len(own)) if len(own) > 1 else [0]
     axes.plot(own["accuracy"], line + np.asarray(aside), "o", color=style.DATA, ms=6, alpha=0.75)
+    axes.plot(yours, [line] * len(yours), "D", color=style.THIRD, ms=8, mec="white", zorder=4)
     if np.isfinite(book):
         axes.plot([book, book], [line - 0.26, line + 0.17], color=style.POINTED_AT, lw=2)
         axes.annotate(
@@ -191,10 +198,10 @@ def legacy_and_current(records: Records, recipe: str, variant: str) -> pd.DataFr
         The learning curves in one table, current ones with an empty ``variant``; None where there
         are no runs of one of the two.
     """
-    current = records.curves[records.curves["recipe"] == recipe].assign(variant="")
-    legacy = records.variant_curves
-    legacy = legacy[(legacy["recipe"] == recipe) & (legacy["variant"] == variant)]
-    return None if current.empty or legacy.empty else pd.concat([current, legacy])
+    current, legacy = records.of(recipe)[1], records.of(recipe, variant)[1]
+    if current.empty or legacy.empty:
+        return None
+    return pd.concat([current.assign(variant=""), legacy])
 
 
 def printed_curve(records: Records, recipe: str) -> Figure | None:

@@ -1,4 +1,4 @@
-"""The tables of ``results/README.md`` that are of all recipes, and the README's table of runs."""
+"""The tables of all recipes: those of ``results/README.md``, of the README and of a terminal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,40 @@ import pandas as pd
 from chollet_cnn.book import recipes
 from chollet_cnn.book.published import CLAIMS, published_figure
 from chollet_cnn.drawing import numbers
-from chollet_cnn.evidence import comparison, statistics, tables
-from chollet_cnn.evidence.answer import Answer
-from chollet_cnn.evidence.comparison import Comparison, PrintedCurve
+from chollet_cnn.evidence import comparison, statistics, studies, tables
+from chollet_cnn.evidence.comparison import Answer, Comparison, PrintedCurve
 from chollet_cnn.evidence.records import Records
 
 ARROWS = {statistics.ABOVE: " ↑", statistics.BELOW: " ↓"}
+ORDER = {name: place for place, name in enumerate(recipes.RECIPES)}
+
+
+def in_short(answer: Answer) -> pd.DataFrame:
+    """Return the first table of ``results/README.md``, a row each published figure and curve."""
+    rows = []
+    for item, adjusted in answer.family:
+        if isinstance(item, PrintedCurve):
+            recipe, count, spread = item.recipe, item.n, ""
+            figure, book = "printed curve", f"{len(item.comparisons)} numbers"
+        else:
+            recipe, count = item.claim.recipe, item.sample.n
+            figure, book = item.figure, item.book
+            spread = numbers.format_mean_and_range(
+                pd.Series(item.values, dtype=float), item.claim.quantity
+            )
+        links = (f"[{s.title}](#{s.anchor})" for s in studies.collect() if recipe in s.recipes)
+        row = {
+            "recipe": item.title,
+            "figure": figure,
+            "the book": book,
+            "our mean (lowest to highest)": spread,
+            "runs": str(count),
+            "the book's figure is": item.verdict,
+            "p, adjusted": tables.p_value(adjusted),
+            "see": ", ".join(links),
+        }
+        rows.append((ORDER[recipe], row))
+    return pd.DataFrame([row for _, row in sorted(rows, key=lambda row: row[0])])
 
 
 def all_figures(recorded: Records, answer: Answer) -> pd.DataFrame:
@@ -29,12 +57,8 @@ def all_figures(recorded: Records, answer: Answer) -> pd.DataFrame:
 def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
     claim, sample = figure.claim, figure.sample
     distance = partial(numbers.format_difference, quantity=claim.quantity)
-    enough = sample.n >= statistics.MIN_RUNS_OUTSIDE
-
-    def interval(ends: statistics.Interval, enough: bool = enough) -> str:
-        return tables.between(ends, figure.show) if enough else ""
-
-    return {
+    below = _share(statistics.share_below(claim.value, sample))
+    cells = {
         "recipe": claim.recipe,
         "figure": figure.figure,
         "the book": f"{figure.book}, {claim.kind}{' (erratum)' if claim.slip else ''}",
@@ -46,107 +70,86 @@ def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
             sample.sd_confidence_interval, lambda sd: distance(sd).removesuffix(" points")
         ),
         "expected from the test set's size": distance(figure.test_set_sd),
-        "lowest to highest": interval((sample.min, sample.max), sample.n > 1),
-        "95% confidence interval of the mean": interval(sample.confidence_interval),
-        "95% prediction interval for one new run": interval(sample.prediction_interval),
-        "new runs below the book": _share(statistics.share_below(claim.value, sample)) * enough,
-        "detectable difference": distance(statistics.detectable_difference(sample)) * enough,
-        "p, adjusted": tables.p_value(adjusted),
-        "verdict": figure.verdict,
+        "lowest to highest": tables.lowest_to_highest(sample, figure.show),
     }
+    of_enough = {
+        "95% confidence interval of the mean": tables.between(
+            sample.confidence_interval, figure.show
+        ),
+        "95% prediction interval for one new run": tables.between(
+            sample.prediction_interval, figure.show
+        ),
+        "new runs below the book": below,
+        "detectable difference": distance(statistics.detectable_difference(sample)),
+    }
+    if sample.n < statistics.MIN_RUNS_OUTSIDE:
+        of_enough = dict.fromkeys(of_enough, "")
+    return cells | of_enough | {"p, adjusted": tables.p_value(adjusted), "verdict": figure.verdict}
 
 
-def curve_section(recorded: Records, curve: PrintedCurve) -> dict[str, object]:
+def _share(share: float) -> str:
+    if math.isnan(share):
+        return ""
+    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+
+
+def curve_table(recorded: Records, curve: PrintedCurve) -> pd.DataFrame:
     """Return a printed curve beside ours: about ten epochs, with an arrow where it is outside."""
-    recipe = recipes.get(curve.recipe)
-    ours = recorded.curves[recorded.curves["recipe"] == recipe.name]
     last = max(item.claim.epoch for item in curve.comparisons)
     step = next(step for step in (1, 5, 10, 20) if last / step < 7)
     printed = {(item.claim.quantity, item.claim.epoch): item for item in curve.comparisons}
-    monitored = "test" if recipe.dataset == "mnist" else "validation"
+    monitored = "test" if recipes.get(curve.recipe).dataset == "mnist" else "validation"
     columns = {
         "accuracy": "training accuracy", "loss": "training loss",
         "val_accuracy": f"{monitored} accuracy", "val_loss": f"{monitored} loss",
     }  # fmt: skip
     rows = []
-    for epoch, values in ours.groupby("epoch"):
+    for epoch, values in recorded.of(curve.recipe)[1].groupby("epoch"):
         if epoch > 5 and epoch % step:
             continue
         row = {"epoch": str(epoch)}
         for quantity, words in columns.items():
             if item := printed.get((quantity, epoch)):
-                row[f"{words}, the book"] = item.show(item.claim.value) + ARROWS.get(
-                    item.verdict, ""
-                )
+                arrow = ARROWS.get(item.verdict, "")
+                row[f"{words}, the book"] = item.show(item.claim.value) + arrow
             row[f"{words}, ours"] = numbers.format_mean_and_range(values[quantity], quantity)
         rows.append(row)
-    return {"title": recipe.title, "name": recipe.name, "curve": curve, "table": pd.DataFrame(rows)}
+    return pd.DataFrame(rows)
 
 
 def unpublished(recorded: Records) -> pd.DataFrame:
     """Return the test accuracies of the recipes for which no published figure is known."""
     rows = []
     for recipe in recipes.RECIPES.values():
-        runs = recorded.runs[recorded.runs["recipe"] == recipe.name]
-        if published_figure(recipe.name) or runs.empty:
-            continue
-        sample = statistics.summarize(runs["test_accuracy"])
-        rows.append({"recipe": recipe.title} | tables.accuracy_cells(recipe.name, sample))
+        runs, _ = recorded.of(recipe.name)
+        if len(runs) and not published_figure(recipe.name):
+            sample = statistics.summarize(runs["test_accuracy"])
+            rows.append({"recipe": recipe.title} | tables.accuracy_cells(recipe.name, sample))
     return pd.DataFrame(rows)
 
 
 def machines(recorded: Records) -> pd.DataFrame:
     """Return which seeds of which recipe and variant were trained on which machines."""
-    labelled = {"": recorded.runs, "variant": recorded.variants, "pictures": recorded.copies}
-    rows = pd.concat(
-        [rows.assign(what=rows[label] if label else "") for label, rows in labelled.items()]
-    )
-    order = {name: place for place, name in enumerate(recipes.RECIPES)}
-    rows = rows.assign(place=rows["recipe"].map(order).fillna(len(order)))
-    keys = ["place", "recipe", "what", "machine", "processor_kind", "backend", "device"]
+    labelled = {"variant": recorded.variants, "pictures": recorded.copies}
+    rows = [rows.assign(changed=rows[label]) for label, rows in labelled.items()]
+    rows = pd.concat([recorded.runs.assign(changed=""), *rows])
+    rows = rows.assign(place=rows["recipe"].map(ORDER).fillna(len(ORDER)))
+    keys = ["place", "recipe", "changed", "machine", "processor_kind", "backend", "device"]
     return pd.DataFrame(
         [
             {
                 "recipe": recipe,
-                "what was changed": what,
+                "what was changed": changed,
                 "seeds": _list_seeds(runs["seed"]),
                 "machine": machine,
                 "processor": processor,
                 "trained by": f"{backend}, {device}",
             }
-            for (_, recipe, what, machine, processor, backend, device), runs in rows.groupby(
+            for (_, recipe, changed, machine, processor, backend, device), runs in rows.groupby(
                 keys, dropna=False
             )
         ]
     )
-
-
-def recipe_table(recorded: Records) -> str:
-    """Return the README's table of runs, a line a recipe, in the order of the recipes.
-
-    Args:
-        recorded: runs of one backend and kind of device.
-    """
-    rows = []
-    for name in recipes.RECIPES:
-        own, claim = recorded.runs[recorded.runs["recipe"] == name], published_figure(name)
-        if own.empty:
-            continue
-        quantity = claim.quantity if claim else "test_accuracy"
-        sample = statistics.summarize(own[quantity])
-        split = "" if quantity == "test_accuracy" else " (validation)"
-        row = {"recipe": name, "the book": "", "runs": str(sample.n)}
-        row |= {"mean": tables.percent(sample.mean) + split}
-        row |= {"lowest to highest": tables.lowest_to_highest(sample), "the book's figure is": ""}
-        if claim:
-            row["the book"] = numbers.format_published(quantity, claim.value, claim.step) + split
-            row["the book's figure is"] = statistics.verdict(claim.value, claim.step / 2, sample)
-        rows.append(row | {"the fastest took": _minutes(own["seconds"].min())})
-    return tables.to_markdown(pd.DataFrame(rows))
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _list_seeds(seeds: Iterable[int]) -> str:
@@ -157,10 +160,40 @@ def _list_seeds(seeds: Iterable[int]) -> str:
     return ", ".join(map(str, found))
 
 
-def _share(share: float) -> str:
-    if math.isnan(share):
-        return ""
-    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+def recipe_table(recorded: Records) -> str:
+    """Return the README's table of runs, a line a recipe, in the order of the recipes.
+
+    Args:
+        recorded: runs of one backend and kind of device.
+    """
+    rows = []
+    for name in recipes.RECIPES:
+        (own, _), claim = recorded.of(name), published_figure(name)
+        if own.empty:
+            continue
+        quantity = claim.quantity if claim else "test_accuracy"
+        sample = statistics.summarize(own[quantity])
+        split = "" if quantity == "test_accuracy" else " (validation)"
+        figure = verdict = ""
+        if claim:
+            figure = numbers.format_published(quantity, claim.value, claim.step) + split
+            verdict = statistics.verdict(claim.value, claim.step / 2, sample)
+        rows.append(
+            {
+                "recipe": name,
+                "the book": figure,
+                "runs": str(sample.n),
+                "mean": tables.percent(sample.mean) + split,
+                "lowest to highest": tables.lowest_to_highest(sample),
+                "the book's figure is": verdict,
+                "the fastest took": _duration(own["seconds"].min()),
+            }
+        )
+    return tables.to_markdown(pd.DataFrame(rows))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def terminal(recorded: Records, *, epochs: bool = False, wide: bool = False) -> str:
@@ -192,11 +225,10 @@ def _recipe_and_kind(figure: Comparison) -> tuple[str, ...]:
 
 def _short_cells(figure: Comparison) -> dict[str, str]:
     cells = _figure_cells(figure, math.nan)
-    source = "erratum" if figure.claim.slip else figure.claim.kind.split()[0]
     return {
         "figure": cells["figure"],
         "book": figure.book,
-        "from": source,
+        "from": "erratum" if figure.claim.slip else figure.claim.kind.split()[0],
         "n": cells["seeds"],
         "mean": cells["mean"],
         "95% prediction": cells["95% prediction interval for one new run"],

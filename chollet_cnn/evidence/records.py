@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ LABELS = {RUNS: None, VARIANTS: "variant", COPIES: "pictures"}
 """The column that stands before those of ``runs.csv`` and tells apart runs of one recipe."""
 KIND = ("backend", "device")
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+_LABELS = tuple(filter(None, LABELS.values()))
 _REQUIRED = ("recipe", "seed", *KIND)
 _FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -46,24 +47,27 @@ class Records:
     variant_curves: pd.DataFrame
     """Those of the variants, with ``variant`` beside the seed."""
 
-    def of_kind(self, backend: str, device: str) -> Records:
-        """Return the runs of one backend and one kind of device."""
-        tables = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
-        return Records(
-            **{
-                name: rows[(rows["backend"] == backend) & (rows["device"] == device)]
-                for name, rows in tables
-            }
-        )
+    def of(self, recipe: str, variant: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the runs of a recipe, unchanged or of one variant, and their learning curves."""
+        tables = (self.variants, self.variant_curves) if variant else (self.runs, self.curves)
+        values = {"recipe": recipe} | ({"variant": variant} if variant else {})
+        return matching(tables[0], values), matching(tables[1], values)
 
     def of_most_runs(self) -> Records:
         """Return the runs of the backend and device that most runs have; kinds are never mixed."""
-        return self.of_kind(*self.main_kind)
+        kind = dict(zip(KIND, self.main_kind, strict=True))
+        fields = dataclasses.fields(self)
+        return Records(*(matching(getattr(self, field.name), kind) for field in fields))
 
     @property
     def main_kind(self) -> tuple[str, str]:
         """The backend and the kind of device that most runs were trained with."""
         return self.runs[list(KIND)].value_counts().index[0]
+
+
+def matching(rows: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
+    """Return the rows that have these values in these columns."""
+    return rows[(rows[list(values)] == list(values.values())).all(axis=1)]
 
 
 def read(results: Path = RESULTS) -> Records:
@@ -89,11 +93,11 @@ def read_table(results: Path, table: str) -> pd.DataFrame:
         UserError: if the file is missing or cannot be read.
     """
     label = LABELS.get(table)
+    required = (label, *_REQUIRED) if label else _REQUIRED
     if label and not (results / table).is_file():
-        columns = [label, *_REQUIRED, "test_accuracy", "val_accuracy", "best_epoch", "data_note"]
-        return pd.DataFrame(columns=columns)
-    way = "name a folder with recorded runs with --results"
-    return _read(results / table, way, (label, *_REQUIRED) if label else _REQUIRED)
+        figures = ("test_accuracy", "val_accuracy", "best_epoch", "data_note")
+        return pd.DataFrame(columns=[*required, *figures])
+    return _read(results / table, "name a folder with recorded runs with --results", required)
 
 
 def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
@@ -102,8 +106,7 @@ def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
     The columns are those of ``history.csv``, and ``recipe``, ``seed``, ``backend``, ``device`` and
     ``data_note`` of the run, and ``variant`` of a variant. A run without a curve has no rows.
     """
-    keys = ["recipe", "seed", *KIND, "data_note"]
-    keys += [label for label in ("variant", "pictures") if label in rows]
+    keys = ["recipe", "seed", *KIND, "data_note", *(label for label in _LABELS if label in rows)]
     curves = [pd.DataFrame(columns=[*keys, *CURVE])]
     for run in rows.to_dict("records"):
         path = results / "histories" / history_name(run)
@@ -119,9 +122,9 @@ def history_name(row: dict[str, object]) -> str:
     Raises:
         UserError: if a part of it is not a plain name; it may come from a file of somebody else.
     """
-    label = next((row[key] for key in ("variant", "pictures") if key in row), None)
-    what = [row["recipe"], *([label] if label else [])]
-    name = "-".join(map(str, [*what, "seed", row["seed"], *(row[key] for key in KIND)]))
+    labels = [row[label] for label in _LABELS if label in row]
+    parts = [row["recipe"], *labels, "seed", row["seed"], *(row[key] for key in KIND)]
+    name = "-".join(map(str, parts))
     if not _NAME.fullmatch(name):
         raise UserError(
             f"{name[:80]!r} is not a name that results/ records; names are of lower-case letters, "
@@ -132,31 +135,26 @@ def history_name(row: dict[str, object]) -> str:
 
 def to_row(run: Run) -> dict[str, object]:
     """Return a finished run as a row of ``results/runs.csv``."""
-    environment, metrics = run.environment, run.metrics
-    versions = environment["versions"]
-    backend = environment["backend"]
+    environment, data, metrics = run.environment, run.environment["data"], run.metrics
+    versions, backend, device = (environment[key] for key in ("versions", "backend", "device"))
     keep = ("python", "keras", backend, "numpy", "pillow")
+    processor = f"{environment['processor']}, {environment.get('threads')} threads"
+    measured = (
+        "epochs", "judged_epoch", "best_epoch", "test_accuracy", "test_loss",
+        "last_epoch_test_accuracy", "val_accuracy", "val_loss",
+    )  # fmt: skip
     return {
         "recipe": run.config["recipe"],
         "seed": run.config["seed"],
         "backend": backend,
-        "device": environment["device"],
-        "machine": f"{environment['processor']}, {environment.get('threads')} threads"
-        if environment["device"] == "cpu"
-        else environment["device_name"],
+        "device": device,
+        "machine": processor if device == "cpu" else environment["device_name"],
         "processor_kind": environment.get("processor_kind", ""),
         "versions": "; ".join(f"{name} {versions[name]}" for name in keep if name in versions),
-        "data": environment["data"]["dataset"],
-        "data_note": environment["data"].get("note", ""),
-        "data_sha256": environment["data"]["sha256"],
-        "epochs": metrics["epochs"],
-        "judged_epoch": metrics["judged_epoch"],
-        "best_epoch": metrics["best_epoch"],
-        "test_accuracy": metrics["test_accuracy"],
-        "test_loss": metrics["test_loss"],
-        "last_epoch_test_accuracy": metrics.get("last_epoch_test_accuracy"),
-        "val_accuracy": metrics["val_accuracy"],
-        "val_loss": metrics["val_loss"],
+        "data": data["dataset"],
+        "data_note": data.get("note", ""),
+        "data_sha256": data["sha256"],
+        **{name: metrics.get(name) for name in measured},
         "seconds": metrics["train_seconds"],
         "weights_sha256": metrics["weights_sha256"],
     }
@@ -225,14 +223,11 @@ def record(
 
 def _refuse_other_images(row: dict[str, object], results: Path, table: str) -> None:
     """Raise if runs of the recipe are recorded on other images; variants need them as well."""
+    same = {key: row[key] for key in ("recipe", *(["pictures"] if table == COPIES else []))}
     for name in (COPIES,) if table == COPIES else (RUNS, VARIANTS):
         if not (results / name).is_file():
             continue
-        before = read_table(results, name)
-        alike = before["recipe"] == row["recipe"]
-        if name == COPIES:
-            alike &= before["pictures"] == row["pictures"]
-        found = set(before.loc[alike, "data_sha256"])
+        found = set(matching(read_table(results, name), same)["data_sha256"])
         if found and row["data_sha256"] not in found:
             raise UserError(
                 f"{results / name} has runs of {row['recipe']} on other images than this run's; "

@@ -139,7 +139,7 @@ def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
 def allowed(record: dict, rows: pd.DataFrame) -> tuple[float, float]:
     """Return between which test accuracies a run of a recipe counts as reproduced elsewhere."""
     like = ["recipe", "data_sha256", "epochs", "backend", "device"]
-    alike = statistics.matching(rows, {key: record[key] for key in like})
+    alike = records.matching(rows, {key: record[key] for key in like})
     sample = statistics.summarize(alike["test_accuracy"])
     sd = sample.sd
     if sample.n < statistics.MIN_RUNS_INSIDE:

@@ -8,7 +8,7 @@ interval of the mean. The rule in full is in ``templates/results.md``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,11 +114,6 @@ def paired_differences(
     """
     difference = runs.set_index("seed")[quantity] - baseline.set_index("seed")[quantity]
     return summarize(difference.dropna())
-
-
-def matching(rows: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
-    """Return the rows that have these values in these columns."""
-    return rows[(rows[list(values)] == list(values.values())).all(axis=1)]
 
 
 def share_below(value: float, sample: Summary) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from chollet_cnn.book import recipes
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import statistics
 from chollet_cnn.evidence.statistics import Interval, Summary
+
+percent = partial(numbers.format_quantity, quantity="accuracy")
+"""Write a share of 1 as a percentage; nothing where it is unknown."""
 
 
 def to_markdown(table: pd.DataFrame, text_columns: int = 1) -> str:
@@ -21,6 +25,7 @@ def to_markdown(table: pd.DataFrame, text_columns: int = 1) -> str:
         table: columns that are empty throughout are left out.
         text_columns: how many columns on the left are aligned left; the others hold numbers.
     """
+    table = table.fillna("")
     table = table.loc[:, (table != "").any(axis=0)]
     align = ["left"] * text_columns + ["right"] * (len(table.columns) - text_columns)
     text = table.to_markdown(index=False, disable_numparse=True, colalign=align)
@@ -39,11 +44,6 @@ def between(interval: Interval, show: Callable[[float], str] = "{:.2f}".format) 
     return "" if math.isnan(low) else f"{show(low)} to {show(high)}"
 
 
-def percent(share: float) -> str:
-    """Write a share of 1 as a percentage; nothing where it is unknown."""
-    return "" if numbers.is_missing(share) else f"{share:.2%}"
-
-
 def points(share: float, places: int = 2) -> str:
     """Write a difference of two shares in percentage points; nothing where it is unknown."""
     return "" if numbers.is_missing(share) else f"{100 * share:.{places}f} points"
@@ -59,25 +59,25 @@ def p_value(value: float) -> str:
     return "" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def lowest_to_highest(sample: Summary) -> str:
-    """Write the range of a sample of shares; nothing with fewer than two runs."""
-    return between((sample.min, sample.max), percent) if sample.n > 1 else ""
+def lowest_to_highest(sample: Summary, show: Callable[[float], str] = percent) -> str:
+    """Write the range of a sample; nothing with fewer than two runs."""
+    return between((sample.min, sample.max), show) if sample.n > 1 else ""
 
 
 def accuracy_cells(recipe: str, sample: Summary, places: int = 2) -> dict[str, str]:
     """Return the cells of a table for the test accuracies of runs of a recipe."""
     images = recipes.image_count(recipe, "test_accuracy")
+    expected = statistics.expected_sd(sample.mean, images)
+    show_sd = partial(points, places=places)
     return {
         "seeds": str(sample.n),
         "mean": percent(sample.mean),
         "lowest to highest": lowest_to_highest(sample),
-        "standard deviation": points(sample.sd, places),
+        "standard deviation": show_sd(sample.sd),
         "its 95% confidence interval": between(
-            sample.sd_confidence_interval, lambda sd: f"{100 * sd:.{places}f}"
+            sample.sd_confidence_interval, lambda sd: show_sd(sd).removesuffix(" points")
         ),
-        "expected from the test set's size": points(
-            statistics.expected_sd(sample.mean, images), places
-        ),
+        "expected from the test set's size": show_sd(expected),
     }
 
 
@@ -87,17 +87,13 @@ def paired_cells(difference: Summary) -> dict[str, str]:
     Args:
         difference: what :func:`chollet_cnn.evidence.statistics.paired_differences` gives.
     """
-    several = difference.n > 1
+    confidence = between(difference.confidence_interval, signed)
     return {
         "pairs": str(difference.n),
         "difference": f"{signed(difference.mean)} points",
         "lowest to highest difference": between((difference.min, difference.max), signed),
-        "95% confidence interval of the mean difference": between(
-            difference.confidence_interval, signed
-        ),
-        "detectable difference": points(statistics.detectable_difference(difference, of_mean=True))
-        if several
-        else "",
+        "95% confidence interval of the mean difference": confidence,
+        "detectable difference": points(statistics.detectable_difference(difference, of_mean=True)),
     }
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 import jinja2
-from matplotlib.figure import Figure
 
 from chollet_cnn import files
 from chollet_cnn.book.published import CLAIMS, CURVES, ERRATA
@@ -24,8 +22,9 @@ from chollet_cnn.evidence import (
     studies,
     tables,
 )
-from chollet_cnn.evidence.answer import Answer, in_short
+from chollet_cnn.evidence.comparison import Answer
 from chollet_cnn.evidence.records import Records
+from chollet_cnn.training import runs
 
 TEMPLATES = Path(__file__).parent / "templates"
 DPI = 160
@@ -40,24 +39,22 @@ def write(results: Path = records.RESULTS) -> None:
     recorded = records.read(results)
     compared = comparison.compare(CLAIMS, recorded)
     files.write(results / "claims.csv", comparison.to_table(compared).to_csv(index=False))
-    files.write(results / "answer.json", json.dumps(Answer(recorded).to_json(), indent=2) + "\n")
+    runs.write_json(results / "answer.json", Answer(recorded).to_json())
     drawn = list(write_figures(recorded.of_most_runs(), results / "figures"))
     files.write(results / "README.md", render(recorded, drawn))
 
 
 def write_figures(recorded: Records, folder: Path) -> Iterable[str]:
     """Draw every figure that there are runs for; yield the names of the files without ending."""
-    drawings: dict[str, Callable[[], Figure | None]] = {
+    drawings = {
         "seeds": lambda: figures.plot_seeds(comparison.accuracies(recorded)),
         "learning-curves": lambda: figures.first_curves(recorded),
     }
     for recipe in CURVES:
-        drawings[f"printed-curve-{recipe}"] = lambda recipe=recipe: figures.printed_curve(
-            recorded, recipe
-        )
+        drawings[f"printed-curve-{recipe}"] = partial(figures.printed_curve, recorded, recipe)
     for study in studies.collect():
         if study.figure_name:
-            drawings[study.figure_name] = lambda study=study: study.figure(recorded)
+            drawings[study.figure_name] = partial(study.figure, recorded)
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in drawings.items():
         if figure := draw():
@@ -81,7 +78,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         recorded: what the folder holds.
         drawn: the names of the figures that are in ``figures/``.
     """
-    main = recorded.of_most_runs()
+    main, answer = recorded.of_most_runs(), Answer(recorded)
     show_loss = partial(numbers.format_quantity, quantity="loss")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([TEMPLATES, studies.FOLDER]),
@@ -97,15 +94,15 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         "signed": tables.signed,
         "interval": tables.between,
         "loss": show_loss,
+        "epochs": partial(overview.curve_table, main),
     }
-    answer = Answer(recorded)
     measured = [(study, study.measure(main)) for study in studies.collect()]
     backend, device = recorded.main_kind
     return environment.get_template("results.md").render(
         answer=answer,
-        in_short=in_short(answer),
+        in_short=overview.in_short(answer),
         all_figures=overview.all_figures(recorded, answer),
-        curves=[overview.curve_section(main, curve) for curve in answer.curves if curve.n],
+        curves=[curve for curve in answer.curves if curve.n],
         studies=measured,
         measured={study.name: found for study, found in measured},
         unpublished=overview.unpublished(main),

@@ -13,7 +13,7 @@ from chollet_cnn.book.recipes import RECIPES
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import comparison, overview, statistics, studies, write_up
 from chollet_cnn.evidence import records as recorded
-from chollet_cnn.evidence.answer import Answer, in_short
+from chollet_cnn.evidence.comparison import Answer
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -67,7 +67,7 @@ def test_results_readme_answers_in_one_screen(records):
     first, _ = (RESULTS / "README.md").read_text().split("[answer.json]")
     assert len(re.findall(r"^- ", first, re.MULTILINE)) <= 8
     answer = Answer(records)
-    assert first.count("\n|") == 2 + len(in_short(answer))
+    assert first.count("\n|") == 2 + len(overview.in_short(answer))
     for recipe in ("mnist-first-edition", "cats-vs-dogs-first-edition"):
         curve = answer.curve(recipe)
         inside, total = curve.count(statistics.INSIDE), len(curve.comparisons)
@@ -122,7 +122,7 @@ def test_the_readme_table_has_a_row_a_recipe():
 
 def test_the_answer_has_no_errata_and_lists_the_studies_of_a_recipe():
     rows = runs_of("mnist-first-edition", [0.9910, 0.9911, 0.9912, 0.9913, 0.9914])
-    table = in_short(Answer(records_of([rows])))
+    table = overview.in_short(Answer(records_of([rows])))
     first = table.iloc[0].to_dict()
     assert first["the book"] == "99.13%"
     assert first["our mean (lowest to highest)"] == "99.12% (99.10% to 99.14%)"

@@ -16,17 +16,17 @@ VARIANTS = {"bfloat16": {"precision": "bfloat16"}}
 def measure(records: Records) -> dict[str, object]:
     """Compare runs with 16 and with 32 bits."""
     rows, differences = [], []
-    half = records.variants[records.variants["variant"] == "bfloat16"]
-    for recipe, short in half.groupby("recipe"):
-        whole = records.runs[records.runs["recipe"] == recipe]
-        title = {"recipe": recipes.get(recipe).title}
-        for bits, runs in (("32", whole), ("16", short)):
-            sample = statistics.summarize(runs["test_accuracy"])
-            if sample.n == 0:
-                continue
-            rows.append(title | {"bits": bits} | tables.accuracy_cells(recipe, sample))
-        moved = statistics.paired_differences(short, whole)
+    for recipe in recipes.RECIPES.values():
+        (whole, _), (half, _) = records.of(recipe.name), records.of(recipe.name, "bfloat16")
+        if half.empty:
+            continue
+        for bits, runs in (("32", whole), ("16", half)):
+            if len(runs):
+                sample = statistics.summarize(runs["test_accuracy"])
+                cells = tables.accuracy_cells(recipe.name, sample)
+                rows.append({"recipe": recipe.title, "bits": bits} | cells)
+        moved = statistics.paired_differences(half, whole)
         if moved.n > 1:
-            differences.append(title | tables.paired_cells(moved))
+            differences.append({"recipe": recipe.title} | tables.paired_cells(moved))
     found = {"accuracies": rows, "differences": differences}
     return {name: pd.DataFrame(lines) for name, lines in found.items() if lines}

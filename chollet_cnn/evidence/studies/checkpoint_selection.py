@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -32,15 +30,15 @@ LATE = 10
 
 def measure(records: Records) -> dict[str, object]:
     """Compare the test accuracy of the selected epoch with that of the last epoch."""
-    chosen = list(_chosen(records))
-    if not chosen:
-        return {}
-    curves = records.curves
-    accuracies = [_accuracy_cells(recipe, runs) for recipe, runs in chosen]
-    epochs, closest = [], []
-    for recipe, runs in chosen:
-        own = curves[(curves["recipe"] == recipe.name) & curves["seed"].isin(runs["seed"])]
-        late = own.loc[own["epoch"] > recipe.epochs - LATE, "val_accuracy"]
+    accuracies, epochs, closest, together = [], [], [], []
+    for recipe in recipes.RECIPES.values():
+        runs, curves = records.of(recipe.name)
+        runs = runs[runs["last_epoch_test_accuracy"].notna()]
+        if recipe.judged_by != recipes.LOWEST_VALIDATION_LOSS or runs.empty:
+            continue
+        curves = curves[curves["seed"].isin(runs["seed"])]
+        late = curves.loc[curves["epoch"] > recipe.epochs - LATE, "val_accuracy"]
+        accuracies.append(_accuracy_cells(recipe, runs))
         epochs.append(
             {
                 "recipe": recipe.title,
@@ -49,14 +47,17 @@ def measure(records: Records) -> dict[str, object]:
                 f"over the last {LATE} epochs": tables.percent(late.mean()),
             }
         )
-        closest += _closest(recipe, own)
-    together = pd.concat([runs for _, runs in chosen])
-    if len(chosen) > 1:
-        accuracies.append(_difference_cells("all of these", together))
+        closest += _closest(recipe, curves)
+        together.append(runs)
+    if not together:
+        return {}
+    gain = _gain(pd.concat(together))
+    if len(together) > 1:
+        accuracies.append(_difference_cells("all of these", gain))
     found = {"accuracies": accuracies, "epochs": epochs, "closest": closest}
-    return {name: pd.DataFrame(rows).fillna("") for name, rows in found.items() if rows} | {
-        "all": statistics.summarize(_gain(together)),
-        "last_better": int((_gain(together) < 0).sum()),
+    return {name: pd.DataFrame(rows) for name, rows in found.items() if rows} | {
+        "all": statistics.summarize(gain),
+        "last_better": int((gain < 0).sum()),
     }
 
 
@@ -66,10 +67,9 @@ def example(records: Records) -> tuple[pd.Series, pd.DataFrame] | None:
     It is the run with the lowest seed whose validation loss was lowest before its validation
     accuracy was highest, and whose last weights did better on the test set.
     """
-    runs = records.runs[records.runs["recipe"] == RECIPES[0]].sort_values("seed")
-    for _, run in runs.iterrows():
-        key = {"recipe": RECIPES[0], "seed": run["seed"]}
-        curve = statistics.matching(records.curves, key)
+    runs, curves = records.of(RECIPES[0])
+    for _, run in runs.sort_values("seed").iterrows():
+        curve = curves[curves["seed"] == run["seed"]]
         if curve.empty or not run["last_epoch_test_accuracy"] > run["test_accuracy"]:
             continue
         if run["judged_epoch"] < curve.loc[curve["val_accuracy"].idxmax(), "epoch"]:
@@ -87,22 +87,13 @@ def figure(records: Records) -> Figure | None:
     return plot_selected_epoch(history, int(run["judged_epoch"]), title)
 
 
-def _chosen(records: Records) -> Iterator[tuple[Recipe, pd.DataFrame]]:
-    """Yield the recipes that select a checkpoint, with their runs."""
-    rows = records.runs[records.runs["last_epoch_test_accuracy"].notna()]
-    for recipe in recipes.RECIPES.values():
-        runs = rows[rows["recipe"] == recipe.name]
-        if recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS and len(runs):
-            yield recipe, runs
-
-
 def _gain(runs: pd.DataFrame) -> pd.Series:
     """Return what testing the selected epoch gains over testing the last, 0..1."""
     return runs["test_accuracy"] - runs["last_epoch_test_accuracy"]
 
 
 def _accuracy_cells(recipe: Recipe, runs: pd.DataFrame) -> dict[str, str]:
-    cells = _difference_cells(recipe.title, runs)
+    cells = _difference_cells(recipe.title, _gain(runs))
     images = recipes.image_count(recipe.name, "test_accuracy")
     for name, column in (("selected", "test_accuracy"), ("last", "last_epoch_test_accuracy")):
         sample = statistics.summarize(runs[column])
@@ -114,11 +105,10 @@ def _accuracy_cells(recipe: Recipe, runs: pd.DataFrame) -> dict[str, str]:
     return cells
 
 
-def _difference_cells(title: str, runs: pd.DataFrame) -> dict[str, str]:
-    cells = tables.paired_cells(statistics.summarize(_gain(runs)))
+def _difference_cells(title: str, gain: pd.Series) -> dict[str, str]:
+    cells = {"recipe": title} | tables.paired_cells(statistics.summarize(gain))
     cells["seeds"] = cells.pop("pairs")
-    better = f"{(_gain(runs) < 0).sum()} of {len(runs)}"
-    return {"recipe": title} | cells | {"last epoch better": better}
+    return cells | {"last epoch better": f"{(gain < 0).sum()} of {len(gain)}"}
 
 
 def _closest(recipe: Recipe, curves: pd.DataFrame) -> list[dict[str, str]]:

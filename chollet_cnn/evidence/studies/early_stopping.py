@@ -21,26 +21,24 @@ def measure(records: Records) -> dict[str, object]:
     No epoch depends on how many follow, so a shorter run is the beginning of a longer one. The test
     images are used once, at the end; of the epochs before there is validation accuracy.
     """
-    recipe = RECIPES[0]
-    limit = published_figure(recipe).stay_below
-    curves = records.curves[records.curves["recipe"] == recipe]
+    runs, curves = records.of(RECIPES[0])
+    limit = published_figure(RECIPES[0]).stay_below
     if curves.empty:
         return {}
     rows = []
     for stop in STOPS:
         begun = curves[(curves["epoch"] <= stop) & curves["val_loss"].notna()]
         kept = begun.sort_values(["val_loss", "epoch"]).groupby("seed").head(1)
+        accuracy = kept["val_accuracy"]
         rows.append(
             {
                 "stopped after": f"{stop} epochs",
                 "selected epoch": tables.whole_range(kept["epoch"]),
-                "its validation accuracy": format_mean_and_range(
-                    kept["val_accuracy"], "val_accuracy"
-                ),
-                f"below {limit:.0%}": f"{(kept['val_accuracy'] < limit).sum()} of {len(kept)}",
+                "its validation accuracy": format_mean_and_range(accuracy, "val_accuracy"),
+                f"below {limit:.0%}": f"{(accuracy < limit).sum()} of {len(kept)}",
             }
         )
-    tested = records.runs.loc[records.runs["recipe"] == recipe, "test_accuracy"]
+    tested = runs["test_accuracy"]
     return {
         "stopped": pd.DataFrame(rows),
         "limit": limit,

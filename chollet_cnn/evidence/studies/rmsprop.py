@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import pandas as pd
@@ -28,44 +27,39 @@ CAPTION = (
 )
 EPOCHS = (1, 2, 5, 10, 30, 100)
 _WHOLE = ("test_accuracy", "val_accuracy", "best_epoch")
-_HEADS = ["recipe", "optimizer", "seeds", *(QUANTITIES[name] for name in _WHOLE)]
-_HEADS += [f"training loss after epoch {epoch}" for epoch in EPOCHS]
 
 
 def measure(records: Records) -> dict[str, object]:
     """Compare runs with legacy and with current RMSprop."""
-    ways = [(name, list(_ways(records, name))) for name in recipes.RECIPES]
-    ways = [(name, found) for name, found in ways if len(found) > 1]
-    if not ways:
-        return {}
     by_epoch, losses, differences = [], [], []
-    first = {way: _mean_losses(curves) for way, _, curves in _ways(records, RECIPES[0])}
-    for name, found in ways:
-        title = {"recipe": recipes.get(name).title}
-        (_, baseline, _), *changed = found
-        if name in CURVES:
-            by_epoch.append(title | {"optimizer": "the book's output"} | _book_cells(CURVES[name]))
-        for optimizer, runs, curves in found:
-            by_epoch.append(title | {"optimizer": optimizer} | _cells(runs, curves))
+    for name in recipes.RECIPES:
+        baseline, _ = records.of(name)
+        found = {variant: records.of(name, variant) for variant in VARIANTS}
+        found = {variant: way for variant, way in found.items() if len(way[0])}
+        if not found:
+            continue
+        title, book = {"recipe": recipes.get(name).title}, CURVES.get(name)
+        if book:
+            by_epoch.append(title | {"optimizer": "the book's output"} | _book_cells(book))
+        for optimizer, (runs, curves) in ({"rmsprop": records.of(name)} | found).items():
+            way = title | {"optimizer": optimizer}
+            by_epoch.append(way | _cells(runs, curves))
             sample = _mean_losses(curves)
-            if name in CURVES and sample.n >= statistics.MIN_RUNS_OUTSIDE:
-                losses.append(title | {"optimizer": optimizer} | _loss_cells(name, sample))
-        for variant, runs, _ in changed:
+            if book and sample.n >= statistics.MIN_RUNS_OUTSIDE:
+                losses.append(way | _loss_cells(fmean(book["loss"]), sample))
+        for variant, (runs, _) in found.items():
             moved = statistics.paired_differences(runs, baseline)
             if moved.n >= statistics.MIN_RUNS_OUTSIDE:
-                differences.append(
-                    title
-                    | {"legacy": variant}
-                    | _means(runs, baseline)
-                    | tables.paired_cells(moved)
-                )
-    found = {"mean_losses": losses, "differences": differences}
+                means = _means(runs, baseline)
+                differences.append(title | {"legacy": variant} | means | tables.paired_cells(moved))
+    if not by_epoch:
+        return {}
+    found = {"by_epoch": by_epoch, "mean_losses": losses, "differences": differences}
     return {
-        **{name: pd.DataFrame(rows).fillna("") for name, rows in found.items() if rows},
-        "by_epoch": pd.DataFrame(by_epoch, columns=_HEADS).fillna(""),
+        **{name: pd.DataFrame(rows) for name, rows in found.items() if rows},
         "book_loss": fmean(CURVES[RECIPES[0]]["loss"]),
-        "current_loss": first["rmsprop"],
-        "legacy_loss": first.get("rmsprop-2017", statistics.summarize([])),
+        "current_loss": _mean_losses(records.of(RECIPES[0])[1]),
+        "legacy_loss": _mean_losses(records.of(RECIPES[0], "rmsprop-2017")[1]),
     }
 
 
@@ -78,21 +72,6 @@ def figure(records: Records) -> Figure | None:
     return figures.plot_legacy_and_current(curves, CURVES[recipe.name], title=recipe.title)
 
 
-def _ways(records: Records, recipe: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Yield each optimizer that a recipe was trained with, its runs and their curves."""
-    own = {"recipe": recipe}
-    yield (
-        "rmsprop",
-        statistics.matching(records.runs, own),
-        statistics.matching(records.curves, own),
-    )
-    for variant in VARIANTS:
-        key = own | {"variant": variant}
-        runs = statistics.matching(records.variants, key)
-        if len(runs):
-            yield variant, runs, statistics.matching(records.variant_curves, key)
-
-
 def _mean_losses(curves: pd.DataFrame) -> statistics.Summary:
     """Summarize the training loss averaged over the epochs: one number a run."""
     return statistics.summarize(curves.groupby("seed")["loss"].mean())
@@ -101,33 +80,32 @@ def _mean_losses(curves: pd.DataFrame) -> statistics.Summary:
 def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
     whole = {QUANTITIES[name]: format_mean_and_range(runs[name], name) for name in _WHOLE}
     losses = {epoch: curves.loc[curves["epoch"] == epoch, "loss"] for epoch in EPOCHS}
-    return (
-        {"seeds": str(len(runs))}
-        | whole
-        | _by_epoch({e: format_mean_and_range(losses[e], "loss") for e in losses})
-    )
+    by_epoch = {epoch: format_mean_and_range(losses[epoch], "loss") for epoch in EPOCHS}
+    return {"seeds": str(len(runs))} | whole | _by_epoch(by_epoch)
 
 
 def _book_cells(curve: Mapping[str, Sequence[float]]) -> dict[str, str]:
     """Return a printed curve as cells; the notebooks print no test accuracy by epoch."""
-    losses = dict(enumerate(curve["loss"], 1))
-    cells = {"seeds": "1"}
+    whole = dict.fromkeys((QUANTITIES[name] for name in _WHOLE), "")
     if "val_loss" in curve:
-        cells[QUANTITIES["val_accuracy"]] = format_quantity(
-            curve["val_accuracy"][-1], "val_accuracy"
-        )
-        cells[QUANTITIES["best_epoch"]] = str(best_epoch(curve))
-    return cells | _by_epoch(
-        {epoch: format_quantity(losses.get(epoch), "loss") for epoch in EPOCHS}
-    )
+        last = format_quantity(curve["val_accuracy"][-1], "val_accuracy")
+        whole |= {
+            QUANTITIES["val_accuracy"]: last,
+            QUANTITIES["best_epoch"]: f"{best_epoch(curve)}",
+        }
+    losses = dict(enumerate(curve["loss"], 1))
+    by_epoch = {epoch: format_quantity(losses.get(epoch), "loss") for epoch in EPOCHS}
+    return {"seeds": "1"} | whole | _by_epoch(by_epoch)
 
 
 def _by_epoch(losses: Mapping[int, str]) -> dict[str, str]:
     return {f"training loss after epoch {epoch}": loss for epoch, loss in losses.items()}
 
 
-def _loss_cells(recipe: str, sample: statistics.Summary) -> dict[str, str]:
-    show, book = partial(format_quantity, quantity="loss"), fmean(CURVES[recipe]["loss"])
+def _loss_cells(book: float, sample: statistics.Summary) -> dict[str, str]:
+    def show(loss: float) -> str:
+        return format_quantity(loss, "loss")
+
     return {
         "seeds": str(sample.n),
         "mean training loss of the book": show(book),

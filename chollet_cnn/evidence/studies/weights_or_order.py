@@ -29,21 +29,13 @@ def by_cause(records: Records) -> dict[str, dict[str, Summary]]:
     """
     held = records.variants[records.variants["variant"].isin(VARIANTS)]
     found = {}
-    for recipe, variants in held.groupby("recipe"):
-        own = records.runs[records.runs["recipe"] == recipe]
-        zero = own.loc[own["seed"] == 0, "test_accuracy"]
-
-        def with_zero(
-            variant: str, rows: pd.DataFrame = variants, zero: pd.Series = zero
-        ) -> Summary:
-            return statistics.summarize(
-                [*zero, *rows.loc[rows["variant"] == variant, "test_accuracy"]]
-            )
-
+    for recipe in sorted(held["recipe"].unique()):
+        own, _ = records.of(recipe)
+        groups = {"everything": own}
+        for cause, variant in (("order", "same-weights"), ("weights", "same-order")):
+            groups[cause] = pd.concat([own[own["seed"] == 0], records.of(recipe, variant)[0]])
         found[recipe] = {
-            "everything": statistics.summarize(own["test_accuracy"]),
-            "order": with_zero("same-weights"),
-            "weights": with_zero("same-order"),
+            cause: statistics.summarize(runs["test_accuracy"]) for cause, runs in groups.items()
         }
     return found
 
@@ -54,11 +46,7 @@ def measure(records: Records) -> dict[str, object]:
     for recipe, causes in by_cause(records).items():
         if min(sample.n for sample in causes.values()) < statistics.MIN_RUNS_OUTSIDE:
             continue  # two runs say next to nothing of a spread
-        title = {"recipe": recipes.get(recipe).title}
-        rows += [
-            title
-            | {"what differs": CAUSES[cause]}
-            | tables.accuracy_cells(recipe, sample, places=3)
-            for cause, sample in causes.items()
-        ]
+        for cause, sample in causes.items():
+            what = {"recipe": recipes.get(recipe).title, "what differs": CAUSES[cause]}
+            rows.append(what | tables.accuracy_cells(recipe, sample, places=3))
     return {"spread": pd.DataFrame(rows)} if rows else {}
