@@ -14,7 +14,10 @@ and on copies.zip of a folder, and records the pair in results/copies.csv.
 Several runs are trained at once if there are cores for it: each gets two, as the recorded runs had,
 since more would help these small networks little and change the last bits. On a GPU it is one run
 at a time. --cluster hands the runs to a Ray cluster instead (pip install -e ".[cluster]"), at the
-address given or started here; an interrupted run starts again there.
+address given or started here, one to a GPU where its nodes have GPUs. With --out, a folder that
+every node sees or a URL such as s3://bucket/runs, an interrupted run continues from its last
+finished epoch there as well. A node whose versions, kind of processor or images differ from those
+of this machine is not used; with --apart it is, and its runs are recorded in results/apart.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from update_results import update
 from chollet_cnn.book import recipes
 from chollet_cnn.drawing.progress import spinner, with_spinner
 from chollet_cnn.errors import UserError, integer, run_cli
-from chollet_cnn.evidence import records, run_many, studies
+from chollet_cnn.evidence import cluster, records, run_many, studies
 from chollet_cnn.training import environment
 
 
@@ -42,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--seeds", default="0-9", help="such as 0-9 or 1,4,7 (default: 0-9)")
     add("--variant", choices=studies.variants(), help="what is changed in every run")
     add("--copies", type=Path, metavar="DIR", help="the folder of originals.zip and copies.zip")
-    add("--out", default="runs", help="where run directories go (default: runs)")
+    add("--out", help="where run directories go (default: runs; on a cluster, nowhere)")
     add("--results", type=Path, metavar="DIR",
         help="record in this folder instead of the checkout's results/, for runs on images of "
         "your own; python -m chollet_cnn.claims --results DIR compares them")  # fmt: skip
@@ -54,11 +57,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     add("--cluster", nargs="?", const="local", metavar="ADDRESS",
         help="let Ray train them, at this address or started here")  # fmt: skip
+    add("--apart", action="store_true", help="use nodes that differ, and record their runs apart")
     options = parser.parse_args(argv)
     names = [recipes.get(name).name for name in options.recipes]
     seeds = run_many.parse_seeds(options.seeds)
     if options.processes is not None and options.processes < 1:
         raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
+    if options.apart and not options.cluster:
+        raise UserError("--apart is about the nodes of a cluster; give --cluster as well")
     results = options.results or records.RESULTS
     if results.exists() and not results.is_dir():
         raise UserError(f"--results names {results}, which is not a folder")
@@ -72,17 +78,20 @@ def main(argv: list[str] | None = None) -> int:
         variant=options.variant,
         copies_in=options.copies,
         results=results,
+        apart=options.apart,
     )
     print(f"{len(jobs)} runs are still to be trained", flush=True)
     if not jobs:
         return 0
     at_once = None
     if options.cluster:
-        finished = run_many.train_on_cluster(options.cluster, jobs)
+        finished = cluster.train_on_cluster(
+            options.cluster, jobs, out=options.out, apart=options.apart
+        )
     else:
         useful = 1 if device == "gpu" else max(1, environment.cores() // run_many.CORES_PER_RUN)
         at_once = options.processes or useful
-        finished = run_many.train_here(jobs, options.out, at_once)
+        finished = run_many.train_here(jobs, options.out or "runs", at_once)
     lines = run_many.record_all(jobs, finished, results, at_once)
     for line in with_spinner("training", lines):
         print(line, flush=True)

@@ -1,4 +1,4 @@
-"""Train many seeds and record every run: in processes of this machine, or on a Ray cluster."""
+"""Train many seeds in processes of this machine, and record every run; see also `cluster`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import multiprocessing
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,20 +17,20 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import chollet_cnn
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, studies
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.studies import copies
-from chollet_cnn.training import environment
+from chollet_cnn.training import environment, runs
 from chollet_cnn.training.trainer import train
 
 CORES_PER_RUN = 2
 """As the recorded runs had; more would help these small networks little and change the bits."""
 MOST_SEEDS = 10_000
-_FORWARDED = ("CHOLLET_CNN_DATA", "CHOLLET_CNN_CACHE", "KERAS_BACKEND")
+APART = "apart"
+"""The folder in results/ that has a folder for each other kind of machine."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,28 @@ class Job:
     table: str = records.RUNS
     label: str | None = None
     """The variant, or ``originals`` or ``copies``."""
+    apart: str = field(default="", compare=False)
+    """The kind of machine, where its runs are recorded apart from those of others."""
 
     @property
     def name(self) -> str:
         """The name of the recipe."""
         return self.recipe if isinstance(self.recipe, str) else self.recipe.name
 
+    def directory(self, out: str | Path) -> Path:
+        """Return its run directory below a folder."""
+        return runs.directory(Path(out, self.label or ""), self.name, self.seed)
+
     def train(self, out: str | Path, *, resume: bool = False) -> Outcome:
         """Train it below a folder and return what is recorded of it."""
-        folder = Path(out, self.label) if self.label else Path(out)
+        folder = Path(out, self.label or "")
         run = train(self.recipe, seed=self.seed, out=folder, resume=resume, **self.options)
         return records.outcome(run)
 
     def record(self, finished: Outcome, results: Path) -> None:
         """Record what came out of it."""
+        if self.apart:
+            results = results / APART / self.apart
         records.record(
             finished, results, table=self.table, label=self.label, overrides=self.options
         )
@@ -98,6 +104,7 @@ def jobs_left(
     variant: str | None = None,
     copies_in: Path | None = None,
     results: Path = records.RESULTS,
+    apart: bool = False,
 ) -> list[Job]:
     """Return the runs that are not recorded yet, runs of one seed together.
 
@@ -112,6 +119,7 @@ def jobs_left(
         copies_in: a folder with ``originals.zip`` and ``copies.zip``; each seed is then trained on
             both, see :mod:`chollet_cnn.evidence.studies.copies`.
         results: the folder with what is recorded.
+        apart: whether a run counts as well that another kind of machine trained.
     """
     overrides = studies.variants()[variant] if variant else {}
     jobs = []
@@ -130,6 +138,8 @@ def jobs_left(
                 jobs.append(Job(name, seed, common))
     table = records.COPIES if copies_in else records.VARIANTS if variant else records.RUNS
     done = _recorded(results, table, backend, device)
+    for folder in results.glob(f"{APART}/*") if apart else ():
+        done |= _recorded(folder, table, backend, device)
     if table == records.VARIANTS and variant in ("same-weights", "same-order"):
         # With the weights, or the order, of seed 0 the run of seed 0 is the recorded one.
         whole = _recorded(results, records.RUNS, backend, device)
@@ -162,7 +172,7 @@ def record_all(
 
     Args:
         jobs: all that will be trained.
-        finished: what :func:`train_here` or :func:`train_on_cluster` gives.
+        finished: what :func:`train_here` or ``cluster.train_on_cluster`` gives.
         results: the folder that they are recorded in.
         at_once: how many are trained at once, None if that is unknown.
     """
@@ -265,69 +275,3 @@ def time_left(
     unknown = len(left) - len(known)
     more = f", not counting {unknown} of a recipe not timed yet" if unknown else ""
     return f"{len(left)} left, about {minutes:.0f} min{more}"
-
-
-def train_on_cluster(address: str, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
-    """Train every job on a Ray cluster; yield it when it is finished.
-
-    Ray sends this package to its machines, distributes the runs over their cores and starts a run
-    again whose machine was lost. Keras and a backend must be installed on every machine, and the
-    data must be where CHOLLET_CNN_DATA says on each.
-
-    Args:
-        address: of the cluster, as ``ray.init`` takes it; ``local`` starts one on this machine.
-        jobs: what to train.
-
-    Raises:
-        UserError: if Ray is not installed or not reached, or a run could not be trained.
-    """
-    try:
-        import ray
-    except ModuleNotFoundError as problem:
-        raise UserError('--cluster needs Ray; install it: pip install -e ".[cluster]"') from problem
-
-    variables = environment.limit_threads(CORES_PER_RUN)
-    variables |= {name: os.environ[name] for name in _FORWARDED if name in os.environ}
-    local = address == "local"
-    try:
-        _knock(address)
-        ray.init(
-            address=address,
-            num_cpus=max(CORES_PER_RUN, os.cpu_count() or 1) if local else None,
-            include_dashboard=False if local else None,
-            log_to_driver=False,
-            runtime_env={
-                "py_modules": [str(Path(chollet_cnn.__file__).parent)],
-                "env_vars": variables,
-            },
-        )
-    except (OSError, ValueError, RuntimeError) as problem:
-        raise UserError(
-            f"no Ray cluster is reached at {address} ({problem}); `ray start --head` prints the "
-            "address of the one that it starts, such as 10.0.0.5:6379"
-        ) from problem
-
-    # A worker trains once and ends, so that no run meets what another left in its process.
-    @ray.remote(num_cpus=CORES_PER_RUN, max_calls=1, max_retries=2)
-    def train_one(job: Job) -> Outcome:
-        with tempfile.TemporaryDirectory() as folder:
-            return job.train(folder)
-
-    try:
-        running = {train_one.remote(job): job for job in jobs}
-        while running:
-            (finished,), _ = ray.wait(list(running))
-            job = running.pop(finished)
-            try:
-                yield job, ray.get(finished)
-            except ray.exceptions.RayError as problem:
-                raise job.failed(problem) from problem
-    finally:
-        ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise OSError if nothing listens at an address; Ray would try for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()

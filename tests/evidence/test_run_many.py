@@ -186,29 +186,6 @@ def test_runs_end_with_a_command_that_is_killed(tmp_path):
     assert wait_until(stands_still)
 
 
-def test_ray_trains_the_same_as_this_machine(tmp_path):
-    pytest.importorskip("ray")
-    jobs = [digits(0), digits(1)]
-    there = {job.seed: found for job, found in run_many.train_on_cluster("local", jobs)}
-    here = {job.seed: found for job, found in train_here(jobs, tmp_path, 1)}
-    assert there.keys() == here.keys() == {0, 1}
-    for seed in (0, 1):
-        assert there[seed].row["test_accuracy"] == here[seed].row["test_accuracy"]
-        assert set(there[seed].changed) == {"dataset", "epochs"}
-
-
-def test_a_cluster_that_is_not_there_is_one_sentence_at_once():
-    pytest.importorskip("ray")
-    with pytest.raises(UserError, match=r"no Ray cluster is reached at 127\.0\.0\.1:9"):
-        list(run_many.train_on_cluster("127.0.0.1:9", [digits(0)]))
-
-
-def test_a_run_that_ray_could_not_train_says_why_in_one_sentence():
-    pytest.importorskip("ray")
-    with pytest.raises(UserError, match=r"seed 3 was not trained: .*epochs"):
-        list(run_many.train_on_cluster("local", [digits(3, epochs=0)]))
-
-
 # The scripts.
 
 
