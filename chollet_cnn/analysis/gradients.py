@@ -58,7 +58,13 @@ def run_in_batches(
     images: np.ndarray | Sequence[np.ndarray],
     batch_size: int,
 ) -> list:
-    """Run a function of a network on many images, so that one batch is in memory at a time."""
+    """Run a function of a network on many images, so that one batch is in memory at a time.
+
+    Raises:
+        ValueError: there are no images, or they do not fit the network.
+    """
+    if not len(images):
+        raise ValueError("there are no images; at least one is needed")
     run = compiled(model, function)
     starts = range(0, len(images), batch_size)
     return [run(as_batch(model, images[start : start + batch_size])) for start in starts]

@@ -22,6 +22,7 @@ from chollet_cnn.analysis.model_graph import (
     one_image,
 )
 from chollet_cnn.analysis.scores import Scores, find_scores
+from chollet_cnn.concepts.checks import whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
 
 BATCH = 32
@@ -110,10 +111,11 @@ def smooth_grad(
         ``(height, width)``, as :func:`saliency`.
 
     Raises:
-        ValueError: as in :func:`grad_cam`.
+        ValueError: there are no samples; otherwise as in :func:`grad_cam`.
 
     Source: Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017.
     """
+    whole_number(samples, "number of samples")
     image, scores, target = _asked(model, image, target)
     slope_of = gradients.differentiated(model, lambda x: scores.of_class(x, target))
     spread = noise * (image.max() - image.min())
@@ -157,10 +159,10 @@ def occlusion(
     """
     image, scores, target = _asked(model, image, target)
     height, width = image.shape[1:3]
-    window = window or max(1, round(min(height, width) / 5))
-    if not 1 <= window <= min(height, width):
+    window = max(1, round(min(height, width) / 5)) if window is None else window
+    if whole_number(window, "window") > min(height, width):
         raise ValueError(f"window={window} pixels does not fit an image of {width}×{height}")
-    stride = stride or max(1, window // 3)
+    stride = max(1, window // 3) if stride is None else whole_number(stride, "stride")
     probability = gradients.compiled(model, lambda x: scores.probability(x, target))
     tops, lefts = _starts(height, window, stride), _starts(width, window, stride)
     places = [(top, left) for top in tops for left in lefts]

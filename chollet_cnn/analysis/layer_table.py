@@ -86,7 +86,7 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     rows = []
     for _, layer, output_shape in steps:
         kind = type(layer).__name__
-        windows = _windows(layer, kind, shape)
+        windows = _windows(layer, kind, shape, output_shape)
         shape = output_shape
         has_neighbours = len(shape) == 4
         axes = [
@@ -111,17 +111,21 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _windows(layer: keras.Operation, kind: str, shape: tuple[int, ...]) -> list[Window]:
+def _windows(
+    layer: keras.Operation, kind: str, shape: tuple[int, ...], output_shape: tuple[int, ...]
+) -> list[Window]:
     """Return the windows of any layer that is known here along rows and columns."""
     if kind in WINDOWED:
         return windows_of(layer, shape)
     if kind in GATHERING and len(shape) == 4:
         return [Window(cells, cells, 0) for cells in shape[1:3]]
-    if kind in GATHERING | CELL_BY_CELL:
+    softmax_of_cells = "Softmax" in kind and layer.axis not in (-1, len(shape) - 1)
+    same_cells = output_shape[1:-1] == shape[1:-1] and not softmax_of_cells
+    if kind in GATHERING or (kind in CELL_BY_CELL and same_cells):
         return [Window(1, 1, 0)] * 2
     raise UnsupportedModelError(
-        f"the receptive field of {layer.name}, a {kind}, is not known; layer_table knows "
-        f"{', '.join(sorted(WINDOWED | GATHERING | CELL_BY_CELL))}"
+        f"the receptive field of {layer.name}, a {kind} from {shape[1:]} to {output_shape[1:]}, is "
+        f"not known; layer_table knows {', '.join(sorted(WINDOWED | GATHERING | CELL_BY_CELL))}"
     )
 
 

@@ -17,6 +17,7 @@ from matplotlib.ticker import PercentFormatter
 from sklearn import metrics
 
 from chollet_cnn.analysis import gradients
+from chollet_cnn.analysis.model_graph import Tensor, UnsupportedModelError
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_integer, format_percent
 from chollet_cnn.errors import UserError
@@ -41,9 +42,16 @@ def predictions(
 
     Raises:
         UserError: the training of the network diverged, its outputs are NaN.
-        ValueError: the images do not fit, or the outputs are not probabilities.
+        ValueError: there are no images, they do not fit, or the outputs are not probabilities.
     """
-    parts = gradients.run_in_batches(model, lambda x: model(x, training=False), images, batch_size)
+
+    def output(x: Tensor) -> Tensor:
+        outputs = keras.tree.flatten(model(x, training=False))
+        if len(outputs) != 1:
+            raise UnsupportedModelError(f"the network has {len(outputs)} outputs; one is needed")
+        return outputs[0]
+
+    parts = gradients.run_in_batches(model, output, images, batch_size)
     outputs = np.concatenate(parts).astype(np.float64)
     if not np.isfinite(outputs).all():
         raise UserError(

@@ -19,6 +19,8 @@ import keras
 import numpy as np
 from keras import activations, layers
 
+from chollet_cnn.concepts.checks import whole_number
+
 Tensor = Any
 """A tensor of the running backend."""
 SKIPPED = 0.0
@@ -50,15 +52,16 @@ def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") ->
             inputs = step(layer)(inputs)
         return inputs
     output = model._run_through_graph(inputs, step)
-    return output[0] if isinstance(output, list | tuple) and len(output) == 1 else output
+    leaves = keras.tree.flatten(output)
+    return leaves[0] if len(leaves) == 1 else output
 
 
 def check_supported(model: keras.Model) -> None:
     """Check that a network is built, has one input, and that its layers can be listed.
 
     Raises:
-        UnsupportedModelError: it is subclassed, not built, has several inputs, or has layers with
-            ``data_format="channels_first"``.
+        UnsupportedModelError: it is subclassed with a ``call`` of its own, not built, has several
+            inputs, or operations with ``data_format="channels_first"``.
     """
     if not _is_network(model):
         raise UnsupportedModelError(
@@ -71,17 +74,19 @@ def check_supported(model: keras.Model) -> None:
         )
     if len(model.inputs) != 1:
         raise UnsupportedModelError(f"the network has {len(model.inputs)} inputs; one is needed")
-    for layer in model.layers:
-        if getattr(layer, "data_format", None) == "channels_first":
+    for operation in getattr(model, "operations", model.layers):
+        if getattr(operation, "data_format", None) == "channels_first":
             raise UnsupportedModelError(
-                f"the layer {layer.name} has data_format='channels_first'; build the network with "
-                "channels_last"
+                f"the layer {operation.name} has data_format='channels_first'; build the network "
+                "with channels_last"
             )
 
 
 def _is_network(layer: keras.Operation) -> bool:
 
-    return isinstance(layer, keras.Sequential | keras.Function)
+    # With a `call` of its own a subclass computes something else than its layers in their order.
+    own = type(layer).call.__module__
+    return isinstance(layer, keras.Sequential | keras.Function) and own.startswith("keras.")
 
 
 def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Layer]:
@@ -154,11 +159,13 @@ def channels_of(model: keras.Model, name: str, channels: Sequence[int] | None = 
     shape = layers_of(model)[name].output.shape
     if len(shape) != 4:
         raise ValueError(f"{name} has no feature maps; its output has the shape {shape[1:]}")
-    chosen = np.arange(shape[-1]) if channels is None else np.asarray(channels)
+    chosen = range(shape[-1]) if channels is None else list(channels)
+    if not chosen:
+        raise ValueError("the list of channels is empty; choose at least one")
     for channel in chosen:
-        if not 0 <= channel < shape[-1]:
+        if whole_number(channel, "channel", least=0) >= shape[-1]:
             raise ValueError(f"{name} has no channel {channel}; it has 0 to {shape[-1] - 1}")
-    return chosen.astype(np.int32)
+    return np.array(chosen, np.int32)
 
 
 def chain(model: keras.Model) -> list[tuple[str, keras.Operation, tuple[int | None, ...]]]:
@@ -203,12 +210,14 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return images as a batch that the network takes; one image becomes a batch of one.
 
     Raises:
-        ValueError: the images do not have the shape that the network was built for.
+        ValueError: the images are not numbers, or not of the shape that the network was built for.
         UnsupportedModelError: see :func:`check_supported`.
     """
     check_supported(model)
     wanted = tuple(model.inputs[0].shape[1:])
     images = np.asarray(images)
+    if images.dtype.kind not in "buif":
+        raise ValueError(f"images are arrays of numbers, not of {images.dtype}")
     images = images[None] if images.ndim == len(wanted) else images
     given = images.shape[1:] if images.ndim == len(wanted) + 1 else images.shape
     if len(given) != len(wanted) or any(

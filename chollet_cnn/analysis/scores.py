@@ -26,6 +26,7 @@ from chollet_cnn.analysis.model_graph import (
     walk,
     without_activation,
 )
+from chollet_cnn.concepts.checks import whole_number
 
 REFERENCES = {
     "linear": lambda scores: scores,
@@ -61,9 +62,10 @@ class Scores:
 
         Args:
             images: ``(n, height, width, channels)``.
-            replaced: outputs that take the place of those of some layers, by full name.
+            replaced: outputs that take the place of those of some layers, by full name; of a layer
+                that is used more than once, of its first use.
         """
-        replaced, places, found = replaced or {}, count(), []
+        replaced, places, found = dict(replaced or {}), count(), []
 
         def visit(
             name: str, operation: keras.Operation, *args: Tensor, **options: object
@@ -72,7 +74,7 @@ class Scores:
             if found:
                 return SKIPPED
             if name in replaced:
-                output = ops.cast(replaced[name], operation.compute_dtype)
+                output = ops.cast(replaced.pop(name), operation.compute_dtype)
             elif place == self.place and self.before_activation:
                 with without_activation(operation):
                     output = call(operation, *args, **options)
@@ -106,7 +108,7 @@ class Scores:
             ValueError: there is not.
         """
         classes = max(self.units, 2)
-        if not 0 <= target < classes:
+        if whole_number(target, "class", least=0) >= classes:
             raise ValueError(f"there is no class {target}; the classes are 0 to {classes - 1}")
 
 
@@ -137,7 +139,7 @@ def find_scores(model: keras.Model) -> Scores:
             earlier = _run_end(model, place, before, units)
             if earlier is None:
                 continue
-            reached, end, activation = operations[place], earlier, _recognized(*earlier)
+            reached, end, activation = (place, before), earlier, _recognized(*earlier)
             if activation is not None:
                 found = Scores(model, place, before, activation)
         if getattr(operations[place], "weights", []):
@@ -145,8 +147,9 @@ def find_scores(model: keras.Model) -> Scores:
     if found is None:
         raise _not_found(model)
     if found.activation == "linear":
-        if activation is None and end[1].max() <= 1.001:  # another kind of softmax or sigmoid
-            raise _not_found(model)
+        if activation is None and _is_bounded(end, _run_end(model, *reached, units, scale=4)):
+            raise _not_found(model)  # another kind of softmax or sigmoid
+        reached = operations[reached[0]]
         if not (type(reached).__module__.startswith("keras.") and getattr(reached, "weights", [])):
             _check_not_probabilities(model)
     return found
@@ -160,9 +163,9 @@ def _not_found(model: keras.Model) -> UnsupportedModelError:
 
 
 def _run_end(
-    model: keras.Model, place: int, before_activation: bool, units: int
+    model: keras.Model, place: int, before_activation: bool, units: int, scale: int = 1
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Run the end of a network on random numbers in place of one operation's output.
+    """Run the end of a network on random numbers, times scale, in place of an operation's output.
 
     Returns:
         The numbers and what the network makes of them, both ``(TRIALS, units)``; None if the output
@@ -172,7 +175,7 @@ def _run_end(
     places, unknown = count(), object()
     # Eighths up to 12 are exact in half precision.
     numbers = np.random.default_rng(0).normal(0, 4, (TRIALS, units)).clip(-12, 12)
-    numbers = np.round(8 * numbers) / 8
+    numbers = scale * np.round(8 * numbers) / 8
 
     def visit(_: str, operation: keras.Operation, *args: Tensor, **options: object) -> Tensor:
         at = next(places)
@@ -202,6 +205,12 @@ def _recognized(scores: np.ndarray, output: np.ndarray) -> str | None:
         if np.allclose(output, expected, rtol=0.01, atol=0.01):  # in half precision too
             return name
     return None
+
+
+def _is_bounded(end: tuple[np.ndarray, np.ndarray], farther: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Return whether outputs stay below 1 or where they are as the numbers grow, as a softmax's."""
+    (_, outputs), (_, larger) = end, farther
+    return outputs.max() <= 1.001 or not np.abs(larger).max() > 1.2 * np.abs(outputs).max()
 
 
 def _check_not_probabilities(model: keras.Model) -> None:

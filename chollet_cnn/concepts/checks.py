@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,13 +20,13 @@ _AXES = {
 }
 
 
-def as_array(values: ArrayLike, name: str, dimensions: Sequence[int]) -> np.ndarray:
+def as_array(values: ArrayLike, name: str, dimensions: Sequence[int] | None = None) -> np.ndarray:
     """Return an array of finite numbers, of the type that it has.
 
     Args:
         values: an array or nested lists.
         name: what to call it in an error, such as ``"image"``.
-        dimensions: the allowed numbers of axes.
+        dimensions: the allowed numbers of axes; by default any.
 
     Raises:
         ValueError: the rows differ in length, it has another number of axes or is empty, or it
@@ -45,7 +45,7 @@ def as_array(values: ArrayLike, name: str, dimensions: Sequence[int]) -> np.ndar
         raise ValueError(f"the rows of the {name} differ in length") from None
     if array.dtype.kind not in "buif":
         raise ValueError(f"the {name} must hold numbers, not {array.dtype}")
-    if array.ndim not in dimensions:
+    if dimensions is not None and array.ndim not in dimensions:
         allowed = " or ".join(_AXES[n] for n in dimensions)
         raise ValueError(f"the {name} has shape {array.shape}; it must be {allowed}")
     if array.size == 0:
@@ -93,7 +93,7 @@ def per_axis(value: PerAxis | Padding, name: str) -> tuple[int | str, int | str]
     >>> per_axis(3, "window"), per_axis((3, 5), "window")
     ((3, 3), (3, 5))
     """
-    pair = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    pair = tuple(value) if np.ndim(value) else (value,)
     if len(pair) not in (1, 2):
         raise ValueError(f"the {name} is a number or (rows, columns), not {value!r}")
     if name != "padding":

@@ -231,6 +231,10 @@ def receptive_field(layers: Iterable[tuple[int, int]]) -> list[ReceptiveField]:
     >>> receptive_field([(3, 1), (2, 2), (3, 1)])[-1]  # 3, then 3 + 1, then 4 + 2 * 2
     ReceptiveField(size=8, jump=2)
     """
+    try:
+        layers = list(layers)
+    except TypeError:
+        raise ValueError(f"layers is a list of (kernel size, stride), not {layers!r}") from None
     size, jump, fields = 1, 1, []
     for layer in layers:
         if np.shape(layer) != (2,):

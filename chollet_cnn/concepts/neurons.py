@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chollet_cnn.concepts.checks import Padding, PerAxis, as_array, per_axis, widened
+from chollet_cnn.concepts.checks import Padding, PerAxis, as_array, per_axis, whole_number, widened
 from chollet_cnn.concepts.convolution import pad, windows
 from chollet_cnn.concepts.images import feature_count
 
@@ -53,10 +53,14 @@ def dense(x: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None) -> np
 def relu(x: ArrayLike) -> np.ndarray:
     """Return max(0, x) of each number, in any shape.
 
+    Raises:
+        ValueError: ``x`` is empty or holds something else than finite numbers; so do the other
+            activation functions and their slopes.
+
     >>> relu([-2, 0, 3])
     array([0, 0, 3])
     """
-    return np.maximum(x, 0)
+    return np.maximum(as_array(x, "input"), 0)
 
 
 def relu_derivative(x: ArrayLike) -> np.ndarray:
@@ -65,7 +69,7 @@ def relu_derivative(x: ArrayLike) -> np.ndarray:
     >>> relu_derivative([-2, 0, 3])
     array([0., 0., 1.])
     """
-    return (np.asarray(x) > 0).astype(float)
+    return (as_array(x, "input") > 0).astype(float)
 
 
 def sigmoid(x: ArrayLike) -> np.ndarray:
@@ -74,7 +78,7 @@ def sigmoid(x: ArrayLike) -> np.ndarray:
     >>> sigmoid([-1000, 0, 1000])
     array([0. , 0.5, 1. ])
     """
-    x = np.asarray(x, dtype=float)
+    x = _floats(x)
     small = np.exp(-np.abs(x))  # never above 1, while exp(1000) would be infinite
     return np.where(x >= 0, 1, small) / (1 + small)
 
@@ -85,7 +89,7 @@ def sigmoid_derivative(x: ArrayLike) -> np.ndarray:
     >>> sigmoid_derivative([-1000, 0, 1000])
     array([0.  , 0.25, 0.  ])
     """
-    return sigmoid(x) * sigmoid(-np.asarray(x, dtype=float))  # 1 - s(x) is s(-x), without rounding
+    return sigmoid(x) * sigmoid(-_floats(x))  # 1 - s(x) is s(-x), without rounding
 
 
 def tanh(x: ArrayLike) -> np.ndarray:
@@ -94,7 +98,7 @@ def tanh(x: ArrayLike) -> np.ndarray:
     >>> tanh([-1000, 0, 1000])
     array([-1.,  0.,  1.])
     """
-    return np.tanh(np.asarray(x, dtype=float))
+    return np.tanh(_floats(x))
 
 
 def tanh_derivative(x: ArrayLike) -> np.ndarray:
@@ -106,6 +110,10 @@ def tanh_derivative(x: ArrayLike) -> np.ndarray:
     return 1 - tanh(x) ** 2
 
 
+def _floats(x: ArrayLike) -> np.ndarray:
+    return as_array(x, "input").astype(float)
+
+
 def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
     """Return probabilities that sum to 1: exp(score) divided by the sum over all classes.
 
@@ -114,13 +122,13 @@ def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
 
     Args:
         scores: an array of 1 to 4 axes.
-        axis: the axis of classes, by default the last.
+        axis: the axis of classes, counted from 0, or from -1 at the end.
 
     Returns:
         The same shape.
 
     Raises:
-        ValueError: there are no scores, or NaN among them.
+        ValueError: there are no scores or NaN among them, or there is no such axis.
 
     A score that is larger by log 3 gets three times the probability:
 
@@ -130,6 +138,7 @@ def softmax(scores: ArrayLike, axis: int = -1) -> np.ndarray:
     array([0.5, 0.5])
     """
     scores = widened(as_array(scores, "list of scores", (1, 2, 3, 4)))
+    axis = whole_number(axis, "axis", least=-scores.ndim)
     powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
     return powers / powers.sum(axis=axis, keepdims=True)
 

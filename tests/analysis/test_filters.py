@@ -19,7 +19,7 @@ def small_network(colours=1, size=16):
             layers.Conv2D(8, 3, activation="relu", name="first"),
             layers.MaxPooling2D(2),
             layers.Conv2D(6, 3, activation="relu", name="second"),
-            layers.Flatten(),
+            layers.Flatten(name="flat"),
             layers.Dense(2, activation="softmax"),
         ]
     )
@@ -127,15 +127,19 @@ def test_a_network_that_takes_other_numbers_than_0_to_255_is_served():
     assert (of[0] > of[1]).all()
 
 
-def test_a_layer_without_maps_is_refused():
-    model = small_network()
-    with pytest.raises(ValueError, match=r"has no feature maps; its output has the shape \(150,\)"):
-        filters.maximize_activation(model, model.layers[-2].name)
-
-
-def test_an_unknown_channel_is_refused():
-    with pytest.raises(ValueError, match="second has no channel 6; it has 0 to 5"):
-        filters.maximize_activation(small_network(), "second", [6])
+@pytest.mark.parametrize(
+    ("layer", "channels", "words"),
+    [
+        ("flat", None, r"has no feature maps; its output has the shape \(150,\)"),
+        ("second", [6], "second has no channel 6; it has 0 to 5"),
+        ("second", [-1], "channel must be a whole number of at least 0, not -1"),
+        ("second", [1.5], "channel must be a whole number of at least 0, not 1.5"),
+        ("second", [], "list of channels is empty; choose at least one"),
+    ],
+)
+def test_a_layer_without_maps_and_channels_that_are_not_there_are_refused(layer, channels, words):
+    with pytest.raises(ValueError, match=words):
+        filters.maximize_activation(small_network(), layer, channels)
 
 
 def test_painted_pictures_are_drawn_with_their_channels_numbers():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from chollet_cnn.analysis import activations, filters, gradients, heatmaps
+from chollet_cnn.analysis import activations, filters, gradients, heatmaps, mistakes
 from chollet_cnn.analysis.model_graph import (
     UnsupportedModelError,
     last_feature_layer,
@@ -100,6 +100,12 @@ SOFTMAXES = {
     "a graph node": (ops.softmax, None),
     "a graph node of the logarithm": (ops.log_softmax, None),
     "written out in the graph": (softmax_by_hand, None),
+    "over a transposed axis": (
+        lambda x: ops.transpose(ops.softmax(ops.transpose(x), axis=0)),
+        None,
+    ),
+    "the logarithm of a node": (lambda x: ops.log(ops.softmax(x)), None),
+    "after dropout": (lambda x: layers.Softmax()(layers.Dropout(0.5)(x)), None),
     "a node and what leaves it as it is": (
         lambda x: layers.Activation("linear")(ops.reshape(ops.softmax(x), (-1, 4))),
         None,
@@ -115,6 +121,7 @@ SIGMOIDS = {
     "Activation layer": (layers.Activation("sigmoid"), None),
     "a graph node": (ops.sigmoid, None),
     "written out in the graph": (lambda x: 1 / (1 + ops.exp(-x)), None),
+    "half a tanh": (lambda x: 0.5 * (1 + ops.tanh(x / 2)), None),
     "score": (same, None),
 }
 CASES = [(4, *case) for case in SOFTMAXES.values()] + [(1, *case) for case in SIGMOIDS.values()]
@@ -126,11 +133,8 @@ def test_the_scores_are_found_however_the_last_activation_is_spelled(units, end,
     model = network(end, units, activation)
     found = gradients.compiled(model, find_scores(model))(IMAGE[None].astype(np.float32))[0]
     assert found == pytest.approx(scores_by_hand(units), abs=1e-4)
-    target = TARGETS[units]
-    expected = grad_cam_by_hand(units, target)
-    assert heatmaps.grad_cam(model, IMAGE, target) == pytest.approx(expected, abs=1e-4)
-    expected = saliency_by_hand(units, target)
-    assert heatmaps.saliency(model, IMAGE, target) == pytest.approx(expected, abs=1e-6)
+    expected = saliency_by_hand(units, TARGETS[units])
+    assert heatmaps.saliency(model, IMAGE, TARGETS[units]) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +174,8 @@ class DenseSoftmax(layers.Layer):
         (same, lambda x: ops.softmax(x / 3)),
         (layers.Activation("hard_sigmoid"), None),
         (same, "tanh"),
+        (lambda x: 100 * ops.softmax(x), None),
+        (lambda x: 1 - ops.sigmoid(x), None),
         (
             lambda x: (
                 ops.softmax(x) / 2 + layers.Dense(4, activation="softmax", name="more")(x) / 2
@@ -177,7 +183,6 @@ class DenseSoftmax(layers.Layer):
             None,
         ),
     ],
-    ids=["inside a layer", "with a temperature", "hard sigmoid", "tanh", "the mean of two"],
 )
 def test_scores_that_cannot_be_found_are_an_error_and_not_an_empty_heatmap(end, activation):
     with pytest.raises(UnsupportedModelError, match="cannot be found; let the network end with"):
@@ -304,16 +309,53 @@ def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
     assert heatmaps._starts(4, 4, 1) == [0]
 
 
-def test_wrong_classes_covers_and_layers_are_refused_in_words():
-    model = network(same, 4, "softmax")
-    with pytest.raises(ValueError, match="no class 4; the classes are 0 to 3"):
-        heatmaps.grad_cam(model, IMAGE, 4)
+@pytest.mark.parametrize(
+    ("method", "how", "words"),
+    [
+        ("grad_cam", {"target": 4}, "no class 4; the classes are 0 to 3"),
+        ("grad_cam", {"target": 1.0}, "class must be a whole number of at least 0, not 1.0"),
+        ("grad_cam", {"layer": "dense"}, "dense has no feature maps"),
+        ("saliency", {"image": np.full((6, 6, 1), "a")}, "arrays of numbers, not of <U1"),
+        ("smooth_grad", {"samples": 0}, "samples must be a whole number of at least 1, not 0"),
+        ("occlusion", {"window": 7}, "window=7 pixels does not fit an image of 6×6"),
+        ("occlusion", {"window": 2.5}, "window must be a whole number of at least 1, not 2.5"),
+        ("occlusion", {"stride": -1}, "stride must be a whole number of at least 1, not -1"),
+    ],
+)
+def test_wrong_classes_covers_and_layers_are_refused_in_words(method, how, words):
+    with pytest.raises(ValueError, match=words):
+        getattr(heatmaps, method)(network(same, 4, "softmax"), **{"image": IMAGE} | how)
     with pytest.raises(ValueError, match="no class 2; the classes are 0 to 1"):
-        heatmaps.saliency(network(same, 1, "sigmoid"), IMAGE, 2)
-    with pytest.raises(ValueError, match="window=7 pixels does not fit an image of 6×6"):
-        heatmaps.occlusion(model, IMAGE, window=7)
-    with pytest.raises(ValueError, match="dense has no feature maps"):
-        heatmaps.grad_cam(model, IMAGE, layer="dense")
+        find_scores(network(same, 1, "sigmoid")).check_class(2)
+
+
+def test_of_a_layer_that_is_used_twice_the_heatmap_is_that_of_its_first_use():
+    def build(first, second):
+        x = keras.Input((6, 6, 1))
+        maps = second(layers.ReLU()(first(x)))
+        return keras.Model(x, layers.Dense(2, name="scores")(layers.Flatten()(maps)))
+
+    def convolution():
+        return layers.Conv2D(1, 3, padding="same")
+
+    apart, shared = build(first := convolution(), convolution()), build(*[convolution()] * 2)
+    kernel, dense = np.arange(9).reshape(3, 3, 1, 1) / 10 - 0.3, RANDOM.normal(size=(36, 2))
+    apart.set_weights([kernel, np.zeros(1), kernel, np.zeros(1), dense, np.zeros(2)])
+    shared.set_weights([kernel, np.zeros(1), dense, np.zeros(2)])
+    expected = heatmaps.grad_cam(apart, IMAGE, 1, first.name)
+    assert expected.max() > 0
+    found = heatmaps.grad_cam(shared, IMAGE, 1, shared.layers[1].name)
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_inputs_and_outputs_may_have_names():
+    plain = network(same, 4, "softmax")
+    x = keras.Input((6, 6, 1), name="image")
+    named = keras.Model({"image": x}, {"probabilities": plain(x)})
+    expected = heatmaps.grad_cam(plain, IMAGE, 1)
+    assert heatmaps.grad_cam(named, IMAGE, 1) == pytest.approx(expected, abs=1e-6)
+    expected = mistakes.predictions(plain, IMAGE[None])
+    assert mistakes.predictions(named, IMAGE[None]) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_zeros_around_the_picture_are_not_counted_as_seen(name):
     [
         ([keras.Input((9,)), layers.Dense(3)], r"must be \(rows, columns, channels\)"),
         ([keras.Input((None, None, 3)), layers.Conv2D(3, 3)], r"not \(None, None, 3\)"),
-        ([keras.Input((8, 8, 1)), layers.UpSampling2D()], "a UpSampling2D, is not known"),
+        ([keras.Input((8, 8, 1)), layers.UpSampling2D()], "a UpSampling2D from .* is not known"),
     ],
 )
 def test_a_network_that_the_table_cannot_follow_is_refused_in_words(stack, words):

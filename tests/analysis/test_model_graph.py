@@ -32,9 +32,26 @@ class Subclassed(keras.Model):
         return x
 
 
-def channels_first():
-    pooling = layers.MaxPooling2D(2, data_format="channels_first", name="pool")
-    return keras.Sequential([keras.Input((1, 6, 6)), pooling, layers.Flatten(), layers.Dense(2)])
+class Scaled(keras.Sequential):
+    """A model that does more than its layers tell."""
+
+    def call(self, x, **options):
+        """Return the output of the layers, doubled."""
+        return 2 * super().call(x, **options)
+
+
+def channels_first(pool):
+    x = keras.Input((1, 6, 6))
+    maps = pool(x, data_format="channels_first", name="pool")
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(maps)))
+
+
+def pooling_layer(x, **options):
+    return layers.MaxPooling2D(2, **options)(x)
+
+
+def pooling_node(x, data_format, name):
+    return ops.max_pool(x, 2, data_format=data_format)
 
 
 def two_inputs():
@@ -44,8 +61,16 @@ def two_inputs():
 
 UNSUPPORTED = {
     "subclassed": (Subclassed, "subclassed model .* listed; build a Sequential or a functional"),
+    "with a call of its own": (
+        lambda: Scaled([keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(2)]),
+        r"a subclassed model \(Scaled\), cannot be listed",
+    ),
     "not built": (lambda: keras.Sequential([layers.Dense(2)]), "not built yet.* add a keras.Input"),
-    "channels first": (channels_first, "pool has data_format='channels_first'"),
+    "channels first": (lambda: channels_first(pooling_layer), "pool has data_format='channels_f"),
+    "node of channels first": (
+        lambda: channels_first(pooling_node),
+        "max_pool.* has data_format='ch",
+    ),
     "two inputs": (two_inputs, "2 inputs; one is needed"),
 }
 
@@ -105,8 +130,13 @@ def test_the_table_lists_operations_that_leave_every_cell_in_place_and_refuses_o
     assert table["kind"].tolist() == ["TrueDivide", "Conv2D", "Add", "Relu", "Conv2D"]
     assert table["receptive_field"].tolist() == [1, 3, 3, 3, 5]
     assert table["output_shape"].tolist()[-2:] == [(6, 6, 2), (4, 4, 2)]
-    with pytest.raises(UnsupportedModelError, match=r"of max_pool.*, a MaxPool, is not known"):
-        layer_table(keras.Model(x, ops.max_pool(maps, 2)))
+    for other, kind in (
+        (lambda: ops.max_pool(maps, 2), "MaxPool"),
+        (lambda: layers.Softmax(axis=1)(maps), "Softmax"),  # sees the whole column
+        (lambda: layers.AveragePooling2D(6)(maps) + np.ones((1, 6, 6, 1)), "Add"),
+    ):
+        with pytest.raises(UnsupportedModelError, match=f"a {kind} from .* is not known"):
+            layer_table(keras.Model(x, other()))
 
 
 def test_a_layer_of_a_model_inside_a_model_has_a_path_and_its_own_name():
@@ -147,6 +177,14 @@ def test_dropout_and_augmentation_do_nothing_in_an_analysis():
     assert len(names) == 3
     for name in names:
         assert after[name][0] == pytest.approx(image / 255, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function", [mistakes.predictions, activations.channel_maxima], ids=["predictions", "maxima"]
+)
+def test_no_image_at_all_is_refused_in_words(function):
+    with pytest.raises(ValueError, match="there are no images; at least one is needed"):
+        function(networks.mnist_three_block(), np.zeros((0, 28, 28, 1)))
 
 
 def test_an_image_of_a_wrong_shape_is_answered_with_both_shapes():

@@ -1,10 +1,8 @@
 """The tutorial's figures show the numbers that the computations give, and can be read."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
+from examples import ARTICLE, IMAGE
 from matplotlib.colors import to_hex
 from readable import assert_readable, words
 
@@ -22,7 +20,6 @@ from chollet_cnn.concepts.geometry import ImpossibleGeometry
 from chollet_cnn.concepts.kernels import GALLERY, SHARPEN
 from chollet_cnn.drawing import sheet, style
 
-ARTICLE = json.loads((Path(__file__).parents[1] / "data" / "article-arrays.json").read_text())
 TUTORIAL = [
     images.plot_pixel_values,
     images.plot_channels,
@@ -68,7 +65,7 @@ def test_every_figure_has_one_width_and_all_its_texts_can_be_read(tutorial_figur
 
 
 def test_the_padlock_is_the_article_s_picture():
-    assert images.PADLOCK.tolist() == ARTICLE["image_16x16"]
+    assert (images.PADLOCK == IMAGE).all()
 
 
 def test_every_pixel_s_number_is_written_in_its_cell():

@@ -1,36 +1,27 @@
 """Pictures are arrays; and what no concept accepts as one, it refuses in words."""
 
-import json
 import subprocess
 import sys
-from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from examples import IMAGE
 
 from chollet_cnn.concepts import convolution, images, neurons, pooling
 from chollet_cnn.concepts.checks import as_array, per_axis, whole_number, widened
 
-ARTICLE = json.loads((Path(__file__).parents[1] / "data" / "article-arrays.json").read_text())
-PICTURE = np.ones((5, 5))
-
 
 def test_the_articles_grey_picture_has_256_features_and_a_coloured_one_768():
-    picture = np.array(ARTICLE["image_16x16"])
-    assert images.feature_count(picture.shape) == len(images.unroll(picture)) == 256
+    assert images.feature_count(IMAGE.shape) == len(images.unroll(IMAGE)) == 256
     assert images.feature_count((16, 16, 3)) == len(images.unroll(np.zeros((16, 16, 3)))) == 768
 
 
 def test_unrolling_keeps_the_order_of_rows():
-    picture = np.array(ARTICLE["image_16x16"])
-    line = images.unroll(picture)
-    for row in range(16):
-        np.testing.assert_array_equal(line[16 * row : 16 * (row + 1)], picture[row])
+    np.testing.assert_array_equal(images.unroll(IMAGE), np.concatenate(list(IMAGE)))
 
 
 def test_unrolling_is_what_a_flatten_layer_does():
-    import keras
-
     picture = np.random.default_rng(0).random((4, 5, 3), np.float32)
     flat = keras.ops.convert_to_numpy(keras.layers.Flatten()(picture[np.newaxis]))
     np.testing.assert_array_equal(images.unroll(picture), flat[0])
@@ -88,7 +79,7 @@ def test_what_is_no_picture_is_refused_in_words(function, picture, words):
 
 def test_a_grey_picture_has_no_channels_to_split():
     with pytest.raises(ValueError, match=r"it must be \(rows, columns, channels\)"):
-        images.split_channels(PICTURE)
+        images.split_channels(np.ones((5, 5)))
 
 
 @pytest.mark.parametrize("shape", [(), (3, 0), (3, -1), (2.5, 2), 16, "16"])
