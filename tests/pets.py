@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -14,6 +15,7 @@ COUNT = 8
 SIZE = (6, 5)
 
 
+@cache
 def jpeg(kind, number, size=(16, 12)):
     """Make a grey JPEG that tells which one it is: cats are dark, dogs are light."""
     level = (20 if kind == "cat" else 140) + 10 * (number % COUNT)
@@ -22,14 +24,38 @@ def jpeg(kind, number, size=(16, 12)):
     return buffer.getvalue()
 
 
-def pictures(pattern, count=COUNT):
-    """Make cats and dogs whose paths follow a pattern such as ``{kind}.{number}.jpg``."""
+def pictures(pattern, numbers=range(COUNT), size=(16, 12), first=0, **names):
+    """Make cats and dogs whose paths follow a pattern such as ``{kind}.{number}.jpg``.
+
+    Args:
+        pattern: also of ``{Kind}``, ``{letter}`` and ``names``.
+        numbers: which ones are shown.
+        first: what to add to them in the paths.
+    """
     return {
         pattern.format(
-            kind=kind, Kind=kind.capitalize(), number=number, letter=chr(ord("a") + number)
-        ): jpeg(kind, number)
-        for kind, number in product(("cat", "dog"), range(count))
-    }
+            kind=kind, Kind=kind.capitalize(), letter=chr(ord("a") + number % 26),
+            number=number + first, **names,
+        ): jpeg(kind, number, size)
+        for kind, number in product(("cat", "dog"), numbers)
+    }  # fmt: skip
+
+
+def split_pictures(pattern, folders=tuple(SPLITS)):
+    """Make pictures in folders that each count their own from 1."""
+    files = {}
+    for folder, (start, stop) in zip(folders, SPLITS.values(), strict=True):
+        files |= pictures(pattern, range(start, stop), first=1 - start, split=folder)
+    return files
+
+
+def zipped(files, method=zipfile.ZIP_STORED):
+    """Return the bytes of a zip file with these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
 
 
 def put_folder(folder, files):
@@ -40,9 +66,7 @@ def put_folder(folder, files):
 
 
 def put_zip(path, files):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    path.write_bytes(zipped(files))
     return path
 
 
@@ -62,14 +86,6 @@ def assert_is_whole(dataset):
     assert dataset.test.labels.tolist() == [0, 1, 0, 1]
 
 
-LAYOUTS = {
-    "kaggle": "train/{kind}.{number}.jpg",
-    "flat": "{kind}.{number}.jpg",
-    "microsoft": "PetImages/{Kind}/{number}.jpg",
-    "class-folders": "{kind}s/photo_{number}.jpeg",
-    "unnumbered": "{kind}/{letter}.jpg",
-}
-
-
-def layout(name):
-    return pictures(LAYOUTS[name])
+KAGGLE = pictures("train/{kind}.{number}.jpg")
+MICROSOFT = pictures("PetImages/{Kind}/{number}.jpg")
+FLAT = pictures("{kind}.{number}.jpg")

@@ -84,11 +84,15 @@ def _place(name: str, data_dir: Path | None) -> str:
     try:
         if name == "mnist":
             return ", ".join(map(str, mnist.find(data_dir))) or "not found"
-        return _describe_cats_and_dogs(*archives.find(data_dir))
+        return _describe_cats_and_dogs(*archives.find(data_dir, _has_nearly_all))
     except NotFound:
         return "not found"
     except UserError as problem:
         return str(problem)
+
+
+def _has_nearly_all(pictures: list[layouts.Picture]) -> bool:
+    return len(book_pictures.absent(pictures)) <= book_pictures.TOTAL // 100
 
 
 def _describe_cats_and_dogs(archive: Path, pictures: list[layouts.Picture]) -> str:
@@ -102,7 +106,7 @@ def _describe_cats_and_dogs(archive: Path, pictures: list[layouts.Picture]) -> s
     if not absent:
         return found
     missing = f"{len(absent):,} are missing (the first is {absent[0][0]} number {absent[0][1]})"
-    if len(absent) > book_pictures.TOTAL // 100:
+    if not _has_nearly_all(pictures):
         return f"{found}; not the book's split, of which {missing}"
     return f"{found}; {missing}"
 

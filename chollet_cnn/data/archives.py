@@ -4,18 +4,19 @@ What is in a file decides, not what it is called; names only decide what is trie
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from chollet_cnn.data.containers import list_files, reader, walk
 from chollet_cnn.data.layouts import (
-    CLASS_OF_FOLDER,
+    CLASS_WORDS,
     CLASSES,
     NUMBERED_NAME,
-    SPLIT_OF_FOLDER,
     Picture,
     index,
     is_picture,
+    split_of_folder,
 )
 from chollet_cnn.data.sources import NotFound, listed, permitted, search_path
 from chollet_cnn.data.zip_files import is_zip
@@ -30,13 +31,21 @@ KAGGLE_DOWNLOAD = re.compile(r"archive *(\([0-9]+\))?")
 
 
 @permitted()
-def find(data_dir: str | Path | None = None) -> tuple[Path, list[Picture]]:
+def find(
+    data_dir: str | Path | None = None,
+    enough: Callable[[list[Picture]], bool] = lambda _: True,
+) -> tuple[Path, list[Picture]]:
     """Find the first zip file or folder of the search path that holds cats and dogs.
 
     In a folder these are tried in turn: the folder itself, ``train.zip`` or ``train``, by name
     every zip file and sub-folder that is called after cats, dogs or PetImages, Kaggle's
     ``archive.zip``, every other zip file, everything below the folder together, and every zip file
     below it.
+
+    Args:
+        data_dir: a folder to look in first, or the zip file or picture folder itself.
+        enough: tells whether these are all the pictures that are needed. Where a place has no such
+            zip file or folder, the first one in it is taken.
 
     Returns:
         The zip file or folder, and its pictures.
@@ -49,15 +58,23 @@ def find(data_dir: str | Path | None = None) -> tuple[Path, list[Picture]]:
     places = search_path(data_dir)
     passed_over = []  # what is wrong with zip files that may hold anything
     for place in places:
-        for archive in candidates(place):
-            if pictures := _pictures_in(archive):
-                return archive, pictures
-        for archive in _everything_else(place) if place.is_dir() else ():
+        first = None
+        likely = candidates(place)
+        for archive in chain(likely, _everything_else(place) if place.is_dir() else ()):
             try:
-                if pictures := _pictures_in(archive):
-                    return archive, pictures
+                pictures = _pictures_in(archive)
             except UserError as problem:
+                if archive in likely and not first:
+                    raise
                 passed_over.append(str(problem))
+                continue
+            if pictures and enough(pictures):
+                return archive, pictures
+            first = first or (pictures and (archive, pictures))
+        if first:
+            return first
+        if _is_class_folder(place):
+            passed_over.append(f"{place} is of one class only: name the folder above it")
     raise NotFound(
         f"no cat and dog pictures are in {listed(places)}: run `python -m chollet_cnn.data fetch "
         "cats-vs-dogs`, put train.zip of Kaggle's Dogs vs. Cats "
@@ -80,7 +97,7 @@ def _pictures_in(archive: Path) -> list[Picture] | None:
     if closed and archive.is_file():
         raise UserError(
             f"{closed[0]} inside {archive} cannot be opened as a zip file: unzip {archive.name} "
-            f"once to see whether it is damaged, or get it again"
+            "yourself and name the folder, or get it again if that fails"
         )
     return None
 
@@ -117,19 +134,15 @@ def _is_picture_folder(folder: Path, inside: list[Path]) -> bool:
     """
     if any(map(_is_class_folder, inside)) or any(map(_is_numbered_picture, inside)):
         return True
-    split = folder / "train"
-    if split.is_dir() and any(map(_is_class_folder, split.iterdir())):
-        return True
-    splits = [path for path in inside if path.name.lower() in SPLIT_OF_FOLDER and path.is_dir()]
-    with_pictures = [path for path in splits if any(map(_is_numbered_picture, path.iterdir()))]
-    return len(with_pictures) > 1 or (
-        split in with_pictures
-        and any(_is_class_folder(path) for other in splits for path in other.iterdir())
-    )
+    splits = {path: split_of_folder(path.name) for path in inside if path.is_dir()}
+    contents = {path: sorted(path.iterdir()) for path, split in splits.items() if split}
+    in_classes = [path for path, files in contents.items() if any(map(_is_class_folder, files))]
+    numbered = [path for path, files in contents.items() if any(map(_is_numbered_picture, files))]
+    return len({*in_classes, *numbered}) > 1 or "train" in map(splits.get, in_classes)
 
 
 def _is_class_folder(path: Path) -> bool:
-    return path.name.lower() in CLASS_OF_FOLDER and path.is_dir()
+    return path.name.lower() in CLASS_WORDS and path.is_dir()
 
 
 def _is_numbered_picture(path: Path) -> bool:

@@ -15,6 +15,8 @@ Source: Microsoft Research's Asirra photographs. J. Elson, J. Douceur, J. Howell
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from itertools import chain, groupby, pairwise
 from pathlib import Path
 
@@ -82,7 +84,7 @@ def load(
             be written, or an option makes no sense.
     """
     _check(image_size, resize, splits)
-    archive, pictures = _find_or_download(data_dir, download)
+    archive, pictures = _find_or_download(data_dir, download, partial(_suffice, splits=splits))
     by_folder = splits == "folders" or counts_each_split(pictures)
     if by_folder:
         parts, missing = _select_by_folder(archive, pictures), []
@@ -90,7 +92,7 @@ def load(
         parts, missing = select(pictures, splits)
     wanted = list(chain.from_iterable(parts.values()))
     total = len(wanted) + len(missing)
-    most_skipped = total // 100  # more than 1% is too many
+    most_skipped = _most_skipped(total)
     if len(missing) > most_skipped:
         raise _incomplete(archive, pictures, missing, total)
     order = Order(wanted, tuple(image_size), resize)
@@ -155,9 +157,11 @@ def _check(image_size: tuple[int, int], resize: str, splits: Splits | str) -> No
         raise UserError("two splits share images: a test image must not be trained on")
 
 
-def _find_or_download(data_dir: str | Path | None, download: bool) -> tuple[Path, list[Picture]]:
+def _find_or_download(
+    data_dir: str | Path | None, download: bool, enough: Callable[[list[Picture]], bool]
+) -> tuple[Path, list[Picture]]:
     try:
-        return find(data_dir)
+        return find(data_dir, enough)
     except NotFound:
         if not download:
             raise
@@ -165,6 +169,21 @@ def _find_or_download(data_dir: str | Path | None, download: bool) -> tuple[Path
         return find(fetch(download_folder(data_dir)))
     except Unreachable as problem:
         raise NotFound(f"cat and dog pictures were not found, and {problem}") from problem
+
+
+def _suffice(pictures: list[Picture], splits: Splits | str) -> bool:
+    """Tell whether pictures can be split as wanted."""
+    if splits == "folders":
+        return split_by_folder(pictures) is not None
+    if counts_each_split(pictures):
+        return True
+    parts, missing = select(pictures, splits)
+    return len(missing) <= _most_skipped(sum(map(len, parts.values())) + len(missing))
+
+
+def _most_skipped(total: int) -> int:
+    """Return how many images may be missing or damaged, 1% of them."""
+    return total // 100
 
 
 def select(pictures: list[Picture], splits: Splits) -> tuple[Parts, list[tuple[str, int]]]:

@@ -115,7 +115,7 @@ def walk(top: Path) -> Iterator[Path]:
             path = folder / entry.name
             if entry.is_dir(follow_symlinks=False):
                 folders += [] if entry.name.startswith(".") else [path]
-            elif entry.is_symlink() and entry.is_dir():
+            elif entry.is_symlink() and path.is_dir():  # false for a link to itself
                 links.append(path)
             else:
                 yield path

@@ -1,10 +1,11 @@
 """Tell which cat or dog a file is, and which split it belongs to, however the files are laid out.
 
 One rule serves every layout. A file called ``cat.7.jpg`` is cat number 7, wherever it is; a file
-called otherwise takes its class from the nearest folder above it that is named after one
-(``Cat/7.jpg``, ``cats/photo7.png``) and its number from the digits in its name. Where no name of a
-class has digits, the files are counted in sorted order, from 0. Where each of the folders train,
-validation and test counts its own files from the start, the folders make the split.
+called otherwise takes its class from the nearest folder above it whose name mentions one
+(``Cat/7.jpg``, ``photos of cats/7.png``), or else from its own name (``image_cat_7.jpg``), and its
+number from the digits in its name. A folder that mentions both classes tells nothing. Where no name
+of a class has digits, the files are counted in sorted order, from 0. Where each of the folders
+train, validation and test counts its own files from the start, the folders make the split.
 """
 
 import re
@@ -17,15 +18,18 @@ from chollet_cnn.data.containers import Stamp
 from chollet_cnn.errors import UserError
 
 CLASSES = ("cat", "dog")
-CLASS_OF_FOLDER = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
-SPLIT_OF_FOLDER = {
-    **dict.fromkeys(("train", "training", "train_set", "training_set"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "validation_set", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing", "test_set", "test1"), "test"),
+CLASS_WORDS = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 NUMBERED_NAME = re.compile(r"(cat|dog)s?[\W_]*([0-9]{1,18})\W*", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![0-9])[0-9]{1,18}(?![0-9])")
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+)
 VALIDATION_SHARE = 5  # one in five training images, where the folders make no validation split
 
 
@@ -63,18 +67,28 @@ def class_of(file: str) -> str | None:
         return None
     if named := NUMBERED_NAME.fullmatch(path.stem):
         return named[1].lower()
-    folders = (CLASS_OF_FOLDER.get(folder.lower()) for folder in reversed(path.parts[:-1]))
-    return next(filter(None, folders), None)
+    folders = filter(None, (_mentioned(f, CLASS_WORDS) for f in reversed(path.parts[:-1])))
+    found = next(folders, set())
+    if len(found) != 1 and number_of(file) is not None:
+        found = _mentioned(path.stem, CLASS_WORDS)
+    return found.pop() if len(found) == 1 else None
 
 
 def split_of(file: str) -> str | None:
     """Tell from a file's path which split's folder it is in, if any; ``train.zip`` counts too."""
-    folders = (_split_of_folder(folder) for folder in reversed(PurePosixPath(file).parts[:-1]))
-    return next(filter(None, folders), None)
+    splits = (split_of_folder(folder) for folder in reversed(PurePosixPath(file).parts[:-1]))
+    return next(filter(None, splits), None)
 
 
-def _split_of_folder(folder: str) -> str | None:
-    return SPLIT_OF_FOLDER.get(folder.lower().removesuffix(".zip"))
+def split_of_folder(folder: str) -> str | None:
+    """Tell from a folder's name which split it holds, if one."""
+    found = _mentioned(folder, SPLIT_WORDS)
+    return found.pop() if len(found) == 1 else None
+
+
+def _mentioned(text: str, words: dict[str, str]) -> set[str]:
+    """Return the classes or splits that a name mentions."""
+    return {words[word.lower()] for word in WORD.findall(text) if word.lower() in words}
 
 
 def number_of(file: str) -> int | None:
@@ -117,11 +131,12 @@ def index(archive: str, files: list[tuple[str, Stamp]]) -> list[Picture]:
 
 
 def _collection_of(file: str) -> str:
-    """Return the path above the first folder that is named after a class or a split."""
-    folders = PurePosixPath(file).parts[:-1]
-    for place, folder in enumerate(folders):
-        if folder.lower() in CLASS_OF_FOLDER or _split_of_folder(folder):
-            return "/".join(folders[:place])
+    """Return the path above a picture's folders that are named after a class or a split."""
+    folders = list(PurePosixPath(file).parts[:-1])
+    named = [place for place, folder in enumerate(folders) if _mentioned(folder, CLASS_WORDS)]
+    folders = folders[: named[-1]] if named else folders
+    while folders and split_of_folder(folders[-1]):
+        folders.pop()
     return "/".join(folders)
 
 

@@ -32,7 +32,7 @@ from chollet_cnn.data.sources import (
     search_path,
     sha256_of_arrays,
 )
-from chollet_cnn.data.zip_files import ZIP_ERRORS
+from chollet_cnn.data.zip_files import ZIP_ERRORS, is_zip
 from chollet_cnn.errors import UserError
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -105,9 +105,14 @@ def find(data_dir: str | Path | None = None) -> tuple[Path, ...]:
 
 
 def find_in(place: Path) -> tuple[Path, ...]:
-    """Look for MNIST's files in and below one folder, or take the file that was named instead."""
+    """Look for MNIST's files in and below one folder, or take the file that was named instead.
+
+    One of the IDX files, or the folder of one, stands for the folder above it.
+    """
+    if array_in(place.name):
+        place = place.absolute().parent
     if place.is_file():
-        return (place,) if place.suffix.lower() in (".npz", ".zip") else ()
+        return (place,) if may_hold_arrays(place.name) or is_zip(place.name) else ()
     for folder in (place / name for name in SUB_FOLDERS):
         if (folder / FILE).is_file():
             return (folder / FILE,)
@@ -128,24 +133,31 @@ def _idx_files(folder: Path) -> tuple[Path, ...]:
 
 
 def _find_by_content(place: Path) -> tuple[Path, ...]:
-    """Look for a zip file, and then for files below a folder, with MNIST's arrays in them.
+    """Look for zip files and then for files below a folder, with MNIST's arrays in them.
 
     Files with other contents are skipped: Fashion-MNIST's have the same names.
+
+    Returns:
+        The zip file or folder that has all the arrays, or those that have them together.
     """
-    zips = [path for path in walk(place) if path.suffix.lower() == ".zip" and path.is_file()]
+    zips = [path for path in walk(place) if is_zip(path.name) and path.is_file()]
+    found, together = set(), []
     for container in (*sorted(zips, key=lambda path: (len(path.parts), path)), place):
         try:
             arrays, suspects = _search(container)
         except UserError:  # a zip file that may hold anything
             continue
-        if arrays:
-            if absent := [name for name in IDX_FILES if name not in arrays | suspects]:
-                raise UserError(
-                    f"{container} holds only a part of MNIST: put {IDX_FILES[absent[0]]} beside "
-                    "the others"
-                )
+        if len(arrays) == len(IDX_FILES):
             return (container,)
-    return ()
+        if arrays:
+            found |= {*arrays, *suspects}
+            together.append(container)
+    if absent := [name for name in IDX_FILES if together and name not in found]:
+        raise UserError(
+            f"{together[-1]} holds only a part of MNIST: put {IDX_FILES[absent[0]]} beside the "
+            "others"
+        )
+    return tuple(together)
 
 
 def _search(container: Path) -> tuple[Arrays, dict[str, UserError]]:
@@ -192,18 +204,20 @@ def read(files: tuple[Path, ...]) -> Arrays:
     Raises:
         UserError: a file cannot be read, or its contents are not MNIST's.
     """
-    if len(files) == 1 and (files[0].is_dir() or files[0].suffix.lower() == ".zip"):
-        arrays, suspects = _search(files[0])
-        for name in IDX_FILES:
-            if name not in arrays:
-                raise suspects.get(name) or _damaged(files[0], f"it has no {name}")
-    else:
-        arrays = {}
-        for file in files:
-            for name, array in _read_file(file).items():
-                if not _is_mnist(name, array):
-                    raise _damaged(file, f"the values of {name} are not MNIST's")
-                arrays[name] = array
+    arrays, suspects = {}, {}
+    for file in files:
+        if file.is_dir() or is_zip(file.name):
+            more, wrong = _search(file)
+        else:
+            more, wrong = _read_file(file), {}
+        for name, array in more.items():
+            if not _is_mnist(name, array):
+                raise _damaged(file, f"the values of {name} are not MNIST's")
+        arrays |= more
+        suspects |= wrong
+    for name in IDX_FILES:
+        if name not in arrays:
+            raise suspects.get(name) or _damaged(files[0], f"it has no {name}")
     # Some containers hold an image as one row of 784 pixels.
     return {
         name: arrays[name].reshape((-1, 28, 28) if name.startswith("x") else -1)

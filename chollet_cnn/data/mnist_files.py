@@ -20,10 +20,9 @@ IDX_FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-# Also "train-images.idx3-ubyte", and the "(1)" that browsers add to a second download.
-IDX_NAME = re.compile(
-    r"(train|t10k)-(images|labels)[-.]idx[13]-ubyte(?: *\([0-9]+\))?(?:\.gz)?", re.IGNORECASE
-)
+# Whatever follows, such as ".idx3-ubyte", or the " (1)" that browsers add to a second download.
+IDX_NAME = re.compile(r"(train|t10k)[-_. ](images|labels).*", re.IGNORECASE)
+NPZ_NAME = re.compile(r".*\.npz\b.*", re.IGNORECASE)  # "mnist.npz.1" is wget's second download
 LARGEST_FILE = 128 << 20  # bytes
 LARGEST_ARRAY = 60_000 * 28 * 28  # bytes, those of x_train
 
@@ -41,7 +40,7 @@ def may_hold_arrays(file: str) -> bool:
 
 
 def _is_npz(file: str) -> bool:
-    return file.lower().endswith(".npz")
+    return bool(NPZ_NAME.fullmatch(PurePosixPath(file).name))
 
 
 def array_in(file: str) -> str | None:

@@ -1,6 +1,5 @@
 """Archives as people have them: zip files in zip files, deep folders, links, folders that split."""
 
-import io
 import os
 import random
 import struct
@@ -9,15 +8,19 @@ import zipfile
 import pytest
 from pets import (
     COUNT,
+    FLAT,
+    KAGGLE,
+    MICROSOFT,
     SPLITS,
     assert_is_whole,
     jpeg,
-    layout,
     levels,
     pictures,
     put_folder,
     put_zip,
     small,
+    split_pictures,
+    zipped,
 )
 
 from chollet_cnn.data import __main__ as command
@@ -33,166 +36,123 @@ from chollet_cnn.data import (
 from chollet_cnn.errors import UserError
 
 needs_links = pytest.mark.skipif(os.name != "posix", reason="making links needs rights on Windows")
+PACKED = zipfile.ZIP_DEFLATED
+
+PATTERNS = [
+    "train/{kind}.{number}.jpg",
+    "TRAIN/{Kind}.{number}.JPG",
+    "{kind}.{number}.jpg",
+    "{kind} ({number}).jpg",
+    "{kind}_0000{number}.jfif",
+    "image_{kind}_{number}.jpg",
+    "PetImages/{Kind}/{number}.jpg",
+    "holiday/2019/Cat and Dog/{Kind}/{number}.jpg",
+    "a/b/c/d/e/f/g/{kind}s/IMG_2019_{number}.jpg",
+    "x/Photos of {kind}s/{number}.jpg",
+    "{kind}s/photo_{number}.jpeg",
+    "{kind}s/by year/2019/{number}.jpg",
+    "{kind}/{letter}.jpg",
+]
 
 
-@pytest.fixture(autouse=True)
-def own_place(tmp_path, monkeypatch):
-    """Every test has a cache of its own, and finds no data but what it makes."""
-    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
+@pytest.mark.parametrize("container", ["folder", "my-cats-and-dogs.zip", "9d8f.zip"])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_layout_is_read_from_folders_and_zip_files(place, pattern, container):
+    if container == "folder":
+        put_folder(place, pictures(pattern))
+    else:
+        put_zip(place / container, pictures(pattern))
+        assert_is_whole(small(place / container))
+    assert_is_whole(small(place))
 
 
-@pytest.fixture
-def place(tmp_path):
-    folder = tmp_path / "place"
-    folder.mkdir()
-    return folder
+UNLABELLED = {f"test/{number}.jpg": jpeg("cat", number) for number in range(4)}
+IN_TRAIN_ZIP = {"train.zip": zipped(KAGGLE), "test.zip": zipped(UNLABELLED), "ids.csv": b"id"}
+PLACES = {
+    "zip files in Kaggle's archive": {"archive.zip": zipped(IN_TRAIN_ZIP)},
+    "the same, packed again": {"archive (1).zip": zipped(IN_TRAIN_ZIP, PACKED)},
+    "a zip file in a folder": {"archive.zip": zipped({"data\\train.zip": zipped(KAGGLE)})},
+    "Microsoft's in Kaggle's": {"archive.zip": zipped({"PetImages.zip": zipped(MICROSOFT)})},
+    "by Windows": {"archive.zip": zipped(pictures("PetImages\\{Kind}\\{number}.jpg"))},
+    "whole paths": {"a.zip": zipped(pictures("C:\\me\\PetImages\\{Kind}\\{number}.jpg"))},
+    "all twice": {"archive.zip": zipped({"train.zip": zipped(KAGGLE), **MICROSOFT})},
+    "damaged test.zip": {"archive.zip": zipped({"train.zip": zipped(KAGGLE), "test.zip": b"PK"})},
+    "a zip file deep below": {"new/downloads/data.zip": zipped(MICROSOFT)},
+    "no pictures beside them": MICROSOFT
+    | {"PetImages/Cat/Thumbs.db": b"x", "PetImages/Dog/._7.jpg": b"x", "readme[1].txt": b"x"}
+    | {"__MACOSX/PetImages/Cat/._1.jpg": b"x", "test1/1.jpg": jpeg("cat", 1)},
+    "the larger of two collections": pictures("some/train/{kind}s/{kind}.{number}.jpg", range(3))
+    | pictures("all/train/{kind}s/{kind}.{number}.jpg"),
+    "a stray picture above": pictures("cats/PetImages/{Kind}/{number}.jpg")
+    | {"cats/readme1.png": jpeg("cat", 1)},
+    "unlabelled pictures below dogs": pictures("dogs/dogs-vs-cats/train/{kind}.{number}.jpg")
+    | {f"dogs/dogs-vs-cats/{name}": content for name, content in UNLABELLED.items()},
+    "the book's small copy": pictures("train/{kind}s/{kind}.{number}.jpg", range(4))
+    | pictures("validation/{kind}s/{kind}.{number}.jpg", range(4, 6))
+    | pictures("test/{kind}s/{kind}.{number}.jpg", range(6, 8)),
+    "another data set that is damaged": {"flowers.zip": b"PK cut short"}
+    | pictures("some/folder/{Kind}/{number}.jpg"),
+}
 
 
-def zipped(files, method=zipfile.ZIP_STORED):
-    """Return the bytes of a zip file with these files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-@pytest.mark.parametrize("inner", ["kaggle", "microsoft", "flat"])
-def test_a_zip_file_inside_kaggles_archive_is_read_where_it_is(place, method, inner):
-    test = {f"test/{number}.jpg": jpeg("cat", number) for number in range(4)}
-    contents = {"train.zip": zipped(layout(inner)), "test.zip": zipped(test), "notes.csv": b"id"}
-    (place / "archive.zip").write_bytes(zipped(contents, method))
-    dataset = small(place)
+@pytest.mark.parametrize("name", PLACES)
+def test_pictures_are_found_by_what_is_in_the_files(place, name):
+    dataset = small(put_folder(place, PLACES[name]))
     assert_is_whole(dataset)
-    assert dataset.fingerprint["source"] == "archive.zip"
-    kept = sorted(file.name for file in (place.parent / "cache").iterdir())
-    assert kept == ["cats-vs-dogs", *(["unpacked"] if method == zipfile.ZIP_DEFLATED else [])]
-
-
-def test_a_packed_zip_file_in_a_zip_file_is_unpacked_once(place, monkeypatch, capsys):
-    content = zipped({"train.zip": zipped(layout("kaggle"))}, zipfile.ZIP_DEFLATED)
-    (place / "archive.zip").write_bytes(content)
-    assert_is_whole(small(place))
-    assert capsys.readouterr().err.startswith("unpacking train.zip into ")
-    monkeypatch.setattr(zip_files, "_copy", None)
-    assert_is_whole(small(place))
-    [unpacked] = (place.parent / "cache" / "unpacked").iterdir()
-    unpacked.write_bytes(b"cut short")
-    monkeypatch.undo()
-    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(place.parent / "cache"))
-    assert_is_whole(small(place))
-
-
-def test_a_cache_that_cannot_hold_an_unpacked_zip_file_is_named(place, monkeypatch):
-    content = zipped({"train.zip": zipped(layout("kaggle"))}, zipfile.ZIP_DEFLATED)
-    (place / "archive.zip").write_bytes(content)
-    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(place / "archive.zip"))
-    with pytest.raises(UserError, match=r"cannot unpack train\.zip .*set CHOLLET_CNN_CACHE"):
-        small(place)
-
-
-@pytest.mark.parametrize("name", ["archive", "archive (1)", "download", "9d8f"])
-@pytest.mark.parametrize("inner", ["PetImages/{Kind}/{number}.jpg", "a/b/c/{kind}s/{number}.jpg"])
-def test_an_archive_of_any_name_is_found_by_what_is_in_it(place, name, inner):
-    put_zip(place / f"{name}.zip", pictures(inner))
-    assert_is_whole(small(place))
-    assert_is_whole(small(place / f"{name}.zip"))
-
-
-def test_an_archive_that_has_the_pictures_twice_is_read_once(place):
-    contents = {"train.zip": zipped(layout("kaggle")), **layout("microsoft")}
-    (place / "archive.zip").write_bytes(zipped(contents))
-    _, found = archives.find(place)
-    assert len(found) == 2 * COUNT
-    assert_is_whole(small(place))
-
-
-def test_the_larger_of_two_collections_is_taken(place):
-    put_folder(place, pictures("some/train/{kind}s/{kind}.{number}.jpg", 3))
-    put_folder(place, pictures("all/train/{kind}s/{kind}.{number}.jpg"))
-    assert_is_whole(small(place))
-
-
-def test_a_damaged_test_zip_does_not_matter(place):
-    contents = {"train.zip": zipped(layout("kaggle")), "test.zip": b"PK and no more"}
-    (place / "archive.zip").write_bytes(zipped(contents))
-    assert_is_whole(small(place))
+    assert dataset.fingerprint["split"] == "numbers"
 
 
 @pytest.mark.parametrize(
-    "where", ["holiday/2019/Cat and Dog", "x", "PetImages", "a/b/c/d/e/f/g", "archive/PetImages"]
+    ("name", "others"),
+    [
+        ("train.zip", {"a.zip": zipped(FLAT)}),
+        ("PetImages.zip", dict.fromkeys(["application.zip", "dogma.zip"], b"cut short")),
+        ("CatDog.zip", {"education.zip": b"cut short"}),
+        ("kagglecatsanddogs_5340.zip", pictures("cats_and_dogs_filtered/{kind}s/1.jpg", [1])),
+        *((f"{name}.zip", {}) for name in ("dogs-vs-cats", "dog_or_cat", "my-cat", "dogs2")),
+    ],
 )
-def test_class_folders_are_found_at_any_depth_below_folders_of_any_name(place, where):
-    put_folder(place / where, pictures("{Kind}/{number}.jpg"))
-    assert_is_whole(small(place))
+def test_names_decide_what_is_tried_first_and_what_has_all_pictures_is_taken(place, name, others):
+    dataset = small(put_folder(place, {name: zipped(KAGGLE)} | others))
+    assert_is_whole(dataset)
+    assert dataset.fingerprint["source"] == name
 
 
-def test_pictures_in_folders_below_a_class_folder_are_of_that_class(place):
-    put_folder(place, pictures("{kind}s/by year/2019/{number}.jpg"))
-    assert_is_whole(small(place))
+@pytest.mark.parametrize("named", ["train.zip", "kagglecatsanddogs_5340.zip", "download"])
+def test_the_zip_file_itself_can_be_named(place, named):
+    assert small(put_zip(place / named, KAGGLE)).fingerprint["source"] == named
 
 
-def test_a_zip_file_deep_below_the_place_is_found(place):
-    (place / "new" / "downloads").mkdir(parents=True)
-    put_zip(place / "new" / "downloads" / "data.zip", layout("microsoft"))
-    assert small(place).fingerprint["source"] == "data.zip"
+def test_the_petimages_folder_itself_can_be_named(place):
+    dataset = small(put_folder(place, MICROSOFT) / "PetImages")
+    assert_is_whole(dataset)
+    assert dataset.test.names == ("Cat/6.jpg", "Dog/6.jpg", "Cat/7.jpg", "Dog/7.jpg")
+    with pytest.raises(sources.NotFound, match="is of one class only: name the folder above it"):
+        small(place / "PetImages" / "Cat")
 
 
-def test_a_place_with_the_usual_name_is_preferred_to_one_found_by_content(place):
-    put_zip(place / "a.zip", layout("kaggle"))
-    put_zip(place / "train.zip", layout("kaggle"))
-    assert small(place).fingerprint["source"] == "train.zip"
+SPLIT_FOLDERS = {
+    "{split}/{kind}s/{number}.jpg": tuple(SPLITS),
+    "{split}/{kind}.{number}.jpg": ("training", "val", "test_set"),
+    "{split}/{Kind}s/{kind} ({number}).jpg": ("Train", "Valid", "Test"),
+    "{split}_data/{Kind}/{number}.jpg": ("train", "validation", "testing"),
+    "{split}_{kind}s/{number}.jpg": tuple(SPLITS),
+    "{kind}s/{split}/{number}.jpg": ("train", "dev", "test"),
+    "a/dataset/{split}/{split}/{kind}s/{kind}.{number}.jpg": ("training_set", "val", "test_set"),
+}
 
 
-@needs_links
-def test_links_to_folders_are_followed_and_circles_left(place, tmp_path):
-    put_folder(tmp_path / "elsewhere", pictures("{Kind}/{number}.jpg"))
-    (place / "PetImages").mkdir()
-    for name in ("Cat", "Dog"):
-        (place / "PetImages" / name).symlink_to(tmp_path / "elsewhere" / name)
-    (place / "PetImages" / "up").symlink_to(place)
-    (tmp_path / "elsewhere" / "Cat" / "round").symlink_to(tmp_path / "elsewhere")
-    assert_is_whole(small(place))
-    assert_is_whole(small(place / "PetImages"))
-
-
-@needs_links
-def test_a_folder_that_is_also_linked_counts_once_under_its_own_name(place):
-    put_folder(place, pictures("PetImages/{Kind}/{number}.jpg"))
-    (place / "PetImages" / "A-link").symlink_to(place / "PetImages" / "Cat")
-    (place / "PetImages" / "broken").symlink_to(place / "nowhere")
-    _, found = archives.find(place)
-    assert found[0].file == "Cat/0.jpg"
-    assert_is_whole(small(place))
-
-
-def test_a_tree_with_too_many_files_is_refused(place, monkeypatch):
-    monkeypatch.setattr(containers, "MOST_FILES", 10)
-    put_folder(place, layout("microsoft"))
-    with pytest.raises(UserError, match="more than 10 files: name the folder"):
-        small(place / "PetImages")
-
-
-def test_a_zip_file_written_on_windows_is_read(place):
-    put_zip(place / "archive.zip", pictures("PetImages\\{Kind}\\{number}.jpg"))
-    assert_is_whole(small(place))
-
-
-@pytest.mark.parametrize("pattern", ["{split}/{kind}s/{number}.jpg", "{split}/{kind}.{number}.jpg"])
-@pytest.mark.parametrize(
-    "names", [("train", "validation", "test"), ("training", "val", "test_set")]
-)
+@pytest.mark.parametrize("container", ["folder", "archive.zip"])
+@pytest.mark.parametrize("pattern", SPLIT_FOLDERS)
 def test_splits_that_each_count_from_one_are_taken_as_the_folders_make_them(
-    place, pattern, names, capsys
+    place, pattern, container, capsys
 ):
-    for name, (start, stop) in zip(names, SPLITS.values(), strict=True):
-        for kind in ("cat", "dog"):
-            for number in range(start, stop):
-                file = pattern.format(split=name, kind=kind, number=number - start + 1)
-                put_folder(place, {file: jpeg(kind, number)})
+    files = split_pictures(pattern, SPLIT_FOLDERS[pattern])
+    files |= {"single_prediction/cat_or_dog_1.jpg": jpeg("cat", 1)}
+    if container == "folder":
+        put_folder(place, files)
+    else:
+        put_zip(place / container, files)
     dataset = small(place)
     assert_is_whole(dataset)
     assert dataset.fingerprint["split"] == "folders"
@@ -200,19 +160,27 @@ def test_splits_that_each_count_from_one_are_taken_as_the_folders_make_them(
     assert "(8 train, 4 validation, 4 test), not by the book's" in capsys.readouterr().err
 
 
+def test_splits_in_zip_files_of_their_own_are_taken_too(place):
+    files = split_pictures("{split}/{kind}s/{number}.jpg")
+    inside = {
+        f"{split}.zip": zipped({name: files[name] for name in files if name.startswith(split)})
+        for split in SPLITS
+    }
+    put_zip(place / "archive.zip", inside)
+    assert_is_whole(small(place))
+
+
 def test_unnumbered_pictures_are_counted_in_each_splits_folder(place):
     for name, (start, stop) in SPLITS.items():
-        for kind in ("cat", "dog"):
-            for number in range(start, stop):
-                put_folder(place, {f"{name}/{kind}s/{'abcdefgh'[number]}.jpg": jpeg(kind, number)})
+        put_folder(place, pictures(f"{name}/{{kind}}s/{{letter}}.jpg", range(start, stop)))
     dataset = small(place)
     assert_is_whole(dataset)
     assert dataset.fingerprint["split"] == "folders"
 
 
 def test_two_folders_give_the_last_fifth_of_train_for_validation(place):
-    put_folder(place, pictures("train/{kind}s/{number}.jpg", 6))
-    put_folder(place, pictures("test/{kind}s/{number}.jpg", 3))
+    put_folder(place, pictures("train/{kind}s/{number}.jpg", range(6)))
+    put_folder(place, pictures("test/{kind}s/{number}.jpg", range(3)))
     dataset = small(place)
     assert levels(dataset.train) == [2, 14, 3, 15, 4, 16, 5, 17, 6, 18]
     assert levels(dataset.validation) == [7, 19]
@@ -220,10 +188,8 @@ def test_two_folders_give_the_last_fifth_of_train_for_validation(place):
 
 
 def test_numbers_split_unless_folders_are_asked_for(place):
-    put_folder(place, pictures("train/{kind}.{number}.jpg", 6))
-    put_folder(
-        place, {f"test/{k}s/{k}.{n}.jpg": jpeg(k, n) for k in ("cat", "dog") for n in (6, 7)}
-    )
+    put_folder(place, pictures("train/{kind}.{number}.jpg", range(6)))
+    put_folder(place, pictures("test/{kind}s/{kind}.{number}.jpg", (6, 7)))
     assert_is_whole(small(place))
     assert small(place).fingerprint["split"] == "numbers"
     assert levels(small(place, splits="folders").test) == [8, 20, 9, 21]
@@ -231,27 +197,79 @@ def test_numbers_split_unless_folders_are_asked_for(place):
 
 def test_folders_that_do_not_split_cannot_be_asked_for(place):
     with pytest.raises(UserError, match="no folder called train beside one called validation"):
-        small(put_folder(place, layout("microsoft")), splits="folders")
+        small(put_folder(place, MICROSOFT), splits="folders")
+
+
+# Links: what is in the folder "real", which links there are, and which folder is named.
+LINKS = {
+    "class folders": (
+        pictures("{Kind}/{number}.jpg"),
+        {"place/PetImages/Cat": "real/Cat", "place/PetImages/Dog": "real/Dog"},
+    ),
+    "a folder that holds its own parent": (
+        MICROSOFT,
+        {"place/data": "real", "place/up": "place", "real/PetImages/Cat/round": "real"},
+    ),
+    "a folder that is linked twice": (
+        MICROSOFT,
+        {"place/b": "real", "place/a": "real/PetImages", "place/Dog": "real/PetImages/Dog"},
+    ),
+    "links to themselves and to nothing": (
+        pictures("pets/{Kind}/{number}.jpg"),
+        {"place/x": "real", "real/pets/loop": "real/pets/loop", "place/Cat": "place/Cat",
+         "place/train": "place/train", "place/train.zip": "place/train.zip",
+         "place/dogs.zip": "nowhere"},
+    ),
+    "each picture": (FLAT, {f"place/{name}": f"real/{name}" for name in FLAT}),
+    "a zip file": ({"blob-1234": zipped(KAGGLE)}, {"place/train.zip": "real/blob-1234"}),
+}  # fmt: skip
+
+
+@needs_links
+@pytest.mark.parametrize("name", LINKS)
+def test_links_are_followed_without_running_in_circles(place, tmp_path, name):
+    files, links = LINKS[name]
+    put_folder(tmp_path / "real", files)
+    for link, target in links.items():
+        (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / link).symlink_to(tmp_path / target)
+    assert_is_whole(small(place))
+
+
+@needs_links
+def test_a_folder_that_is_also_linked_counts_once_under_its_own_name(place):
+    put_folder(place, MICROSOFT)
+    (place / "PetImages" / "A-link").symlink_to(place / "PetImages" / "Cat")
+    _, found = archives.find(place)
+    assert [picture.file for picture in found[:2]] == ["Cat/0.jpg", "Dog/0.jpg"]
+    assert len(found) == 2 * COUNT
+
+
+def test_a_tree_with_too_many_files_is_refused(place, monkeypatch):
+    monkeypatch.setattr(containers, "MOST_FILES", 10)
+    put_folder(place, MICROSOFT)
+    with pytest.raises(UserError, match="more than 10 files: name the folder"):
+        small(place / "PetImages")
+
+
+# Google's cats_and_dogs_filtered
 
 
 @pytest.fixture
 def googles(place):
     """Google's cats_and_dogs_filtered, with tiny pictures."""
     for split, numbers in (("train", range(1000)), ("validation", range(2000, 2500))):
-        for kind in ("cat", "dog"):
-            folder = place / "cats_and_dogs_filtered" / split / f"{kind}s"
-            folder.mkdir(parents=True)
-            for number in numbers:
-                (folder / f"{kind}.{number}.jpg").write_bytes(jpeg(kind, number, size=(2, 2)))
+        path = f"cats_and_dogs_filtered/{split}/{{kind}}s/{{kind}}.{{number}}.jpg"
+        put_folder(place, pictures(path, numbers, size=(2, 2)))
     return place
 
 
-def test_googles_archive_is_not_called_damaged_and_what_it_allows_is_offered(googles):
+def test_googles_archive_is_not_called_damaged_and_what_it_allows_is_offered(googles, capsys):
     with pytest.raises(UserError) as problem:
         cats_vs_dogs.load(googles)
-    message = str(problem.value)
+    message = problem.value.in_terms_of_flags()
     assert "by design has numbers 0-999 and 2000-2499" in message
-    assert "splits='folders'" in message
+    assert "use --splits='folders'" in message
     assert "fetch cats-vs-dogs" in message
     assert "again" not in message
     dataset = cats_vs_dogs.load(googles, splits="folders", image_size=(2, 2))
@@ -259,9 +277,7 @@ def test_googles_archive_is_not_called_damaged_and_what_it_allows_is_offered(goo
     assert dataset.train.names[-1] == "dog.799.jpg"
     assert dataset.validation.names[0] == "cat.800.jpg"
     assert dataset.test.names[0] == "cat.2000.jpg"
-
-
-def test_where_says_that_googles_archive_is_not_the_books_split(googles, capsys):
+    capsys.readouterr()
     command.main(["where", "--data-dir", str(googles)])
     line = capsys.readouterr().out.splitlines()[1]
     assert "(3,000 images)" in line
@@ -270,25 +286,24 @@ def test_where_says_that_googles_archive_is_not_the_books_split(googles, capsys)
     )
 
 
+# What is missing, damaged or cannot be read
+
+
 def test_missing_images_and_damaged_ones_are_two_messages(place):
-    put_folder(place, pictures("{kind}.{number}.jpg", 7))
+    put_folder(place, pictures("{kind}.{number}.jpg", range(7)))
     with pytest.raises(UserError, match="lacks 2 of the 16 images") as missing:
         small(place)
     assert "it has numbers 0-6 of both classes" in str(missing.value)
     assert "damaged" not in str(missing.value)
-    put_folder(place, pictures("{kind}.{number}.jpg") | {"dog.7.jpg": b"\xff\xd8 no more"})
+    put_folder(place, FLAT | {"dog.7.jpg": b"\xff\xd8 no more"})
     with pytest.raises(UserError, match=r"is damaged: .*dog\.7\.jpg") as damaged:
         small(place)
     assert "lacks" not in str(damaged.value)
 
 
 def test_the_files_that_are_damaged_in_microsofts_own_archive_are_said_to_be(place, capsys):
-    files = {
-        f"PetImages/{kind}/{number}.jpg": jpeg(kind.lower(), number, size=(2, 2))
-        for kind in ("Cat", "Dog")
-        for number in range(600, 700)
-    }
-    put_folder(place, files | {"PetImages/Cat/666.jpg": b"", "PetImages/Cat/Thumbs.db": b"x"})
+    put_folder(place, pictures("PetImages/{Kind}/{number}.jpg", range(600, 700), size=(2, 2)))
+    put_folder(place, {"PetImages/Cat/666.jpg": b"", "PetImages/Cat/Thumbs.db": b"x"})
     dataset = small(place, splits={"train": (600, 680), "test": (680, 700)})
     assert dataset.fingerprint["pictures"] == {"train": 159, "test": 40}
     assert "Cat/666.jpg (Cat/666.jpg is damaged in Microsoft's own archive)" in (
@@ -305,73 +320,119 @@ def set_field(content, offset, value, form="<H"):
     return bytes(changed)
 
 
-@pytest.mark.parametrize(
-    ("offset", "value", "why"),
-    [
-        (8, 1, "it is encrypted"),
-        (6, 99, "zip file version 9.9"),
-        (10, 9, "compression method 9"),
-    ],
-    ids=["encrypted", "version", "Deflate64"],
-)
-def test_a_zip_file_that_python_cannot_read_is_to_be_unzipped(place, offset, value, why):
-    (place / "train.zip").write_bytes(set_field(zipped(layout("kaggle")), offset, value))
-    with pytest.raises(UserError, match=rf"{why}.*unzip it with another program"):
-        small(place)
+WHOLE = zipped(KAGGLE)
+BOMB = KAGGLE | {"train/dog.7.jpg": b"\0" * 10_001}
+REFUSED = {
+    "two files with one number": (
+        KAGGLE | {"train/cats/photo3.jpg": jpeg("cat", 3)},
+        r"cat\.3\.jpg and .*cats/photo3\.jpg .*cat number 3",
+    ),
+    "a name without number among others": (
+        MICROSOFT | {"PetImages/Dog/rex.jpg": jpeg("dog", 1)},
+        r"Dog/rex\.jpg in PetImages has no number",
+    ),
+    "none at all": ({"catalogue.zip": zipped({"page.txt": b"x"})}, "no cat and dog pictures"),
+    "another data set that is damaged": (
+        {"flowers.zip": b"PK cut short"},
+        r"no cat and dog pictures.*note that .*flowers\.zip cannot be opened",
+    ),
+    "cut": ({"train.zip": WHOLE[:-100]}, r"train\.zip cannot be opened as a zip file"),
+    "damaged inside": (
+        {"dogs-vs-cats.zip": zipped({"train.zip": b"PK", "test1.zip": b"PK"})},
+        r"train\.zip inside .*dogs-vs-cats\.zip cannot be opened",
+    ),
+    "encrypted": (
+        {"train.zip": set_field(WHOLE, 8, 1)},
+        "it is encrypted.*unzip it with another program",
+    ),
+    "of another version": (
+        {"train.zip": set_field(WHOLE, 6, 99)},
+        "zip file version 9.9.*unzip it with another program",
+    ),
+    "Deflate64": (
+        {"train.zip": set_field(WHOLE, 10, 9)},
+        "compression method 9.*unzip it with another program",
+    ),
+    "a name that is not UTF-8": (
+        {"train.zip": zipped({"train/cat.\xe9.jpg": b"x"}).replace("\xe9".encode(), b"\xff\xff")},
+        "a file name in it is not UTF-8",
+    ),
+}
 
 
-def test_a_zip_file_with_names_that_are_not_utf_8_is_to_be_unzipped(place):
-    content = zipped({"train/cat.\xe9.jpg": b"x"}).replace("\xe9".encode(), b"\xff\xff")
-    (place / "train.zip").write_bytes(content)
-    with pytest.raises(UserError, match="a file name in it is not UTF-8"):
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_used_is_named_in_a_sentence(place, name):
+    files, message = REFUSED[name]
+    with pytest.raises(UserError, match=message):
+        small(put_folder(place, files))
+    assert not (place.parent / "cache").exists()
+
+
+def test_no_pictures_at_all_names_the_places_and_the_ways(place):
+    with pytest.raises(sources.NotFound) as problem:
         small(place)
+    for hint in (str(place), "train.zip", "fetch cats-vs-dogs", "--data-dir"):
+        assert hint in str(problem.value)
 
 
 def test_a_name_with_five_thousand_digits_is_not_a_number(place):
     name = "7" * 5000
-    put_zip(place / "train.zip", layout("kaggle") | {f"train/cat.{name}.jpg": b"x"})
+    put_zip(place / "train.zip", KAGGLE | {f"train/cat.{name}.jpg": b"x"})
     assert_is_whole(small(place))
     assert layouts.number_of(f"cat/{name}.jpg") is None
     assert layouts.number_of("cat/IMG_20190203_0007.jpg") == 7
 
 
-def test_a_zip_file_of_another_data_set_that_is_damaged_does_not_matter(place):
-    (place / "flowers.zip").write_bytes(b"PK cut short")
-    with pytest.raises(sources.NotFound, match=r"note that .*flowers\.zip cannot be opened"):
-        small(place)
-    put_folder(place / "some" / "folder", layout("microsoft"))
-    assert_is_whole(small(place))
+# Limits on what is unpacked
 
 
 def test_a_picture_that_inflates_beyond_the_limit_is_not_unpacked(place, monkeypatch):
     monkeypatch.setattr(decoded, "LARGEST_FILE", 10_000)
-    bomb = {"train/dog.7.jpg": b"\0" * 10_001}
-    (place / "train.zip").write_bytes(zipped(layout("kaggle") | bomb, zipfile.ZIP_DEFLATED))
+    (place / "train.zip").write_bytes(zipped(BOMB, PACKED))
     with pytest.raises(UserError, match=r"it has 10,001 bytes, more than the limit of 10,000"):
         small(place)
 
 
-def test_a_zip_file_in_a_zip_file_that_inflates_beyond_the_limit_is_named(place, monkeypatch):
+def test_many_zip_files_in_one_are_not_all_unpacked(place, monkeypatch):
+    monkeypatch.setattr(zip_files._OpenFiles, "room", 2 * len(WHOLE) + 100)
+    archive = place / "archive.zip"
+    archive.write_bytes(zipped({f"{number}.zip": WHOLE for number in range(5)}, PACKED))
+    listed = [file for file, _ in archives.list_files(archive, layouts.is_picture)]
+    assert listed[-3:] == ["2.zip", "3.zip", "4.zip"]
+    assert len(listed) == 2 * 2 * COUNT + 3
     monkeypatch.setattr(zip_files._OpenFiles, "room", 1000)
-    content = zipped({"train.zip": zipped(layout("kaggle"))}, zipfile.ZIP_DEFLATED)
-    (place / "archive.zip").write_bytes(content)
-    with pytest.raises(UserError, match=r"train\.zip inside .*archive\.zip"):
+    with pytest.raises(UserError, match=r"0\.zip inside .*archive\.zip"):
         small(place)
 
 
-def test_many_zip_files_in_one_are_not_all_unpacked(place, monkeypatch):
-    inner = zipped(layout("kaggle"))
-    monkeypatch.setattr(zip_files._OpenFiles, "room", 2 * len(inner) + 100)
-    contents = {f"{number}.zip": inner for number in range(5)}
-    (place / "archive.zip").write_bytes(zipped(contents, zipfile.ZIP_DEFLATED))
-    listed = [file for file, _ in archives.list_files(place / "archive.zip", layouts.is_picture)]
-    assert listed[-3:] == ["2.zip", "3.zip", "4.zip"]
-    assert len(listed) == 2 * 2 * COUNT + 3
+def test_a_packed_zip_file_in_a_zip_file_is_unpacked_once(place, monkeypatch, capsys):
+    (place / "archive.zip").write_bytes(zipped({"train.zip": WHOLE}, PACKED))
+    assert_is_whole(small(place))
+    assert capsys.readouterr().err.startswith("unpacking train.zip into ")
+    with monkeypatch.context() as patch:
+        patch.setattr(zip_files, "_copy", None)
+        assert_is_whole(small(place))
+    [unpacked] = (place.parent / "cache" / "unpacked").iterdir()
+    unpacked.write_bytes(b"cut short")
+    assert_is_whole(small(place))
+
+
+def test_a_stored_zip_file_in_a_zip_file_is_read_where_it_is(place):
+    (place / "archive.zip").write_bytes(zipped({"train.zip": WHOLE}))
+    assert_is_whole(small(place))
+    assert [file.name for file in (place.parent / "cache").iterdir()] == ["cats-vs-dogs"]
+
+
+def test_a_cache_that_cannot_hold_an_unpacked_zip_file_is_named(place, monkeypatch):
+    (place / "archive.zip").write_bytes(zipped({"train.zip": WHOLE}, PACKED))
+    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(place / "archive.zip"))
+    with pytest.raises(UserError, match=r"cannot unpack train\.zip .*set CHOLLET_CNN_CACHE"):
+        small(place)
 
 
 def test_bytes_flipped_anywhere_give_the_right_images_or_an_error_in_a_sentence(place):
     draw = random.Random(0)
-    good = zipped({"train.zip": zipped(layout("kaggle"), zipfile.ZIP_DEFLATED)})
+    good = zipped({"train.zip": zipped(KAGGLE, PACKED)})
     outcomes = {"images": 0, "error": 0}
     for _ in range(150):
         content = bytearray(good)

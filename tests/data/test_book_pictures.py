@@ -14,12 +14,6 @@ from chollet_cnn.data import archives, book_pictures, cats_vs_dogs
 ALL = range(2500)
 
 
-@pytest.fixture(autouse=True)
-def own_place(tmp_path, monkeypatch):
-    """Every test has a cache of its own."""
-    monkeypatch.setenv("CHOLLET_CNN_CACHE", str(tmp_path / "cache"))
-
-
 def picture(kind, number, size=(2, 2)):
     """Make a PNG file of one colour: the mean colour of the book's picture."""
     buffer = io.BytesIO()
