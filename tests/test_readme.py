@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from chollet_cnn.book import recipes
+from chollet_cnn.training import runs
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -73,13 +76,14 @@ def test_the_commands_work_in_their_order_and_print_what_the_readme_shows(clone,
         assert re.search(pattern(expected), done.stdout), (words, done.stdout)
         ran += 1
     assert ran >= 6
+    trained = runs.read(clone / "runs/mnist-three-block/seed-0")
+    assert trained.metrics["dataset"] == "MNIST"
+    assert trained.metrics["test_accuracy"] >= 0.982
     assert (clone / "report" / "explorer.html").is_file()
     assert (clone / "runs/mnist-three-block/seed-0/predictions/seven-seen.png").is_file()
 
 
 def test_every_recipe_and_file_that_a_command_names_is_there(clone):
-    from chollet_cnn.book import recipes
-
     named = {word for words, _, _ in steps() for word in words}
     assert "mnist-first-edition" in named
     for word in named:
