@@ -6,10 +6,8 @@ From Python use :func:`chollet_cnn.page.build.report`.
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Callable, Iterator
 
-from chollet_cnn.drawing.progress import progress_bar, spinner
+from chollet_cnn.drawing.progress import silenced, spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 
 FORMATS = ("png", "svg", "pdf")
@@ -37,38 +35,23 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
-@contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """Lend a function that prints a line, above a bar where a person is watching."""
-    if quiet:
-        with spinner("", shown=False):
-            yield lambda line, done: None
-        return
-    shown = 0
-    with progress_bar("", total=100, stays=False) as advance:
-
-        def say(line: str, done: float) -> None:
-            nonlocal shown
-            print(line, flush=True)
-            advance(round(100 * done) - shown)
-            shown = round(100 * done)
-
-        yield say
-
-
 def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.report") -> int:
     """Run the command; status 1 says that something was left out."""
     options = _parser(prog).parse_args(argv)
     for name in ("width", "dpi"):
         if (size := getattr(options, name)) is not None and size <= 0:
             raise UserError(f"--{name} {size:g} is not positive; give a number above 0")
-    with _progress(options.quiet) as say:
-        say("loading ...", 0)
+    with spinner("loading the package", shown=not options.quiet):
         from chollet_cnn.page import build  # takes seconds; --help must not
 
-        runs = options.runs or build.newest_runs()
-        if not options.runs:
-            say(f"runs: {', '.join(map(str, runs)) or 'none finished under runs/'}", 0)
+    def say(line: str, _done: float = 0) -> None:
+        if not options.quiet:
+            print(line, flush=True)
+
+    runs = options.runs or build.newest_runs()
+    if not options.runs:
+        say(f"runs: {', '.join(map(str, runs)) or 'none finished under runs/'}")
+    with silenced(options.quiet):
         made = build.report(
             runs,
             options.picture,

@@ -10,12 +10,21 @@ from chollet_cnn.data import archives, mnist
 from chollet_cnn.errors import UserError
 
 LONGEST_FIRST = (
-    "page/test_report",
+    "page/test_explorer_photographs",
+    "evidence/test_cluster",
+    "page/test_explorer_numbers",
     "training/test_train",
+    "page/test_report",
     "evidence/test_run_many",
+    "test_readme",
+    "page/test_chapters",
+    "training/test_interrupts",
     "test_predict",
+    "training/test_devices",
+    "robustness/test_kills",
     "evidence/test_reproduce",
     "page/test_page_in_browser",
+    "test_notebooks",
 )
 """Files that take long; whichever worker is free takes the next, so the last should be short."""
 

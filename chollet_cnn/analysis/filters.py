@@ -25,6 +25,7 @@ from chollet_cnn.analysis.model_graph import (
 )
 from chollet_cnn.drawing import mosaics
 from chollet_cnn.drawing.numbers import format_fixed
+from chollet_cnn.drawing.progress import progress_bar
 
 TOGETHER = 64
 """The largest number of channels in one batch; it bounds the memory."""
@@ -137,17 +138,19 @@ def maximize_activation(
     shape = (size or height or 128, size or width or 128, colors)
     far = shape[0] // 4 if jitter is None else jitter
     parts = []
-    for start in range(0, len(wanted), TOGETHER):
-        chosen = wanted[start : start + TOGETHER]
-        random = np.random.default_rng([seed, start])
-        images = 0.5 + 0.05 * random.standard_normal((len(chosen), *shape)).astype(np.float32)
-        for step in range(steps):
-            shift = tuple(random.integers(-far, far + 1, 2))
-            _, slope = ascend(np.roll(images, shift, axis=(1, 2)), chosen)
-            slope = np.roll(slope, tuple(-s for s in shift), axis=(1, 2))
-            blur = smoothing + 2 * max(0, 1 - 2 * step / steps)
-            images = _within(images + step_size * _normalized(slope, blur), contrast)
-        parts.append(images)
+    with progress_bar("gradient ascent", steps * len(wanted), stays=False) as advance:
+        for start in range(0, len(wanted), TOGETHER):
+            chosen = wanted[start : start + TOGETHER]
+            random = np.random.default_rng([seed, start])
+            images = 0.5 + 0.05 * random.standard_normal((len(chosen), *shape)).astype(np.float32)
+            for step in range(steps):
+                shift = tuple(random.integers(-far, far + 1, 2))
+                _, slope = ascend(np.roll(images, shift, axis=(1, 2)), chosen)
+                slope = np.roll(slope, tuple(-s for s in shift), axis=(1, 2))
+                blur = smoothing + 2 * max(0, 1 - 2 * step / steps)
+                images = _within(images + step_size * _normalized(slope, blur), contrast)
+                advance(len(chosen))
+            parts.append(images)
     return np.round(255 * np.concatenate(parts)).astype(np.uint8)
 
 

@@ -216,7 +216,7 @@ PIXEL_BY_PIXEL = ("saliency", "SmoothGrad")
 
 
 def plot_heatmaps(
-    image: np.ndarray, heatmaps: Mapping[str, np.ndarray], *, title: str, note: str = ""
+    image: np.ndarray, heatmaps: Mapping[str, np.ndarray], *, title: str = "", note: str = ""
 ) -> Figure:
     """Draw an image and beside it each heatmap over it.
 

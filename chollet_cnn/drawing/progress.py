@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib.util import find_spec
 
 from rich import progress
@@ -42,7 +42,7 @@ def progress_bar(
     Yields:
         A function to call with the number of steps that were just done.
     """
-    if in_notebook() and shown and _has_widgets():
+    if shown and _in_widgets():
         with _widget("IntProgress", title, stays, value=done, max=total) as widget:
 
             def advance(steps: int) -> None:
@@ -68,11 +68,32 @@ def spinner(title: str, shown: bool = True) -> Iterator[None]:
         title: what is being done, in a few words.
         shown: ``False`` draws nothing, and no spinner or bar inside it either.
     """
-    if in_notebook() and shown and _has_widgets():
+    if shown and _in_widgets():
         with _widget("Label", f"{title} ...", stays=False, value=""):
             yield
         return
     with _drawn((progress.TimeElapsedColumn(),), f"{title} ...", None, 0, shown, stays=False):
+        yield
+
+
+@contextmanager
+def share_bar(title: str) -> Iterator[Callable[[float], None]]:
+    """Show how much of a piece of work is done; yields a function that takes the share, 0..1."""
+    percent = 0
+
+    def move(share: float) -> None:
+        nonlocal percent
+        advance(round(100 * share) - percent)
+        percent = round(100 * share)
+
+    with progress_bar(title, 100, stays=False) as advance:
+        yield move
+
+
+@contextmanager
+def silenced(quiet: bool = True) -> Iterator[None]:
+    """Show no spinner and no bar inside it, if ``quiet``."""
+    with _terminal(shown=False) if quiet else nullcontext():
         yield
 
 
@@ -145,5 +166,6 @@ def _widget(kind: str, title: str, stays: bool, **options: object) -> Iterator:
             widget.close()
 
 
-def _has_widgets() -> bool:
-    return bool(find_spec("ipywidgets"))
+def _in_widgets() -> bool:
+    """Return whether widgets below a cell show the progress."""
+    return in_notebook() and None not in _consoles and bool(find_spec("ipywidgets"))

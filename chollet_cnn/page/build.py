@@ -19,6 +19,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from chollet_cnn.data import image_files, sources
+from chollet_cnn.drawing.progress import share_bar
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import FOLDER, Chapter, templates
@@ -110,11 +111,20 @@ def report(
         image_files.read(picture)  # before anything takes time
     if data_dir is not None:
         sources.search_path(data_dir)
-    with _written_whole(out) as folder, mpl.rc_context(LOOK):
+    with (
+        share_bar("writing the page") as move,
+        _written_whole(out) as folder,
+        mpl.rc_context(LOOK),
+    ):
+
+        def tell(line: str, done: float) -> None:
+            say(line, done)
+            move(done)
+
         (folder / "figures").mkdir()
-        models, problems = _read(paths, picture, data_dir, say)
+        models, problems = _read(paths, picture, data_dir, tell)
         chapters = []
-        for chapter in make_chapters(models, say):
+        for chapter in make_chapters(models, tell):
             problems += chapter.problems
             if not figures_only:
                 chapter.html  # noqa: B018, lays it out with the page's own copies of the figures
@@ -122,7 +132,7 @@ def report(
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
         if not figures_only:
-            _write_explorers(models, folder, problems, say)
+            _write_explorers(models, folder, problems, tell)
             screens = sections(models, first_screen.facts)
             for screen in screens:
                 if screen.get("glance"):

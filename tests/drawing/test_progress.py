@@ -94,3 +94,8 @@ def test_training_turns_a_spinner_until_the_first_epoch_and_quiet_shows_nothing(
     text, _ = on_a_terminal(*train)
     assert len(set(frames(text.partition("epoch 1/1")[0], "loading Keras and tensorflow"))) >= 3
     assert on_a_terminal(*train, "--quiet") == ("", "")  # where the run is finished already
+
+
+def test_a_share_moves_a_bar_of_a_hundred_steps():
+    script = f"{BEGIN}with share_bar('page') as move: move(0.3); move(0.755); {TEN_FRAMES}"
+    assert re.search(r"page .* 76/100", on_a_terminal("-c", script)[0])
