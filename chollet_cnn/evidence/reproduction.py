@@ -33,6 +33,7 @@ SAME_BITS = "bit-identical"
 OTHER_BITS = "unexpectedly different"
 INSIDE = "inside the recorded range"
 OUTSIDE = "outside the recorded range"
+OTHER_SPLIT = "not comparable: split by folder"
 NO_DATA = "skipped: data not found"
 DEVIATIONS = 3
 # What of a record's environment decides the bits, and what to call it.
@@ -117,6 +118,14 @@ def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
     line = {"now": now["test_accuracy"], "same_bits": same_weights and same_curve}
     if line["same_bits"]:
         return line | {"verdict": SAME_BITS, "holds": True, "why": ""}
+    if records.is_by_folder(now.get("data_note")) and not records.is_by_folder(
+        record.get("data_note")
+    ):
+        why = (
+            "the folders of the images found here make the split, not the book's numbers; name the "
+            "folder with the recorded images with data_dir"
+        )
+        return line | {"verdict": OTHER_SPLIT, "holds": False, "why": why}
     if not other:
         differs = "the learning curve" if same_weights else "the weights"
         why = (

@@ -25,6 +25,8 @@ def to_markdown(table: pd.DataFrame, text_columns: int = 1) -> str:
         table: columns that are empty throughout are left out.
         text_columns: how many columns on the left are aligned left; the others hold numbers.
     """
+    if table.empty:
+        return ""
     table = table.fillna("")
     table = table.loc[:, (table != "").any(axis=0)]
     align = ["left"] * text_columns + ["right"] * (len(table.columns) - text_columns)
