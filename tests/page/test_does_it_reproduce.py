@@ -67,7 +67,7 @@ def test_your_own_run_is_a_diamond_among_the_recorded_ones(tmp_path):
     assert list(diamonds.get_xdata()) == [0.9910]
     assert list(picture.data["yours"]) == [False] * 5 + [True]
     assert (
-        "The green diamond is your run, mnist-first-edition, seed 7: 99.10%. Of the 5 recorded "
+        "A green diamond marks your run, mnist-first-edition, seed 7: 99.10%. Of the 5 recorded "
         "runs of its recipe 2 are lower; it is inside the prediction interval."
     ) in text_of(chapter)
     assert "5 runs, test accuracy" in [text.get_text() for text in picture.drawing.axes[0].texts]
@@ -86,7 +86,7 @@ def test_your_run_of_a_recipe_without_a_published_figure_has_a_row_of_its_own(tm
     [
         (yours(0.99, changed=["epochs"]), "changed its recipe, so it is not compared"),
         (yours(0.99, split="folders"), "split by their folders, not by the book's numbers"),
-        (yours(0.99, "mnist-third-edition"), "none is recorded to compare it with"),
+        (yours(0.99, "mnist-third-edition"), "Nothing is recorded that your run"),
     ],
 )
 def test_a_run_that_cannot_be_compared_is_not_marked(tmp_path, run, says):

@@ -34,24 +34,20 @@ def measure(records: Records) -> dict[str, object]:
     """Compare the runs on copies with the runs on originals, pair by pair."""
     rows, summaries = [], {}
     for recipe, pairs in records.copies.groupby("recipe", sort=False):
-        originals, copies = (pairs[pairs["pictures"] == kind] for kind in PICTURES)
+        kinds = {f"on {kind}": pairs[pairs["pictures"] == kind] for kind in PICTURES}
+        originals, copies = kinds.values()
         for quantity in ("val_accuracy", "test_accuracy"):
             moved = statistics.paired_differences(copies, originals, quantity)
-            if moved.n == 0:
-                continue
-            summaries[recipe, quantity] = moved
-            both = set(originals["seed"]) & set(copies["seed"])
-            means = {
-                f"on {kind}": tables.percent(runs.loc[runs["seed"].isin(both), quantity].mean())
-                for kind, runs in zip(PICTURES, (originals, copies), strict=True)
-            }
-            cells = {"recipe": title_of(recipe), "accuracy": QUANTITIES[quantity]}
-            rows.append(cells | means | tables.paired_cells(moved))
+            if moved.n:
+                summaries[recipe, quantity] = moved
+                cells = {"recipe": title_of(recipe), "accuracy": QUANTITIES[quantity]}
+                means = tables.paired_means(kinds, quantity)
+                rows.append(cells | means | tables.paired_cells(moved))
     if not rows:
         return {}
-    full_size = [recipe for recipe, _ in summaries if not recipe.endswith(HALF_SIZE)]
+    full_size = any(not recipe.endswith(HALF_SIZE) for recipe, _ in summaries)
     plain = summaries.get((RECIPES[0], "val_accuracy"))
-    return {"pairs": pd.DataFrame(rows), "full_size": bool(full_size), "plain": plain}
+    return {"pairs": pd.DataFrame(rows), "full_size": full_size, "plain": plain}
 
 
 def title_of(recipe: str) -> str:

@@ -106,10 +106,10 @@ def _your_run(model: TrainedModel, runs: pd.DataFrame) -> dict[str, Any]:
         return found | {"why": "changed"}
     if records.is_by_folder(records.to_row(run)["data_note"]):
         return found | {"why": "folders"}
-    if alike.empty:
+    first = alike.iloc[0].to_dict() if len(alike) else {}
+    accuracy = run.metrics.get(first.get("quantity"))
+    if accuracy is None:  # the first runs had no validation accuracy
         return found | {"why": "not recorded"}
-    first = alike.iloc[0].to_dict()
-    accuracy = run.metrics[first["quantity"]]
     return found | {
         "mark": first | {"seed": run.config["seed"], "accuracy": accuracy},
         "accuracy": accuracy,
