@@ -19,6 +19,7 @@ from chollet_cnn.drawing.numbers import QUANTITIES
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import statistics, tables
 from chollet_cnn.evidence.records import Records
+from chollet_cnn.training import plan
 
 TITLE = "Does it matter that the images are copies?"
 RECIPES = ("cats-vs-dogs-first-edition",)
@@ -68,30 +69,19 @@ def recipe_for(name: str, overrides: Mapping[str, object] | None = None) -> str 
         The name where nothing changes; otherwise a recipe whose name says what does. With the later
         editions the test set has 500 images of each class, not 1,000.
     """
-    recipe, changes = recipes.get(name), dict(overrides or {})
-    new, options = name, recipe.network_options
+    if others := set(overrides or {}) - {"optimizer", "augmentation"}:
+        raise UserError(f"--copies goes with no variant that changes {', '.join(sorted(others))}")
+    recipe, new = plan.make(name, **(overrides or {})).recipe, name
     splits = recipe.data_options["splits"]
     if splits["test"][1] > IMAGES:
         splits = splits | {"test": (splits["test"][0], IMAGES)}
         new += SMALLER_TEST_SET
-    optimizer = changes.pop("optimizer", recipe.optimizer)
-    if optimizer != recipe.optimizer:
-        new += f"-{optimizer}"
-    if "augmentation" in changes:
-        new += f"-augmentation-{changes['augmentation']}"
-        options = options | {"augmentation": changes.pop("augmentation")}
-    if changes:
-        raise UserError(f"--copies goes with no variant that changes {', '.join(changes)}")
+    for change, value in (overrides or {}).items():
+        new += f"-{value}" if change == "optimizer" else f"-{change}-{value}"
     if new == name:
         return name
-    return dataclasses.replace(
-        recipe,
-        name=new,
-        title=title_of(new),
-        optimizer=optimizer,
-        network_options=options,
-        data_options=recipe.data_options | {"splits": splits},
-    )
+    options = recipe.data_options | {"splits": splits}
+    return dataclasses.replace(recipe, name=new, title=title_of(new), data_options=options)
 
 
 def places(folder: str | Path) -> Iterator[tuple[str, Path]]:
