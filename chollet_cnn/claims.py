@@ -36,6 +36,12 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claim
     print(table)
     if not options.epochs:
         print("(--epochs shows the printed curves number by number, --wide more columns.)")
+    notes = records.read_table(results, records.RUNS)["data_note"]
+    if by_folder := notes.map(records.is_by_folder).sum():
+        print(
+            f"Not compared: {by_folder} runs whose images were split by their folders, not by the "
+            "book's numbers."
+        )
     if options.write:
         with spinner(f"writing into {results}"):
             write_up.write(results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from chollet_cnn.book import recipes
 from chollet_cnn.book.published import CLAIMS, CURVES, Claim, published_figure
+from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import statistics
 from chollet_cnn.evidence.records import Records
@@ -284,10 +285,7 @@ def accuracies(records: Records) -> pd.DataFrame:
         :func:`chollet_cnn.evidence.figures.plot_seeds` draws it.
     """
     parts = []
-    for recipe in recipes.RECIPES.values():
-        own = records.of(recipe.name)[0].sort_values("seed")
-        claim = published_figure(recipe.name)
-        quantity = claim.quantity if claim else "test_accuracy"
+    for recipe, claim, quantity, own in by_recipe(records):
         sample = statistics.summarize(own[quantity])
         enough = sample.n >= statistics.MIN_RUNS_INSIDE
         interval = sample.prediction_interval if enough else statistics.UNKNOWN
@@ -301,3 +299,13 @@ def accuracies(records: Records) -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def by_recipe(
+    records: Records,
+) -> Iterator[tuple[Recipe, Claim | None, str, pd.DataFrame]]:
+    """Yield each recipe, its published figure, the quantity that this is of, and its runs."""
+    for recipe in recipes.RECIPES.values():
+        claim = published_figure(recipe.name)
+        quantity = claim.quantity if claim else "test_accuracy"
+        yield recipe, claim, quantity, records.of(recipe.name)[0].sort_values("seed")

@@ -10,7 +10,7 @@ from itertools import groupby
 import pandas as pd
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CLAIMS, published_figure
+from chollet_cnn.book.published import CLAIMS
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import comparison, statistics, studies, tables
 from chollet_cnn.evidence.comparison import Answer, Comparison, PrintedCurve
@@ -120,10 +120,9 @@ def curve_table(recorded: Records, curve: PrintedCurve) -> pd.DataFrame:
 def unpublished(recorded: Records) -> pd.DataFrame:
     """Return the test accuracies of the recipes for which no published figure is known."""
     rows = []
-    for recipe in recipes.RECIPES.values():
-        runs, _ = recorded.of(recipe.name)
-        if len(runs) and not published_figure(recipe.name):
-            sample = statistics.summarize(runs["test_accuracy"])
+    for recipe, claim, quantity, own in comparison.by_recipe(recorded):
+        if len(own) and not claim:
+            sample = statistics.summarize(own[quantity])
             rows.append({"recipe": recipe.title} | tables.accuracy_cells(recipe.name, sample))
     return pd.DataFrame(rows)
 
@@ -167,25 +166,20 @@ def recipe_table(recorded: Records) -> str:
         recorded: runs of one backend and kind of device.
     """
     rows = []
-    for name in recipes.RECIPES:
-        (own, _), claim = recorded.of(name), published_figure(name)
+    for recipe, claim, quantity, own in comparison.by_recipe(recorded):
         if own.empty:
             continue
-        quantity = claim.quantity if claim else "test_accuracy"
         sample = statistics.summarize(own[quantity])
         split = "" if quantity == "test_accuracy" else " (validation)"
-        figure = verdict = ""
-        if claim:
-            figure = numbers.format_published(quantity, claim.value, claim.step) + split
-            verdict = statistics.verdict(claim.value, claim.step / 2, sample)
+        compared = claim and Comparison(claim, values=list(own[quantity]))
         rows.append(
             {
-                "recipe": name,
-                "the book": figure,
+                "recipe": recipe.name,
+                "the book": compared.book + split if compared else "",
                 "runs": str(sample.n),
                 "mean": tables.percent(sample.mean) + split,
                 "lowest to highest": tables.lowest_to_highest(sample),
-                "the book's figure is": verdict,
+                "the book's figure is": compared.verdict if compared else "",
                 "the fastest took": _duration(own["seconds"].min()),
             }
         )

@@ -24,6 +24,8 @@ RESULTS = _CHECKOUT if (_CHECKOUT / "runs.csv").is_file() else _PACKAGED
 RUNS, VARIANTS, COPIES, QUICK = "runs.csv", "variants.csv", "copies.csv", "quick.csv"
 LABELS = {RUNS: None, VARIANTS: "variant", COPIES: "pictures"}
 """The column that stands before those of ``runs.csv`` and tells apart runs of one recipe."""
+BY_FOLDER = "split by folder"
+"""How the note on the data begins where folders made the split, not the book's file numbers."""
 KIND = ("backend", "device")
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 _LABELS = tuple(filter(None, LABELS.values()))
@@ -62,7 +64,8 @@ class Records:
     @property
     def main_kind(self) -> tuple[str, str]:
         """The backend and the kind of device that most runs were trained with."""
-        return self.runs[list(KIND)].value_counts().index[0]
+        kinds = self.runs[list(KIND)].value_counts().index
+        return kinds[0] if len(kinds) else ("", "")
 
 
 def matching(rows: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
@@ -70,13 +73,26 @@ def matching(rows: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
     return rows[(rows[list(values)] == list(values.values())).all(axis=1)]
 
 
+def is_by_folder(note: object) -> bool:
+    """Return whether a note on the data says that folders made the split."""
+    return str(note).startswith(BY_FOLDER)
+
+
 def read(results: Path = RESULTS) -> Records:
-    """Read everything that is recorded of whole runs.
+    """Read everything that is recorded of whole runs and can be compared with the book.
+
+    Runs whose images were split by their folders are left out: they were trained and tested on
+    other images than the book's.
 
     Raises:
         UserError: if ``runs.csv`` is missing, or a table cannot be read.
     """
-    runs, variants, copies = (read_table(results, table) for table in LABELS)
+    tables = []
+    for table in LABELS:
+        rows = read_table(results, table)
+        by_folder = rows.get("data_note", pd.Series("", rows.index)).map(is_by_folder)
+        tables.append(rows[~by_folder.astype(bool)])
+    runs, variants, copies = tables
     curves = (read_curves(rows, results) for rows in (runs, variants))
     return Records(runs, variants, copies, *curves)
 
@@ -139,6 +155,9 @@ def to_row(run: Run) -> dict[str, object]:
     versions, backend, device = (environment[key] for key in ("versions", "backend", "device"))
     keep = ("python", "keras", backend, "numpy", "pillow")
     processor = f"{environment['processor']}, {environment.get('threads')} threads"
+    note = data.get("note", "")
+    if data.get("split") == "folders" and not is_by_folder(note):
+        note = f"{BY_FOLDER}; {note}"
     measured = (
         "epochs", "judged_epoch", "best_epoch", "test_accuracy", "test_loss",
         "last_epoch_test_accuracy", "val_accuracy", "val_loss",
@@ -152,7 +171,7 @@ def to_row(run: Run) -> dict[str, object]:
         "processor_kind": environment.get("processor_kind", ""),
         "versions": "; ".join(f"{name} {versions[name]}" for name in keep if name in versions),
         "data": data["dataset"],
-        "data_note": data.get("note", ""),
+        "data_note": note,
         "data_sha256": data["sha256"],
         **{name: metrics.get(name) for name in measured},
         "seconds": metrics["train_seconds"],

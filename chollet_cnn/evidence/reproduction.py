@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +35,7 @@ SAME_BITS = "bit-identical"
 OTHER_BITS = "unexpectedly different"
 INSIDE = "inside the recorded range"
 OUTSIDE = "outside the recorded range"
+OTHER_SPLIT = "not comparable: split by folder"
 NO_DATA = "skipped: data not found"
 DEVIATIONS = 3
 # What of a record's environment decides the bits, and what to call it.
@@ -91,8 +93,8 @@ def reproduce(
         line = {key: record[key] for key in ("recipe", "data", "seed")}
         line["recorded"] = record["test_accuracy"]
         try:
-            if quick:
-                _refuse_to_download(record, data_dir)
+            if quick and record["dataset"] == "mnist" and not mnist.find(data_dir):
+                raise NotFound("MNIST was not found, and a short run is not worth a download")
             with tempfile.TemporaryDirectory() as folder, spinner("training"):
                 run = _train(record, data_dir, folder, quiet)
                 line |= compare(record, records.to_quick_row(run), rows)
@@ -120,6 +122,14 @@ def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
     line = {"now": now["test_accuracy"], "same_bits": same_weights and same_curve}
     if line["same_bits"]:
         return line | {"verdict": SAME_BITS, "holds": True, "why": ""}
+    if records.is_by_folder(now.get("data_note")) and not records.is_by_folder(
+        record.get("data_note")
+    ):
+        why = (
+            "the folders of the images found here make the split, not the book's numbers; name the "
+            "folder with the recorded images with data_dir"
+        )
+        return line | {"verdict": OTHER_SPLIT, "holds": False, "why": why}
     if not other:
         differs = "the learning curve" if same_weights else "the weights"
         why = (
@@ -157,15 +167,13 @@ def record_quick(
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Train short runs, each a recipe, a data set and epochs, and write ``results/quick.csv``."""
-    rows, seeds = [], list(seeds)
-    for recipe, dataset, epochs in short_runs:
-        for seed in seeds:
-            say(f"{recipe} on {dataset}, seed {seed}")
-            short = {"recipe": recipe, "dataset": dataset, "epochs": epochs, "seed": seed}
-            with tempfile.TemporaryDirectory() as folder, spinner("training"):
-                rows.append(
-                    records.to_quick_row(_train(short, data_dir, folder)) | {"dataset": dataset}
-                )
+    rows = []
+    for (recipe, dataset, epochs), seed in product(short_runs, seeds):
+        say(f"{recipe} on {dataset}, seed {seed}")
+        short = {"recipe": recipe, "dataset": dataset, "epochs": epochs, "seed": seed}
+        with tempfile.TemporaryDirectory() as folder, spinner("training"):
+            row = records.to_quick_row(_train(short, data_dir, folder))
+        rows.append(row | {"dataset": dataset})
     path = results / records.QUICK
     files.write(path, pd.DataFrame(rows).drop(columns=["seconds"]).to_csv(index=False))
     return path
@@ -194,51 +202,38 @@ def _choose(
         found = found[found["seed"] == seed]
     missing = set(names) - set(found["recipe"])
     if missing or found.empty:
-        what = f"{' and '.join(sorted(missing)) or 'those recipes'}"
+        what = " and ".join(sorted(missing)) or "those recipes"
         what += f" with seed {seed}" if seed is not None else ""
-        table = "quick.csv" if quick else "runs.csv"
+        table = records.QUICK if quick else records.RUNS
         raise UserError(f"no run of {what} is recorded; results/{table} has those that are")
-    devices.start_keras()
-    import keras
-
-    environment.use_deterministic_gpu_operations()
-    here = keras.backend.backend(), devices.choose().kind
-    order = {name: place for place, name in enumerate(recipes.RECIPES)}
+    backend = devices.start_keras().backend.backend()
+    environment.use_deterministic_gpu_operations()  # before a GPU is looked for
+    device = devices.choose().kind
+    places = {name: place for place, name in enumerate(recipes.RECIPES)}
     near = found.assign(
-        place=found["recipe"].map(order),
-        backend_is_other=found["backend"] != here[0],
-        device_is_other=found["device"] != here[1],
-    ).sort_values(["place", "seed", "backend_is_other", "device_is_other"], kind="stable")
+        place=found["recipe"].map(places),
+        distance=2 * (found["backend"] != backend) + (found["device"] != device),
+    ).sort_values(["place", "seed", "distance"], kind="stable")
     short_run = ["recipe", "dataset", "epochs"]
     near = near.drop_duplicates([*short_run, "seed"])
-    if not every:
-        near = near.drop_duplicates(short_run)
-    return near.to_dict("records")
+    return (near if every else near.drop_duplicates(short_run)).to_dict("records")
 
 
 def _train(record: dict, data_dir: str | Path | None, folder: str, quiet: bool = True) -> Run:
     """Train what a record says, on its kind of device if there is one."""
-    book = recipes.get(record["recipe"])
     devices.start_keras()
     # TensorFlow warns of functions compiled again and again; here each run must compile its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    here = devices.choose().kind
     return train(
-        book.name,
+        record["recipe"],
         dataset=record["dataset"],
         data_dir=data_dir,
-        epochs=None if record["epochs"] == book.epochs else int(record["epochs"]),
+        epochs=int(record["epochs"]),
         seed=int(record["seed"]),
         out=folder,
-        device="cpu" if record.get("device", here) == "cpu" else here,
+        device="cpu" if record.get("device") == "cpu" else "auto",
         quiet=quiet,
     )
-
-
-def _refuse_to_download(record: dict, data_dir: str | Path | None) -> None:
-    """Raise if a short run would have to download MNIST first; the digits are always there."""
-    if record["dataset"] == "mnist" and not mnist.find(data_dir):
-        raise NotFound("MNIST was not found, and a short run is not worth a download")
 
 
 def to_text(compared: pd.DataFrame) -> str:

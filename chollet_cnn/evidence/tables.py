@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import pandas as pd
@@ -25,6 +25,8 @@ def to_markdown(table: pd.DataFrame, text_columns: int = 1) -> str:
         table: columns that are empty throughout are left out.
         text_columns: how many columns on the left are aligned left; the others hold numbers.
     """
+    if table.empty:
+        return ""
     table = table.fillna("")
     table = table.loc[:, (table != "").any(axis=0)]
     align = ["left"] * text_columns + ["right"] * (len(table.columns) - text_columns)
@@ -79,6 +81,12 @@ def accuracy_cells(recipe: str, sample: Summary, places: int = 2) -> dict[str, s
         ),
         "expected from the test set's size": show_sd(expected),
     }
+
+
+def paired_means(runs: Mapping[str, pd.DataFrame], quantity: str) -> dict[str, str]:
+    """Return the mean accuracy of each kind of run, over the seeds that every kind has."""
+    values = pd.DataFrame({kind: rows.set_index("seed")[quantity] for kind, rows in runs.items()})
+    return {kind: percent(mean) for kind, mean in values.dropna().mean().items()}
 
 
 def paired_cells(difference: Summary) -> dict[str, str]:

@@ -57,7 +57,7 @@ def write_figures(recorded: Records, folder: Path) -> Iterable[str]:
             drawings[study.figure_name] = partial(study.figure, recorded)
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in drawings.items():
-        if figure := draw():
+        if len(recorded.runs) and (figure := draw()):
             figure.savefig(folder / f"{name}.png", dpi=DPI)
             yield name
 

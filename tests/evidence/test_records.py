@@ -5,16 +5,20 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import pytest
 
+from chollet_cnn.book.published import CLAIMS
 from chollet_cnn.errors import UserError
-from chollet_cnn.evidence import records
+from chollet_cnn.evidence import comparison, records
 from chollet_cnn.evidence.records import COPIES, RUNS, VARIANTS, Outcome, record
+from chollet_cnn.training.runs import Run
 
 RECIPE = "mnist-three-block"
+HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy\n"
+PETS = "cats-vs-dogs-first-edition"
 
 
 def outcome_of(seed, changed=(), **row):
     kind = {"backend": "tensorflow", "device": "cpu", "data_sha256": "ours"}
-    return Outcome({"recipe": RECIPE, "seed": seed} | kind | row, "epoch,loss\n", tuple(changed))
+    return Outcome({"recipe": RECIPE, "seed": seed} | kind | row, HISTORY, tuple(changed))
 
 
 def test_a_run_is_recorded_once_with_its_learning_curve(tmp_path):
@@ -22,7 +26,7 @@ def test_a_run_is_recorded_once_with_its_learning_curve(tmp_path):
         record(outcome_of(1, test_accuracy=accuracy), tmp_path)
     assert records.read_table(tmp_path, RUNS)["test_accuracy"].tolist() == [0.98]
     curve = tmp_path / "histories" / f"{RECIPE}-seed-1-tensorflow-cpu.csv"
-    assert curve.read_text() == "epoch,loss\n"
+    assert curve.read_text() == HISTORY
 
 
 @pytest.mark.parametrize(
@@ -108,3 +112,24 @@ def test_kinds_are_never_mixed():
     found = records.Records(*[pd.DataFrame(rows)] * 5)
     assert found.main_kind == ("jax", "gpu")
     assert found.of_most_runs().runs["seed"].tolist() == [0, 1, 2]
+
+
+def test_runs_on_images_split_by_folder_are_recorded_but_never_compared_with_the_book(tmp_path):
+    """The book's split is by the numbers of the files."""
+    environment = {"versions": {}, "backend": "jax", "device": "cpu", "processor": "x"}
+    metrics = dict.fromkeys(("train_seconds", "weights_sha256"))
+    notes = []
+    for split in ("numbers", "folders"):
+        data = {"dataset": "pets", "sha256": "a", "note": "all 200x200", "split": split}
+        config = {"recipe": PETS, "seed": len(notes)}
+        run = Run(tmp_path, config, environment | {"data": data}, metrics)
+        notes.append(records.to_row(run)["data_note"])
+    assert notes == ["all 200x200", "split by folder; all 200x200"]
+    for seed, note in enumerate([*notes, "split by folder, not by the book's numbers; x"]):
+        row = {"recipe": PETS, "data_note": note, "val_accuracy": 0.7, "best_epoch": 9}
+        record(outcome_of(seed, **row), tmp_path)
+    assert list(records.read_table(tmp_path, RUNS)["seed"]) == [0, 1, 2]
+    found = records.read(tmp_path)
+    assert list(found.runs["seed"]) == [0]
+    accuracy = next(claim for claim in CLAIMS if claim.recipe == PETS)
+    assert [item.values for item in comparison.compare([accuracy], found)] == [[0.7]]

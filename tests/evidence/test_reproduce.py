@@ -71,6 +71,12 @@ def test_without_a_recorded_curve_the_weights_decide():
     assert not other["holds"]
 
 
+def test_images_split_by_folder_are_not_held_to_a_record_of_the_books_split():
+    note = "split by folder, not by the book's numbers"
+    line = compared(record_of(0.98, weights_sha256="x", data_sha256="e", data_note=note))
+    assert (line["verdict"], line["holds"]) == (reproduction.OTHER_SPLIT, False)
+
+
 def test_with_one_seed_the_limit_follows_from_the_test_set():
     # 2% wrong of 10,000: sqrt(0.02 / 20000) = 0.1 points, so from 97.7% to 98.3%.
     record = record_of(0.98)

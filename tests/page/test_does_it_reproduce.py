@@ -1,18 +1,35 @@
 """What the last chapter says follows from the recorded runs."""
 
 import html
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 
 from chollet_cnn.page.chapter import Chapter
 from chollet_cnn.page.chapters import does_it_reproduce
+from chollet_cnn.training.runs import Run
 
 
 def text_of(chapter):
     return " ".join(html.unescape(chapter.html).split())
 
 
-def recorded(folder, accuracies, **other):
+def yours(accuracy, recipe="mnist-first-edition", changed=(), **data):
+    """Return a run of the reader's, as the page has it."""
+    numbers = dict.fromkeys(("epochs", "train_seconds", "weights_sha256"), 0)
+    run = Run(
+        Path("runs"),
+        config={"recipe": recipe, "seed": 7, "changed": dict.fromkeys(changed)},
+        environment={"versions": {}, "backend": "jax", "device": "cpu", "processor": "",
+                     "data": {"dataset": "", "sha256": ""} | data},
+        metrics=numbers | {"test_accuracy": accuracy},
+    )  # fmt: skip
+    return SimpleNamespace(run=run, name=f"{recipe}, seed 7")
+
+
+def recorded(folder, accuracies, models=(), **other):
     row = {"recipe": "mnist-first-edition", "backend": "tensorflow", "device": "cpu"}
     row |= {"data": "MNIST", "data_note": None, "val_accuracy": None, "best_epoch": None}
     row |= {"last_epoch_test_accuracy": None}
@@ -21,7 +38,7 @@ def recorded(folder, accuracies, **other):
         for seed, accuracy in enumerate(accuracies)
     ]
     pd.DataFrame(rows).to_csv(folder / "runs.csv", index=False)
-    return Chapter("does-it-reproduce", does_it_reproduce.content([], folder))
+    return Chapter("does-it-reproduce", does_it_reproduce.content(models, folder))
 
 
 def test_few_seeds_are_not_taken_for_an_answer(tmp_path):
@@ -34,10 +51,54 @@ def test_few_seeds_are_not_taken_for_an_answer(tmp_path):
 def test_each_recorded_seed_is_a_dot_and_the_book_a_line(tmp_path):
     chapter = recorded(tmp_path, [0.9902, 0.9915, 0.9921])
     (picture,) = chapter.figures
-    dots, stroke = picture.drawing.axes[0].lines
+    dots, diamonds, stroke = picture.drawing.axes[0].lines
+    assert not len(diamonds.get_xdata())
     assert list(dots.get_xdata()) == [0.9902, 0.9915, 0.9921]
     assert list(stroke.get_xdata()) == [0.9913, 0.9913]
     assert list(picture.data["seed"]) == [0, 1, 2]
+
+
+def test_your_own_run_is_a_diamond_among_the_recorded_ones(tmp_path):
+    accuracies = [0.9902, 0.9915, 0.9921, 0.9911, 0.9909]
+    chapter = recorded(tmp_path, accuracies, [yours(0.9910)])
+    (picture,) = chapter.figures
+    dots, diamonds, _ = picture.drawing.axes[0].lines
+    assert list(dots.get_xdata()) == accuracies
+    assert list(diamonds.get_xdata()) == [0.9910]
+    assert list(picture.data["yours"]) == [False] * 5 + [True]
+    assert (
+        "A green diamond marks your run, mnist-first-edition, seed 7: 99.10%. Of the 5 recorded "
+        "runs of its recipe 2 are lower; it is inside the prediction interval."
+    ) in text_of(chapter)
+    assert "5 runs, test accuracy" in [text.get_text() for text in picture.drawing.axes[0].texts]
+
+
+def test_your_run_of_a_recipe_without_a_published_figure_has_a_row_of_its_own(tmp_path):
+    run = yours(0.98, "mnist-three-block")
+    chapter = recorded(tmp_path, [0.97, 0.99], [run], recipe="mnist-three-block")
+    assert list(chapter.figures[0].data["yours"]) == [False, False, True]
+    text = text_of(chapter)
+    assert "Of the 2 recorded runs of its recipe 1 is lower." in text
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        (yours(0.99, changed=["epochs"]), "changed its recipe, so it is not compared"),
+        (yours(0.99, split="folders"), "split by their folders, not by the book's numbers"),
+        (yours(0.99, "mnist-third-edition"), "Nothing is recorded that your run"),
+    ],
+)
+def test_a_run_that_cannot_be_compared_is_not_marked(tmp_path, run, says):
+    chapter = recorded(tmp_path, [0.9902, 0.9915, 0.9921], [run])
+    assert says in text_of(chapter)
+    assert not chapter.figures[0].data["yours"].any()
+    assert "green diamond" not in text_of(chapter)
+
+
+def test_recorded_runs_on_images_split_by_folder_are_not_beside_the_book(tmp_path):
+    note = "split by folder, not by the book's numbers; source pictures are all 200x200"
+    assert not recorded(tmp_path, [0.99] * 5, data_note=note).content["there"]
 
 
 def test_the_table_has_the_verdict_on_each_figure_of_the_book(tmp_path):
@@ -120,10 +181,9 @@ def test_legacy_rmsprop_is_shown_where_runs_with_it_are_recorded(tmp_path):
         "": 0.5, "rmsprop-2017": 0.4
     }  # fmt: skip
     # 1e-4 / (1e-4 + 1e-7), and 1e-4 / sqrt(1e-8 + 1e-7) = 1 / sqrt(11).
-    assert (found["gradient"], found["legacy"], found["current"]) == ("0.0001", "1.00", "0.30")
-    html = text_of(chapter)
-    assert "0.0001 / (0.00000001 + √(0.0001²))" in html
-    assert "0.0001 / √(0.0000001 + 0.0001²)" in html
+    assert found["legacy"] == ("0.0001 / (0.00000001 + √(0.0001²))", "1.00")
+    assert found["current"] == ("0.0001 / √(0.0000001 + 0.0001²)", "0.30")
+    assert "0.0001 / √(0.0000001 + 0.0001²)" in text_of(chapter)
     assert chapter.content["augmentation"] is None
 
 
@@ -136,8 +196,9 @@ def test_legacy_augmentation_is_shown_where_runs_with_it_are_recorded(tmp_path):
     assert found["picture"].name == "the-augmentation-has-changed"
     assert set(found["picture"].data["variant"]) == {"", "keras-2017"}
     # 75 sin 0.2 = 14.90; 0.2 degrees are 0.00349 radians: 75 x 0.00349 = 0.262.
-    assert (found["side"], found["legacy"], found["current"]) == (150, "14.9", "0.26")
-    assert "75 · sin(0.2 · π / 180)" in text_of(chapter)
+    assert found["legacy"] == ("75 · sin(0.2)", "14.9")
+    assert found["current"] == ("75 · sin(0.2 · π / 180)", "0.26")
+    assert "an image 150 pixels wide, 75 from its center" in text_of(chapter)
     assert chapter.content["optimizer"] is None
 
 

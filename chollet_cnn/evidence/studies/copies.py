@@ -19,6 +19,7 @@ from chollet_cnn.drawing.numbers import QUANTITIES
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import statistics, tables
 from chollet_cnn.evidence.records import Records
+from chollet_cnn.training import plan
 
 TITLE = "Does it matter that the images are copies?"
 RECIPES = ("cats-vs-dogs-first-edition",)
@@ -34,24 +35,20 @@ def measure(records: Records) -> dict[str, object]:
     """Compare the runs on copies with the runs on originals, pair by pair."""
     rows, summaries = [], {}
     for recipe, pairs in records.copies.groupby("recipe", sort=False):
-        originals, copies = (pairs[pairs["pictures"] == kind] for kind in PICTURES)
+        kinds = {f"on {kind}": pairs[pairs["pictures"] == kind] for kind in PICTURES}
+        originals, copies = kinds.values()
         for quantity in ("val_accuracy", "test_accuracy"):
             moved = statistics.paired_differences(copies, originals, quantity)
-            if moved.n == 0:
-                continue
-            summaries[recipe, quantity] = moved
-            both = set(originals["seed"]) & set(copies["seed"])
-            means = {
-                f"on {kind}": tables.percent(runs.loc[runs["seed"].isin(both), quantity].mean())
-                for kind, runs in zip(PICTURES, (originals, copies), strict=True)
-            }
-            cells = {"recipe": title_of(recipe), "accuracy": QUANTITIES[quantity]}
-            rows.append(cells | means | tables.paired_cells(moved))
+            if moved.n:
+                summaries[recipe, quantity] = moved
+                cells = {"recipe": title_of(recipe), "accuracy": QUANTITIES[quantity]}
+                means = tables.paired_means(kinds, quantity)
+                rows.append(cells | means | tables.paired_cells(moved))
     if not rows:
         return {}
-    full_size = [recipe for recipe, _ in summaries if not recipe.endswith(HALF_SIZE)]
+    full_size = any(not recipe.endswith(HALF_SIZE) for recipe, _ in summaries)
     plain = summaries.get((RECIPES[0], "val_accuracy"))
-    return {"pairs": pd.DataFrame(rows), "full_size": bool(full_size), "plain": plain}
+    return {"pairs": pd.DataFrame(rows), "full_size": full_size, "plain": plain}
 
 
 def title_of(recipe: str) -> str:
@@ -72,30 +69,19 @@ def recipe_for(name: str, overrides: Mapping[str, object] | None = None) -> str 
         The name where nothing changes; otherwise a recipe whose name says what does. With the later
         editions the test set has 500 images of each class, not 1,000.
     """
-    recipe, changes = recipes.get(name), dict(overrides or {})
-    new, options = name, recipe.network_options
+    if others := set(overrides or {}) - {"optimizer", "augmentation"}:
+        raise UserError(f"--copies goes with no variant that changes {', '.join(sorted(others))}")
+    recipe, new = plan.make(name, **(overrides or {})).recipe, name
     splits = recipe.data_options["splits"]
     if splits["test"][1] > IMAGES:
         splits = splits | {"test": (splits["test"][0], IMAGES)}
         new += SMALLER_TEST_SET
-    optimizer = changes.pop("optimizer", recipe.optimizer)
-    if optimizer != recipe.optimizer:
-        new += f"-{optimizer}"
-    if "augmentation" in changes:
-        new += f"-augmentation-{changes['augmentation']}"
-        options = options | {"augmentation": changes.pop("augmentation")}
-    if changes:
-        raise UserError(f"--copies goes with no variant that changes {', '.join(changes)}")
+    for change, value in (overrides or {}).items():
+        new += f"-{value}" if change == "optimizer" else f"-{change}-{value}"
     if new == name:
         return name
-    return dataclasses.replace(
-        recipe,
-        name=new,
-        title=title_of(new),
-        optimizer=optimizer,
-        network_options=options,
-        data_options=recipe.data_options | {"splits": splits},
-    )
+    options = recipe.data_options | {"splits": splits}
+    return dataclasses.replace(recipe, name=new, title=title_of(new), data_options=options)
 
 
 def places(folder: str | Path) -> Iterator[tuple[str, Path]]:

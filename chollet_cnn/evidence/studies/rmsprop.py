@@ -50,7 +50,8 @@ def measure(records: Records) -> dict[str, object]:
         for variant, (runs, _) in found.items():
             moved = statistics.paired_differences(runs, baseline)
             if moved.n >= statistics.MIN_RUNS_OUTSIDE:
-                means = _means(runs, baseline)
+                both = {"test accuracy, legacy": runs, "current": baseline}
+                means = tables.paired_means(both, "test_accuracy")
                 differences.append(title | {"legacy": variant} | means | tables.paired_cells(moved))
     if not by_epoch:
         return {}
@@ -112,13 +113,4 @@ def _loss_cells(book: float, sample: statistics.Summary) -> dict[str, str]:
         "of our runs": show(sample.mean),
         "95% prediction interval for one new run": tables.between(sample.prediction_interval, show),
         "the book's figure": statistics.verdict(book, 0, sample),
-    }
-
-
-def _means(runs: pd.DataFrame, baseline: pd.DataFrame) -> dict[str, str]:
-    """Return the mean test accuracies over the seeds that both have."""
-    both = set(runs["seed"]) & set(baseline["seed"])
-    return {
-        name: tables.percent(rows.loc[rows["seed"].isin(both), "test_accuracy"].mean())
-        for name, rows in (("test accuracy, legacy", runs), ("current", baseline))
     }

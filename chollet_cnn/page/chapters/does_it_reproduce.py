@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pandas as pd
 
 from chollet_cnn.analysis import learning_curves
 from chollet_cnn.book import published, recipes
@@ -16,6 +19,7 @@ from chollet_cnn.evidence.records import Records
 from chollet_cnn.evidence.studies import (
     augmentation,
     checkpoint_selection,
+    copies,
     rmsprop,
     weights_or_order,
 )
@@ -37,26 +41,42 @@ def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> 
     """Return recorded runs beside the book's figures, as far as there are any."""
     if not (results / records.RUNS).is_file():
         return {"there": False}
-    return _compared(records.read(results).of_most_runs())
-
-
-def _compared(recorded: Records) -> dict[str, Any]:
-    runs = comparison.accuracies(recorded).dropna(subset="published")
+    recorded = records.read(results).of_most_runs()
+    runs = comparison.accuracies(recorded)
+    yours = [_your_run(model, runs) for model in models]
+    own = [run["mark"]["recipe"] for run in yours if run["mark"]]
+    runs = runs[runs["published"].notna() | runs["recipe"].isin(own)]
     if runs.empty:
         return {"there": False}
     whole = [claim for claim in published.CLAIMS if claim.epoch is None]
     compared = [c for c in comparison.compare(whole, recorded) if c.sample.n]
     counts = runs.groupby("title", sort=False)["seed"].nunique()
+    half = recipes.get(augmentation.RECIPES[0]).data_options["image_size"][0] // 2
     return {
         "there": True,
-        "dots": Figure("recorded-runs-beside-the-book", figures.plot_seeds(runs), runs),
+        "dots": _dots(runs, yours),
+        "yours": yours,
         "rows": [_row(item) for item in compared],
         "most_runs": int(counts.max()),
         "few": list(counts[counts < statistics.MIN_RUNS_INSIDE].index),
         "fewest": statistics.MIN_RUNS_INSIDE,
         "curves": list(_printed_curves(recorded)),
-        "optimizer": _optimizer(recorded),
-        "augmentation": _augmentation(recorded),
+        "optimizer": _changed(
+            recorded, rmsprop, "rmsprop-2017", "the-optimizer-has-changed",
+            # A constant gradient has a mean square of its own square.
+            (f"{GRADIENT:g} / ({LEGACY_EPSILON:.8f} + √({GRADIENT:g}²))",
+             f"{GRADIENT / (math.sqrt(GRADIENT**2) + LEGACY_EPSILON):.2f}"),
+            (f"{GRADIENT:g} / √({EPSILON:.7f} + {GRADIENT:g}²)",
+             f"{GRADIENT / math.sqrt(GRADIENT**2 + EPSILON):.2f}"),
+        ),
+        "augmentation": _changed(
+            recorded, augmentation, "keras-2017", "the-augmentation-has-changed",
+            (f"{half} · sin({SHEAR:g})", f"{half * math.sin(SHEAR):.1f}"),
+            (f"{half} · sin({SHEAR:g} · π / 180)", f"{half * math.sin(math.radians(SHEAR)):.2f}"),
+        ),
+        "gradient": f"{GRADIENT:g}",
+        "shear": f"{SHEAR:g}",
+        "half": half,
         "selection": _selection(recorded),
         "spread": [_spread(item) for item in compared if _has_spread(item)],
         "larger": [c.title for c in compared if _has_spread(c) and c.exceeds_test_set_sd],
@@ -67,13 +87,43 @@ def _compared(recorded: Records) -> dict[str, Any]:
             if min(sample.n for sample in causes.values()) >= statistics.MIN_RUNS_INSIDE
         ],
         "notes": sorted(set(recorded.runs["data_note"].dropna())),
+        "copies": copies.measure(recorded).get("plain"),
         "call": Call(
             "from chollet_cnn.book.published import CLAIMS\n"
             "from chollet_cnn.evidence import records\n"
             "from chollet_cnn.evidence.comparison import compare, to_table\n\n"
             "to_table(compare(CLAIMS, records.read()))"
         ),
+    }  # fmt: skip
+
+
+def _your_run(model: TrainedModel, runs: pd.DataFrame) -> dict[str, Any]:
+    """Say where a run of the reader's is among the recorded ones, or why it is not compared."""
+    run = model.run
+    alike = runs[runs["recipe"] == run.config["recipe"]]
+    found = {"name": model.name, "mark": None, "why": ""}
+    if run.config["changed"]:
+        return found | {"why": "changed"}
+    if records.is_by_folder(records.to_row(run)["data_note"]):
+        return found | {"why": "folders"}
+    first = alike.iloc[0].to_dict() if len(alike) else {}
+    accuracy = run.metrics.get(first.get("quantity"))
+    if accuracy is None:  # the first runs had no validation accuracy
+        return found | {"why": "not recorded"}
+    return found | {
+        "mark": first | {"seed": run.config["seed"], "accuracy": accuracy},
+        "accuracy": accuracy,
+        "below": int((alike["accuracy"] < accuracy).sum()),
+        "count": len(alike),
+        "verdict": statistics.verdict(accuracy, 0, statistics.summarize(alike["accuracy"])),
     }
+
+
+def _dots(runs: pd.DataFrame, yours: Sequence[dict[str, Any]]) -> Figure:
+    """Draw the recorded runs, the book's figures, and the reader's runs among them."""
+    marks = pd.DataFrame([run["mark"] for run in yours if run["mark"]])
+    runs = pd.concat([runs.assign(yours=False), marks.assign(yours=True)], ignore_index=True)
+    return Figure("recorded-runs-beside-the-book", figures.plot_seeds(runs), runs)
 
 
 def _row(item: Comparison) -> tuple[str, ...]:
@@ -103,46 +153,30 @@ def _printed_curves(recorded: Records) -> Iterator[dict[str, Any]]:
             }
 
 
-def _optimizer(recorded: Records) -> dict[str, Any] | None:
-    """Work out a step with legacy and with current RMSprop, if runs with both are recorded."""
-    recipe = recipes.get(rmsprop.RECIPES[0])
-    curves = figures.legacy_and_current(recorded, recipe.name, "rmsprop-2017")
-    drawing = rmsprop.figure(recorded)
-    if drawing is None:
-        return None
-    return {
-        "title": recipe.title,
-        "picture": Figure("the-optimizer-has-changed", drawing, curves),
-        "gradient": f"{GRADIENT:g}",
-        "legacy_sum": f"{GRADIENT:g} / ({LEGACY_EPSILON:.8f} + √({GRADIENT:g}²))",
-        "current_sum": f"{GRADIENT:g} / √({EPSILON:.7f} + {GRADIENT:g}²)",
-        "legacy_epsilon": f"{LEGACY_EPSILON:.8f}",
-        "epsilon": f"{EPSILON:.7f}",
-        # A constant gradient has a mean square of its own square.
-        "legacy": f"{GRADIENT / (math.sqrt(GRADIENT**2) + LEGACY_EPSILON):.2f}",
-        "current": f"{GRADIENT / math.sqrt(GRADIENT**2 + EPSILON):.2f}",
-    }
+def _changed(
+    recorded: Records,
+    study: ModuleType,
+    variant: str,
+    name: str,
+    legacy: tuple[str, str],
+    current: tuple[str, str],
+) -> dict[str, Any] | None:
+    """Draw what legacy and current Keras make of a recipe, if runs with both are recorded.
 
-
-def _augmentation(recorded: Records) -> dict[str, Any] | None:
-    """Work out a shear in radians and in degrees, if runs with both are recorded."""
-    recipe = recipes.get(augmentation.RECIPES[0])
-    curves = figures.legacy_and_current(recorded, recipe.name, "keras-2017")
-    drawing = augmentation.figure(recorded)
-    if drawing is None:
+    Args:
+        recorded: runs of one kind.
+        study: the study that draws them, about a recipe and this variant of it.
+        variant: the runs with legacy Keras.
+        name: of the figure.
+        legacy: what legacy Keras computes of an example: the calculation and its result.
+        current: the same with current Keras.
+    """
+    recipe = recipes.get(study.RECIPES[0])
+    curves = figures.legacy_and_current(recorded, recipe.name, variant)
+    if curves is None:
         return None
-    half = recipe.data_options["image_size"][0] // 2
-    return {
-        "title": recipe.title,
-        "picture": Figure("the-augmentation-has-changed", drawing, curves),
-        "shear": f"{SHEAR:g}",
-        "side": 2 * half,
-        "half": half,
-        "legacy_sum": f"{half} · sin({SHEAR:g})",
-        "current_sum": f"{half} · sin({SHEAR:g} · π / 180)",
-        "legacy": f"{half * math.sin(SHEAR):.1f}",
-        "current": f"{half * math.sin(math.radians(SHEAR)):.2f}",
-    }
+    picture = Figure(name, study.figure(recorded), curves)
+    return {"title": recipe.title, "picture": picture, "legacy": legacy, "current": current}
 
 
 def _selection(recorded: Records) -> dict[str, Any] | None:
