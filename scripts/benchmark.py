@@ -8,6 +8,7 @@ The contenders train the same network on the same images for the same number of 
 
 keras    model.fit as in the book: Keras's default compile options, from arrays (MNIST) or from
          image_dataset_from_directory (cats vs dogs, with validation)
+no-xla   the same without XLA
 tuned    model.fit with its best options: no XLA, 64 steps per execution, a cached tf.data pipeline
 runner   this package (cats vs dogs: with validation, from the cache of decoded images)
 bfloat16 this package with --precision bfloat16, which changes the arithmetic
@@ -152,6 +153,34 @@ def budget(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def reading(rows: pd.DataFrame) -> list[str]:
+    """Return what the figures say of the lead over ``fit``, and which were taken beside others."""
+    cores = (rows["processor_seconds"] / rows["epoch_seconds"]).where(rows["contender"] == "runner")
+    lines = []
+    for recipe, own in rows.groupby("recipe", sort=False):
+        seconds = own.groupby("contender")["epoch_seconds"].median()
+        if {"keras", "no-xla", "tuned", "runner"} <= set(seconds.index):
+            keras, plain, tuned, runner = seconds[["keras", "no-xla", "tuned", "runner"]]
+            lines.append(
+                f"- {recipe}: `fit` takes {keras:.1f} s, without XLA {plain:.1f} s, with its best "
+                f"options {tuned:.1f} s, the runner {runner:.1f} s. "
+                + (
+                    "The lead is that of doing without XLA alone."
+                    if runner >= 0.95 * plain
+                    else "The runner leads by more than by doing without XLA."
+                    if runner < 0.95 * tuned
+                    else "With its best options `fit` is as fast."
+                )
+            )
+        if (busy := cores[own.index].median()) < 0.8 * cores.max():
+            lines.append(
+                f"- {recipe} was measured while other programs ran on the machine: the runner had "
+                f"{busy:.1f} cores instead of {cores.max():.1f}, so that its seconds are too many "
+                "and its ratios are rough."
+            )
+    return lines
+
+
 def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
     """Return medians and ranges, a row for each contender of each recipe."""
     lines = []
@@ -214,11 +243,16 @@ def write(measured: pd.DataFrame, path: Path) -> None:
 
 Seconds are those of an epoch after the first: the median of several processes, with the lowest and
 the highest. Ratios are taken repeat by repeat; below 1 is faster. Empty cells were not measured.
-*keras* is `model.fit` as in the book, *tuned* is `model.fit` without XLA, with 64 steps per
-execution and a cached `tf.data` pipeline, *runner* is this package, *bfloat16* this package in
-16-bit arithmetic, *torch* a plain PyTorch loop, *forward* forward passes alone, and *floor* forward
-and backward passes alone. *Share of matrix rate* is the arithmetic rate divided by that of a large
-matrix product on the same machine; *cores busy* is processor seconds divided by seconds.
+*keras* is `model.fit` as in the book, *no-xla* the same with `jit_compile=False`, *tuned* is
+`model.fit` without XLA, with 64 steps per execution and a cached `tf.data` pipeline, *runner* is
+this package, *bfloat16* this package in 16-bit arithmetic, *torch* a plain PyTorch loop, *forward*
+forward passes alone, and *floor* forward and backward passes alone. *Share of matrix rate* is the
+arithmetic rate divided by that of a large matrix product on the same machine; *cores busy* is
+processor seconds divided by seconds. No GPU was measured.
+
+What the runner's lead over `fit` comes from, where it was measured:
+
+{chr(10).join(reading(measured)) or "nothing was"}
 
 Every contender:
 

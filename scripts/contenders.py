@@ -62,15 +62,21 @@ class Clock:
         self.processor.append(time.process_time() - computed)
 
 
-def keras_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
-    """Train as the book does: compile with the defaults, then ``model.fit``."""
+def keras_fit(
+    recipe: Recipe,
+    dataset: Callable[[], Dataset],
+    epochs: int,
+    clock: Clock,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Train as the book does: compile with the defaults or these options, then ``model.fit``."""
     if recipe.dataset == "mnist":
         train = dataset().train
         inputs = {"x": train.images, "y": train.labels, "batch_size": recipe.batch_size}
     else:
         inputs = {"x": _from_folder(recipe, "train", batch_size=recipe.batch_size)}
         inputs["validation_data"] = _from_folder(recipe, "validation", batch_size=recipe.batch_size)
-    _fit(recipe, inputs, epochs, clock)
+    _fit(recipe, inputs, epochs, clock, **options)
 
 
 def tuned_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
@@ -316,6 +322,7 @@ def _torch_network(model: keras.Model):  # noqa: ANN202
 
 CONTENDERS = {
     "keras": keras_fit,
+    "no-xla": partial(keras_fit, jit_compile=False),
     "tuned": tuned_fit,
     "runner": runner,
     "bfloat16": runner_in_16_bits,
@@ -323,7 +330,7 @@ CONTENDERS = {
     "forward": partial(passes_alone, backward=False),
     "floor": passes_alone,
 }
-TENSORFLOW_ONLY = {"tuned", "forward", "floor"}
+TENSORFLOW_ONLY = {"no-xla", "tuned", "forward", "floor"}
 
 
 def with_images(recipe: Recipe, count: int) -> Recipe:
@@ -343,15 +350,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data-dir")
     parser.add_argument("--train-images", type=integer, metavar="N", help="train on N images")
     options = parser.parse_args(argv)
-    recipe = recipes.get(options.recipe)
-    if options.train_images:
-        recipe = with_images(recipe, options.train_images)
+    recipe, count = recipes.get(options.recipe), options.train_images
+    if count and recipe.dataset == "cats-vs-dogs":
+        recipe = with_images(recipe, count)
     clock = Clock()
     devices.start_keras()
     clock.imported = time.time()
 
     def dataset() -> Dataset:
-        return data.load(options.dataset or recipe.dataset, options.data_dir, **recipe.data_options)
+        whole = data.load(
+            options.dataset or recipe.dataset, options.data_dir, **recipe.data_options
+        )
+        train = whole.train
+        return replace(whole, train=data.Split(train.images[:count], train.labels[:count]))
 
     CONTENDERS[options.contender](recipe, dataset, options.epochs, clock)
     # Linux counts in KiB, macOS in bytes.

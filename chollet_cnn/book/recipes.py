@@ -7,7 +7,7 @@ rate of RMSprop and of Adam is 0.001.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from chollet_cnn.errors import UserError
@@ -141,7 +141,23 @@ _RECIPES = (
     _cats_vs_dogs("third", dropout=0.25, epochs=100, **_THIRD),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
+
+def _on_all_images(recipe: Recipe) -> Recipe:
+    """Return a recipe for all 25,000 images instead of the first few of each class."""
+    splits = {"train": (0, 10_000), "validation": (10_000, 11_250), "test": (11_250, 12_500)}
+    return replace(
+        recipe,
+        name=f"{recipe.name}-full",
+        title=f"{recipe.title}, all images",
+        steps_per_epoch=None,
+        data_options=recipe.data_options | {"splits": splits},
+        notes=(*recipe.notes, "The book trains on 1,000 images of each class; this, on 10,000."),
+    )
+
+
+_FULL = tuple(_on_all_images(recipe) for recipe in _RECIPES if recipe.dataset == "cats-vs-dogs")
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*_RECIPES, *_FULL)}
+"""The book's recipes, and each of cats vs dogs once more for the whole data set: ``-full``."""
 DEFAULT = "mnist-three-block"
 
 

@@ -26,7 +26,7 @@ EVALUATION_BATCH = 100
 # transfer costs nothing, few enough that a progress bar moves and that memory does not grow with
 # the data.
 STEPS_IN_ONE_RUN = 128
-BYTES_IN_ONE_RUN = 32 * 2**20
+BYTES_IN_ONE_RUN = 8 * 2**20
 BYTES_HELD_ON_A_GPU = 2 * 2**30
 
 # Given an epoch's batches: images, labels, and which of them each batch holds, piece by piece.
@@ -107,6 +107,10 @@ def evaluation(steps: Callable, split: Split, device: str = "cpu") -> Callable[.
     """Return a function that computes the loss and accuracy over a split, in order."""
     feed = feed_from(split.images, split.labels, device)
     batches = np.split(np.arange(len(split)), range(EVALUATION_BATCH, len(split), EVALUATION_BATCH))
+    if keras.backend.backend() == "tensorflow":
+        # TensorFlow keeps the memory that it has used and divides it among smaller arrays later.
+        # Evaluation has the largest ones, so it takes its memory before training does.
+        run_epoch(steps, feed, batches[:1])
     return lambda on_progress=lambda samples: None: run_epoch(steps, feed, batches, on_progress)
 
 
@@ -195,6 +199,8 @@ def _tensorflow_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
             values = tf.TensorArray(tf.float32, count)
             rights = tf.TensorArray(tf.float32, count)
             for number in tf.range(count):
+                # TensorFlow would evaluate several batches at once, each with its activations.
+                tf.autograph.experimental.set_loop_options(parallel_iterations=1)
                 chosen = batches[number]
                 value, right = step(tf.gather(pixels, chosen), tf.gather(labels, chosen))
                 values = values.write(number, value)

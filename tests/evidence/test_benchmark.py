@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     yield importlib.import_module
-    for name in ("benchmark", "contenders"):
+    for name in ("benchmark", "contenders", "scaling"):
         sys.modules.pop(name, None)
 
 
@@ -91,6 +91,44 @@ def test_the_summary_has_a_row_a_recipe_and_empty_cells_where_nothing_was_measur
     assert added == "| a | 7.0 (7.0 to 7.0) | +3.0 (+3.0 to +3.0) | +1.0 (+1.0 to +1.0) |"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        ((10, 8, 7, 8), "The lead is that of doing without XLA alone."),
+        ((10, 9, 7, 8), "With its best options `fit` is as fast."),
+        ((10, 9, 8, 6), "leads by more than by doing without XLA"),
+    ],
+)
+def test_what_the_lead_comes_from_is_said(script, seconds, says):
+    names = ["keras", "no-xla", "tuned", "runner"]
+    rows = pd.DataFrame({"recipe": "a", "contender": names, "epoch_seconds": seconds})
+    rows["processor_seconds"] = 2 * rows["epoch_seconds"]
+    (line,) = script("benchmark").reading(rows)
+    assert says in line
+    slow = rows.assign(recipe="b", processor_seconds=rows["epoch_seconds"])
+    *_, busy = script("benchmark").reading(pd.concat([rows, slow], ignore_index=True))
+    assert busy.startswith("- b was measured while other programs ran")
+    assert "1.0 cores instead of 2.0" in busy
+
+
+def test_an_epoch_costs_a_fixed_part_and_each_of_its_images(script):
+    rows = pd.DataFrame({"pictures": [1000, 4000, 60_000]})
+    rows["processor_seconds"] = 0.5 + rows["pictures"] * 2e-4
+    assert script("scaling").epoch_cost(rows) == pytest.approx((0.5, 2e-4))
+
+
+def test_a_study_takes_as_many_rounds_as_its_seeds_need(script):
+    speeds = pd.DataFrame({
+        "recipe": ["mnist-second-edition"] * 2, "contender": ["runner", "keras"],
+        "first_step": [10.0, 99.0], "epoch_seconds": [10.0, 99.0],
+    })  # fmt: skip
+    (line,) = script("scaling").study_cost(speeds).to_dict("records")
+    # A run: 10 s and five epochs of 10 s. Ten seeds on 1, 2, 5, 10 and 20 nodes: 10, 5, 2, 1, 1.
+    assert list(line.values())[1:] == [
+        "1.0 min", "16.7%", "10.0 min", "5.0 min", "2.0 min", "1.0 min", "1.0 min"
+    ]  # fmt: skip
+
+
 def test_the_share_of_the_matrix_rate_counts_the_passes(script):
     rows = pd.DataFrame(
         {
@@ -124,7 +162,7 @@ def test_the_plain_torch_network_has_as_many_weights(script, name):
 
 def test_a_contender_tells_each_epoch_s_time_and_when_its_first_step_ended(script, capsys):
     arguments = ["mnist-second-edition", "--dataset", "digits", "--epochs", "2"]
-    for contender in ("keras", "tuned", "runner", "bfloat16", "forward", "floor"):
+    for contender in ("keras", "no-xla", "tuned", "runner", "bfloat16", "forward", "floor"):
         script("contenders").main([contender, *arguments])
         told = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert len(told["epochs"]) == 3  # the first, with compilation, and two more
