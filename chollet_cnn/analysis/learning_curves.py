@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_number, format_percent
@@ -203,24 +204,12 @@ def _label_ends(axes: Axes, ends: list[End], quantity: str) -> None:
 
 def apart(values: Sequence[float], gap: float) -> list[float]:
     """Return places that are as near to the values as possible and at least a gap apart."""
-    groups: list[list[int]] = []
-    for index in sorted(range(len(values)), key=values.__getitem__):
-        groups.append([index])
-        while len(groups) > 1 and _start(groups[-1], values, gap) < (
-            _start(groups[-2], values, gap) + gap * len(groups[-2])
-        ):
-            touching = groups.pop()
-            groups[-1] += touching
-    places = list(values)
-    for group in groups:
-        for number, index in enumerate(group):
-            places[index] = _start(group, values, gap) + gap * number
-    return places
-
-
-def _start(group: list[int], values: Sequence[float], gap: float) -> float:
-    """Return the lowest place of a group of places around the mean of its values."""
-    return sum(values[index] for index in group) / len(group) - gap * (len(group) - 1) / 2
+    order = np.argsort(values, kind="stable")
+    gaps = gap * np.arange(len(values))
+    places = np.empty(len(values))
+    # Less their gaps, the places in order must not fall: the least squares fit of such a row.
+    places[order] = isotonic_regression(np.take(values, order) - gaps).x + gaps
+    return places.tolist()
 
 
 def _written(value: float, quantity: str) -> str:

@@ -92,20 +92,6 @@ def test_one_pixel_at_a_time_moves_what_the_table_says_in_a_small_network(name):
                 np.testing.assert_array_equal(seen, expected)
 
 
-def test_one_pixel_at_a_time_moves_what_the_table_says_in_the_three_block_network():
-    model = networks.mnist_three_block()
-    make_every_weight_positive(model)
-    table = layer_table(model)
-    maps = [i for i, shape in enumerate(table.output_shape) if len(shape) == 3]
-    answers = lit(model, maps, 255 * np.eye(784).reshape(784, 28, 28, 1))
-    for index, answer in zip(maps, answers, strict=True):
-        row = table.iloc[index]
-        centre = answer.shape[1] // 2
-        one_axis = seen_by(centre, row.jump, row.receptive_field, 28)
-        seen = answer[:, centre, centre].reshape(28, 28)
-        np.testing.assert_array_equal(seen, np.outer(one_axis, one_axis), err_msg=row.layer)
-
-
 @pytest.mark.parametrize("name", [*MNIST, "cats_vs_dogs_first_edition"])
 def test_one_row_at_a_time_moves_what_the_table_says_in_the_real_network(name):
     model = getattr(networks, name)()

@@ -11,25 +11,19 @@ from chollet_cnn.analysis import network_diagram as drawings
 from chollet_cnn.book import networks
 
 NETWORKS = [name for name in dir(networks) if name.startswith(("mnist_", "cats_vs_dogs_"))]
-CASES = [
-    *NETWORKS,
-    "cats_vs_dogs_first_edition, augmented",
-    "cats_vs_dogs_second_edition, augmented",
-]
+AUGMENTED = [f"{name} augmented" for name in NETWORKS if name.startswith("cats")]
 
 
-@pytest.fixture(scope="module")
-def models():
-    plain = {name: getattr(networks, name)() for name in NETWORKS}
-    builders = (networks.cats_vs_dogs_first_edition, networks.cats_vs_dogs_second_edition)
-    return plain | {
-        f"{build.__name__}, augmented": build(augmentation=True, dropout=0.5) for build in builders
-    }
+@pytest.fixture(scope="module", params=NETWORKS + AUGMENTED)
+def drawn(request):
+    """A network and its diagram."""
+    options = {"augmentation": True, "dropout": 0.5} if "augmented" in request.param else {}
+    model = getattr(networks, request.param.split()[0])(**options)
+    return model, drawings.plot_network(model)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_shapes_written_on_a_network_are_keras_s_in_their_order(name, models):
-    model = models[name]
+def test_the_shapes_written_on_a_network_are_keras_s_in_their_order(drawn):
+    model, figure = drawn
     shapes = [layer.output.shape[1:] for layer in model.layers]
     changing = [model.input_shape[1:]]
     for layer, shape in zip(model.layers, shapes, strict=True):
@@ -37,27 +31,26 @@ def test_the_shapes_written_on_a_network_are_keras_s_in_their_order(name, models
             changing.append(shape)
     written = [
         tuple(int(size.replace(",", "")) for size in text.split(" × "))
-        for text in words(drawings.plot_network(model))
+        for text in words(figure)
         if re.fullmatch(r"[\d,]+( × [\d,]+)*", text)
     ]
     assert written == changing
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_parameters_written_on_a_network_add_up_to_keras_s_count(name, models):
-    text = "\n".join(words(drawings.plot_network(models[name])))
+def test_the_parameters_written_on_a_network_add_up_to_keras_s_count(drawn):
+    model, figure = drawn
+    text = "\n".join(words(figure))
     written = re.findall(r"([\d,]+) parameters", text)
-    assert sum(int(count.replace(",", "")) for count in written) == models[name].count_params()
+    assert sum(int(count.replace(",", "")) for count in written) == model.count_params()
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_all_texts_of_a_network_s_diagram_can_be_read(name, models):
-    assert_readable(drawings.plot_network(models[name]))
+def test_all_texts_of_a_network_s_diagram_can_be_read(drawn):
+    assert_readable(drawn[1])
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_no_volume_runs_into_words_or_into_another_volume(name, models):
-    axes = drawings.plot_network(models[name]).axes[0]
+def test_no_volume_runs_into_words_or_into_another_volume(drawn):
+    model, figure = drawn
+    axes = figure.axes[0]
     volumes = []
     for patch in axes.patches:  # lid, side, face and window of a volume follow each other
         box = patch.get_path().transformed(patch.get_patch_transform()).get_extents()
@@ -67,14 +60,14 @@ def test_no_volume_runs_into_words_or_into_another_volume(name, models):
             volumes[-1] = (min(low, box.y0), max(high, box.y1))
         else:
             volumes.append((box.y0, box.y1))
-    assert len(volumes) == len(drawings.volumes(models[name]))
+    assert len(volumes) == len(drawings.volumes(model))
     assert all(above[1] < below[0] for above, below in pairwise(volumes))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_faces_of_a_network_are_drawn_to_one_scale(name, models):
-    axes = drawings.plot_network(models[name]).axes[0]
-    drawn = {v.name: v.shape for v in drawings.volumes(models[name]) if len(v.shape) == 3}
+def test_the_faces_of_a_network_are_drawn_to_one_scale(drawn):
+    model, figure = drawn
+    axes = figure.axes[0]
+    drawn = {v.name: v.shape for v in drawings.volumes(model) if len(v.shape) == 3}
     faces = {patch.get_label(): patch for patch in axes.patches if patch.get_label() in drawn}
     assert set(faces) == set(drawn)
     scale = [(faces[n].get_height() / s[0], faces[n].get_width() / s[1]) for n, s in drawn.items()]
