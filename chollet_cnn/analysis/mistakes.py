@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn import metrics
@@ -187,14 +187,16 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
     wrong = counts - np.diag(np.diag(counts))
     figure = sheet.panels(min(6.4, 1.1 + 0.52 * max(size, 3)), _confusion_title(table, wrong))
     axes = figure.add_subplot()
-    share = (wrong / max(wrong.max(), 1))[..., None]
-    colors = (1 - share) * np.ones(3) + share * np.array(to_rgb(style.POINTED_AT))
-    colors[np.diag_indices(size)] = to_rgb(style.PALE)
+    share = wrong / max(wrong.max(), 1)
+    colors = np.tile(to_rgba(style.POINTED_AT), (size, size, 1))
+    colors[..., 3] = share  # not mixed with white: the paper may be dark
+    colors[np.diag_indices(size)] = to_rgba(style.GREY, 0.25)
     axes.imshow(colors)
     for (row, column), count in np.ndenumerate(counts):
         axes.text(
             column, row, format_integer(count) if count else "·", ha="center", va="center",
-            fontsize=sheet.BODY, color="black" if count else style.GREY,
+            fontsize=sheet.BODY,
+            color=style.GREY if not count else "black" if share[row, column] > 0.85 else style.INK,
         )  # fmt: skip
     axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY, parse_math=False)
     axes.set_yticks(range(size), table.index, fontsize=sheet.BODY, parse_math=False)

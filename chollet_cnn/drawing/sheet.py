@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -144,20 +145,24 @@ def draw_grid(
         values: ``(rows, columns)``; NaN leaves a cell empty.
         texts: what to write in place of the values.
         limits: the values drawn black and white; by default the smallest and the largest.
-        fills: ``(rows, columns)`` colours in place of greys.
+        fills: ``(rows, columns)`` colours in place of greys; a white cell is left unfilled.
         fontsize: points.
     """
     rows, columns = values.shape
-    fills = greys(values, limits) if fills is None else fills
+    pixels = fills is None
+    fills = greys(values, limits) if pixels else fills
     for row, column in np.ndindex(rows, columns):
         fill = fills[row][column]
+        blank = np.isnan(values[row, column]) or (not pixels and to_hex(fill) == style.WHITE)
         cell = Rectangle(
-            (column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="0.8", lw=0.5, clip_on=False
-        )
+            (column - 0.5, row - 0.5), 1, 1, facecolor=(1, 1, 1, 0) if blank else fill,
+            edgecolor="0.8", lw=0.5, clip_on=False,
+        )  # fmt: skip
         axes.add_patch(cell)
         text = format_number(values[row, column]) if texts is None else texts[row][column]
         axes.text(
-            column, row, text, fontsize=fontsize, color=style.contrasting(fill),
+            column, row, text, fontsize=fontsize,
+            color=style.INK if blank else style.contrasting(fill),
             ha="center", va="center_baseline",
         )  # fmt: skip
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")

@@ -106,7 +106,7 @@ def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
     name, *rest = title.rsplit(", ", 1) if title.count(", ") > 1 else [title]
     kind = KINDS[own["quantity"].iloc[0]]
     below = ", ".join([*rest, f"{len(own)} run{'s' * (len(own) > 1)}", kind])
-    for text, up, size, color in ((name, 2, TEXT, "black"), (below, -11, TEXT - 1.5, style.GREY)):
+    for text, up, size, color in ((name, 2, TEXT, style.INK), (below, -11, TEXT - 1.5, style.GREY)):
         axes.annotate(
             text, (0.01, line), xytext=(0, up), xycoords=("figure fraction", "data"),
             textcoords="offset points", fontsize=size, color=color, va="baseline",

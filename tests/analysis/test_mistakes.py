@@ -124,7 +124,7 @@ def test_the_confusion_matrix_is_drawn_with_its_counts_and_names_the_commonest_m
     assert [text.get_text() for text in axes.texts] == ["90", "3", "7", "100"]
     assert figure.texts[0].get_text().startswith("10 of 200 are wrong; most often dog")
     colours = axes.images[0].get_array()
-    assert colours[1, 0].tolist() == pytest.approx([0xD5 / 255, 0x5E / 255, 0])  # vermilion
+    assert colours[1, 0].tolist() == pytest.approx([0xD5 / 255, 0x5E / 255, 0, 1])  # vermilion
     assert colours[0, 0].tolist() == colours[1, 1].tolist()  # what is right is grey
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
 

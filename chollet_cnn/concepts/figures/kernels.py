@@ -34,40 +34,42 @@ def plot_kernel_gallery(
             "a cat": photographs.grey(photographs.cat(SIZE)),
         }
     kernels = GALLERY if kernels is None else kernels
-    left, gap = 1.6, 0.1
-    side = (sheet.WIDTH - left - sheet.EDGE - gap * len(photos)) / len(photos)
-    row_height = side + 0.2
-    top = 0.75
+    gap, between, top = 0.06, 0.2, 0.6
+    half = (sheet.WIDTH - 2 * sheet.EDGE - between) / 2  # two kernels side by side
+    side = (half - gap * len(photos)) / (1 + len(photos))
+    row_height = side + 0.55
     figure = sheet.sheet(
-        top + len(kernels) * row_height,
+        top + -(-len(kernels) // 2) * row_height,
         "Kernels with a sum of 0 respond only to change; the others keep the image",
         "where the sum is 0, middle grey is 0, black is below and white above it",
     )
     for index, (name, kernel) in enumerate(kernels.items()):
-        at = top + index * row_height
+        at = top + (index // 2) * row_height
+        left = sheet.EDGE + (index % 2) * (half + between)
         kernel = np.asarray(kernel)
-        _draw_kernel(figure, at, name, kernel)
-        for place, (who, photo) in enumerate(photos.items()):
-            x = left + place * (side + gap) + gap
-            axes = sheet.place(figure, x, at, side, side, f"{name}, {who}")
+        _draw_kernel(figure, left, at, side, name, kernel)
+        for place, (who, photo) in enumerate(photos.items(), start=1):
+            x = left + place * (side + gap)
+            axes = sheet.place(figure, x, at + 0.22, side, side, f"{name}, {who}")
             _draw_response(axes, photo, kernel)
     return figure
 
 
-def _draw_kernel(figure: Figure, top: float, name: str, kernel: np.ndarray) -> None:
+def _draw_kernel(
+    figure: Figure, left: float, top: float, side: float, name: str, kernel: np.ndarray
+) -> None:
     """Write a kernel's name and numbers, in hundredths where they are not whole."""
-    sheet.write(figure, sheet.EDGE, top + 0.14, name, fontweight="bold")
+    sheet.write(figure, left, top + 0.14, name, fontweight="bold")
     whole = np.allclose(kernel, np.rint(kernel))
     numbers = np.rint(kernel if whole else 100 * kernel)
-    side = 1.45
-    axes = sheet.place(figure, sheet.EDGE, top + 0.25, side, side, name)
+    axes = sheet.place(figure, left, top + 0.22, side, side, name)
     cells = [[format_number(value + 0.0) for value in row] for row in numbers]
     sheet.draw_grid(axes, kernel, cells, fills=np.ones((*kernel.shape, 3)))
     remark = f"sum {format_number(round(float(kernel.sum()), 3) + 0.0)}"
     if not whole:
         remark += ", in hundredths"
     options = {"fontsize": sheet.SMALL, "color": style.GREY}
-    sheet.write(figure, sheet.EDGE, top + side + 0.43, remark, **options)
+    sheet.write(figure, left, top + side + 0.37, remark, **options)
 
 
 def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:
