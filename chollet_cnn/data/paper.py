@@ -12,14 +12,12 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from skimage.filters import threshold_otsu
 from skimage.measure import label, regionprops
-from skimage.transform import hough_line
 
 WORKING_SIZE = 400  # pixels of the longer side, at which ink is looked for
 SHEET_SIZE = 200  # pixels of the longer side, at which the sheet is looked for
 RECTANGULAR = 0.88  # share of its bounding rectangle that a sheet or a printed box fills
 DISTINCT = 0.12  # difference in colour, of 1 from black to white, between a sheet and the table
 SURROUNDINGS = 0.25  # a patch with this share of its outline on an edge comes in from beyond it
-THICKEST_LINE = 0.04  # of the longer side; a ruled line is not thicker
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def _find_sheet(image: np.ndarray) -> np.ndarray | None:
             contrast = _ink_on_sheet(image, filled)
             if contrast > best and rectangularity(filled) > RECTANGULAR:
                 found, best = filled, contrast
-    return None if found is None else _shrink_mask(found, 2)
+    return None if found is None else shrink_mask(found, 2)
 
 
 def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
@@ -104,8 +102,8 @@ def _ink_on_sheet(image: np.ndarray, sheet: np.ndarray) -> float:
     A sheet is mostly paper, is paper along its whole edge, ends at a sharp edge and carries ink
     that does not run across that edge, as it does across the edge of a shadow.
     """
-    inner = _shrink_mask(sheet, 2)
-    edge = inner & ~_shrink_mask(sheet, 4)
+    inner = shrink_mask(sheet, 2)
+    edge = inner & ~shrink_mask(sheet, 4)
     outside = ndimage.binary_dilation(sheet, iterations=4) & ~ndimage.binary_dilation(
         sheet, iterations=2
     )
@@ -239,82 +237,6 @@ def _project(difference: np.ndarray, sample: np.ndarray | None = None) -> np.nda
     return difference @ axis / np.sqrt(3)
 
 
-def _shrink_mask(mask: np.ndarray, pixels: int) -> np.ndarray:
+def shrink_mask(mask: np.ndarray, pixels: int) -> np.ndarray:
     """Erode a mask; the image's frame is not an edge of it."""
     return ndimage.binary_erosion(mask, iterations=pixels, border_value=1)
-
-
-def without_ruled_lines(mask: np.ndarray) -> np.ndarray:
-    """Remove straight lines that run from one side of the image to the other.
-
-    The strokes that cross a line are kept whole: of a line only the parts are removed that are as
-    thin as the line itself.
-    """
-    kept = _without_horizontal_lines(mask)
-    kept = _without_horizontal_lines(kept.T).T
-    if kept.sum() > 0.1 * mask.sum():
-        return kept
-    # Nothing but lines; a single one is a 1 that reaches from edge to edge.
-    return mask if label(mask, connectivity=2).max() == 1 else np.zeros_like(mask)
-
-
-def _without_horizontal_lines(mask: np.ndarray) -> np.ndarray:
-    angles = np.radians(90 + np.arange(-8, 8.01, 0.25))
-    thicker = ndimage.binary_dilation(mask, structure=np.ones((3, 1)))
-    votes, _, distances = hough_line(thicker, theta=angles)
-    lengths, *_ = hough_line(np.ones_like(mask), theta=angles)
-    full = (votes > 0.9 * lengths) & (lengths > 0.8 * mask.shape[1])
-    if not full.any():
-        return mask
-    best = full.sum(axis=0).argmax()
-    y, x = np.indices(mask.shape)
-    place = np.rint(x * np.cos(angles[best]) + y * np.sin(angles[best]) - distances[0]).astype(int)
-    on_line = mask & full[:, best][place.clip(0, len(distances) - 1)]
-    runs, _ = ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
-    lengths = np.bincount(runs.ravel())
-    thickness = np.median(lengths[runs[on_line]]) if on_line.any() else np.inf
-    if thickness > max(2, THICKEST_LINE * max(mask.shape)):
-        return mask
-    touched = np.zeros(len(lengths), dtype=bool)
-    touched[runs[ndimage.binary_dilation(on_line, structure=np.ones((3, 1))) & mask]] = True
-    return mask & ~(touched & (lengths <= 1.6 * thickness + 1))[runs]
-
-
-def without_boxes(mask: np.ndarray) -> np.ndarray:
-    """Keep what is written inside printed boxes, where there are any, and remove the boxes."""
-    patches = label(mask, connectivity=2)
-    inside = np.zeros_like(mask)
-    for region in regionprops(patches):
-        if region.area > 0.35 * region.area_filled or region.area_filled < 0.02 * mask.size:
-            continue
-        filled = np.zeros_like(mask)
-        filled[region.slice] = region.image_filled
-        if rectangularity(filled) < RECTANGULAR:
-            continue
-        line = filled & (patches == region.label)
-        thickness = 2 * np.median(ndimage.distance_transform_edt(line)[line])
-        inner = _shrink_mask(filled, round(2 * thickness) + 2)
-        written = mask & inner & (patches != region.label)
-        if written.sum() < 0.05 * region.area:  # the digit touches its box
-            written = mask & inner
-        if written.sum() >= 0.05 * region.area:
-            inside |= written
-    return inside if inside.any() else mask
-
-
-def without_underline(mask: np.ndarray) -> np.ndarray:
-    """Remove a straight, nearly level line below everything else."""
-    regions = regionprops(label(mask, connectivity=2))
-    tallest = max((np.ptp(region.coords[:, 0]) for region in regions), default=0)
-    kept = mask.copy()
-    for region in regions:
-        level = abs(abs(region.orientation) - np.pi / 2) < np.radians(15)
-        thin = region.axis_major_length > 8 * max(region.axis_minor_length, 1)
-        if not (level and thin) or np.ptp(region.coords[:, 0]) > 0.5 * tallest:
-            continue
-        others = kept.copy()
-        others[tuple(region.coords.T)] = False
-        rows = np.flatnonzero(others.any(axis=1))
-        if len(rows) and region.centroid[0] > rows[0] + 0.7 * (rows[-1] - rows[0]):
-            kept = others
-    return kept

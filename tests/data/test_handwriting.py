@@ -1,10 +1,10 @@
 import digit_photo_kinds
 import numpy as np
 import pytest
-from PIL import Image
+import skimage.data
+from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_digits
 
-from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import digits, handwriting, image_files, mnist
 from chollet_cnn.errors import UserError
 
@@ -162,41 +162,82 @@ def test_one_digit_is_asked_for_and_two_are_there():
         handwriting.as_digit(255 - np.hstack([one, one]))
 
 
+def test_an_underline_that_the_digit_touches_is_removed():
+    digit = enlarged(embedded_digits(8)[7], 200)
+    page = np.full((400, 400), 255, dtype=np.uint8)
+    page[60:260, 100:300] -= digit
+    lowest = np.flatnonzero((page < 128).any(axis=1))[-1]
+    alone = handwriting.as_digit(page)
+    page[lowest - 2 : lowest + 3, 40:360] = 0
+    assert alike(handwriting.as_digit(page)[..., 0], alone[..., 0]) > 0.9
+
+
 # What is not a digit
 
 
-def blot(size=400):
-    image = np.full((size, size), 255, dtype=np.uint8)
-    image[100:300, 100:300] = 0
+def page_of(shape, *places, paper=255, ink=0):
+    """Draw rectangles of ink, (top, bottom, left, right), on a page of paper."""
+    image = np.full((*shape, 3), paper, dtype=np.uint8)
+    for top, bottom, left, right in places:
+        image[top:bottom, left:right] = ink
     return image
 
 
-def noise():
-    return np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+def brick_wall(height=60, width=140, mortar=8):
+    image = np.random.default_rng(0).normal((170, 90, 70), 6, (400, 400, 3))
+    for course, top in enumerate(range(0, 400, height)):
+        image[top : top + mortar] = (90, 85, 80)
+        for left in range(course % 2 * width // 2, 400, width):
+            image[top : top + height, left : left + mortar] = (90, 85, 80)
+    return image.clip(0, 255).astype(np.uint8)
 
 
-def chessboard():
-    return (np.indices((400, 400)) // 50).sum(axis=0).astype(np.uint8) % 2 * 255
+def lines_of_text():
+    image = Image.new("L", (600, 400), 255)
+    for line in range(7):
+        place = (20, 15 + 45 * line)
+        ImageDraw.Draw(image).text(place, "of the many people had", font=ImageFont.load_default(30))
+    return np.asarray(image)
 
 
-def empty_note_on_a_table():
-    image = np.full((600, 600, 3), 45, dtype=np.uint8)
-    image[200:400, 200:400] = (250, 232, 120)
-    return image
+def empty_box(thick, inset, angle=0):
+    image = Image.fromarray(page_of((400, 400), (inset, -inset, inset, -inset)))
+    inside = inset + thick
+    image.paste((255, 255, 255), (inside, inside, 400 - inside, 400 - inside))
+    return np.asarray(image.rotate(angle, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255)))
 
 
-def lines_alone():
-    image = np.full((400, 400), 250, dtype=np.uint8)
-    image[::40] = image[1::40] = 30
-    return image
+BINARY = skimage.data.binary_blobs(300, rng=0) * np.uint8(255)
+NOT_DIGITS = {
+    "a blot": page_of((400, 400), (100, 300, 100, 300)),
+    "noise": np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8),
+    "a chessboard": (np.indices((400, 400)) // 50).sum(axis=0).astype(np.uint8) % 2 * 255,
+    "an empty note on a table": page_of(
+        (600, 600), (200, 400, 200, 400), paper=45, ink=(250, 232, 120)
+    ),
+    "lines alone": page_of((400, 400), *((top, top + 2, 0, 400) for top in range(0, 400, 40))),
+    "an empty box": empty_box(4, 50),
+    "an empty box, thick and turned": empty_box(12, 70, 5),
+    "a brick wall": brick_wall(),
+    "a wall of large bricks": brick_wall(133, 200, 6),
+    "bricks in a photograph": skimage.data.brick(),
+    "a page of text": skimage.data.page(),
+    "lines of text": lines_of_text(),
+    "the sky at night": skimage.data.hubble_deep_field(),
+    "a maze": BINARY,
+    "a cat": skimage.data.cat(),
+}
 
 
-@pytest.mark.parametrize(
-    "make", [blot, noise, chessboard, empty_note_on_a_table, lines_alone, photographs.cat]
-)
-def test_what_is_not_a_digit_is_refused(make):
+@pytest.mark.parametrize("name", NOT_DIGITS)
+def test_what_is_not_a_digit_is_refused(name):
     with pytest.raises(UserError, match="no digit found"):
-        handwriting.find_digits(make())
+        handwriting.find_digits(NOT_DIGITS[name])
+
+
+def test_every_digit_of_mnist_is_shaped_like_a_digit(real_mnist_dir):
+    images = mnist.load(real_mnist_dir).test.images[:300, ..., 0]
+    assert all(map(handwriting.is_shaped_like_a_digit, images))
 
 
 def test_ink_that_is_hardly_there_is_refused():
