@@ -32,14 +32,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of those below")
+    parser.add_argument(
+        "command", metavar="COMMAND", nargs="?", choices=COMMANDS, help="one of those below"
+    )
     parser.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="its options")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int | None:
     """Run the command that is named, and import no other."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help()
+        return 2
     module = "data.__main__" if options.command == "data" else options.command
     command = import_module(f"chollet_cnn.{module}")
     return command.main(options.arguments, prog=f"chollet-cnn {options.command}")

@@ -61,11 +61,15 @@ def test_a_few_lines_in_a_notebook_go_from_training_to_a_heatmap(digits_run):
     assert cc.plot_learning_curve(run.history).axes
 
 
-def test_the_command_names_its_commands_and_its_version():
-    shown = command("--help")
-    assert shown.returncode == 0
+@pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), ([], 2)])
+def test_the_command_names_its_commands(arguments, status):
+    shown = command(*arguments)
+    assert shown.returncode == status
     for name in command_line.COMMANDS:
         assert f"\n  {name} " in shown.stdout
+
+
+def test_the_command_says_its_version():
     assert command("--version").stdout == f"chollet-cnn {cc.__version__}\n"
 
 
