@@ -244,33 +244,6 @@ class Answer:
         """Return the figures of whole runs with one of these verdicts."""
         return [figure for figure in self.figures if figure.verdict in verdicts]
 
-    def to_json(self) -> dict[str, object]:
-        """Return the answer for programs; a share is 0..1, an unknown number NaN."""
-        figures, curves = [], []
-        for item, adjusted in self.family:
-            p_values = {"p_value": item.p_value, "p_value_holm": adjusted}
-            if isinstance(item, PrintedCurve):
-                counts = {verdict: item.count(verdict) for verdict in statistics.VERDICTS}
-                line = {"recipe": item.recipe, "runs": item.n}
-                line |= {"printed_numbers": len(item.comparisons)}
-                curves.append(line | counts | p_values)
-                continue
-            claim, sample = item.claim, item.sample
-            line = {"recipe": claim.recipe, "quantity": claim.quantity}
-            line |= {"source": f"{claim.kind}, {claim.source}", "published": claim.value}
-            line |= {"runs": sample.n, "mean": sample.mean}
-            line |= {"prediction_interval": sample.prediction_interval}
-            line |= {"confidence_interval": sample.confidence_interval, "verdict": item.verdict}
-            detectable = statistics.detectable_difference(sample)
-            figures.append(line | p_values | {"detectable_difference": detectable})
-        return {
-            "question": "Is each published figure inside the 95% prediction interval of our runs?",
-            "figures": figures,
-            "printed_curves": curves,
-            "coverage": statistics.COVERAGE,
-            "power": statistics.POWER,
-        }
-
 
 def accuracies(records: Records) -> pd.DataFrame:
     """Return the accuracy of every run, in the quantity that the book gives for its recipe.
