@@ -41,7 +41,7 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
     """
     if runs.empty:
         raise ValueError("there is no run; at least one is needed")
-    runs = runs.assign(yours=runs.get("yours", default=False))
+    runs = runs.assign(yours=runs.get("yours", default=False)).astype({"yours": bool})
     panels = [panel for _, panel in runs.groupby("data", sort=False)]
     heights = [panel["title"].nunique() * LINE for panel in panels]
     parts = ["each dot is a run with another seed"]
