@@ -1,5 +1,6 @@
 """What results/ and the README show is made from the recorded runs."""
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -168,6 +169,15 @@ def test_processors_are_listed_apart():
     rows.loc[3, "processor_kind"] = "family 26"
     table = overview.machines(records_of([rows]))
     assert list(table["seeds"]) == ["0 to 2", "3"]
+
+
+def test_the_results_of_another_checkout_are_not_written(monkeypatch, tmp_path):
+    """The package that Python imports need not be the one beside the script."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    script = importlib.import_module("update_results")
+    monkeypatch.setattr(script, "README", tmp_path / "README.md")
+    with pytest.raises(UserError, match="not beside this script"):
+        script.main([])
 
 
 def test_a_lost_mark_is_named(tmp_path):
