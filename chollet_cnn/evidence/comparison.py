@@ -232,17 +232,9 @@ class Answer:
         """Return the adjusted p-value of a figure; NaN if it is not in the family."""
         return next((p for item, p in self.family if item == figure), math.nan)
 
-    def different(self, level: float = 0.05) -> list[Comparison | PrintedCurve]:
-        """Return the figures and curves that differ at a level after the adjustment."""
-        return [item for item, p in self.family if p < level]
-
     def curve(self, recipe: str) -> PrintedCurve:
         """Return the printed curve of a recipe."""
         return next(curve for curve in self.curves if curve.recipe == recipe)
-
-    def with_verdict(self, *verdicts: str) -> list[Comparison]:
-        """Return the figures of whole runs with one of these verdicts."""
-        return [figure for figure in self.figures if figure.verdict in verdicts]
 
 
 def accuracies(records: Records) -> pd.DataFrame:
