@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from chollet_cnn import files
-from chollet_cnn.errors import run_cli
+from chollet_cnn.errors import UserError, run_cli
 from chollet_cnn.evidence import overview, records, write_up
 from chollet_cnn.training import runs
 
@@ -38,6 +38,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, metavar="DIR",
                         help="record in this folder, and write no table and no figure")  # fmt: skip
     options = parser.parse_args(argv)
+    if options.results is None and records.RESULTS.parent != README.parent:
+        raise UserError(
+            f"the package that is imported records in {records.RESULTS}, not beside this script; "
+            "install this checkout (pip install -e .) or name a folder with --results"
+        )
     for path in options.runs:
         records.record(records.outcome(runs.read(path)), options.results or records.RESULTS)
     if options.results is None:

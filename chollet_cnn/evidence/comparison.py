@@ -232,44 +232,9 @@ class Answer:
         """Return the adjusted p-value of a figure; NaN if it is not in the family."""
         return next((p for item, p in self.family if item == figure), math.nan)
 
-    def different(self, level: float = 0.05) -> list[Comparison | PrintedCurve]:
-        """Return the figures and curves that differ at a level after the adjustment."""
-        return [item for item, p in self.family if p < level]
-
     def curve(self, recipe: str) -> PrintedCurve:
         """Return the printed curve of a recipe."""
         return next(curve for curve in self.curves if curve.recipe == recipe)
-
-    def with_verdict(self, *verdicts: str) -> list[Comparison]:
-        """Return the figures of whole runs with one of these verdicts."""
-        return [figure for figure in self.figures if figure.verdict in verdicts]
-
-    def to_json(self) -> dict[str, object]:
-        """Return the answer for programs; a share is 0..1, an unknown number NaN."""
-        figures, curves = [], []
-        for item, adjusted in self.family:
-            p_values = {"p_value": item.p_value, "p_value_holm": adjusted}
-            if isinstance(item, PrintedCurve):
-                counts = {verdict: item.count(verdict) for verdict in statistics.VERDICTS}
-                line = {"recipe": item.recipe, "runs": item.n}
-                line |= {"printed_numbers": len(item.comparisons)}
-                curves.append(line | counts | p_values)
-                continue
-            claim, sample = item.claim, item.sample
-            line = {"recipe": claim.recipe, "quantity": claim.quantity}
-            line |= {"source": f"{claim.kind}, {claim.source}", "published": claim.value}
-            line |= {"runs": sample.n, "mean": sample.mean}
-            line |= {"prediction_interval": sample.prediction_interval}
-            line |= {"confidence_interval": sample.confidence_interval, "verdict": item.verdict}
-            detectable = statistics.detectable_difference(sample)
-            figures.append(line | p_values | {"detectable_difference": detectable})
-        return {
-            "question": "Is each published figure inside the 95% prediction interval of our runs?",
-            "figures": figures,
-            "printed_curves": curves,
-            "coverage": statistics.COVERAGE,
-            "power": statistics.POWER,
-        }
 
 
 def accuracies(records: Records) -> pd.DataFrame:

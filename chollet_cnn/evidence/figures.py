@@ -41,7 +41,7 @@ def plot_seeds(runs: pd.DataFrame) -> Figure:
     """
     if runs.empty:
         raise ValueError("there is no run; at least one is needed")
-    runs = runs.assign(yours=runs.get("yours", default=False))
+    runs = runs.assign(yours=runs.get("yours", default=False)).astype({"yours": bool})
     panels = [panel for _, panel in runs.groupby("data", sort=False)]
     heights = [panel["title"].nunique() * LINE for panel in panels]
     parts = ["each dot is a run with another seed"]
@@ -210,23 +210,3 @@ def printed_curve(records: Records, recipe: str) -> Figure | None:
     if len(histories) < 2:
         return None
     return plot_printed_curves(histories, CURVES[recipe], recipes.get(recipe).title)
-
-
-def first_curves(records: Records) -> Figure | None:
-    """Draw the README's figure: two learning curves of seed 0 beside the book's."""
-    digits, pets = "mnist-first-edition", "cats-vs-dogs-first-edition"
-    curves = records.curves[records.curves["seed"] == 0]
-    histories = [histories_of(curves, recipe) for recipe in (digits, pets)]
-    if not all(histories):
-        return None
-    figure = sheet.panels(5.4)
-    above, below = figure.subplots(2, 1)
-    plot_learning_curve(
-        histories[0][0], title="Handwritten digits, seed 0", monitored=None,
-        book=CURVES[digits]["accuracy"], book_name="the book's training", axes=above,
-    )  # fmt: skip
-    plot_learning_curve(
-        histories[1][0], title="Cats and dogs, seed 0: overfitting",
-        book=CURVES[pets]["val_accuracy"], book_name="the book's validation", axes=below,
-    )  # fmt: skip
-    return figure

@@ -16,6 +16,8 @@ import pandas as pd
 from scipy import optimize, stats
 
 COVERAGE = 0.95
+LEVEL = 0.05
+"""Below this adjusted p-value a figure is said to differ."""
 POWER = 0.8
 MIN_RUNS_OUTSIDE = 3
 """With fewer runs no figure is said to be outside the prediction interval."""

@@ -22,7 +22,7 @@ from chollet_cnn.evidence import (
     studies,
     tables,
 )
-from chollet_cnn.evidence.comparison import Answer
+from chollet_cnn.evidence.comparison import Answer, PrintedCurve
 from chollet_cnn.evidence.records import Records
 from chollet_cnn.training import runs
 
@@ -39,17 +39,42 @@ def write(results: Path = records.RESULTS) -> None:
     recorded = records.read(results)
     compared = comparison.compare(CLAIMS, recorded)
     files.write(results / "claims.csv", comparison.to_table(compared).to_csv(index=False))
-    runs.write_json(results / "answer.json", Answer(recorded).to_json())
+    runs.write_json(results / "answer.json", to_json(Answer(recorded)))
     drawn = list(write_figures(recorded.of_most_runs(), results / "figures"))
     files.write(results / "README.md", render(recorded, drawn))
 
 
+def to_json(answer: Answer) -> dict[str, object]:
+    """Return the answer for programs; a share is 0..1, an unknown number NaN."""
+    whole, curves = [], []
+    for item, adjusted in answer.family:
+        p_values = {"p_value": item.p_value, "p_value_holm": adjusted}
+        if isinstance(item, PrintedCurve):
+            line = {"recipe": item.recipe, "runs": item.n}
+            line |= {"printed_numbers": len(item.comparisons)}
+            counts = {verdict: item.count(verdict) for verdict in statistics.VERDICTS}
+            curves.append(line | counts | p_values)
+            continue
+        claim, sample = item.claim, item.sample
+        line = {"recipe": claim.recipe, "quantity": claim.quantity}
+        line |= {"source": f"{claim.kind}, {claim.source}", "published": claim.value}
+        line |= {"runs": sample.n, "mean": sample.mean}
+        line |= {"prediction_interval": sample.prediction_interval}
+        line |= {"confidence_interval": sample.confidence_interval, "verdict": item.verdict}
+        detectable = statistics.detectable_difference(sample)
+        whole.append(line | p_values | {"detectable_difference": detectable})
+    return {
+        "question": "Is each published figure inside the 95% prediction interval of our runs?",
+        "figures": whole,
+        "printed_curves": curves,
+        "coverage": statistics.COVERAGE,
+        "power": statistics.POWER,
+    }
+
+
 def write_figures(recorded: Records, folder: Path) -> Iterable[str]:
     """Draw every figure that there are runs for; yield the names of the files without ending."""
-    drawings = {
-        "seeds": lambda: figures.plot_seeds(comparison.accuracies(recorded)),
-        "learning-curves": lambda: figures.first_curves(recorded),
-    }
+    drawings = {"seeds": lambda: figures.plot_seeds(comparison.accuracies(recorded))}
     for recipe in CURVES:
         drawings[f"printed-curve-{recipe}"] = partial(figures.printed_curve, recorded, recipe)
     for study in studies.collect():

@@ -32,22 +32,15 @@ def lines_of(axes, color):
     return [line for line in axes.lines if line.get_color() == color]
 
 
-def test_every_run_is_a_dot_at_its_accuracy():
+def test_every_run_is_a_dot_and_the_published_value_a_vermilion_line():
     figure = figures.plot_seeds(runs_of("a", [0.70, 0.72, 0.71], 0.695))
     (dots,) = lines_of(figure.axes[0], style.DATA)
     assert list(dots.get_xdata()) == [0.70, 0.72, 0.71]
-
-
-def test_the_published_value_is_a_vermilion_line():
-    figure = figures.plot_seeds(runs_of("a", [0.70, 0.72], 0.695))
     (line,) = lines_of(figure.axes[0], "#d55e00")
     assert list(line.get_xdata()) == [0.695, 0.695]
     assert "the book 69.5%" in words_of(figure)
-
-
-def test_a_recipe_without_a_published_figure_has_no_line():
-    figure = figures.plot_seeds(runs_of("a", [0.70, 0.72]))
-    assert not lines_of(figure.axes[0], style.POINTED_AT)
+    unpublished = figures.plot_seeds(runs_of("a", [0.70, 0.72]))
+    assert not lines_of(unpublished.axes[0], style.POINTED_AT)
 
 
 def test_the_band_is_the_prediction_interval_and_is_explained_where_drawn():
@@ -80,28 +73,24 @@ def test_without_a_run_drawing_is_refused():
         figures.plot_seeds(runs_of("a", []))
 
 
-def test_the_printed_curve_is_drawn_over_the_band_of_all_seeds():
-    curves = [
-        pd.DataFrame({"epoch": [1, 2], "accuracy": [low, 0.98], "loss": [0.2, 0.1]})
-        for low in (0.93, 0.95, 0.96)
-    ]
+@pytest.mark.parametrize("validates", [False, True])
+def test_the_printed_curve_is_drawn_over_the_band_of_all_seeds(validates):
     printed = {"accuracy": [0.944, 0.9855], "loss": [0.1766, 0.0462]}
+    if validates:  # which has a row of its own
+        printed |= {"val_accuracy": [0.98, 0.99], "val_loss": [0.06, 0.05]}
+    curves = [
+        pd.DataFrame({"epoch": [1, 2], **dict.fromkeys(printed, value)})
+        for value in (0.93, 0.95, 0.96)
+    ]
     figure = figures.plot_printed_curves(curves, printed, "digits")
     assert "digits" in words_of(figure)
-    for axes, printed in zip(figure.axes, ([0.944, 0.9855], [0.1766, 0.0462]), strict=True):
-        (line,) = lines_of(axes, style.POINTED_AT)
-        assert list(line.get_ydata()) == printed
-        assert len(axes.collections) == 1
     assert "line: median of 3 seeds, band: lowest to highest" in words_of(figure)
-
-
-def test_a_printed_validation_curve_has_a_row_of_its_own():
-    columns = {"accuracy": 0.9, "loss": 0.2, "val_accuracy": 0.7, "val_loss": 0.6}
-    curves = [pd.DataFrame({"epoch": [1, 2], **columns}) for _ in range(2)]
-    figure = figures.plot_printed_curves(curves, {name: [0.5, 0.5] for name in columns})
-    for axes, (name, value) in zip(figure.axes, columns.items(), strict=True):
-        (line,) = lines_of(axes, style.THIRD if name.startswith("val_") else style.DATA)
-        assert list(line.get_ydata()) == [value, value]
+    for axes, (name, values) in zip(figure.axes, printed.items(), strict=True):
+        (book,) = lines_of(axes, style.POINTED_AT)
+        assert list(book.get_ydata()) == values
+        (ours,) = lines_of(axes, style.THIRD if name.startswith("val_") else style.DATA)
+        assert list(ours.get_ydata()) == [0.95, 0.95]
+        assert len(axes.collections) == 1
 
 
 def test_current_legacy_and_printed_curves_are_drawn_each_in_its_colour():

@@ -62,13 +62,11 @@ def test_a_different_setting_is_named_as_the_likely_cause(what, named):
     assert line["holds"]
 
 
-def test_without_a_recorded_curve_the_weights_decide():
+@pytest.mark.parametrize(("weights", "holds"), [("w", True), ("x", False)])
+def test_without_a_recorded_curve_the_weights_decide(weights, holds):
     record = record_of(0.98, history="")
-    assert reproduction.compare(record, record_of(0.98), pd.DataFrame([record]))["holds"]
-    other = reproduction.compare(
-        record, record_of(0.98, weights_sha256="x"), pd.DataFrame([record])
-    )
-    assert not other["holds"]
+    now = record_of(0.98, weights_sha256=weights)
+    assert reproduction.compare(record, now, pd.DataFrame([record]))["holds"] is holds
 
 
 def test_images_split_by_folder_are_not_held_to_a_record_of_the_books_split():
@@ -93,13 +91,13 @@ def test_with_five_seeds_their_own_deviation_sets_the_limit():
     assert (low, high) == pytest.approx((0.98 - 3 * 0.0158114, 0.98 + 3 * 0.0158114))
 
 
-def test_runs_of_another_kind_do_not_widen_the_range():
-    record = record_of(0.98)
-    others = [record_of(0.5, seed, **kind) for seed, kind in enumerate(
-        ({"device": "gpu"}, {"backend": "jax"}, {"epochs": 1}, {"data_sha256": "e"}), 1
-    )]  # fmt: skip
+@pytest.mark.parametrize(
+    "kind", [{"device": "gpu"}, {"backend": "jax"}, {"epochs": 1}, {"data_sha256": "e"}]
+)
+def test_runs_of_another_kind_do_not_widen_the_range(kind):
+    record, other = record_of(0.98), record_of(0.5, 1, **kind)
     alone = reproduction.allowed(record, pd.DataFrame([record]))
-    assert reproduction.allowed(record, pd.DataFrame([record, *others])) == alone
+    assert reproduction.allowed(record, pd.DataFrame([record, other])) == alone
 
 
 # For real, on the embedded digits.
@@ -198,12 +196,14 @@ def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
             for backend in ("torch", "tensorflow")
         ]
     )
-    first = reproduction._choose(rows, ["mnist-three-block"], None, False, False)
-    assert [(run["seed"], run["backend"]) for run in first] == [(0, "tensorflow")]
-    every = reproduction._choose(rows, [], None, True, False)
-    assert [run["seed"] for run in every] == [0, 1, 2]
-    third = reproduction._choose(rows, ["mnist-three-block"], 2, False, False)
-    assert [run["seed"] for run in third] == [2]
+    for names, seed, every, chosen in (
+        (["mnist-three-block"], None, False, [0]),
+        (["mnist-three-block"], 2, False, [2]),
+        ([], None, True, [0, 1, 2]),
+    ):
+        found = reproduction._choose(rows, names, seed, every, False)
+        assert [run["seed"] for run in found] == chosen
+        assert {run["backend"] for run in found} == {"tensorflow"}
 
 
 def test_missing_data_do_not_hold_for_a_whole_run(tmp_path, monkeypatch):
