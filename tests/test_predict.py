@@ -265,6 +265,15 @@ def test_a_mistake_is_one_sentence(run, photographs, command, arguments, says):
         command(*(places.get(word, word) for word in arguments))
 
 
+def test_a_bad_image_is_told_before_keras_starts(run):
+    script = (
+        "import sys\nfrom chollet_cnn import predict\n"
+        "(answer,) = predict.predict(sys.argv[1], 'missing.png', errors='keep')\n"
+        "sys.exit('keras' in sys.modules or not answer.error)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, run.path]).returncode == 0
+
+
 def test_a_mistake_ends_the_process_with_status_2(tmp_path):
     words = [sys.executable, "-m", "chollet_cnn.predict", ".", "photo.png"]
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)

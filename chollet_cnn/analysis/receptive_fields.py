@@ -27,23 +27,26 @@ def windows_of(layer: keras.Layer, input_shape: tuple[int | None, ...]) -> list[
     """Return the windows of a layer along rows and columns, or None if it slides none.
 
     Args:
-        layer: any layer.
+        layer: any layer, or a node of :mod:`keras.ops`.
         input_shape: ``(n, rows, columns, channels)``.
     """
     if type(layer).__name__ == "ZeroPadding2D":
         return [Window(1, 1, before) for before, _ in layer.padding]
-    kernel = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    if kernel is None or len(kernel) != 2 or "Transpose" in type(layer).__name__:
+    kernel = _pair(getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None) or ())
+    if len(kernel) != 2 or "Transpose" in type(layer).__name__:
         return None
-    holes = getattr(layer, "dilation_rate", (1, 1))
+    holes, strides = _pair(getattr(layer, "dilation_rate", 1)), _pair(layer.strides or kernel)
     windows = []
-    for cells, size, hole, stride in zip(
-        input_shape[1:3], kernel, holes, layer.strides, strict=True
-    ):
+    for cells, size, hole, stride in zip(input_shape[1:3], kernel, holes, strides, strict=True):
         wide = hole * (size - 1) + 1
         padding, _ = padding_amounts(cells or stride, wide, stride, layer.padding)
         windows.append(Window(wide, stride, padding))
     return windows
+
+
+def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return a number for both axes as a pair; layers have pairs, nodes of keras.ops may not."""
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 class SeenPixels(NamedTuple):

@@ -2,7 +2,9 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+from keras import layers
 
 from chollet_cnn.analysis import activations as inside
 from chollet_cnn.analysis.model_graph import feature_layers
@@ -15,8 +17,6 @@ RANDOM = np.random.default_rng(0)
 
 def one_pixel_network(bias=(0.0, 0.0, -300.0)):
     """Three channels over 4x4 pictures: the picture, its negative, and one that is always dark."""
-    from keras import layers
-
     model = keras.Sequential(
         [
             keras.Input((4, 4, 1)),
@@ -166,8 +166,6 @@ def test_dark_shares_are_drawn_as_bars_with_their_counts():
 
 @pytest.mark.parametrize(("last", "words"), [(0.5, "More channels are"), (0.1, "No more")])
 def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, words):
-    import pandas as pd
-
     rows = [("first", 0.2), ("last", last)]
     table = pd.DataFrame(
         [

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from chollet_cnn.analysis import filters
 from chollet_cnn.book import networks
@@ -10,8 +11,6 @@ from chollet_cnn.training import seeding
 
 
 def small_network(colours=1, size=16):
-    from keras import layers
-
     model = keras.Sequential(
         [
             keras.Input((size, size, colours)),

@@ -10,10 +10,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from scipy.signal import correlate2d
+from keras import layers
 
 from chollet_cnn.analysis import gradients
 from chollet_cnn.analysis.scores import find_scores
+from chollet_cnn.concepts.convolution import convolve_volume
+from chollet_cnn.concepts.neurons import relu
+from chollet_cnn.concepts.pooling import max_pool2d
 from chollet_cnn.training import seeding
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +29,6 @@ RECORDED_VALUES = [0.062252, 0.166664]
 
 def small_network():
     """8x8 pictures, two convolutions and a pooling; smooth enough to take differences of."""
-    from keras import layers
-
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
@@ -63,21 +64,9 @@ def test_maps_of_a_network_in_bfloat16_can_be_added_up():
 
 def by_hand(model, picture):
     """The scores of the small network in NumPy, in double precision."""
-    weights = [w.astype(np.float64) for w in model.get_weights()]
-    maps = convolved(picture.astype(np.float64) / 255, *weights[:2])
-    maps = maps.reshape(3, 2, 3, 2, 4).max(axis=(1, 3))
-    maps = convolved(maps, *weights[2:4])
-    return maps.ravel() @ weights[4] + weights[5]
-
-
-def convolved(maps, kernel, bias):
-    out = [
-        sum(
-            correlate2d(maps[..., i], kernel[..., i, o], mode="valid") for i in range(maps.shape[2])
-        )
-        for o in range(kernel.shape[-1])
-    ]
-    return np.maximum(np.stack(out, axis=-1) + bias, 0)
+    first, bias, second, other_bias, weights, last = map(np.float64, model.get_weights())
+    maps = max_pool2d(relu(convolve_volume(picture / 255, first, bias)))
+    return relu(convolve_volume(maps, second, other_bias)).ravel() @ weights + last
 
 
 def test_the_gradient_is_what_differences_of_the_score_are():
@@ -87,10 +76,10 @@ def test_the_gradient_is_what_differences_of_the_score_are():
     assert values[0] == pytest.approx(by_hand(model, picture)[1], abs=1e-5)
     differences = np.zeros_like(picture, np.float64)
     for place in np.ndindex(picture.shape):
-        up, down = picture.astype(np.float64), picture.astype(np.float64)
-        up[place] += 1e-4
-        down[place] -= 1e-4
-        differences[place] = (by_hand(model, up)[1] - by_hand(model, down)[1]) / 2e-4
+        step = np.zeros_like(differences)
+        step[place] = 1e-4
+        rise = by_hand(model, picture + step) - by_hand(model, picture - step)
+        differences[place] = rise[1] / 2e-4
     assert np.abs(differences).max() > 1e-4
     assert slope[0] == pytest.approx(differences, abs=1e-7)
 

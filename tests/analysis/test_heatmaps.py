@@ -15,6 +15,7 @@ from chollet_cnn.analysis.model_graph import (
     layer_outputs,
 )
 from chollet_cnn.analysis.scores import find_scores
+from chollet_cnn.concepts.convolution import convolve_volume
 
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.integers(0, 256, (6, 6, 1)).astype(np.uint8)
@@ -23,8 +24,7 @@ WEIGHTS = {units: RANDOM.normal(0, 0.5, (48, units)).round(2) for units in (1, 4
 
 
 def maps_by_hand():
-    windows = np.lib.stride_tricks.sliding_window_view(IMAGE[..., 0] / 255, (3, 3))
-    return np.maximum(np.einsum("ijhw,hwk->ijk", windows, KERNEL[:, :, 0]), 0)
+    return np.maximum(convolve_volume(IMAGE / 255, KERNEL), 0)
 
 
 def scores_by_hand(units=4):

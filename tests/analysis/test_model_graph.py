@@ -15,7 +15,7 @@ from chollet_cnn.analysis.model_graph import (
     layer_outputs,
     layers_of,
 )
-from chollet_cnn.analysis.network_diagram import plot_network
+from chollet_cnn.analysis.network_diagram import plot_network, volumes
 from chollet_cnn.analysis.receptive_fields import CellGrid, cell_grid_of
 from chollet_cnn.analysis.scores import find_scores
 from chollet_cnn.book import networks
@@ -219,6 +219,17 @@ def test_cells_lie_in_the_picture_where_their_receptive_fields_do(padding):
         place = cell_grid_of(model, name)
         middle = place.row + 3 * place.row_step
         assert middle == pytest.approx(middle_of_receptive_field(model, name, 48), abs=1e-6)
+
+
+def test_a_pooling_node_has_the_windows_and_the_cells_of_a_pooling_layer():
+    x = keras.Input((9, 9, 1))
+    maps = layers.Conv2D(2, 2)(x)
+    node, layer = (
+        keras.Model(x, layers.Conv2D(2, 2, name="last")(pool(maps)))
+        for pool in (lambda y: ops.average_pool(y, 2), layers.AveragePooling2D(2))
+    )
+    assert cell_grid_of(node, "last") == cell_grid_of(layer, "last") == CellGrid(2, 2, 2, 2)
+    assert [v.window for v in volumes(node)] == [v.window for v in volumes(layer)]
 
 
 def test_the_last_maps_of_the_book_s_cat_network_begin_18_and_a_half_pixels_inside():
