@@ -123,7 +123,7 @@ def _find_images(paths: Iterable[str | Path]) -> Iterable[str | Path]:
     from PIL import Image
 
     for path in paths:
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):  # which takes a name of any length
             yield path
             continue
         known = Image.registered_extensions()
