@@ -107,7 +107,7 @@ def prepare_images(
 def _find_images(paths: Iterable[str | Path]) -> Iterator[str | Path]:
     """Yield the paths, and for each folder the images below it."""
     for path in paths:
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):  # which takes a name of any length
             yield path
             continue
         known = Image.registered_extensions()

@@ -1,23 +1,24 @@
-"""Download a file so that it either exists complete and checked, or not at all."""
+"""Download a file so that it either exists complete and checked, or not at all.
+
+Own code, since pooch, the usual library for this, always begins again at the first byte, which is
+too slow for an archive of 825 MB, and does not keep two processes from downloading one file.
+"""
 
 import http.client
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+from filelock import FileLock, Timeout
 
 from chollet_cnn.data.sources import is_whole
 from chollet_cnn.drawing.progress import progress_bar
 from chollet_cnn.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows, where two downloads of one file at a time are not kept apart
-    fcntl = None
 
 PATIENCE = 10  # seconds without an answer after which a server counts as out of reach
 CHUNK = 1 << 20  # bytes read at a time
@@ -63,35 +64,22 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
 @contextmanager
 def _alone(file: Path) -> Iterator[None]:
     """Create a file's folder, and keep other processes from downloading the file meanwhile."""
-    lock = file.with_name(file.name + ".lock")
+    lock = FileLock(file.with_name(f".{file.name}.lock"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        held = _hold(lock) if fcntl else None
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"waiting for another process that downloads {file}", file=sys.stderr)
+            lock.acquire()
     except OSError as problem:
         raise _unwritable(file, problem) from problem
-    try:
+    with lock:
+        lock.release()  # of the two times that it is held now
         yield
-    finally:
-        if held:
-            lock.unlink(missing_ok=True)
-            held.close()
-
-
-def _hold(lock: Path) -> TextIO:
-    """Wait for a lock, and return the open file that holds it until it is closed."""
-    while True:
-        file = lock.open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            name = lock.with_suffix("")
-            print(f"waiting for another process that downloads {name}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:  # a file system without locks
-            return file
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # the process that had the lock has removed its file, so this lock is void
+        # Nobody writes any more; after a failure others may wait for this very lock file.
+        with suppress(OSError):  # Windows keeps the files that are open
+            os.unlink(lock.lock_file)
 
 
 def _fetch(url: str, destination: Path, size: int, sha256: str, progress: bool) -> None:

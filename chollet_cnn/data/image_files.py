@@ -48,7 +48,13 @@ def read(path: str | Path) -> np.ndarray:
         raise UserError(f"{path} is not an image that can be read: save it as PNG") from problem
     except Image.DecompressionBombError as problem:
         raise UserError(f"{path} has too many pixels: make it smaller") from problem
-    except (OSError, SyntaxError, ValueError, EOFError) as problem:
+    except OSError as problem:
+        if problem.errno:  # from the system, not from a decoder
+            raise UserError(
+                f"{str(path)[:200]} cannot be read ({problem.strerror}): check its name"
+            ) from problem
+        raise UserError(f"{path} is damaged or not an image: save it again as PNG") from problem
+    except (SyntaxError, ValueError, EOFError) as problem:
         raise UserError(f"{path} is damaged or not an image: save it again as PNG") from problem
 
 

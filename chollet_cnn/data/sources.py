@@ -4,6 +4,7 @@ Two environment variables say where: ``CHOLLET_CNN_DATA`` is the folder of data 
 ``CHOLLET_CNN_CACHE`` the folder of decoded images, which can be deleted at any time.
 """
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -21,12 +22,18 @@ class NotFound(UserError):  # noqa: N818
 
 @contextmanager
 def permitted() -> Iterator[None]:
-    """Name the file or folder that the user may not read; also works as a decorator."""
+    """Name the file or folder that cannot be looked at; also works as a decorator."""
     try:
         yield
     except PermissionError as problem:
         raise UserError(
             f"{problem.filename} may not be read: check its permissions and those of its folders"
+        ) from problem
+    except OSError as problem:
+        if problem.errno != errno.ENAMETOOLONG:
+            raise
+        raise UserError(
+            f"{str(problem.filename)[:60]}... is too long for a name: check its spelling"
         ) from problem
 
 

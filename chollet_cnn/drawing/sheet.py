@@ -14,8 +14,9 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -59,6 +60,13 @@ class NotebookFigure(Figure):
                 "no program that shows images was found; write the figure to a file with "
                 "figure.savefig('figure.png')"
             )
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the figure without LaTeX, whatever the reader's matplotlibrc asks for."""
+        with rc_context({"text.usetex": False}):
+            for text in self.findobj(Text):
+                text.set_usetex(False)
+            super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         """Return the figure as PNG, and the size at which a notebook displays it."""

@@ -67,7 +67,8 @@ def _import_quietly() -> None:
                 f"Keras cannot start, {problem.name} is not installed; pip install it, or choose "
                 "another backend with KERAS_BACKEND=tensorflow, jax or torch"
             ) from problem
-        except (ValueError, AssertionError) as problem:  # an unknown backend, a wrong keras.json
+        # An unknown backend, or a keras.json with something else than Keras writes into it.
+        except (ValueError, AssertionError, AttributeError, TypeError, OSError) as problem:
             raise UserError(
                 f"Keras cannot start ({problem}); check KERAS_BACKEND and keras.json"
             ) from problem

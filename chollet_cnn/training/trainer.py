@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -161,7 +162,7 @@ def _load_data(
     planned: Plan, dataset: str | None, data_dir: str | Path | None, say: Callable[[str], None]
 ) -> Dataset:
     """Load what a plan trains on; embedded digits stand in for an MNIST that was not asked for."""
-    if data_dir is not None and not Path(data_dir).expanduser().exists():
+    if data_dir is not None and not os.path.exists(os.path.expanduser(data_dir)):
         raise UserError(
             f"the data_dir {data_dir} does not exist; check its spelling, or omit it", "data_dir"
         )

@@ -4,8 +4,10 @@ import doctest
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.texmanager import TexManager
 
 from chollet_cnn.drawing import numbers, sheet, style
 
@@ -59,3 +61,16 @@ def test_show_opens_the_image_viewer_or_says_that_there_is_none(monkeypatch):
     monkeypatch.setattr(sheet.ImageShow, "show", lambda image: False)
     with pytest.raises(RuntimeError, match="savefig"):
         sheet.panels(2.0).show()
+
+
+def test_a_matplotlibrc_that_asks_for_latex_changes_no_figure(monkeypatch):
+    def no_latex(*_):
+        raise RuntimeError("latex could not be found")
+
+    monkeypatch.setattr(TexManager, "make_dvi", no_latex)
+    with rc_context({"text.usetex": True}):
+        figure = sheet.panels(2, "A title with 50%_", "a note")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0.25, 0.75], label="a_b")
+        axes.legend()
+        assert figure._repr_png_()[0].startswith(b"\x89PNG")

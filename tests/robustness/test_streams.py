@@ -6,8 +6,14 @@ import sys
 
 import pytest
 
+from chollet_cnn import predict
+from chollet_cnn.data import image_files, mnist, sources
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import environment
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="redirects as a POSIX shell does")
 LIST = ("chollet_cnn.train", "--list")
+WHERE = ("chollet_cnn.data", "where")
 CLAIMS = ("chollet_cnn.claims", "--wide")
 WRONG = ("chollet_cnn.train", "no-such-recipe")
 ODD = {
@@ -26,8 +32,8 @@ def run(module, redirect="", environment=None, without=()):
 
 @pytest.mark.parametrize(
     ("module", "redirect", "status"),
-    [(LIST, ">&-", 0), (LIST, "2>&-", 0), (LIST, ">&- 2>&-", 0), (LIST, ">/dev/full", 2),
-     (WRONG, "2>&-", 2), (WRONG, "2>/dev/full", 2)],
+    [(WHERE, "<&-", 0), (LIST, ">&-", 0), (LIST, "2>&-", 0), (LIST, ">&- 2>&-", 0),
+     (LIST, ">/dev/full", 2), (WRONG, "2>&-", 2), (WRONG, "2>/dev/full", 2)],
 )  # fmt: skip
 def test_streams_that_are_closed_or_full(module, redirect, status):
     done = run(module, redirect)
@@ -44,6 +50,48 @@ def test_what_a_console_cannot_show_is_escaped(module, odd):
 
 
 def test_nobody_has_a_home():
-    done = run(("chollet_cnn.data", "where"), without={"HOME", "USERPROFILE"})
+    done = run(WHERE, without={"HOME", "USERPROFILE"})
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '{"floatx": ["x"]}', '{"backend": 3}', None])
+def test_a_keras_json_that_keras_cannot_use(tmp_path, content):
+    (tmp_path / "keras.json").mkdir() if content is None else (
+        (tmp_path / "keras.json").write_text(content)
+    )
+    code = (
+        "from chollet_cnn import errors; from chollet_cnn.training import devices;"
+        "errors.run_cli(lambda _: devices.start_keras())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env=os.environ | {"KERAS_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: Keras cannot start (")
+    assert "check KERAS_BACKEND and keras.json" in done.stderr
+
+
+LONG = "x" * 5000
+READERS = {
+    "an image": lambda: image_files.read(LONG),
+    "the data folder": lambda: sources.search_path(LONG),
+    "a folder to download to": lambda: sources.is_whole(sources.download_folder(LONG), 1, ""),
+    "the folder of a variable": mnist.find,
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_name_of_five_thousand_characters(monkeypatch, reader):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", LONG)
+    with pytest.raises(UserError, match=r"check its (name|spelling)") as problem:
+        reader()
+    assert len(str(problem.value)) < 400
+    assert list(predict._find_images([LONG])) == [LONG]  # read later, and refused there
+
+
+def test_a_number_of_threads_that_is_none(monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "abc")
+    with pytest.raises(UserError, match="must be a whole number, got 'abc'; unset it"):
+        environment._threads_by_variable()
