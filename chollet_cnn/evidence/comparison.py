@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CLAIMS, CURVES, Claim, published_figure
+from chollet_cnn.book.published import CLAIMS, CURVES, Claim, best_epoch, published_figure
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import statistics
@@ -274,3 +274,14 @@ def by_recipe(
         claim = published_figure(recipe.name)
         quantity = claim.quantity if claim else "test_accuracy"
         yield recipe, claim, quantity, records.of(recipe.name)[0].sort_values("seed")
+
+
+def printed_run(recipe: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a printed curve as :meth:`Records.of` returns runs: one run and its learning curve."""
+    curve = pd.DataFrame(CURVES[recipe]).assign(recipe=recipe, seed=0)
+    curve["epoch"] = curve.index + 1
+    run = dict.fromkeys(("test_accuracy", "val_accuracy", "best_epoch"), math.nan)
+    if "val_loss" in curve:
+        run["val_accuracy"] = curve["val_accuracy"].iloc[-1]
+        run["best_epoch"] = best_epoch(CURVES[recipe])
+    return pd.DataFrame([run]).assign(recipe=recipe, seed=0), curve

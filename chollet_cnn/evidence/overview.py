@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import partial
 from itertools import groupby
 
 import pandas as pd
@@ -56,21 +55,13 @@ def all_figures(recorded: Records, answer: Answer) -> pd.DataFrame:
 
 def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
     claim, sample = figure.claim, figure.sample
-    distance = partial(numbers.format_difference, quantity=claim.quantity)
-    below = _share(statistics.share_below(claim.value, sample))
+    detectable = statistics.detectable_difference(sample)
     cells = {
         "recipe": claim.recipe,
         "figure": figure.figure,
         "the book": f"{figure.book}, {claim.kind}{' (erratum)' if claim.slip else ''}",
         "trained on": ", ".join(filter(None, (figure.backend, figure.device, figure.data_note))),
-        "seeds": str(sample.n),
-        "mean": figure.show(sample.mean),
-        "standard deviation": distance(sample.sd),
-        "its 95% confidence interval": tables.between(
-            sample.sd_confidence_interval, lambda sd: distance(sd).removesuffix(" points")
-        ),
-        "expected from the test set's size": distance(figure.test_set_sd),
-        "lowest to highest": tables.lowest_to_highest(sample, figure.show),
+        **tables.sample_cells(sample, claim.quantity, figure.test_set_sd),
     }
     of_enough = {
         "95% confidence interval of the mean": tables.between(
@@ -79,8 +70,8 @@ def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
         "95% prediction interval for one new run": tables.between(
             sample.prediction_interval, figure.show
         ),
-        "new runs below the book": below,
-        "detectable difference": distance(statistics.detectable_difference(sample)),
+        "new runs below the book": _share(statistics.share_below(claim.value, sample)),
+        "detectable difference": numbers.format_difference(detectable, claim.quantity),
     }
     if sample.n < statistics.MIN_RUNS_OUTSIDE:
         of_enough = dict.fromkeys(of_enough, "")

@@ -66,21 +66,38 @@ def lowest_to_highest(sample: Summary, show: Callable[[float], str] = percent) -
     return between((sample.min, sample.max), show) if sample.n > 1 else ""
 
 
+def sample_cells(
+    sample: Summary, quantity: str, expected_sd: float | None, places: int = 2
+) -> dict[str, str]:
+    """Return the cells of a table for what runs of a recipe gave.
+
+    Args:
+        sample: a summary of the runs.
+        quantity: a key of :data:`chollet_cnn.drawing.numbers.QUANTITIES`.
+        expected_sd: the standard deviation that the size of the test set explains, if known.
+        places: decimal places of a standard deviation in percentage points.
+    """
+    show = partial(numbers.format_quantity, quantity=quantity)
+    distance = partial(numbers.format_difference, quantity=quantity)
+    if "accuracy" in quantity:
+        distance = partial(points, places=places)
+    return {
+        "seeds": str(sample.n),
+        "mean": show(sample.mean),
+        "lowest to highest": lowest_to_highest(sample, show),
+        "standard deviation": distance(sample.sd),
+        "its 95% confidence interval": between(
+            sample.sd_confidence_interval, lambda sd: distance(sd).removesuffix(" points")
+        ),
+        "expected from the test set's size": distance(expected_sd),
+    }
+
+
 def accuracy_cells(recipe: str, sample: Summary, places: int = 2) -> dict[str, str]:
     """Return the cells of a table for the test accuracies of runs of a recipe."""
     images = recipes.image_count(recipe, "test_accuracy")
     expected = statistics.expected_sd(sample.mean, images)
-    show_sd = partial(points, places=places)
-    return {
-        "seeds": str(sample.n),
-        "mean": percent(sample.mean),
-        "lowest to highest": lowest_to_highest(sample),
-        "standard deviation": show_sd(sample.sd),
-        "its 95% confidence interval": between(
-            sample.sd_confidence_interval, lambda sd: show_sd(sd).removesuffix(" points")
-        ),
-        "expected from the test set's size": show_sd(expected),
-    }
+    return sample_cells(sample, "test_accuracy", expected, places)
 
 
 def paired_means(runs: Mapping[str, pd.DataFrame], quantity: str) -> dict[str, str]:

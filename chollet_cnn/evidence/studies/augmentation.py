@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from chollet_cnn.book import recipes
 from chollet_cnn.book.published import CURVES
 from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range
-from chollet_cnn.evidence import figures, statistics, tables
+from chollet_cnn.evidence import comparison, figures, statistics, tables
 from chollet_cnn.evidence.records import Records
 
 TITLE = "The augmentation has changed"
@@ -39,12 +39,9 @@ def measure(records: Records) -> dict[str, object]:
     ways = {variant: records.of(RECIPES[0], variant) for variant in WAYS}
     if not any(len(runs) for variant, (runs, _) in ways.items() if variant):
         return {}
-    printed = pd.DataFrame(CURVES[RECIPES[0]]).assign(seed=0)
-    printed["epoch"] = printed.index + 1
-    best = printed.loc[[printed["val_loss"].idxmin()], ["epoch"]]
-    book = best.rename(columns={"epoch": "best_epoch"}).assign(test_accuracy=float("nan"))
+    book = comparison.printed_run(RECIPES[0])
     late, whole = [], []
-    for variant, (runs, curves) in ({"the book's output": (book, printed)} | ways).items():
+    for variant, (runs, curves) in ({"the book's output": book} | ways).items():
         if runs.empty:
             continue
         name = {"computed with": WAYS.get(variant, variant)}
@@ -66,7 +63,7 @@ def measure(records: Records) -> dict[str, object]:
     return {
         "late": pd.DataFrame(late),
         "whole": pd.DataFrame(whole),
-        "book_late": _over_the_last(printed)["val_accuracy"].item(),
+        "book_late": _over_the_last(book[1])["val_accuracy"].item(),
         "current_late": statistics.summarize(current["val_accuracy"]),
         "legacy_late": statistics.summarize(legacy["val_accuracy"]),
         "last": LAST,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CURVES, best_epoch
+from chollet_cnn.book.published import CURVES
 from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range, format_quantity
-from chollet_cnn.evidence import figures, statistics, tables
+from chollet_cnn.evidence import comparison, figures, statistics, tables
 from chollet_cnn.evidence.records import Records
 
 TITLE = "The optimizer has changed"
@@ -33,24 +32,22 @@ def measure(records: Records) -> dict[str, object]:
     """Compare runs with legacy and with current RMSprop."""
     by_epoch, losses, differences = [], [], []
     for name in recipes.RECIPES:
-        baseline, _ = records.of(name)
-        found = {variant: records.of(name, variant) for variant in VARIANTS}
-        found = {variant: way for variant, way in found.items() if len(way[0])}
-        if not found:
+        baseline, title = records.of(name), {"recipe": recipes.get(name).title}
+        legacy = {variant: records.of(name, variant) for variant in VARIANTS}
+        legacy = {variant: way for variant, way in legacy.items() if len(way[0])}
+        if not legacy:
             continue
-        title, book = {"recipe": recipes.get(name).title}, CURVES.get(name)
-        if book:
-            by_epoch.append(title | {"optimizer": "the book's output"} | _book_cells(book))
-        for optimizer, (runs, curves) in ({"rmsprop": records.of(name)} | found).items():
+        book = {"the book's output": comparison.printed_run(name)} if name in CURVES else {}
+        for optimizer, (runs, curves) in (book | {"rmsprop": baseline} | legacy).items():
             way = title | {"optimizer": optimizer}
             by_epoch.append(way | _cells(runs, curves))
             sample = _mean_losses(curves)
             if book and sample.n >= statistics.MIN_RUNS_OUTSIDE:
-                losses.append(way | _loss_cells(fmean(book["loss"]), sample))
-        for variant, (runs, _) in found.items():
-            moved = statistics.paired_differences(runs, baseline)
+                losses.append(way | _loss_cells(fmean(CURVES[name]["loss"]), sample))
+        for variant, (runs, _) in legacy.items():
+            moved = statistics.paired_differences(runs, baseline[0])
             if moved.n >= statistics.MIN_RUNS_OUTSIDE:
-                both = {"test accuracy, legacy": runs, "current": baseline}
+                both = {"test accuracy, legacy": runs, "current": baseline[0]}
                 means = tables.paired_means(both, "test_accuracy")
                 differences.append(title | {"legacy": variant} | means | tables.paired_cells(moved))
     if not by_epoch:
@@ -79,28 +76,12 @@ def _mean_losses(curves: pd.DataFrame) -> statistics.Summary:
 
 
 def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
-    whole = {QUANTITIES[name]: format_mean_and_range(runs[name], name) for name in _WHOLE}
-    losses = {epoch: curves.loc[curves["epoch"] == epoch, "loss"] for epoch in EPOCHS}
-    by_epoch = {epoch: format_mean_and_range(losses[epoch], "loss") for epoch in EPOCHS}
-    return {"seeds": str(len(runs))} | whole | _by_epoch(by_epoch)
-
-
-def _book_cells(curve: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """Return a printed curve as cells; the notebooks print no test accuracy by epoch."""
-    whole = dict.fromkeys((QUANTITIES[name] for name in _WHOLE), "")
-    if "val_loss" in curve:
-        last = format_quantity(curve["val_accuracy"][-1], "val_accuracy")
-        whole |= {
-            QUANTITIES["val_accuracy"]: last,
-            QUANTITIES["best_epoch"]: f"{best_epoch(curve)}",
-        }
-    losses = dict(enumerate(curve["loss"], 1))
-    by_epoch = {epoch: format_quantity(losses.get(epoch), "loss") for epoch in EPOCHS}
-    return {"seeds": "1"} | whole | _by_epoch(by_epoch)
-
-
-def _by_epoch(losses: Mapping[int, str]) -> dict[str, str]:
-    return {f"training loss after epoch {epoch}": loss for epoch, loss in losses.items()}
+    cells = {"seeds": str(len(runs))}
+    cells |= {QUANTITIES[name]: format_mean_and_range(runs[name], name) for name in _WHOLE}
+    for epoch in EPOCHS:
+        losses = curves.loc[curves["epoch"] == epoch, "loss"]
+        cells[f"training loss after epoch {epoch}"] = format_mean_and_range(losses, "loss")
+    return cells
 
 
 def _loss_cells(book: float, sample: statistics.Summary) -> dict[str, str]:
