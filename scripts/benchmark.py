@@ -125,6 +125,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             lines.append({
                 "recipe": recipe,
                 "seconds an epoch": _range(runner["epoch_seconds"], ".1f"),
+                "cores busy": _range(_cores(runner), ".1f"),
                 "against Keras's `fit`": _ratio(own, "runner", "keras"),
                 "against tuned `fit`": _ratio(own, "runner", "tuned"),
                 "the floor against `fit`": _ratio(own, "floor", "keras"),
@@ -153,32 +154,26 @@ def budget(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def reading(rows: pd.DataFrame) -> list[str]:
-    """Return what the figures say of the lead over ``fit``, and which were taken beside others."""
-    cores = (rows["processor_seconds"] / rows["epoch_seconds"]).where(rows["contender"] == "runner")
+def lead(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how much of the lead over ``fit`` comes from doing without XLA, by both clocks."""
     lines = []
     for recipe, own in rows.groupby("recipe", sort=False):
-        seconds = own.groupby("contender")["epoch_seconds"].median()
-        if {"keras", "no-xla", "tuned", "runner"} <= set(seconds.index):
-            keras, plain, tuned, runner = seconds[["keras", "no-xla", "tuned", "runner"]]
-            lines.append(
-                f"- {recipe}: `fit` takes {keras:.1f} s, without XLA {plain:.1f} s, with its best "
-                f"options {tuned:.1f} s, the runner {runner:.1f} s. "
-                + (
-                    "The lead is that of doing without XLA alone."
-                    if runner >= 0.95 * plain
-                    else "The runner leads by more than by doing without XLA."
-                    if runner < 0.95 * tuned
-                    else "With its best options `fit` is as fast."
-                )
-            )
-        if (busy := cores[own.index].median()) < 0.8 * cores.max():
-            lines.append(
-                f"- {recipe} was measured while other programs ran on the machine: the runner had "
-                f"{busy:.1f} cores instead of {cores.max():.1f}, so that its seconds are too many "
-                "and its ratios are rough."
-            )
-    return lines
+        for clock in ("epoch_seconds", "processor_seconds"):
+            middle = own.groupby("contender")[clock].median()
+            if {"keras", "no-xla", "tuned", "runner"} <= set(middle.index):
+                ahead = middle["keras"] - middle["runner"]
+                saved = (middle["keras"] - middle["no-xla"]) / ahead if ahead > 0 else np.nan
+                lines.append({
+                    "recipe": recipe,
+                    "clock": clock.replace("_", " "),
+                    "`fit`": f"{middle['keras']:.1f}",
+                    "without XLA": f"{middle['no-xla']:.1f}",
+                    "tuned": f"{middle['tuned']:.1f}",
+                    "runner": f"{middle['runner']:.1f}",
+                    "XLA's share of the lead": "" if np.isnan(saved) else f"{saved:.0%}",
+                    "runner against tuned": f"{middle['runner'] / middle['tuned']:.2f}",
+                })  # fmt: skip
+    return pd.DataFrame(lines)
 
 
 def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
@@ -190,7 +185,6 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
         # A step is a forward pass and a backward pass, which takes about twice the products.
         flops = 2 * (1 if contender == "forward" else 3) * macs[recipe] * rate / 1e9
         share = flops / of_recipe["matrix_product_gflops"].median()
-        cores = (runs["processor_seconds"] / runs["epoch_seconds"]).dropna()
         middle = runs.median(numeric_only=True)
         lines.append({
             "recipe": recipe,
@@ -200,13 +194,18 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
             "against torch": _ratio(of_recipe, contender, "torch"),
             "pictures a second": f"{rate:,.0f}",
             "share of matrix rate": "" if np.isnan(share) else f"{share:.0%}",
-            "cores busy": _range(cores, ".1f"),
+            "cores busy": _range(_cores(runs), ".1f"),
             "first epoch": f"{middle['first_epoch']:.1f} s",
             "first step (after import)":
                 f"{middle['first_step']:.1f} s ({middle['first_step_after_import']:.1f} s)",
             "peak memory": f"{middle['peak_mib']:,.0f} MiB",
         })  # fmt: skip
     return pd.DataFrame(lines)
+
+
+def _cores(rows: pd.DataFrame) -> pd.Series:
+    """Return how many cores each process kept busy, where that was measured."""
+    return (rows["processor_seconds"] / rows["epoch_seconds"]).dropna()
 
 
 def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
@@ -227,8 +226,10 @@ def _range(values: pd.Series, places: str) -> str:
 
 def to_markdown(table: pd.DataFrame) -> str:
     """Return a table of text as Markdown, without the columns in which every cell is empty."""
+    if table.empty:
+        return "Not measured."
     table = table.loc[:, (table != "").any()]
-    left = [name in ("recipe", "contender") for name in table]
+    left = [name in ("recipe", "contender", "clock") for name in table]
     rule = "|" + "".join("---|" if column else "--:|" for column in left)
     lines = [f"| {' | '.join(cells)} |" for cells in (table.columns, *table.to_numpy())]
     return "\n".join([lines[0], rule, *lines[1:]])
@@ -250,9 +251,12 @@ forward passes alone, and *floor* forward and backward passes alone. *Share of m
 arithmetic rate divided by that of a large matrix product on the same machine; *cores busy* is
 processor seconds divided by seconds. No GPU was measured.
 
-What the runner's lead over `fit` comes from, where it was measured:
+How much of the lead over `fit` comes from doing without XLA, Keras's default, alone; *runner
+against tuned* is what is left against the best options of `fit`. Where the runner has fewer cores
+busy below than with other recipes, other programs ran on the machine, so that processor seconds
+tell more.
 
-{chr(10).join(reading(measured)) or "nothing was"}
+{to_markdown(lead(measured))}
 
 Every contender:
 
