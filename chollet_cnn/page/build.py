@@ -9,26 +9,28 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import matplotlib as mpl
-from markupsafe import Markup
 
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.drawing.progress import share_bar
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
-from chollet_cnn.page.chapter import FOLDER, Chapter, templates
+from chollet_cnn.page.chapter import Chapter, template_text, templates
+from chollet_cnn.page.chapters import does_it_reproduce
 from chollet_cnn.page.explorer import export
 from chollet_cnn.page.figure import FORMATS, LOOK
 from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.training import devices, runs
 
-CHAPTERS = (
+OPERATIONS = (
     "images_are_arrays",
     "convolution_in_one_dimension",
     "convolution_in_two_dimensions",
@@ -42,15 +44,17 @@ CHAPTERS = (
     "dense_layers",
     "activations",
     "scores_to_probabilities",
-    "train_one",
+)
+"""The chapters on the operations, in the page's order: each a module and a template in
+``chapters/``."""
+NETWORKS = (
     "the_whole_network",
     "the_networks_trained",
     "feature_maps_of_a_picture",
     "what_a_filter_looks_for",
     "where_the_network_looked",
-    "does_it_reproduce",
 )
-"""The chapters in the page's order, each a module and a template in ``chapters/``."""
+"""The chapters on the reader's own networks."""
 READING = 0.2
 """Share of the work, roughly, that is done when the runs are read."""
 
@@ -159,20 +163,27 @@ def make_chapters(
     models: Sequence[TrainedModel],
     say: Callable[[str, float], None] = lambda line, done: None,
 ) -> Iterator[Chapter]:
-    """Make the chapters that have something to say about these runs, in the page's order."""
-    place = 0
-    for number, name in enumerate(CHAPTERS, start=1):
+    """Make the chapters, in the page's order.
+
+    Without a run, one that says how to get a run takes the place of those on networks.
+    """
+    contents: dict[str, Callable[[], Mapping[str, Any]]] = {
+        **{name: _module(name).content for name in OPERATIONS},
+        **{name: partial(_module(name).content, models) for name in NETWORKS if models},
+        **({} if models else {"train_one": dict}),
+        "does_it_reproduce": partial(does_it_reproduce.content, models),
+    }
+    for number, (name, content) in enumerate(contents.items(), start=1):
         began = time.perf_counter()
-        module = importlib.import_module(f"chollet_cnn.page.chapters.{name}")
-        content = module.content(models)
-        if content is None:
-            continue
-        place += 1
-        chapter = Chapter(name.replace("_", "-"), content)
+        chapter = Chapter(name.replace("_", "-"), content())
         yield chapter
         title = chapter.slug.replace("-", " ").capitalize()  # laid out only if there is a page
-        line = f"{place:2}  {title}, {time.perf_counter() - began:.1f} s"
-        say(line, READING + (1 - READING) * number / len(CHAPTERS))
+        line = f"{number:2}  {title}, {time.perf_counter() - began:.1f} s"
+        say(line, READING + (1 - READING) * number / len(contents))
+
+
+def _module(chapter: str) -> ModuleType:
+    return importlib.import_module(f"chollet_cnn.page.chapters.{chapter}")
 
 
 def render(
@@ -185,13 +196,17 @@ def render(
         screens: what the first screen says of each run, from :func:`first_screen.facts`.
         problems: what was left out, and why.
     """
-    # The style and the script are the package's own files.
-    own = {
-        name: Markup((FOLDER / "templates" / f"page.{name}").read_text("utf-8"))
-        for name in ("css", "js")
-    }
-    template = templates().get_template("page.html")
-    return template.render(chapters=chapters, runs=screens, problems=problems, **own)
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            chapters=chapters,
+            runs=screens,
+            problems=problems,
+            style=template_text("theme.css") + template_text("page.css"),
+            script=template_text("page.js"),
+        )
+    )
 
 
 def _read(

@@ -2,7 +2,8 @@
 
 A chapter is a pair of files of one name in :mod:`chollet_cnn.page.chapters`: the template has all
 its words, ``title``, ``short`` (the title in the list of contents) and ``question`` first; the
-module has a function ``content(models)`` that computes its numbers, tables, figures and code.
+module has a function ``content`` that computes its numbers, tables, figures and code, of the
+reader's own networks if the chapter is about them.
 """
 
 from __future__ import annotations
@@ -112,6 +113,11 @@ def _walk(content: object) -> Iterator[object]:
     if isinstance(content, list | tuple):
         for item in content:
             yield from _walk(item)
+
+
+def template_text(name: str) -> Markup:
+    """Return the text of one of the package's own styles or scripts, ``theme.css`` for one."""
+    return Markup((FOLDER / "templates" / name).read_text(encoding="utf-8"))
 
 
 @cache

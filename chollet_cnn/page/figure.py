@@ -57,6 +57,8 @@ THEMED = {
     style.ink(style.POINTED_AT): "pointed",
     style.ink(style.THIRD): "third",
     "#ebebeb": "line",
+    "#e6e6e6": "line",
+    "#cccccc": "pale",
 }
 """Colours that follow the page's theme, and the CSS variable that each becomes."""
 
@@ -174,6 +176,7 @@ def _themed(svg: str) -> str:
         svg = re.sub(
             rf"(fill|stroke): {to_hex(color)}", rf"\1: var(--{variable}, {color})", svg, flags=re.I
         )
+    svg = svg.replace("stroke: #ffffff", "stroke: var(--card, #ffffff)")  # gaps show the paper
     svg = re.sub(r"font: ([^;\"]*?[\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
     return re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
 

@@ -4,6 +4,7 @@ The tests skip where there is no ``chromium`` with its ``chromedriver``, or no s
 accessibility need axe-core from npm; ``AXE_CORE`` names the folder in which ``axe.min.js`` is.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -27,8 +28,6 @@ QUIET = (
 
 def start(folder):
     """Start Chromium with a profile in a folder; its log of the page and of the network is on."""
-    from selenium.webdriver.chrome.service import Service
-
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver:
         pytest.skip("there is no chromium with a chromedriver on this machine")
@@ -37,7 +36,48 @@ def start(folder):
     for flag in (*QUIET, f"--user-data-dir={folder}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(driver))
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+
+
+def open_page(browser, address, size=WIDE, scheme="light"):
+    """Open an address on a screen of a size, in the light or in the dark."""
+    width, height = size
+    browser.set_script_timeout(300)
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW},
+    )
+    media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in media.items()]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get("about:blank")
+    browser.get_log("browser"), browser.get_log("performance")
+    browser.get(address)
+
+
+def requests(browser):
+    """Return the addresses that the open page has asked for, but for those of data in it."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked_for = {
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+    return {url for url in asked_for if not url.startswith(("data:", "about:", "blob:"))}
+
+
+def wider_than_the_screen(browser, may_slide):
+    """Return the elements that stick out of a phone's screen, but for some that may."""
+    return browser.execute_script(
+        """
+        return [...document.body.querySelectorAll("*")].filter((e) => {
+          const box = e.getBoundingClientRect();
+          const apart = box.right > 390.5 || box.left < -0.5;
+          return apart && box.width > 0 && !e.closest(arguments[0]);
+        }).map((e) => e.outerHTML.slice(0, 120));
+        """,
+        may_slide,
+    )
 
 
 def serious_faults(browser):

@@ -1,70 +1,63 @@
-"""One page for all tests, made from runs of which some are broken, ill-meant or unusual."""
+"""One page for all tests, made from runs of which some are broken, ill-meant or unusual.
 
+``CHOLLET_CNN_EXPLORER_DIGITS`` is the number of test digits that each network is asked about by
+the tests of the explorer, 200 unless given; with real MNIST in ``CHOLLET_CNN_DATA`` they are its
+test digits, else scikit-learn's.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import keras
+import matplotlib as mpl
 import pytest
+from keras import layers
 
 from chollet_cnn import report as command
+from chollet_cnn.data import digits, mnist
 from chollet_cnn.page import build, trained_model
-from chollet_cnn.training import runs, trainer
+from chollet_cnn.page.explorer import export
+from chollet_cnn.page.figure import LOOK
+from chollet_cnn.training import runs
 
 HOSTILE = r"<img src=x onerror=alert(1)> $\x_1$"
+COUNT = int(os.environ.get("CHOLLET_CNN_EXPLORER_DIGITS", "200"))
 
 
-def plain_network(size=24):
-    """Return a small network for photographs."""
-    import keras
-    from keras import layers
+def sequential(*inner):
+    """Return a small network for photographs that tells two classes apart."""
+    image, last = keras.Input((24, 24, 3)), layers.Dense(1, activation="sigmoid")
+    return keras.Sequential([image, layers.Rescaling(1 / 255), *inner, layers.Flatten(), last])
 
-    return keras.Sequential(
-        [
-            keras.Input((size, size, 3)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(6, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(1, activation="sigmoid"),
-        ]
+
+def plain_network():
+    return sequential(
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(6, 3, activation="relu"),
     )
 
 
-def branching_network(size=24):
+def branching_network():
     """Return a network with a branch and a layer that the layer table does not know."""
-    import keras
-    from keras import layers
-
-    image = keras.Input((size, size, 3))
+    image = keras.Input((24, 24, 3))
     start = layers.Conv2D(4, 3, padding="same", activation="relu")(layers.Rescaling(1 / 255)(image))
     branch = layers.LayerNormalization()(layers.Conv2D(4, 3, padding="same")(start))
     pooled = layers.GlobalAveragePooling2D()(layers.Add()([start, branch]))
     return keras.Model(image, layers.Dense(1, activation="sigmoid")(pooled))
 
 
-def dense_network(size=24):
-    """Return a network without a convolution."""
-    import keras
-    from keras import layers
-
-    return keras.Sequential(
-        [
-            keras.Input((size, size, 3)),
-            layers.Rescaling(1 / 255),
-            layers.Flatten(),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-
-
-def write_run(path, title, recipe, classes=("cat", "dog"), network=plain_network, size=24):
+def write_run(path, model, title="Plain", classes=("cat", "dog")):
     """Write the run of a network for photographs that was never trained."""
-    model = network(size)
     settings = {
         "dataset": "cats-vs-dogs",
         "epochs": 1,
-        "data_options": {"image_size": [size, size], "resize": "bilinear"},
+        "data_options": {"image_size": [24, 24], "resize": "bilinear"},
     }
     runs.begin(
         path,
-        {"recipe": recipe, "title": title, "seed": 0, "dataset": "cats vs dogs", "changed": {},
+        {"recipe": "untrained", "title": title, "seed": 0, "dataset": "cats vs dogs", "changed": {},
          "classes": list(classes), "watched": "validation set", "settings": settings},
     )  # fmt: skip
     runs.write_json(
@@ -84,27 +77,45 @@ def write_run(path, title, recipe, classes=("cat", "dog"), network=plain_network
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory):
-    return trainer.train(dataset="digits", epochs=2, out=tmp_path_factory.mktemp("digits")).path
-
-
-@pytest.fixture(scope="session")
 def hostile_run(tmp_path_factory):
     path = tmp_path_factory.mktemp("hostile") / HOSTILE.replace("/", "")
-    return write_run(path, HOSTILE, "hostile", classes=(HOSTILE, "dog"))
+    return write_run(path, plain_network(), HOSTILE, classes=(HOSTILE, "dog"))
 
 
 @pytest.fixture(scope="session")
-def made(digits_run, hostile_run, tmp_path_factory):
-    """The page of a run on the embedded digits, of ill-meant and unusual ones, and of no run."""
-    folder = tmp_path_factory.mktemp("page")
-    branching = write_run(folder / "branching", "Branching", "branching", network=branching_network)
-    dense = write_run(folder / "dense", "Dense", "dense", network=dense_network)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHOLLET_CNN_DATA", str(tmp_path_factory.mktemp("no-data")))
-        return build.report(
-            [digits_run, hostile_run, branching, dense, "no-such-run"], out=folder / "report"
-        )
+def report_folder(made_once, digits_run, hostile_run):
+    """The page of a run on the embedded digits, of ill-meant and unusual ones, and of no run.
+
+    All workers share it. What was left out is in ``problems.json``.
+    """
+
+    def make(folder):
+        branching = write_run(folder / "branching", branching_network(), "Branching")
+        dense = write_run(folder / "dense", sequential(), "Dense")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CHOLLET_CNN_DATA", str(folder))
+            paths = [digits_run, hostile_run, branching, dense, "no-such-run"]
+            made = build.report(paths, out=folder / "report")
+        (folder / "report" / "problems.json").write_text(json.dumps(made.problems))
+
+    return made_once("page", make) / "report"
+
+
+@pytest.fixture(scope="session")
+def html(report_folder):
+    return (report_folder / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def chapters(report_folder, digits_run, hostile_run):
+    """The chapters of that page, by their addresses."""
+    others = [report_folder.parent / name for name in ("branching", "dense")]
+    with pytest.MonkeyPatch.context() as patch, mpl.rc_context(LOOK):
+        patch.setenv("CHOLLET_CNN_DATA", str(report_folder))
+        models = []
+        for path in (digits_run, hostile_run, *others):
+            models.append(trained_model.read(path, {model.slug for model in models}))
+        return {chapter.slug: chapter for chapter in build.make_chapters(models)}
 
 
 @pytest.fixture(scope="session")
@@ -118,18 +129,50 @@ def without_runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def html(made):
-    return made.path.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def chapters(made):
-    return {chapter.slug: chapter for chapter in made.chapters}
-
-
-@pytest.fixture(scope="session")
 def digits_model(digits_run):
     return trained_model.read(digits_run)
+
+
+@pytest.fixture(scope="session")
+def trained(train_once):
+    """The first edition's network after four epochs on the embedded digits."""
+    options = {"recipe": "mnist-first-edition", "dataset": "digits", "epochs": 4}
+    return train_once("first-edition-digits", **options)
+
+
+@pytest.fixture(scope="session")
+def network(trained):
+    return trained.load_model()
+
+
+@pytest.fixture(scope="session")
+def explorer(trained, made_once):
+    """The explorer of that run; all workers share the file."""
+
+    def make(folder):
+        folder.mkdir()
+        model = trained_model.read(trained.path)
+        export.write_explorer(model, folder / "explorer.html")
+
+    return made_once("explorer", make) / "explorer.html"
+
+
+@pytest.fixture(scope="session")
+def recorded():
+    """The explorer of a recorded run of the first edition's network on MNIST."""
+    return Path(__file__).parents[2] / "results" / "explorer.html"
+
+
+@pytest.fixture(scope="session")
+def images():
+    folder = Path(os.environ.get("CHOLLET_CNN_DATA", "nowhere"))
+    if mnist.find_in(folder):
+        found, name = mnist.load(folder).test.images, "MNIST test digits"
+    else:
+        found, name = digits.load().test.images, "test digits of scikit-learn"
+    found = found[:: max(1, len(found) // COUNT)][:COUNT]
+    print(f"\n{len(found)} {name}")
+    return found
 
 
 @pytest.fixture(scope="module")

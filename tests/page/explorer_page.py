@@ -1,81 +1,24 @@
-"""The explorer's page in a browser: what the tests of it share.
+"""What the tests of the explorer's page share: asking it, and asking Keras for the same.
 
 The tests skip where there is no ``chromium`` with its ``chromedriver``, or no selenium. They print
-what they measured (``pytest -s``). ``CHOLLET_CNN_EXPLORER_DIGITS`` is the number of test digits
-that each network is asked about, 200 unless given; with real MNIST in ``CHOLLET_CNN_DATA`` they are
-its test digits, else scikit-learn's.
+what they measured (``pytest -s``).
 """
 
-import os
 from base64 import b64decode, b64encode
-from pathlib import Path
 
+import chromium
 import numpy as np
-import pytest
-from chromium import NARROW, WIDE
+from selenium.webdriver.support.ui import WebDriverWait
 
 from chollet_cnn.analysis import gradients, model_graph
-from chollet_cnn.data import digits, mnist
-from chollet_cnn.page import trained_model
-from chollet_cnn.page.explorer import export
-from chollet_cnn.training import trainer
-
-COUNT = int(os.environ.get("CHOLLET_CNN_EXPLORER_DIGITS", "200"))
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return trainer.train(
-        "mnist-first-edition", dataset="digits", epochs=4, out=tmp_path_factory.mktemp("runs")
-    )
-
-
-@pytest.fixture(scope="module")
-def model(run):
-    return run.load_model()
-
-
-@pytest.fixture(scope="module")
-def page(run, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("explorer")
-    return export.write_explorer(trained_model.read(run.path), folder / "explorer.html")
-
-
-@pytest.fixture(scope="module")
-def recorded():
-    """The explorer of a recorded run of the first edition's network on MNIST."""
-    return Path(__file__).parents[2] / "results" / "explorer.html"
-
-
-@pytest.fixture(scope="module")
-def images():
-    folder = Path(os.environ.get("CHOLLET_CNN_DATA", "nowhere"))
-    if mnist.find_in(folder):
-        found, name = mnist.load(folder).test.images, "MNIST test digits"
-    else:
-        found, name = digits.load().test.images, "test digits of scikit-learn"
-    found = found[:: max(1, len(found) // COUNT)][:COUNT]
-    print(f"\n{len(found)} {name}")
-    return found
-
-
-def open_page(browser, page, size=WIDE, scheme="light", address=""):
-    width, height = size
-    browser.set_script_timeout(300)
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW},
-    )
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get("about:blank")
-    browser.get(page.as_uri() + address)
+def open_page(browser, page, size=chromium.WIDE, scheme="light", address=""):
+    chromium.open_page(browser, page.as_uri() + address, size, scheme)
     wait_for(browser, "return window.explorer !== undefined")
 
 
 def wait_for(browser, script, seconds=60):
-    from selenium.webdriver.support.ui import WebDriverWait
-
     return WebDriverWait(browser, seconds, 0.02).until(lambda b: b.execute_script(script))
 
 
@@ -106,11 +49,29 @@ def ask(browser, images, every_layer=False):
     return np.concatenate(found)
 
 
-def every_layer(model, images):
+def layer_values(model, images):
+    """Return what Keras gives for images: every layer's values, by its name."""
     names = list(model_graph.layers_of(model))
     outputs = gradients.compiled(model, lambda x: model_graph.layer_outputs(model, x, names))
-    found = outputs(model_graph.as_batch(model, images))
-    return np.concatenate([found[name].reshape(len(images), -1) for name in names], axis=1)
+    return outputs(model_graph.as_batch(model, images))
+
+
+def every_layer(model, images):
+    found = layer_values(model, images).values()
+    return np.concatenate([values.reshape(len(images), -1) for values in found], axis=1)
+
+
+def press(browser, selector):
+    browser.execute_script("document.querySelector(arguments[0]).click()", selector)
+
+
+def heat(browser, target):
+    """Return the page's Grad-CAM of what it shows."""
+    return browser.execute_script(
+        "const { layers, pass } = explorer.state;"
+        "return Array.from(explorer.gradCam(layers, pass, arguments[0]).heat)",
+        target,
+    )
 
 
 def texts(browser, selector):

@@ -1,27 +1,26 @@
-# ruff: noqa: F811 - fixtures are imported, and their names are the parameters of tests
 """Every number that the explorer shows is Keras's, and its sums add up to the last digit."""
 
 import shutil
+from contextlib import contextmanager
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from chromium import webdriver
-from explorer_page import (  # noqa: F401, fixtures
+from explorer_page import (
     ask,
     every_layer,
-    images,
-    model,
+    heat,
+    layer_values,
     open_page,
-    page,
-    run,
+    press,
     select,
     show,
     texts,
     wait_for,
-)  # fmt: skip
+)
 
-from chollet_cnn.analysis import gradients, heatmaps, mistakes, model_graph
+from chollet_cnn.analysis import heatmaps, mistakes
 from chollet_cnn.book import recipes
 from chollet_cnn.concepts import kernels
 from chollet_cnn.data import digits
@@ -64,8 +63,8 @@ def test_every_number_of_every_network_is_keras_s(browser, images, recipe, tmp_p
     assert size < export.LARGEST_PAGE
 
 
-def test_the_sum_shown_adds_up_to_the_cell(browser, page, model, images):
-    open_page(browser, page)
+def test_the_sum_shown_adds_up_to_the_cell(browser, explorer, network, images):
+    open_page(browser, explorer)
     random = np.random.default_rng(0)
     layers = browser.execute_script(
         "return explorer.state.layers.map(({ name, kind, shape }) => [name, kind, shape])"
@@ -74,10 +73,7 @@ def test_the_sum_shown_adds_up_to_the_cell(browser, page, model, images):
     for _ in range(12):
         image = images[random.integers(len(images))]
         show(browser, image)
-        outputs = gradients.compiled(
-            model,
-            lambda x: model_graph.layer_outputs(model, x, list(model_graph.layers_of(model))),
-        )(model_graph.as_batch(model, image))
+        outputs = layer_values(network, image)
         for index, (name, kind, shape) in enumerate(layers):
             if kind in ("rescaling", "flatten"):
                 continue
@@ -120,12 +116,12 @@ def check_panel(browser, kind, shown, last):
         )
         return
     assert sum(subtotals) == next(v for words, v in lines.items() if "subtotals" in words)
-    browser.execute_script("document.querySelector('summary').click()")
+    press(browser, "summary")
     assert sum(number(text) for text in texts(browser, "details[open] .product")) == subtotals[0]
 
 
-def test_the_softmax_table_adds_up_to_one(browser, page, images):
-    open_page(browser, page)
+def test_the_softmax_table_adds_up_to_one(browser, explorer, images):
+    open_page(browser, explorer)
     show(browser, images[3])
     select(browser, 8, 3, 0, 0)
     cells = np.array([text for text in texts(browser, ".softmax tbody td")]).reshape(10, 3)
@@ -137,48 +133,52 @@ def test_the_softmax_table_adds_up_to_one(browser, page, images):
     assert [float(number(text)) / 100 for text in cells[:, 2]] == pytest.approx(shares, abs=1e-4)
 
 
-def without(model, layer, channel):
-    """Set one kernel and its bias to zero, and return what puts them back."""
-    kernel, bias = model.get_layer(layer).get_weights()
+def check_predictions(browser, model, images):
+    expected = mistakes.predictions(model, images)
+    np.testing.assert_allclose(ask(browser, images), expected, atol=1e-5)
+
+
+@contextmanager
+def without(layer, channels):
+    """Set kernels of a layer and their biases to zero, and put them back at the end."""
+    kernel, bias = layer.get_weights()
     changed = kernel.copy(), bias.copy()
-    changed[0][..., channel] = 0
-    changed[1][channel] = 0
-    model.get_layer(layer).set_weights(changed)
-    return lambda: model.get_layer(layer).set_weights((kernel, bias))
+    changed[0][..., channels] = 0
+    changed[1][channels] = 0
+    layer.set_weights(changed)
+    yield
+    layer.set_weights((kernel, bias))
 
 
-def test_a_switched_off_channel_is_a_kernel_and_bias_of_zero(browser, page, model, images):
-    open_page(browser, page)
-    for index, layer, channel in ((1, "conv2d", 4), (5, "conv2d_2", 9)):
-        name = [name for name in model_graph.layers_of(model)][index]
+def test_a_switched_off_channel_is_a_kernel_and_bias_of_zero(browser, explorer, network, images):
+    open_page(browser, explorer)
+    learned = mistakes.predictions(network, images)
+    for index, channel in ((1, 4), (5, 9)):
+        layer = network.layers[index]
         select(browser, index, channel, 0, 0)
-        browser.execute_script("document.getElementById('channel-on').click()")
-        put_back = without(model, name, channel)
-        expected = mistakes.predictions(model, images)
-        put_back()
-        assert np.abs(expected - mistakes.predictions(model, images)).max() > 1e-4, layer
-        np.testing.assert_allclose(ask(browser, images), expected, atol=1e-5)
-        assert f"{name} channel {channel} off" in texts(browser, "#changes-list")[0]
-        browser.execute_script("document.getElementById('undo-changes').click()")
-        np.testing.assert_allclose(
-            ask(browser, images), mistakes.predictions(model, images), atol=1e-5
-        )
+        press(browser, "#channel-on")
+        with without(layer, [channel]):
+            assert np.abs(mistakes.predictions(network, images) - learned).max() > 1e-4, layer.name
+            check_predictions(browser, network, images)
+        assert f"{layer.name} channel {channel} off" in texts(browser, "#changes-list")[0]
+        press(browser, "#undo-changes")
+        check_predictions(browser, network, images)
 
 
-def test_what_a_change_costs_is_counted_by_class(browser, page, run, model):
-    open_page(browser, page)
+def test_what_a_change_costs_is_counted_by_class(browser, explorer, network):
+    open_page(browser, explorer)
     test = digits.load().test
-    layer = [name for name in model_graph.layers_of(model)][5]
-    select(browser, 5, 0, 0, 0)
+
+    def right():
+        return mistakes.predictions(network, test.images).argmax(axis=1) == test.labels
+
     for channel in range(12):  # twelve channels off, so that something is lost
         select(browser, 5, channel, 0, 0)
-        browser.execute_script("document.getElementById('channel-on').click()")
-    before = mistakes.predictions(model, test.images).argmax(axis=1) == test.labels
-    put_back = [without(model, layer, channel) for channel in range(12)]
-    after = mistakes.predictions(model, test.images).argmax(axis=1) == test.labels
-    for one in reversed(put_back):
-        one()
-    browser.execute_script("document.getElementById('cost').click()")
+        press(browser, "#channel-on")
+    before = right()
+    with without(network.layers[5], range(12)):
+        after = right()
+    press(browser, "#cost")
     wait_for(browser, "return document.querySelector('.cost') !== null")
     rows = np.array(texts(browser, ".cost tbody td")).reshape(11, 4)
     everything = [(before, after, np.ones(len(test.labels), bool))]
@@ -191,11 +191,11 @@ def test_what_a_change_costs_is_counted_by_class(browser, page, run, model):
     assert before.sum() > after.sum()
 
 
-def test_a_replaced_kernel_and_an_entered_number_are_followed(browser, page, model, images):
-    open_page(browser, page)
+def test_a_replaced_kernel_and_an_entered_number_are_followed(browser, explorer, network, images):
+    open_page(browser, explorer)
     select(browser, 1, 6, 0, 0)
-    name = [name for name in model_graph.layers_of(model)][1]
-    learned, bias = model.get_layer(name).get_weights()
+    layer = network.layers[1]
+    learned, bias = layer.get_weights()
     try:
         browser.execute_script(
             "[...document.querySelectorAll('.about button')]"
@@ -203,20 +203,16 @@ def test_a_replaced_kernel_and_an_entered_number_are_followed(browser, page, mod
         )
         changed = learned.copy()
         changed[:, :, 0, 6] = kernels.SOBEL_VERTICAL
-        model.get_layer(name).set_weights((changed, bias))
-        np.testing.assert_allclose(
-            ask(browser, images), mistakes.predictions(model, images), atol=1e-5
-        )
+        layer.set_weights((changed, bias))
+        check_predictions(browser, network, images)
 
         field = browser.find_elements("css selector", ".kernel input")[4]
         browser.execute_script(
             "arguments[0].value = '-1.5'; arguments[0].dispatchEvent(new Event('change'))", field
         )
         changed[1, 1, 0, 6] = -1.5
-        model.get_layer(name).set_weights((changed, bias))
-        np.testing.assert_allclose(
-            ask(browser, images), mistakes.predictions(model, images), atol=1e-5
-        )
+        layer.set_weights((changed, bias))
+        check_predictions(browser, network, images)
 
         field = browser.find_elements("css selector", ".kernel input")[0]
         browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", field)
@@ -227,16 +223,14 @@ def test_a_replaced_kernel_and_an_entered_number_are_followed(browser, page, mod
         )
         assert value == pytest.approx(-1 + 0.4, abs=0.011)
         changed[0, 0, 0, 6] = value
-        model.get_layer(name).set_weights((changed, bias))
-        np.testing.assert_allclose(
-            ask(browser, images), mistakes.predictions(model, images), atol=1e-5
-        )
+        layer.set_weights((changed, bias))
+        check_predictions(browser, network, images)
     finally:
-        model.get_layer(name).set_weights((learned, bias))
+        layer.set_weights((learned, bias))
 
 
-def test_the_handmade_kernels_are_those_of_the_articles(browser, page):
-    open_page(browser, page)
+def test_the_handmade_kernels_are_those_of_the_articles(browser, explorer):
+    open_page(browser, explorer)
     select(browser, 1, 0, 0, 0)
     for name in ("sharpen", "edge", "Sobel horizontal", "Sobel vertical"):
         browser.execute_script(
@@ -250,10 +244,12 @@ def test_the_handmade_kernels_are_those_of_the_articles(browser, page):
         assert shown == kernels.GALLERY[name].ravel().tolist()
 
 
-def test_the_epoch_slider_gives_what_keras_gives_with_those_weights(browser, page, run, images):
-    open_page(browser, page)
-    untrained, kept = run.load_model(), run.load_model()
-    seeding.set_starting_weights(untrained, run.config["seed"])
+def test_the_epoch_slider_gives_what_keras_gives_with_those_weights(
+    browser, explorer, trained, images
+):
+    open_page(browser, explorer)
+    untrained, kept = trained.load_model(), trained.load_model()
+    seeding.set_starting_weights(untrained, trained.config["seed"])
     places = browser.execute_script("return explorer.epochs.map(({ epoch }) => epoch)")
     assert places == [0, 1, 2, 3, 4]
     for place in places:
@@ -265,31 +261,27 @@ def test_the_epoch_slider_gives_what_keras_gives_with_those_weights(browser, pag
         if place == 0:
             expected = mistakes.predictions(untrained, images)
         elif place == 4:
-            expected = mistakes.predictions(run.load_model(), images)
+            expected = mistakes.predictions(trained.load_model(), images)
         else:  # kept in 16 bits
             weights = [
-                w.astype(np.float16).astype(np.float32) for w in run.read_epoch_weights(place)
+                w.astype(np.float16).astype(np.float32) for w in trained.read_epoch_weights(place)
             ]
             kept.set_weights(weights)
             expected = mistakes.predictions(kept, images)
         np.testing.assert_allclose(ask(browser, images), expected, atol=1e-5)
 
 
-def test_a_run_without_kept_weights_has_a_slider_of_two_ends(browser, run, tmp_path):
-    old = shutil.copytree(run.path, tmp_path / "old")
+def test_a_run_without_kept_weights_has_a_slider_of_two_ends(browser, trained, tmp_path):
+    old = shutil.copytree(trained.path, tmp_path / "old")
     shutil.rmtree(old / "epochs")
     open_page(browser, export.write_explorer(trained_model.read(old), tmp_path / "explorer.html"))
     assert browser.execute_script("return explorer.epochs.map(({ epoch }) => epoch)") == [0, 4]
 
 
-def test_grad_cam_is_that_of_the_package(browser, page, model, images):
-    open_page(browser, page)
+def test_grad_cam_is_that_of_the_package(browser, explorer, network, images):
+    open_page(browser, explorer)
     for image, target in zip(images[:10], range(10), strict=True):
         show(browser, image)
-        found = browser.execute_script(
-            "const { layers, pass } = explorer.state;"
-            "return Array.from(explorer.gradCam(layers, pass, arguments[0]).heat)",
-            target,
-        )
-        expected = heatmaps.grad_cam(model, image, target)
-        np.testing.assert_allclose(found, expected.ravel(), atol=1e-4 * max(1, expected.max()))
+        expected = heatmaps.grad_cam(network, image, target).ravel()
+        within = 1e-4 * max(1, expected.max())
+        np.testing.assert_allclose(heat(browser, target), expected, atol=within)

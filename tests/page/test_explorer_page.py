@@ -1,27 +1,15 @@
-# ruff: noqa: F811 - fixtures are imported, and their names are the parameters of tests
 """The explorer as a page: drawing, keyboard, phone, no network, no script."""
-
-import json
 
 import numpy as np
 import pytest
-from chromium import NARROW, WIDE, serious_faults, webdriver
-from explorer_page import (  # noqa: F401, fixtures
-    next_frame,
-    open_page,
-    page,
-    recorded,
-    run,
-    select,
-    texts,
-    wait_for,
-)  # fmt: skip
+from chromium import NARROW, WIDE, requests, serious_faults, webdriver, wider_than_the_screen
+from explorer_page import next_frame, open_page, press, select, texts, wait_for
 
 from chollet_cnn.data import handwriting
 
 
-def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, page):
-    open_page(browser, page)
+def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, explorer):
+    open_page(browser, explorer)
     draw(browser, [[(60, 60), (220, 60), (130, 240)]])
     ink = browser.execute_script(
         "return Array.from(explorer.input.pad.ink(), (v) => Math.round(255 * v))"
@@ -36,7 +24,7 @@ def draw(browser, strokes):
     """Draw on the pad by pointer events; strokes are points in its 280x280 units."""
     pad = browser.find_element("id", "pad")
     browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", pad)
-    browser.execute_script("document.getElementById('clear').click()")
+    press(browser, "#clear")
     scale = pad.rect["width"] / 280
     actions = webdriver.ActionChains(browser, duration=15)
     for first, *others in strokes:
@@ -73,24 +61,20 @@ def test_strokes_by_a_pointer_are_recognized(browser, recorded, size):
 
 
 def test_a_digit_can_be_drawn_by_keyboard(browser, recorded):
-    from selenium.webdriver.common.keys import Keys
-
     open_page(browser, recorded)
     pad = browser.find_element("id", "pad")
-    pad.send_keys(Keys.DELETE)
+    pad.send_keys(webdriver.Keys.DELETE)
     next_frame(browser)
-    assert (
-        browser.execute_script("return explorer.state.pixels.some((value) => value > 0)") is False
-    )
-    pad.send_keys(*[Keys.ARROW_UP] * 9, " ", *[Keys.ARROW_DOWN] * 18, " ")
+    assert not browser.execute_script("return explorer.state.pixels.some((value) => value > 0)")
+    pad.send_keys(*[webdriver.Keys.ARROW_UP] * 9, " ", *[webdriver.Keys.ARROW_DOWN] * 18, " ")
     next_frame(browser)
     assert texts(browser, ".bars .best .class") == ["1"]
     canvas = browser.find_element("css selector", ".row canvas")
-    canvas.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ENTER)
+    canvas.send_keys(webdriver.Keys.ARROW_RIGHT, webdriver.Keys.ARROW_DOWN, webdriver.Keys.ENTER)
     chosen = browser.execute_script("return explorer.state.selected")
     focused = browser.switch_to.active_element
     assert "cells" in focused.get_attribute("aria-label")
-    focused.send_keys(Keys.ARROW_UP)
+    focused.send_keys(webdriver.Keys.ARROW_UP)
     after = browser.execute_script("return explorer.state.selected")
     assert after["row"] == max(0, chosen["row"] - 1)
     assert f"row {after['row']}, column {after['column']}" in texts(browser, "#spoken")[0]
@@ -122,64 +106,45 @@ def test_from_a_stroke_to_all_maps_drawn_takes_less_than_33_milliseconds(browser
     assert batches.min() < 33
 
 
-def test_no_request_leaves_the_page_and_the_console_stays_empty(browser, page):
-    browser.get("about:blank")
-    browser.get_log("browser"), browser.get_log("performance")
-    open_page(browser, page)
+def test_no_request_leaves_the_page_and_the_console_stays_empty(browser, explorer):
+    open_page(browser, explorer)
     for index, channel in ((1, 0), (2, 3), (3, 5), (5, 1), (7, 2), (8, 4)):
         select(browser, index, channel, 0, 0)
-    browser.execute_script("document.getElementById('heat').click()")
+    press(browser, "#heat")
     select(browser, 1, 0, 0, 0)
-    browser.execute_script("document.getElementById('channel-on').click()")
-    browser.execute_script("document.getElementById('cost').click()")
+    press(browser, "#channel-on")
+    press(browser, "#cost")
     wait_for(browser, "return document.querySelector('.cost') !== null")
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked_for = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-    own = ("data:", "about:", "blob:", page.as_uri())
-    assert [url for url in asked_for if not url.startswith(own)] == []
+    assert requests(browser) == {explorer.as_uri()}
     assert browser.get_log("browser") == []
     refused = browser.execute_async_script(
         "const done = arguments[0];"
         "fetch('https://example.org/').then(() => done('sent'), () => done('refused'))"
     )
     assert refused == "refused"
-    browser.get_log("browser"), browser.get_log("performance")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_phone(browser, page, scheme):
-    open_page(browser, page, NARROW, scheme)
+def test_nothing_is_wider_than_a_phone(browser, explorer, scheme):
+    open_page(browser, explorer, NARROW, scheme)
     for index in (1, 3, 7, 8):
         select(browser, index, 2, 0, 0)
-        wide = browser.execute_script(
-            """
-            return [...document.body.querySelectorAll("*")].filter((e) => {
-              const box = e.getBoundingClientRect();
-              const apart = box.right > 390.5 || box.left < -0.5;
-              return !e.closest(".strip, .unseen") && box.width > 0 && apart;
-            }).map((e) => e.outerHTML.slice(0, 80));
-            """
-        )
-        assert wide == []
+        assert wider_than_the_screen(browser, ".strip, .unseen") == []
 
 
-def test_an_address_opens_a_layer_and_channel(browser, page):
-    open_page(browser, page)
+def test_an_address_opens_a_layer_and_channel(browser, explorer):
+    open_page(browser, explorer)
     first = texts(browser, "#inspector-title")[0].split(",")[0]
-    open_page(browser, page, address=f"#{first}/3")
+    open_page(browser, explorer, address=f"#{first}/3")
     layer = texts(browser, "#inspector-title")[0]
     assert layer.endswith("channel 3")
 
 
-def test_without_a_script_a_static_picture_stands_there(browser, page):
+def test_without_a_script_a_static_picture_stands_there(browser, explorer):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         browser.get("about:blank")
-        browser.get(page.as_uri())
+        browser.get(explorer.as_uri())
         still = browser.find_elements("css selector", ".still img")
         assert len(still) == 6  # the image, and five layers with maps
         assert all(image.is_displayed() for image in still)
@@ -190,7 +155,7 @@ def test_without_a_script_a_static_picture_stands_there(browser, page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_axe_finds_no_serious_fault(browser, page, size, scheme):
-    open_page(browser, page, size, scheme)
+def test_axe_finds_no_serious_fault(browser, explorer, size, scheme):
+    open_page(browser, explorer, size, scheme)
     select(browser, 3, 2, 0, 0)
     assert serious_faults(browser) == []

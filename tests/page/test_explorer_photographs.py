@@ -1,14 +1,15 @@
 """The explorer of a network for photographs: weights beside the page, a pass in a worker."""
 
 import dataclasses
-import json
 import os
 from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
 import pytest
-from explorer_page import every_layer, select, texts, wait_for
+from chromium import open_page, requests
+from explorer_page import every_layer, heat, select, texts, wait_for
+from PIL import Image
 
 from chollet_cnn import data
 from chollet_cnn.analysis import heatmaps, mistakes
@@ -53,10 +54,7 @@ def made(request, noisy_pets, tmp_path_factory):
 
 def test_every_number_is_keras_s_and_a_pass_takes_less_than_two_seconds(browser, made):
     run, page, images = made
-    model = run.load_model()
-    large = model.count_params() > export.MOST_EXACT
-    if large:  # the page has the weights in 16 bits
-        model.set_weights([w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
+    model = rounded(run)
     open_photographs(browser, page)
     expected = mistakes.predictions(model, images)[:, 1]
     off_by, apart, times = 0.0, 0.0, []
@@ -78,11 +76,16 @@ def test_every_number_is_keras_s_and_a_pass_takes_less_than_two_seconds(browser,
     assert size < export.LARGEST
 
 
+def rounded(run):
+    """Return a run's network with the weights that its page has: in 16 bits if it is large."""
+    model = run.load_model()
+    if model.count_params() > export.MOST_EXACT:
+        model.set_weights([w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
+    return model
+
+
 def open_photographs(browser, page):
-    browser.set_script_timeout(300)
-    browser.get("about:blank")
-    browser.get_log("browser"), browser.get_log("performance")
-    browser.get(page.as_uri())
+    open_page(browser, page.as_uri())
     wait_for(browser, "return window.explorer || document.querySelector('#load:not([hidden])')")
     button = browser.find_elements("css selector", "#load:not([hidden])")
     if button:
@@ -106,23 +109,14 @@ def show_and_wait(browser, image):
 
 
 def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
-    from PIL import Image
-
     run, page, images = made
     open_photographs(browser, page)
-    model = run.load_model()
-    model.set_weights([w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
-    if model.count_params() <= export.MOST_EXACT:
-        model = run.load_model()
+    model = rounded(run)
     show_and_wait(browser, images[0])
     for target in (0, 1):
-        heat = browser.execute_script(
-            "const { layers, pass } = explorer.state;"
-            "return Array.from(explorer.gradCam(layers, pass, arguments[0]).heat)",
-            target,
-        )
         expected = heatmaps.grad_cam(model, images[0], target).ravel()
-        np.testing.assert_allclose(heat, expected, atol=1e-4 * max(1, expected.max()))
+        within = 1e-4 * max(1, expected.max())
+        np.testing.assert_allclose(heat(browser, target), expected, atol=within)
     select(browser, 1, 3, 20, 30)
     subtotals = texts(browser, "summary b")
     assert len(subtotals) == 3  # red, green and blue
@@ -142,12 +136,6 @@ def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
 def test_nothing_but_the_weights_beside_the_page_is_asked_for(browser, made):
     _, page, _ = made
     open_photographs(browser, page)
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked_for = {
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    }
-    files = {url for url in asked_for if not url.startswith(("data:", "about:", "blob:"))}
-    assert files == {page.as_uri(), page.with_name("explorer-weights.js").as_uri()}
+    beside = page.with_name("explorer-weights.js")
+    assert requests(browser) == {page.as_uri(), beside.as_uri()}
     assert browser.get_log("browser") == []

@@ -8,10 +8,11 @@ import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HOSTILE, write_run
+from conftest import HOSTILE, plain_network, write_run
 from PIL import Image
 
 from chollet_cnn import data, report
@@ -44,10 +45,15 @@ def parsed(html):
     return Page(html)
 
 
-def test_a_run_that_is_not_there_is_named_and_the_rest_is_built(made, html):
+@pytest.fixture(scope="module")
+def problems(report_folder):
+    return json.loads((report_folder / "problems.json").read_text())
+
+
+def test_a_run_that_is_not_there_is_named_and_the_rest_is_built(problems, html):
     assert "no-such-run is not a run directory" in html
     assert "The networks, trained" in html
-    assert any("no-such-run" in problem for problem in made.problems)
+    assert any("no-such-run" in problem for problem in problems)
 
 
 LOOKS_INSIDE = ("feature-maps-of-a-picture", "what-a-filter-looks-for", "where-the-network-looked")
@@ -62,12 +68,12 @@ def test_a_network_that_branches_is_shown_as_far_as_it_can_be(chapters):
         assert [s["problem"] for s in sections if "Branching" in s["name"]] == [""], slug
 
 
-def test_a_network_without_a_convolution_takes_nothing_with_it(chapters, made):
+def test_a_network_without_a_convolution_takes_nothing_with_it(chapters, problems):
     for slug in LOOKS_INSIDE:
-        problems = {s["name"]: s["problem"] for s in chapters[slug].content["sections"]}
-        assert problems["Dense, seed 0"], slug
-        assert list(problems.values()).count("") == 3, slug
-    assert any(problem.startswith("Dense, seed 0: ") for problem in made.problems)
+        found = {s["name"]: s["problem"] for s in chapters[slug].content["sections"]}
+        assert found["Dense, seed 0"], slug
+        assert list(found.values()).count("") == 3, slug
+    assert any(problem.startswith("Dense, seed 0: ") for problem in problems)
 
 
 def test_the_page_loads_nothing_from_elsewhere(parsed):
@@ -75,9 +81,8 @@ def test_the_page_loads_nothing_from_elsewhere(parsed):
         for name in ("src", "href", "xlink:href", "data", "srcset", "action"):
             address = attributes.get(name) or ""
             if tag == "a" and name == "href":
-                assert address.startswith(("#", "https://", "http://yann.lecun.com", "explorer")), (
-                    address
-                )
+                ours = ("#", "https://", "http://yann.lecun.com", "explorer")
+                assert address.startswith(ours), address
             else:
                 inside = ("explorer",) if tag == "iframe" else ("data:", "#")
                 assert address.startswith(inside) or not address, (tag, address)
@@ -132,22 +137,22 @@ def test_channels_dead_for_every_test_image_are_drawn_only_where_there_are_some(
     assert [figure is not None for figure in drawn] == [True, False, False, False]
 
 
-def test_the_page_is_no_larger_than_a_page_may_be(made):
-    assert made.path.stat().st_size < 6_000_000
+def test_the_page_is_no_larger_than_a_page_may_be(report_folder):
+    assert (report_folder / "index.html").stat().st_size < 6_000_000
 
 
-def test_every_figure_is_beside_its_data(made, parsed):
-    folder = made.path.parent / "figures"
+def test_every_figure_is_beside_its_data(report_folder, parsed):
+    folder = report_folder / "figures"
     drawn = {file.stem for file in folder.glob("*.png")}
     assert drawn == {file.stem for file in folder.glob("*.csv")}
     assert drawn == {a["data-name"] for _, a in parsed.all("svg") if "data-name" in a}
     assert all(len(pd.read_csv(file)) for file in folder.glob("*.csv"))
-    assert not [file for file in made.path.parent.iterdir() if file.name.startswith(".")]
+    assert not [file for file in report_folder.iterdir() if file.name.startswith(".")]
 
 
-def test_feature_maps_are_kept_as_they_were_drawn(made, digits_model):
+def test_feature_maps_are_kept_as_they_were_drawn(report_folder, digits_model):
     first = digits_model.convolutions[0].replace("_", "-")  # Keras counts the layers of a process
-    file = made.path.parent / "figures" / f"{digits_model.slug}-{first}-maps.npz"
+    file = report_folder / "figures" / f"{digits_model.slug}-{first}-maps.npz"
     maps = np.load(file)["maps"]
     largest = pd.read_csv(file.with_suffix(".csv"))["largest"]
     assert np.allclose(maps.max(axis=(0, 1)), largest)
@@ -205,23 +210,23 @@ def test_a_picture_that_cannot_be_read_leaves_nothing_behind(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["history.csv", "model.keras", "config.json"])
-def test_a_broken_run_is_left_out(digits_run, tmp_path, file, capsys):
-    broken = tmp_path / "broken"
-    shutil.copytree(digits_run, broken)
+def test_a_broken_run_is_left_out(digits_run, tmp_path, file):
+    broken = shutil.copytree(digits_run, tmp_path / "broken")
     (broken / file).write_text("[")
     with pytest.raises(UserError, match="broken"):
         trained_model.read(broken)
 
 
-def test_a_run_that_lacks_a_field_is_left_out(digits_run, tmp_path):
-    for name, field in (("config", "title"), ("metrics", "test_accuracy")):
-        broken = tmp_path / name
-        shutil.copytree(digits_run, broken)
-        content = json.loads((broken / f"{name}.json").read_text())
-        del content[field]
-        (broken / f"{name}.json").write_text(json.dumps(content))
-        with pytest.raises(UserError, match=field):
-            trained_model.read(broken)
+@pytest.mark.parametrize(
+    ("file", "field"), [("config.json", "title"), ("metrics.json", "test_accuracy")]
+)
+def test_a_run_that_lacks_a_field_is_left_out(digits_run, tmp_path, file, field):
+    broken = shutil.copytree(digits_run, tmp_path / "broken")
+    content = json.loads((broken / file).read_text())
+    del content[field]
+    (broken / file).write_text(json.dumps(content))
+    with pytest.raises(UserError, match=field):
+        trained_model.read(broken)
 
 
 def test_a_run_is_tested_on_no_other_images_than_it_was_tested_on(
@@ -259,9 +264,7 @@ def test_a_reader_that_went_away_is_not_taken_for_a_full_disk(tmp_path):
 
 
 def test_a_run_that_diverged_is_left_out(tmp_path):
-    import keras
-
-    path = write_run(tmp_path / "run", "diverged", "diverged")
+    path = write_run(tmp_path / "run", plain_network())
     model = runs.read(path).load_model()
     model.layers[-1].set_weights(
         [weights * float("nan") for weights in model.layers[-1].get_weights()]
@@ -272,17 +275,11 @@ def test_a_run_that_diverged_is_left_out(tmp_path):
 
 
 def test_a_network_with_two_inputs_is_left_out(tmp_path):
-    def network(size):
-        import keras
-
-        inputs = [keras.Input((size, size, 3)) for _ in "ab"]
-        flat = [keras.layers.Flatten()(image) for image in inputs]
-        joined = keras.layers.Concatenate()(flat)
-        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(joined))
-
-    path = write_run(tmp_path / "two-inputs", "Two", "two", network=network)
+    inputs = [keras.Input((24, 24, 3)) for _ in "ab"]
+    joined = keras.layers.Concatenate()([keras.layers.Flatten()(image) for image in inputs])
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(joined))
     with pytest.raises(UserError, match="two-inputs"):
-        trained_model.read(path)
+        trained_model.read(write_run(tmp_path / "two-inputs", model))
 
 
 def test_a_photograph_is_not_forced_on_a_digit_network(digits_run, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from chollet_cnn.concepts import neurons
 from chollet_cnn.concepts.figures import neurons as plots
 from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 SUMS = -60, 110
 """The first two sums of the padlock's corner, in the chapter on convolution in two dimensions."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return ReLU, sigmoid and tanh with their derivatives."""
     x = np.linspace(-4, 4, 401)
     curves = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,13 @@ from chollet_cnn.concepts import convolution
 from chollet_cnn.concepts.figures import convolution as plots
 from chollet_cnn.page.chapter import Call, number
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 LINE = [10, 9, 10, 9, 10, 1, 10, 9, 10, 8]
 AT = 6
 """The place in the result that is worked out."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return a smoothed sine, and ten numbers smoothed by hand."""
     truth = np.sin(np.linspace(0, 4 * np.pi, 200))
     signal = truth + np.random.default_rng(0).normal(0, 0.3, 200)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,13 @@ from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.page.chapter import Call, cells, number
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.page.worked import sum_of_products
 
 WINDOW = 4, 4
 """The window that is worked out: its top left cell in the padlock, and its cell in the result."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return the sharpened padlock, window by window, and what flipping the kernel changes."""
     result = convolution.cross_correlate2d(PADLOCK, kernels.SHARPEN)
     window = convolution.windows(PADLOCK, 3)[WINDOW]

@@ -11,13 +11,12 @@ from chollet_cnn.concepts import geometry, neurons
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return where the parameters of a network are, with and without pooling."""
     convolutions = [
         (f"convolution {i + 1}", geometry.conv_parameters(3, before, after))

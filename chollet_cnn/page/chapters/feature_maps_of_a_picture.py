@@ -18,9 +18,9 @@ FAINT = 0.04
 """Share of a layer's white below which a channel looks black, though it is above zero."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
     """Return the feature maps of each network."""
-    return {"sections": sections(models, _maps)} if models else None
+    return {"sections": sections(models, _maps)}
 
 
 def _maps(model: TrainedModel) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from chollet_cnn.concepts import images
@@ -11,13 +10,12 @@ from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.page.chapter import Call, cells
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 PIXEL = 4, 5
 """The pixel whose place in the unrolled image is worked out."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return the numbers of a grey image and the channels of a colour image."""
     cat = photographs.cat(150)
     red, green, blue = images.split_channels(cat)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,10 @@ from chollet_cnn.concepts.convolution import cross_correlate2d
 from chollet_cnn.concepts.figures import kernels as plots
 from chollet_cnn.page.chapter import Call, cells
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.page.worked import sum_of_products
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return what eight kernels make of two photographs, and of windows small enough to check."""
     weights = pd.concat(
         [cells(kernel, "weight").assign(kernel=name) for name, kernel in kernels.GALLERY.items()]

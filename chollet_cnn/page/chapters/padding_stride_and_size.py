@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,13 +11,12 @@ from chollet_cnn.concepts.figures import geometry as plots
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 CASES = ((1, 0), (1, 1), (2, 0), (2, 1))
 """Stride and padding of each panel."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return how many windows fit, for some windows, paddings and strides."""
     table = pd.DataFrame(CASES, columns=["stride", "padding"]).assign(size=7, kernel=3)
     table["places"] = [geometry.output_size(7, 3, s, p) for s, p in CASES]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ from chollet_cnn.concepts.figures import pooling as plots
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.page.chapter import Call, cells, number
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 BLOCK = 1, 2
 """The block that is worked out, by its cell in the pooled feature map."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return the sharpened padlock pooled, and one block of it worked out."""
     response = convolution.cross_correlate2d(PADLOCK, kernels.SHARPEN)
     pooled, averaged = pooling.max_pool2d(response), pooling.average_pool2d(response)

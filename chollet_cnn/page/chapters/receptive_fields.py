@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,10 +10,9 @@ from chollet_cnn.concepts import geometry
 from chollet_cnn.concepts.figures import geometry as plots
 from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return the receptive field of each layer of the three-block network."""
     layers = plots.THREE_BLOCK
     table = pd.DataFrame(layers, columns=["layer", "window", "stride"])

@@ -13,13 +13,12 @@ from chollet_cnn.concepts.figures import neurons as plots
 from chollet_cnn.drawing.numbers import format_percent
 from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.page.worked import work_out
 
 SCORES = {"cat": 2.0, "dog": 1.0, "fox": 0.5, "car": -1.0}
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return the softmax of four scores, beside their sigmoids."""
     scores = list(SCORES.values())
     shares = neurons.softmax(scores)

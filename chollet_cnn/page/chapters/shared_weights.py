@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,10 @@ from chollet_cnn.concepts import convolution, geometry, neurons
 from chollet_cnn.concepts.figures import neurons as plots
 from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.page.worked import sum_of_products
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return the weight matrix of a convolution of a 4 by 4 image."""
     kernel, image = np.array([[1, 2], [3, 4]]), np.arange(16).reshape(4, 4)
     matrix = neurons.convolution_matrix(kernel, image.shape)

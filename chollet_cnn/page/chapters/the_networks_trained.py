@@ -23,10 +23,8 @@ SURE = 0.6, 0.1
 """Two probabilities of the true class, whose loss is worked out."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
     """Return the learning curves and errors of each run."""
-    if not models:
-        return None
     losses = [work_out([f"−ln({p:g})"], -np.log(p), "{:.3f}".format) for p in SURE]
     return {"losses": losses, "sections": sections(models, _training)}
 

@@ -14,9 +14,9 @@ from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel, sections
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
     """Return the layers of each network."""
-    return {"sections": sections(models, _layers)} if models else None
+    return {"sections": sections(models, _layers)}
 
 
 def _layers(model: TrainedModel) -> dict[str, Any]:

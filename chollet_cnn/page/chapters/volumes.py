@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.drawing import numbers, sheet, style
 from chollet_cnn.page.chapter import Call, number
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.page.worked import tidy
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ KERNEL = np.stack(
 """Differs by channel, as learned kernels do: it looks for an edge where red changes most."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return one window of a colour image and the kernel on it, channel by channel."""
     cat = photographs.cat(150).astype(int)
     responses = convolution.convolve_volume(cat, KERNEL[..., None])[..., 0]

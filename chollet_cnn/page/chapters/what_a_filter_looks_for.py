@@ -23,13 +23,9 @@ DRAWS = 200
 """Seeds whose starting weights say how many kernels come near zero without any training."""
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
     """Return what the filters of each network look for."""
-    return (
-        {"near": NEAR_ZERO, "draws": DRAWS, "sections": sections(models, _filters)}
-        if models
-        else None
-    )
+    return {"near": NEAR_ZERO, "draws": DRAWS, "sections": sections(models, _filters)}
 
 
 def _filters(model: TrainedModel) -> dict[str, Any]:

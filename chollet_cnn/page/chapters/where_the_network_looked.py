@@ -14,9 +14,9 @@ from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.page.worked import Worked, tidy
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any] | None:
+def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
     """Return heatmaps of each network's prediction."""
-    return {"sections": sections(models, _looked)} if models else None
+    return {"sections": sections(models, _looked)}
 
 
 def _looked(model: TrainedModel) -> dict[str, Any]:

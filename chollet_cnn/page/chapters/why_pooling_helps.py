@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,9 @@ from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.figures import pooling as plots
 from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel
 
 
-def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def content() -> dict[str, Any]:
     """Return how much the responses to a shifted digit change, with and without pooling."""
     digit = photographs.digit(32).astype(float)
     table = pd.DataFrame(

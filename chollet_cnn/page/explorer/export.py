@@ -22,6 +22,7 @@ from chollet_cnn import files
 from chollet_cnn.analysis import activations, filters, mistakes
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, digits, scaling
+from chollet_cnn.page.chapter import template_text
 from chollet_cnn.page.explorer import packing, still
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
 
@@ -217,7 +218,7 @@ def render(described: Mapping[str, Any]) -> str:
     return environment.get_template("explorer.html").render(
         run=described,
         heading="Draw a digit; your network answers" if of_digits else "Show it a photograph",
-        style=Markup((FOLDER / "explorer.css").read_text(encoding="utf-8")),
+        style=template_text("theme.css") + Markup((FOLDER / "explorer.css").read_text("utf-8")),
         script=Markup(script),
         script_hash=hashed,
         data=Markup(embedded),

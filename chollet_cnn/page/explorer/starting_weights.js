@@ -1,5 +1,5 @@
 // The weights before training, drawn again from the run's seed: NumPy's PCG64 and the Glorot
-// uniform range, bit for bit what chollet_cnn.determinism draws.
+// uniform range, bit for bit what chollet_cnn.training.seeding draws.
 
 const MASK_128 = (1n << 128n) - 1n;
 const MASK_64 = (1n << 64n) - 1n;

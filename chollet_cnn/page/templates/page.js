@@ -6,7 +6,7 @@ document.documentElement.classList.add("scripted");
 
 function markChapterBeingRead() {
   const links = new Map(
-    [...document.querySelectorAll("nav li a")].map((link) => [link.hash.slice(1), link])
+    [...document.querySelectorAll("nav li a")].map((link) => [link.hash.slice(1), link]),
   );
   const sections = [...document.querySelectorAll("section")];
   const list = document.querySelector("nav");
@@ -46,7 +46,7 @@ function slideWindow(slider) {
       mark.setAttribute("y", row * 10);
     }
     const terms = kernel.flatMap((weights, i) =>
-      weights.map((weight, j) => `${write(weight)}·${image[row + i][column + j]}`)
+      weights.map((weight, j) => `${write(weight)}·${image[row + i][column + j]}`),
     );
     line.querySelector("span").textContent = terms.join(" + ").replaceAll("+ −", "− ");
     line.querySelector("b").textContent = write(result[row][column]);
@@ -64,7 +64,10 @@ function slideWindow(slider) {
     event.preventDefault();
     move(row + step[0], column + step[1]);
   });
-  for (const [sheet, reach] of [[slider.querySelector(".image"), 1], [slider.querySelector(".result"), 0]]) {
+  for (const [sheet, reach] of [
+    [slider.querySelector(".image"), 1],
+    [slider.querySelector(".result"), 0],
+  ]) {
     sheet.addEventListener("pointerdown", (event) => {
       const box = sheet.getBoundingClientRect();
       const cells = sheet.viewBox.baseVal.width;
@@ -111,8 +114,10 @@ function tileAt(drawing, event) {
   return [...drawing.querySelectorAll(".tile path")].find((tile) => {
     const box = tile.getBoundingClientRect();
     return (
-      box.left <= event.clientX && event.clientX <= box.right &&
-      box.top <= event.clientY && event.clientY <= box.bottom
+      box.left <= event.clientX &&
+      event.clientX <= box.right &&
+      box.top <= event.clientY &&
+      event.clientY <= box.bottom
     );
   });
 }
