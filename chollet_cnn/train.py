@@ -71,6 +71,28 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
     add("--device", choices=plan.DEVICES, default="auto", help="default: a GPU if there is one")
+    add(
+        "--devices",
+        type=_devices,
+        default=1,
+        metavar="N|all",
+        help="share every batch among N devices, with Keras on JAX (default: 1)",
+    )
+    add(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="with --processes: where the first process listens; start the same command on each "
+        "machine, with its own --process-index",
+    )
+    add(
+        "--processes",
+        type=integer,
+        default=1,
+        metavar="N",
+        help="processes that train the run together, with Keras on JAX (default: 1)",
+    )
+    add("--process-index", type=integer, default=0, metavar="I",
+        help="which of them this is; 0 is the first, which writes the run")  # fmt: skip
     add("--precision", choices=plan.PRECISIONS, default="float32", help="default: float32")
     add("--resume", action="store_true", help="go on with an interrupted run, or to more epochs")
     add("--overwrite", action="store_true", help="replace the run that is there")
@@ -79,6 +101,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--tensorboard", action="store_true", help="write curves for TensorBoard too")
     add("--quiet", action="store_true", help="print nothing but warnings")
     return parser
+
+
+def _devices(text: str) -> int | str:
+    return text if text == "all" else integer(text)
 
 
 def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train") -> int:
@@ -92,7 +118,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
     from chollet_cnn.training.trainer import train
 
     run = train(**options)
-    if not options["quiet"]:
+    if not (options["quiet"] or options["process_index"]):
         other = prog.removesuffix("train")
         print(
             "\nNow ask it about your own images, or look inside it:\n"

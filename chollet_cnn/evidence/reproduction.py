@@ -25,7 +25,7 @@ from chollet_cnn.data import mnist
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, statistics, tables
-from chollet_cnn.training import devices, environment
+from chollet_cnn.training import devices
 from chollet_cnn.training.runs import Run
 from chollet_cnn.training.trainer import train
 
@@ -196,10 +196,10 @@ def _choose(
         table = "quick.csv" if quick else "runs.csv"
         raise UserError(f"no run of {what} is recorded; results/{table} has those that are")
     devices.start_keras()
-    import keras
+    from chollet_cnn.training import backend
 
-    environment.use_deterministic_gpu_operations()
-    here = keras.backend.backend(), devices.choose().kind
+    backend.use_deterministic_gpu_operations()
+    here = backend.BACKEND, devices.choose().kind
     order = {name: place for place, name in enumerate(recipes.RECIPES)}
     near = found.assign(
         place=found["recipe"].map(order),

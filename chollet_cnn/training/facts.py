@@ -84,6 +84,10 @@ def device(environment: dict) -> str:
     where = environment["device_name"]
     if environment["device"] == "cpu":
         where = f"the CPU ({environment['processor']}, {environment['cores']} cores)"
+    if (count := environment.get("devices", 1)) > 1:
+        where = f"{count} devices, {where}"
+    if (processes := environment.get("processes", 1)) > 1:
+        where = f"{processes} processes with {where}"
     version = environment["versions"].get(backend, "")
     return f"{where}, {BACKENDS.get(backend, backend)} {version}".rstrip()
 

@@ -257,8 +257,10 @@ def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
 
         return run_piece
 
-    device = next(iter(model.trainable_variables[0].value.devices()))
-    loop = many if _jax_loops_are_fast(device.platform) else one_by_one
+    devices = model.trainable_variables[0].value.devices()
+    # Among several devices the images are divided batch by batch.
+    fast = len(devices) == 1 and _jax_loops_are_fast(next(iter(devices)).platform)
+    loop = many if fast else one_by_one
 
     def on_variables(run_piece: Callable, changes: bool) -> Callable:
         groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)

@@ -5,7 +5,7 @@ import pytest
 
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import devices
+from chollet_cnn.training import backend, devices
 
 
 def test_the_cpu_is_taken_when_asked_for():
@@ -13,13 +13,13 @@ def test_the_cpu_is_taken_when_asked_for():
 
 
 def test_a_gpu_is_taken_by_itself_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(devices, "_first_gpu", lambda: "NVIDIA H200")
+    monkeypatch.setattr(backend, "first_gpu", lambda: "NVIDIA H200")
     assert devices.choose("auto") == devices.Device("gpu", "NVIDIA H200")
     assert devices.choose("cpu").kind == "cpu"
 
 
 def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch):
-    monkeypatch.setattr(devices, "_first_gpu", lambda: None)
+    monkeypatch.setattr(backend, "first_gpu", lambda: None)
     assert devices.choose("auto").kind == "cpu"
     with pytest.raises(UserError, match="sees no GPU"):
         devices.choose("gpu")
