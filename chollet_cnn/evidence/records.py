@@ -45,6 +45,8 @@ class Records:
     """The learning curves of the runs, see :func:`read_curves`."""
     variant_curves: pd.DataFrame
     """Those of the variants, with ``variant`` beside the seed."""
+    folder: Path | None = None
+    """Where they were read, for what is recorded of no single kind of run."""
 
     def of_kind(self, backend: str, device: str) -> Records:
         """Return the runs of one backend and one kind of device."""
@@ -53,7 +55,9 @@ class Records:
             **{
                 name: rows[(rows["backend"] == backend) & (rows["device"] == device)]
                 for name, rows in tables
-            }
+                if isinstance(rows, pd.DataFrame)
+            },
+            folder=self.folder,
         )
 
     def of_most_runs(self) -> Records:
@@ -74,7 +78,7 @@ def read(results: Path = RESULTS) -> Records:
     """
     runs, variants, copies = (read_table(results, table) for table in LABELS)
     curves = (read_curves(rows, results) for rows in (runs, variants))
-    return Records(runs, variants, copies, *curves)
+    return Records(runs, variants, copies, *curves, folder=results)
 
 
 def read_table(results: Path, table: str) -> pd.DataFrame:

@@ -35,6 +35,8 @@ VARIABLES = (
 )  # fmt: skip
 """Environment variables that change how the backends compute."""
 DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
+VIRTUAL_DEVICES = "--xla_force_host_platform_device_count="
+"""Divides a processor into devices; even one of them alone then computes with other last bits."""
 
 
 def first_gpu() -> str | None:
@@ -90,9 +92,12 @@ def describe() -> dict[str, object]:
 def _numerics() -> dict[str, object]:
     """Return the settings of the backend and of the processor that change the last bits."""
     found = {name: value for name in VARIABLES if (value := os.environ.get(name))}
-    if flags := found.get("XLA_FLAGS"):  # without what this package added
-        found["XLA_FLAGS"] = " ".join(f for f in flags.split() if f != DETERMINISTIC_XLA)
+    flags = found.get("XLA_FLAGS", "").split()
+    virtual = [flag for flag in flags if flag.startswith(VIRTUAL_DEVICES)]
+    others = [flag for flag in flags if flag not in (DETERMINISTIC_XLA, *virtual)]
+    found["XLA_FLAGS"] = " ".join(others)
     numerics: dict[str, object] = {name: found.get(name, "") for name in VARIABLES}
+    numerics["virtual_devices"] = "".join(virtual[-1:]).removeprefix(VIRTUAL_DEVICES)
     numerics["vector_instructions"] = environment.vector_instructions()
     if BACKEND == "tensorflow":
         numerics["onednn"] = _onednn()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 VECTOR_FLAGS = ("avx", "amx", "fma", "sse4")
 """Beginnings of the processor's flags by which oneDNN chooses its kernels."""
-DIVISION = ("devices", "processes")
-"""Among how many devices and processes a run was divided; it may go on with another number."""
+DIVISION = ("devices", "processes", "virtual_devices")
+"""How a run was divided among devices and processes, which may change when it is resumed."""
 
 
 def deciding_settings(environment: Mapping[str, object]) -> dict[str, object]:
@@ -25,7 +25,7 @@ def deciding_settings(environment: Mapping[str, object]) -> dict[str, object]:
     """
     versions, backend = environment.get("versions", {}), environment.get("backend")
     found = {name: environment.get(name) for name in ("backend", "device")}
-    found |= {name: environment.get(name, 1) for name in DIVISION}
+    found |= {name: environment.get(name, 1) for name in ("devices", "processes")}
     if environment.get("device") == "gpu":
         found["device_name"] = environment.get("device_name")
     found |= {f"version of {name}": versions.get(name) for name in ("keras", backend, "numpy")}
