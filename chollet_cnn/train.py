@@ -1,6 +1,6 @@
 """The command ``python -m chollet_cnn.train``: train one of the book's networks.
 
-What it needs is imported when it is needed, so that ``--help`` and ``--list`` are fast.
+Training is imported when it begins, so that ``--help`` and ``--list`` are fast.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from chollet_cnn.book import recipes
 from chollet_cnn.errors import integer, run_cli
+from chollet_cnn.training import console, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +28,6 @@ def __getattr__(name: str) -> Callable:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    from chollet_cnn.book import recipes
-    from chollet_cnn.training import plan
-
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Train a network of Chollet's Deep Learning with Python, as the book does.",
@@ -111,8 +110,6 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
     """Run the command."""
     options = vars(_parser(prog).parse_args(argv))
     if options.pop("list"):
-        from chollet_cnn.training import console
-
         print(console.table_of_recipes())
         return 0
     from chollet_cnn.training.trainer import train
