@@ -21,6 +21,14 @@ from keras import losses, ops
 
 from chollet_cnn.data import Split
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "jax":
+    import jax
+    import jax.numpy as jnp
+elif keras.backend.backend() == "torch":
+    import torch
+
 EVALUATION_BATCH = 100
 # Steps in one compiled loop, at most, and bytes of images transferred for them. Enough that the
 # transfer costs nothing, few enough that a progress bar moves and that memory does not grow with
@@ -167,8 +175,6 @@ def _right_answers(labels, scores):  # noqa: ANN001, ANN202
 
 
 def _tensorflow_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
-    import tensorflow as tf
-
     weights = model.trainable_variables
     shapes = (
         tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8),
@@ -207,9 +213,6 @@ def _tensorflow_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
 
 
 def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
-    import jax
-    import jax.numpy as jnp
-
     def forward(weights: list, states: list, pixels: jax.Array, labels: jax.Array) -> tuple:
         scores, states = model.stateless_call(weights, states, pixels, training=True)
         return _mean_loss(labels, scores), (states, _right_answers(labels, scores))
@@ -301,8 +304,6 @@ def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: AN
 
 
 def _torch_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
-    import torch
-
     weights = model.trainable_variables
 
     def train_step(pixels: torch.Tensor, labels: torch.Tensor) -> tuple:

@@ -29,9 +29,8 @@ def measure(records: Records) -> dict[str, object]:
     rows = recorded.read_table(records.folder, recorded.RUNS)
     runs = rows[rows["recipe"].isin(RECIPES) & (rows["device"] == "cpu")]
     counts = runs["backend"].value_counts()
-    found: dict[str, object] = {
-        "missing": [name for backend, name in NAMES.items() if not counts.get(backend)]
-    }
+    missing = [name for backend, name in NAMES.items() if not counts.get(backend)]
+    found: dict[str, object] = {"missing": missing}
     if (records.folder / TABLE).is_file():
         found |= _steps(pd.read_csv(records.folder / TABLE, float_precision="round_trip"))
     baseline = runs[runs["backend"] == "tensorflow"]
@@ -42,7 +41,7 @@ def measure(records: Records) -> dict[str, object]:
             accuracies.append({"backend": NAMES[backend]} | tables.paired_cells(moved))
     if accuracies:
         found["accuracies"] = pd.DataFrame(accuracies)
-    return found if len(found) > 1 else {}
+    return found
 
 
 def _steps(measured: pd.DataFrame) -> dict[str, object]:
