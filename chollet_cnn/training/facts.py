@@ -85,9 +85,9 @@ def device(environment: dict) -> str:
     if environment["device"] == "cpu":
         where = f"the CPU ({environment['processor']}, {environment['cores']} cores)"
     if (count := environment.get("devices", 1)) > 1:
-        where = f"{count} devices, {where}"
-    if (processes := environment.get("processes", 1)) > 1:
-        where = f"{processes} processes with {where}"
+        processes = environment.get("processes", 1)
+        together = f" of {processes} processes" if processes > 1 else ""
+        where = f"{count} devices{together}: {where}"
     version = environment["versions"].get(backend, "")
     return f"{where}, {BACKENDS.get(backend, backend)} {version}".rstrip()
 

@@ -82,7 +82,8 @@ def train(
             that was not begun begins.
         overwrite: replace the run that is there, once the first epoch of the new one is finished.
         keep_weights: keep the weights after every epoch, as networks of up to a million weights
-            (:data:`FEW_WEIGHTS`) do anyway. A resumed run goes on as it began.
+            (:data:`chollet_cnn.training.fitting.FEW_WEIGHTS`) do anyway. A resumed run goes on as
+            it began.
         tensorboard: write curves for TensorBoard into the run directory too.
         quiet: print nothing but warnings. By default a notebook shows a line an epoch and a
             progress bar, and other programs print nothing.

@@ -25,7 +25,9 @@ def run(tmp_path_factory):
         pytest.skip("no second backend is installed, and RUN_OF_ANOTHER_BACKEND names no run")
     out = tmp_path_factory.mktemp("other")
     train = [sys.executable, "-m", "chollet_cnn.train", "--dataset", "digits", "--epochs", "1"]
-    subprocess.run([*train, "--out", out], env=os.environ | {"KERAS_BACKEND": others[0]}, check=True)
+    subprocess.run(
+        [*train, "--out", out], env=os.environ | {"KERAS_BACKEND": others[0]}, check=True
+    )
     return runs.read(Path(out, "mnist-three-block", "seed-0"))
 
 
