@@ -32,7 +32,7 @@ def measure(records: Records) -> dict[str, object]:
     missing = [name for backend, name in NAMES.items() if not counts.get(backend)]
     found: dict[str, object] = {"missing": missing}
     if (records.folder / TABLE).is_file():
-        found |= _steps(pd.read_csv(records.folder / TABLE, float_precision="round_trip"))
+        found |= _steps(pd.read_csv(records.folder / TABLE, dtype={"value": str}))
     baseline = runs[runs["backend"] == "tensorflow"]
     accuracies = []
     for backend in counts.index.drop("tensorflow", errors="ignore"):
