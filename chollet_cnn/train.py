@@ -1,6 +1,6 @@
 """The command ``python -m chollet_cnn.train``: train one of the book's networks.
 
-What it needs is imported when it is needed, so that ``--help`` and ``--list`` are fast.
+Training is imported when it begins, so that ``--help`` and ``--list`` are fast.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from chollet_cnn.book import recipes
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import integer, run_cli
+from chollet_cnn.training import console, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +29,6 @@ def __getattr__(name: str) -> Callable:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    from chollet_cnn.book import recipes
-    from chollet_cnn.training import plan
-
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Train a network of Chollet's Deep Learning with Python, as the book does.",
@@ -74,6 +73,28 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
     add("--device", choices=plan.DEVICES, default="auto", help="default: a GPU if there is one")
+    add(
+        "--devices",
+        type=_devices,
+        default=1,
+        metavar="N|all",
+        help="share every batch among N devices, with Keras on JAX (default: 1)",
+    )
+    add(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="with --processes: where the first process listens; start the same command on each "
+        "machine, with its own --process-index",
+    )
+    add(
+        "--processes",
+        type=integer,
+        default=1,
+        metavar="N",
+        help="processes that train the run together, with Keras on JAX (default: 1)",
+    )
+    add("--process-index", type=integer, default=0, metavar="I",
+        help="which of them this is; 0 is the first, which writes the run")  # fmt: skip
     add("--precision", choices=plan.PRECISIONS, default="float32", help="default: float32")
     add("--resume", action="store_true", help="go on with an interrupted run, or to more epochs")
     add("--overwrite", action="store_true", help="replace the run that is there")
@@ -84,19 +105,21 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _devices(text: str) -> int | str:
+    return text if text == "all" else integer(text)
+
+
 def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train") -> int:
     """Run the command."""
     options = vars(_parser(prog).parse_args(argv))
     if options.pop("list"):
-        from chollet_cnn.training import console
-
         print(console.table_of_recipes())
         return 0
     with spinner("loading the package", shown=not options["quiet"]):
         from chollet_cnn.training.trainer import train
 
     run = train(**options)
-    if not options["quiet"]:
+    if not (options["quiet"] or options["process_index"]):
         other = prog.removesuffix("train")
         print(
             "\nNow ask it about your own images, or look inside it:\n"

@@ -43,7 +43,7 @@ from chollet_cnn.analysis.layer_table import layer_table
 from chollet_cnn.book import recipes
 from chollet_cnn.data import archives
 from chollet_cnn.errors import UserError, integer, run_cli
-from chollet_cnn.training import devices, trainer
+from chollet_cnn.training import devices
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -113,7 +113,9 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
     """Return the number of multiplications in one image's forward pass."""
     devices.start_keras()
-    return int(layer_table(trainer.build(recipe))["multiply_accumulates"].sum())
+    from chollet_cnn.training import fitting
+
+    return int(layer_table(fitting.build(recipe))["multiply_accumulates"].sum())
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

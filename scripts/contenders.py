@@ -28,7 +28,7 @@ from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import UserError, integer
-from chollet_cnn.training import devices, seeding, trainer
+from chollet_cnn.training import devices, seeding
 
 if TYPE_CHECKING:
     import keras
@@ -126,14 +126,16 @@ def _fit(
     """Compile the network with these options, call ``fit`` and note each epoch's time."""
     import keras
 
+    from chollet_cnn.training import fitting
+
     class Note(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
             clock.step_done()
 
-    model = trainer.build(recipe)
+    model = fitting.build(recipe)
     one_unit = model.output_shape[-1] == 1
     model.compile(
-        trainer.make_optimizer(recipe),
+        fitting.make_optimizer(recipe),
         "binary_crossentropy" if one_unit else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
         **options,
@@ -145,14 +147,14 @@ def _fit(
 
 def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
     """Train as this package does; cats and dogs are validated in each epoch, as the book does."""
-    from chollet_cnn.training import loop
+    from chollet_cnn.training import fitting, loop
 
     pictures = dataset()
     device = devices.choose()
-    model = trainer.build(recipe)
+    model = fitting.build(recipe)
     seeding.set_starting_weights(model, seed=0)
     seeding.seed_random_layers(model, seed=0)
-    steps = loop.compile_steps(model, trainer.make_optimizer(recipe))
+    steps = loop.compile_steps(model, fitting.make_optimizer(recipe))
     feed = loop.feed_from(pictures.train.images, pictures.train.labels, device.kind)
     evaluate = pictures.validation and loop.evaluation(
         steps.evaluate, pictures.validation, device.kind
@@ -189,9 +191,11 @@ def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, cloc
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+    from chollet_cnn.training import fitting
+
     pictures = dataset()
     place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = _torch_network(trainer.build(recipe)).to(place)
+    network = _torch_network(fitting.build(recipe)).to(place)
     if place.type == "cuda":
         network = torch.compile(network)
     kinds = {
@@ -241,10 +245,11 @@ def passes_alone(
     """Do nothing but forward and backward passes, as many as an epoch has, on one batch."""
     import tensorflow as tf
 
+    from chollet_cnn.training import fitting
     from chollet_cnn.training.loop import _mean_loss
 
     split = dataset()
-    model = trainer.build(recipe)
+    model = fitting.build(recipe)
     batches = seeding.batches(0, 0, len(split.train), recipe.batch_size)
     images = tf.constant(split.train.images[batches[0]])
     labels = tf.constant(split.train.labels[batches[0]].astype(np.int32))

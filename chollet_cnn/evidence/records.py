@@ -48,12 +48,26 @@ class Records:
     """The learning curves of the runs, see :func:`read_curves`."""
     variant_curves: pd.DataFrame
     """Those of the variants, with ``variant`` beside the seed."""
+    folder: Path | None = None
+    """Where they were read, for what is recorded of no single kind of run."""
 
     def of(self, recipe: str, variant: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the runs of a recipe, unchanged or of one variant, and their learning curves."""
         tables = (self.variants, self.variant_curves) if variant else (self.runs, self.curves)
         values = {"recipe": recipe} | ({"variant": variant} if variant else {})
         return matching(tables[0], values), matching(tables[1], values)
+
+    def of_kind(self, backend: str, device: str) -> Records:
+        """Return the runs of one backend and one kind of device."""
+        tables = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return Records(
+            **{
+                name: rows[(rows["backend"] == backend) & (rows["device"] == device)]
+                for name, rows in tables
+                if isinstance(rows, pd.DataFrame)
+            },
+            folder=self.folder,
+        )
 
     def of_most_runs(self) -> Records:
         """Return the runs of the backend and device that most runs have; kinds are never mixed."""
@@ -94,7 +108,7 @@ def read(results: Path = RESULTS) -> Records:
         tables.append(rows[~by_folder.astype(bool)])
     runs, variants, copies = tables
     curves = (read_curves(rows, results) for rows in (runs, variants))
-    return Records(runs, variants, copies, *curves)
+    return Records(runs, variants, copies, *curves, folder=results)
 
 
 def read_table(results: Path, table: str) -> pd.DataFrame:

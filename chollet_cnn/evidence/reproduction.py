@@ -27,7 +27,7 @@ from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, statistics, tables
-from chollet_cnn.training import devices, environment
+from chollet_cnn.training import devices
 from chollet_cnn.training.runs import Run
 from chollet_cnn.training.trainer import train
 
@@ -206,13 +206,15 @@ def _choose(
         what += f" with seed {seed}" if seed is not None else ""
         table = records.QUICK if quick else records.RUNS
         raise UserError(f"no run of {what} is recorded; results/{table} has those that are")
-    backend = devices.start_keras().backend.backend()
-    environment.use_deterministic_gpu_operations()  # before a GPU is looked for
+    devices.start_keras()
+    from chollet_cnn.training import backend
+
+    backend.use_deterministic_gpu_operations()  # before a GPU is looked for
     device = devices.choose().kind
     places = {name: place for place, name in enumerate(recipes.RECIPES)}
     near = found.assign(
         place=found["recipe"].map(places),
-        distance=2 * (found["backend"] != backend) + (found["device"] != device),
+        distance=2 * (found["backend"] != backend.BACKEND) + (found["device"] != device),
     ).sort_values(["place", "seed", "distance"], kind="stable")
     short_run = ["recipe", "dataset", "epochs"]
     near = near.drop_duplicates([*short_run, "seed"])

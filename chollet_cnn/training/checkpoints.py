@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,12 @@ def write(path: Path, checkpoint: Checkpoint, identity: dict[str, Any]) -> None:
     files.write(path / FILE, lambda file: np.savez(file, **arrays))
 
 
-def read(path: Path, identity: dict[str, Any], like: Checkpoint) -> Checkpoint:
+def read(
+    path: Path,
+    identity: dict[str, Any],
+    like: Checkpoint,
+    share: Callable[[bytes], bytes] = lambda content: content,
+) -> Checkpoint:
     """Return the checkpoint of a run, one without rows where no epoch was finished yet.
 
     Args:
@@ -52,14 +59,18 @@ def read(path: Path, identity: dict[str, Any], like: Checkpoint) -> Checkpoint:
         identity: whose it must be.
         like: arrays of the shapes and types that it must have; its best weights are those that
             it must have, or none.
+        share: takes the content of the file, nothing where there is none, and returns that of the
+            process which has it, where several train the run.
 
     Raises:
         UserError: if it is damaged, or belongs to another run.
     """
-    if not (path / FILE).is_file():
-        return Checkpoint()
+    place = path / FILE
     try:
-        with np.load(path / FILE, allow_pickle=False) as file:
+        content = share((place.read_bytes() or b"empty") if place.is_file() else b"")
+        if not content:
+            return Checkpoint()
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             found = Checkpoint(
                 json.loads(file["rows"].tobytes()),
                 _arrays(file, "variable_"),
@@ -71,7 +82,7 @@ def read(path: Path, identity: dict[str, Any], like: Checkpoint) -> Checkpoint:
         problem = str(damage).strip().partition("\n")[0] or type(damage).__name__
     if problem:
         raise UserError(
-            f"{path / FILE} cannot be used ({problem}); begin the run again with overwrite=True",
+            f"{place} cannot be used ({problem}); begin the run again with overwrite=True",
             "overwrite",
         )
     return found

@@ -41,14 +41,11 @@ def start_keras() -> ModuleType:
     Raises:
         UserError: if Keras cannot start, or its backend cannot train.
     """
-    if "keras" not in sys.modules:
+    keras = sys.modules.get("keras")
+    if keras is None:
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         with spinner(f"loading Keras and {backend}"):
-            _import_quietly()
-        # What Keras itself does with TensorFlow's arrays; nobody who trains can change it.
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-    import keras
-
+            keras = _import_quietly()
     backend = keras.backend.backend()
     if backend not in BACKENDS:
         raise UserError(
@@ -58,10 +55,12 @@ def start_keras() -> ModuleType:
     return keras
 
 
-def _import_quietly() -> None:
+def _import_quietly() -> ModuleType:
+    # What Keras itself does with TensorFlow's arrays; nobody who trains can change it.
+    warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     with tempfile.TemporaryFile() as held, _redirected(2, held.fileno()) as terminal:
         try:
-            import keras  # noqa: F401
+            import keras
         except ModuleNotFoundError as problem:
             raise UserError(
                 f"Keras cannot start, {problem.name} is not installed; pip install it, or choose "
@@ -79,6 +78,7 @@ def _import_quietly() -> None:
             if terminal is not None:
                 os.write(terminal, held.read())
             raise
+    return keras
 
 
 @contextmanager
@@ -108,12 +108,15 @@ def choose(wanted: str = "auto") -> Device:
     Raises:
         UserError: if a GPU is asked for and the backend sees none.
     """
-    gpu = None if wanted == "cpu" else _first_gpu()
+    start_keras()
+    from chollet_cnn.training import backend
+
+    gpu = None if wanted == "cpu" else backend.first_gpu()
     if gpu:
         return Device("gpu", gpu)
     if wanted == "gpu":
         raise UserError(
-            f"the {start_keras().backend.backend()} backend sees no GPU on this machine; install "
+            f"the {backend.BACKEND} backend sees no GPU on this machine; install "
             "its GPU build and driver (see the README), or omit device to train on the CPU",
             "device",
         )
@@ -144,23 +147,3 @@ def precision(name: str) -> Iterator[None]:
         config.set_epsilon(epsilon)
         config.set_image_data_format(image_data_format)
         config.set_dtype_policy(policy)
-
-
-def _first_gpu() -> str | None:
-    """Return the name of the backend's first GPU, or None."""
-    backend = start_keras().backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        if not gpus:
-            return None
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    if backend == "jax":
-        import jax
-
-        gpus = [device for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
-        return gpus[0].device_kind if gpus else None
-    import torch
-
-    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

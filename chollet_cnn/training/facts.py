@@ -84,6 +84,10 @@ def device(environment: dict) -> str:
     where = environment["device_name"]
     if environment["device"] == "cpu":
         where = f"the CPU ({environment['processor']}, {environment['cores']} cores)"
+    if (count := environment.get("devices", 1)) > 1:
+        processes = environment.get("processes", 1)
+        together = f" of {processes} processes" if processes > 1 else ""
+        where = f"{count} devices{together}: {where}"
     version = environment["versions"].get(backend, "")
     return f"{where}, {BACKENDS.get(backend, backend)} {version}".rstrip()
 

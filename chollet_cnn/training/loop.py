@@ -21,6 +21,14 @@ from keras import losses, ops
 
 from chollet_cnn.data import Split
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "jax":
+    import jax
+    import jax.numpy as jnp
+elif keras.backend.backend() == "torch":
+    import torch
+
 EVALUATION_BATCH = 100
 # Steps in one compiled loop, at most, and bytes of images transferred for them. Enough that the
 # transfer costs nothing, few enough that a progress bar moves and that memory does not grow with
@@ -171,8 +179,6 @@ def _right_answers(labels, scores):  # noqa: ANN001, ANN202
 
 
 def _tensorflow_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
-    import tensorflow as tf
-
     weights = model.trainable_variables
     shapes = (
         tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8),
@@ -213,9 +219,6 @@ def _tensorflow_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
 
 
 def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
-    import jax
-    import jax.numpy as jnp
-
     def forward(weights: list, states: list, pixels: jax.Array, labels: jax.Array) -> tuple:
         scores, states = model.stateless_call(weights, states, pixels, training=True)
         return _mean_loss(labels, scores), (states, _right_answers(labels, scores))
@@ -263,8 +266,10 @@ def _jax_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
 
         return run_piece
 
-    device = next(iter(model.trainable_variables[0].value.devices()))
-    loop = many if _jax_loops_are_fast(device.platform) else one_by_one
+    devices = model.trainable_variables[0].value.devices()
+    # Among several devices the images are divided batch by batch.
+    fast = len(devices) == 1 and _jax_loops_are_fast(next(iter(devices)).platform)
+    loop = many if fast else one_by_one
 
     def on_variables(run_piece: Callable, changes: bool) -> Callable:
         groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
@@ -305,8 +310,6 @@ def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: AN
 
 
 def _torch_steps(model: keras.Model, optimizer: keras.Optimizer) -> Steps:
-    import torch
-
     weights = model.trainable_variables
 
     def train_step(pixels: torch.Tensor, labels: torch.Tensor) -> tuple:

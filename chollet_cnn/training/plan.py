@@ -11,7 +11,7 @@ import json
 import math
 import numbers
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
@@ -25,6 +25,24 @@ PRECISIONS = ("float32", "bfloat16")
 LARGEST_SEED = 2**32 - 1
 WORDS = ("title", "notes")
 """Fields of a recipe that may be reworded without making it another run."""
+
+
+class Diverged(UserError):  # noqa: N818
+    """The loss of an epoch was infinite or not a number, and training stopped.
+
+    The run directory holds what the epochs before it reached, if there were any.
+    """
+
+    status = 1
+
+    @classmethod
+    def in_epoch(cls, epoch: int, planned: Plan, kept: str) -> Self:
+        """Return the error for an epoch of a plan; ``kept`` says what the run directory holds."""
+        return cls(
+            f"training diverged in epoch {epoch}, its loss is not finite; try a learning_rate "
+            f"below {planned.recipe.learning_rate:g} ({kept})",
+            "learning_rate",
+        )
 
 
 class Seeds(NamedTuple):
@@ -189,6 +207,15 @@ def whole_number(name: str, value: object, least: int = 1, most: float = math.in
         return int(number)
     bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
     raise UserError(f"{name} must be a whole number {bounds}, got {_brief(value)}", name)
+
+
+def devices(value: object) -> int | str:
+    """Return a number of devices, or ``all``.
+
+    Raises:
+        UserError: if it is neither.
+    """
+    return value if value == "all" else whole_number("devices", value)
 
 
 def _seed(name: str, value: object) -> int:

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import environment, plan, run_files, runs
+from chollet_cnn.training.machines import Group
 from chollet_cnn.training.plan import Plan
 
 NEW, OVERWRITE, RESUME, EXTEND, FINISHED = "new", "overwrite", "resume", "extend", "finished"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What :func:`chollet_cnn.training.trainer.train` was asked for, checked."""
+
+    plan: Plan
+    dataset: str | None
+    """The name of the data set, if it was given one."""
+    data_dir: str | Path | None
+    path: Path
+    """The run directory."""
+    devices: int | str
+    group: Group | None
+    resume: bool
+    overwrite: bool
+    keep_weights: bool
+    tensorboard: bool
+    quiet: bool
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes the run."""
+        return self.group is None or self.group.index == 0
 
 
 def how_to_begin(
@@ -78,6 +104,7 @@ def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> l
         return []
     then = run_files.read_environment(path)
     differing = list(environment.differing_settings(then, now))
+    differing = [name for name in differing if name not in environment.DIVISION]
     same_data = then["data"]["sha256"] == now["data"]["sha256"]
     if not going_on:
         differing = [name for name in differing if name in ("backend", "device")]

@@ -156,6 +156,8 @@ class Environment(_Part):
     backend: PlainName
     device: PlainName
     device_name: str
+    devices: Number = 1
+    processes: Number = 1
     processor: str
     cores: Count
     versions: dict[str, str]

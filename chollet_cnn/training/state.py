@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 
 from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS
+from chollet_cnn.data import Dataset
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import checkpoints, runs, seeding
+from chollet_cnn.training import checkpoints, distribution, runs, seeding
 from chollet_cnn.training.checkpoints import Checkpoint
-from chollet_cnn.training.devices import start_keras
+from chollet_cnn.training.distribution import Shares
 from chollet_cnn.training.plan import Plan
 from chollet_cnn.training.resuming import EXTEND, NEW, OVERWRITE, RESUME
-
-if TYPE_CHECKING:
-    import keras
-
-    from chollet_cnn.data import Dataset
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,10 @@ class Job:
     keep_weights: bool
     tensorboard: bool
     quiet: bool
+    writes: bool = True
+    """Whether this process writes the run; of several the first does."""
+    shares: Shares | None = None
+    """The devices among which every batch is divided, if there are several."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class State:
         """Go back to the last checkpoint on the disk, if there is one."""
         best = self.model.get_weights() if self.selects else []
         like = Checkpoint([], self.arrays(), best)
-        found = checkpoints.read(self.job.path, self.identity, like)
+        found = checkpoints.read(self.job.path, self.identity, like, distribution.from_first)
         if self.job.beginning == EXTEND and not found.rows:
             raise UserError(
                 f"the run in {self.job.path} has no checkpoint to go on from; overwrite=True "
@@ -103,6 +104,8 @@ class State:
             best = self.model.get_weights()
         job, rows = self.job, [*rows, row]
         self.checkpoint = Checkpoint(rows, self.arrays(), best)
+        if not job.writes:
+            return
         if not self.open:  # until the first new epoch is on the disk, the old run is whole
             checkpoints.write(job.path, self.checkpoint, self.identity)
             self.open_run()
@@ -116,21 +119,20 @@ class State:
     def keep_weights(self) -> None:
         """Keep the weights after the last epoch in a file of their own, if the run keeps them."""
         epoch = len(self.checkpoint.rows)
-        if self.job.keep_weights and epoch:
+        if self.job.keep_weights and self.job.writes and epoch:
             runs.write_epoch_weights(self.job.path, epoch, self.model.get_weights())
 
     def open_run(self) -> None:
         """Let the run directory be this run's, if it holds a finished or another one."""
-        if not self.open:
-            job = self.job
+        job = self.job
+        if job.writes and not self.open:
             runs.reopen(job.path, job.config, job.environment, anew=job.beginning == OVERWRITE)
             runs.write_history(job.path, self.checkpoint.rows)
             self.open = True
 
     def arrays(self) -> list[np.ndarray]:
         """Return the state of the network and the optimizer."""
-        to_numpy = start_keras().ops.convert_to_numpy
-        return [to_numpy(variable.value) for variable in self.variables]
+        return [keras.ops.convert_to_numpy(variable.value) for variable in self.variables]
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """Return which training images each batch of an epoch holds."""

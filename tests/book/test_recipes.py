@@ -9,7 +9,7 @@ import pytest
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import RECIPES
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import trainer
+from chollet_cnn.training import fitting
 
 LOWEST = "lowest validation loss"
 # optimizer, learning rate, batch size, epochs, dropout, selected epoch.
@@ -58,7 +58,7 @@ def test_a_recipe_is_as_the_book_has_it(name):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_the_table_of_recipes_gives_the_number_of_parameters_that_keras_counts(name):
-    assert trainer.build(RECIPES[name]).count_params() == RECIPES[name].parameters
+    assert fitting.build(RECIPES[name]).count_params() == RECIPES[name].parameters
 
 
 def test_the_first_edition_tests_on_500_of_each_class_and_the_later_ones_on_1000():

@@ -11,7 +11,7 @@ import pytest
 from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import trainer
+from chollet_cnn.training import fitting
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -150,7 +150,7 @@ def test_the_share_of_the_matrix_rate_counts_the_passes(script):
 def test_the_plain_torch_network_has_as_many_weights(script, name):
     pytest.importorskip("torch")
     recipe = recipes.get(name)
-    network = script("contenders")._torch_network(trainer.build(recipe))
+    network = script("contenders")._torch_network(fitting.build(recipe))
     assert sum(weight.numel() for weight in network.parameters()) == recipe.parameters
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records
 from chollet_cnn.page import trained_model
-from chollet_cnn.training import checkpoints, environment, plan, resuming, runs, seeding
+from chollet_cnn.training import backend, checkpoints, plan, resuming, runs, seeding
 from chollet_cnn.training.checkpoints import Checkpoint
 from robustness.damage import ask, damaged_bytes, damaged_json, damaged_text
 
@@ -53,7 +53,7 @@ def use(path):
 
 @cache
 def surroundings():
-    return environment.describe() | {"device": "cpu", "data": {"sha256": "0"}}
+    return backend.describe() | {"device": "cpu", "data": {"sha256": "0"}}
 
 
 def resume(path):

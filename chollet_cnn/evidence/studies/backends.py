@@ -1,0 +1,73 @@
+"""Whether TensorFlow, JAX and PyTorch train the same network from one seed.
+
+``scripts/compare_backends.py`` measures what ``backends.csv`` holds; the test accuracies are those
+of ``runs.csv``, which ``KERAS_BACKEND=jax python scripts/run_seeds.py mnist-second-edition --seeds
+0-4`` records.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from chollet_cnn.evidence import records as recorded
+from chollet_cnn.evidence import statistics, tables
+from chollet_cnn.evidence.records import Records
+
+TITLE = "Do TensorFlow, JAX and PyTorch train the same?"
+RECIPES = ("mnist-second-edition",)
+NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+TABLE = "backends.csv"
+IDENTICAL = ("starting weights", "batch order")
+"""Measured as SHA-256 of every bit; the other quantities are differences from TensorFlow."""
+LOSS = "loss"
+
+
+def measure(records: Records) -> dict[str, object]:
+    """Compare the steps and the test accuracies of the backends."""
+    if records.folder is None:
+        return {}
+    rows = recorded.read_table(records.folder, recorded.RUNS)
+    runs = rows[rows["recipe"].isin(RECIPES) & (rows["device"] == "cpu")]
+    counts = runs["backend"].value_counts()
+    missing = [name for backend, name in NAMES.items() if not counts.get(backend)]
+    found: dict[str, object] = {"missing": missing}
+    if (records.folder / TABLE).is_file():
+        found |= _steps(pd.read_csv(records.folder / TABLE, dtype={"value": str}))
+    baseline = runs[runs["backend"] == "tensorflow"]
+    accuracies = []
+    for backend in counts.index.drop("tensorflow", errors="ignore"):
+        moved = statistics.paired_differences(runs[runs["backend"] == backend], baseline)
+        if moved.n:
+            accuracies.append({"backend": NAMES[backend]} | tables.paired_cells(moved))
+    if accuracies:
+        found["accuracies"] = pd.DataFrame(accuracies)
+    return found
+
+
+def _steps(measured: pd.DataFrame) -> dict[str, object]:
+    """Return what is identical, the largest differences, and the losses step by step."""
+    wide = measured.pivot(index=["quantity", "step"], columns="backend", values="value")
+    wide = wide[[backend for backend in NAMES if backend in wide]]
+    losses = wide.loc[LOSS].astype(float)
+    differences = losses.sub(losses["tensorflow"], axis=0).abs().max()
+    cells = []
+    for backend in wide.columns:
+        one = wide[backend].droplevel("step").drop(LOSS)
+        equal = one[list(IDENTICAL)] == wide["tensorflow"].droplevel("step")[list(IDENTICAL)]
+        others = one.drop(list(IDENTICAL)).astype(float)
+        cells.append(
+            {"backend": NAMES[backend]}
+            | {name: "every bit" if same else "other bits" for name, same in equal.items()}
+            | {name: f"{value:.1e}" for name, value in others.items()}
+            | {"loss of a step": f"{differences[backend]:.1e}"}
+        )
+    shown = losses.rename(columns=NAMES).map("{:.6f}".format)
+    shown.insert(0, "step", [f"{step:,}" for step in losses.index])
+    versions = measured.drop_duplicates("backend").set_index("backend")
+    return {
+        "differences": pd.DataFrame(cells),
+        "losses": shown,
+        "last_step": int(losses.index.max()),
+        "machine": versions["machine"].iloc[0],
+        "versions": "; ".join(versions["versions"]),
+    }

@@ -1,0 +1,268 @@
+"""The Keras side of a run: build the network, run its epochs, test it, write what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from chollet_cnn import data
+from chollet_cnn.book import legacy_keras, networks, published
+from chollet_cnn.book.recipes import Recipe
+from chollet_cnn.data import Dataset, Split
+from chollet_cnn.data.sources import NotFound
+from chollet_cnn.drawing.progress import progress_bar, spinner
+from chollet_cnn.errors import UserError
+from chollet_cnn.training import (
+    backend,
+    console,
+    devices,
+    distribution,
+    loop,
+    run_files,
+    runs,
+    seeding,
+)
+from chollet_cnn.training.loop import Score, Steps
+from chollet_cnn.training.plan import Diverged, Plan
+from chollet_cnn.training.resuming import EXTEND, FINISHED, NEW, RESUME, Request, how_to_begin
+from chollet_cnn.training.state import Job, State
+
+FEW_WEIGHTS = 1_000_000
+"""A network with no more weights than this keeps them after every epoch, 4 MB each."""
+SAME_VERSIONS = ("keras", "jax", "numpy")
+"""Packages of which all processes of a run must have one version."""
+
+
+def fit(request: Request) -> runs.Run:
+    """Carry out what :func:`chollet_cnn.training.trainer.train` was asked for, and checked."""
+    group, path = request.group, request.path
+    backend.use_deterministic_gpu_operations()
+    say = (lambda line: None) if request.quiet else (lambda line: print(line, flush=True))
+    if group is None:
+        chosen = devices.choose(request.plan.device)
+        images = _load_data(request, say)
+    else:  # loading may take minutes, which the processes do not wait for once they are joined
+        images = _load_data(request, say)
+        distribution.join(group, request.plan.seeds.run)
+        chosen = devices.choose(request.plan.device)
+    plan = dataclasses.replace(request.plan, dataset=images.name)
+    shares = distribution.divide(chosen.kind, request.devices, plan.recipe.batch_size)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(devices.precision(plan.precision))
+        stack.enter_context(shares.scope() if shares else chosen.scope())
+        if group:
+            stack.enter_context(distribution.losing_a_process())
+        surroundings = backend.describe() | {
+            "device": chosen.kind,
+            "device_name": chosen.name,
+            "devices": shares.count if shares else 1,
+            "processes": group.size if group else 1,
+            "data": images.fingerprint,
+        }
+        if request.first:
+            stack.enter_context(runs.locked(path))
+        begun = _begin(request, plan, surroundings)
+        if begun["beginning"] == FINISHED:
+            say(f"{path} is finished already.")
+            return runs.Run(path, **begun["run"])
+        job = Job(
+            plan, images, path, surroundings, begun["beginning"], begun["keep_weights"],
+            request.tensorboard, request.quiet, request.first, shares,
+        )  # fmt: skip
+        return _fit(job)
+
+
+def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
+    """Load what a plan trains on; embedded digits stand in for an MNIST that was not asked for."""
+    folder, plan = request.data_dir, request.plan
+    if folder is not None and not Path(folder).expanduser().exists():
+        raise UserError(
+            f"the data_dir {folder} does not exist; check its spelling, or omit it", "data_dir"
+        )
+    options = plan.recipe.data_options if plan.dataset == plan.recipe.dataset else {}
+    try:
+        with spinner("loading the images", shown=not request.quiet):
+            return data.load(plan.dataset, folder, **options)
+    except NotFound:
+        if request.dataset or plan.dataset != "mnist":
+            raise
+        say(
+            "MNIST was not found and could not be downloaded, so this run uses scikit-learn's "
+            "1,797 small digits instead: digits (embedded)."
+        )
+        return data.load("digits")
+
+
+def _begin(request: Request, plan: Plan, surroundings: dict[str, Any]) -> dict[str, Any]:
+    """Return how the run begins, as the first process decides, and what it is if it is finished.
+
+    Raises:
+        UserError: if the first process trains something else than this one.
+    """
+    versions = {f"version of {name}": surroundings["versions"].get(name) for name in SAME_VERSIONS}
+    trained = plan.settings() | versions
+    trained |= {"epochs": plan.recipe.epochs, "backend": surroundings["backend"]}
+    trained["data"] = surroundings["data"]["sha256"]
+    begun: dict[str, Any] = {}
+    if request.first:
+        path = request.path
+        beginning = how_to_begin(path, plan, request.resume, request.overwrite, surroundings)
+        keep = request.keep_weights or plan.recipe.parameters <= FEW_WEIGHTS
+        if beginning in (RESUME, EXTEND):
+            keep = bool(run_files.read_config(path).get("keep_weights"))
+        begun = {"beginning": beginning, "keep_weights": keep, "trained": trained}
+        if beginning == FINISHED:
+            run = runs.read(path)
+            parts = {"config": run.config, "environment": run.environment, "metrics": run.metrics}
+            begun["run"] = parts
+    begun = json.loads(distribution.from_first(json.dumps(begun).encode()))
+    if differing := [name for name in trained if begun["trained"].get(name) != trained[name]]:
+        raise UserError(
+            f"the first process trains something else ({', '.join(differing)} differ); give all "
+            "processes the same options, the same images and the same versions"
+        )
+    return begun
+
+
+def build(recipe: Recipe) -> keras.Model:
+    """Return the untrained network of a recipe."""
+    builder = getattr(networks, recipe.network, None)
+    if builder is None:
+        raise UserError(f"chollet_cnn.book.networks has no builder {recipe.network!r}")
+    return builder(**recipe.network_options)
+
+
+def make_optimizer(recipe: Recipe) -> keras.Optimizer:
+    """Return a new optimizer with the settings of a recipe."""
+    return legacy_keras.make_optimizer(recipe.optimizer, recipe.learning_rate)
+
+
+def _fit(job: Job) -> runs.Run:
+    """Build the network, run the epochs that are left, and write the results."""
+    if job.beginning == NEW and job.writes:
+        runs.begin(job.path, job.config, job.environment)
+    recipe, seeds = job.plan.recipe, job.plan.seeds
+    model = build(recipe)
+    seeding.set_starting_weights(model, seeds.weights)
+    seeding.seed_random_layers(model, seeds.run)
+    optimizer = make_optimizer(recipe)
+    steps = loop.compile_steps(model, optimizer)
+    state = State(job, model, optimizer)
+    if job.beginning in (RESUME, EXTEND):
+        state.restore()
+    if job.beginning == RESUME and job.writes:
+        runs.reopen(job.path, job.config, job.environment)
+    if not job.quiet:
+        print(console.opening(recipe, job.config, job.environment, job.path), flush=True)
+    diverged = _run_epochs(job, state, steps)
+    state.open_run()  # if there was no epoch left to run
+    return _finish(job, state, steps, diverged)
+
+
+def _evaluation(job: Job, steps: Steps, split: Split) -> Callable[..., Score]:
+    if job.shares:
+        return job.shares.evaluation(steps.evaluate, split)
+    return loop.evaluation(steps.evaluate, split, job.environment["device"])
+
+
+def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
+    """Run the epochs that are left; return the one whose loss was not finite, if there was one."""
+    train, monitored = job.data.train, job.data.validation or job.data.test
+    if job.shares:
+        feed = job.shares.feed_from(train.images, train.labels)
+    else:
+        feed = loop.feed_from(train.images, train.labels, job.environment["device"])
+    evaluate = _evaluation(job, steps, monitored)
+    epochs = job.plan.recipe.epochs
+    for epoch in range(len(state.checkpoint.rows), epochs):
+        began = time.perf_counter()
+        batches = state.batches(epoch)
+        total, title = sum(map(len, batches)) + len(monitored), f"epoch {epoch + 1}/{epochs}"
+        with progress_bar(title, total, shown=not job.quiet, stays=False) as on_progress:
+            score = loop.run_epoch(steps.train, feed, batches, on_progress)
+            check = evaluate(on_progress)
+        if not (math.isfinite(score.loss) and math.isfinite(check.loss)):
+            if not state.checkpoint.rows:
+                raise Diverged.in_epoch(1, job.plan, f"nothing was kept in {job.path}")
+            state.assign()
+            return epoch + 1
+        row = {
+            "epoch": epoch + 1,
+            "loss": score.loss,
+            "accuracy": score.accuracy,
+            "val_loss": check.loss,
+            "val_accuracy": check.accuracy,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        state.save(row)
+        if job.tensorboard and job.writes:
+            _write_tensorboard(job.path, row)
+        if not job.quiet:
+            print(console.epoch_line(row, epochs, job.config), flush=True)
+    return None
+
+
+def _finish(job: Job, state: State, steps: Steps, diverged: int | None) -> runs.Run:
+    """Test the network and write the results."""
+    evaluate = _evaluation(job, steps, job.data.test)
+    passes = 2 if state.checkpoint.best_weights else 1
+    total = passes * len(job.data.test)
+    with progress_bar("testing", total, shown=not job.quiet, stays=False) as on_progress:
+        test = last = evaluate(on_progress)
+        if state.checkpoint.best_weights:
+            state.model.set_weights(state.checkpoint.best_weights)
+            test = evaluate(on_progress)
+    metrics = _metrics(job, state, test, last)
+    if diverged:
+        metrics |= {"diverged_epoch": diverged, "published": None}
+    if not job.writes:
+        return runs.Run(job.path, job.config, job.environment, metrics)
+    return runs.finish(job.path, state.model, metrics)
+
+
+def _metrics(job: Job, state: State, test: Score, last: Score) -> dict[str, object]:
+    """Return the results of a run, as ``metrics.json`` has them.
+
+    ``test`` is the score of the weights of the selected epoch, ``last`` that of the last epoch's.
+    """
+    rows = state.checkpoint.rows
+    best = min(rows, key=lambda row: row["val_loss"])
+    selected = best if state.selects else rows[-1]
+    name = job.plan.recipe.name
+    claim = None if job.config["changed"] else published.published_figure(name)
+    validated = job.data.validation is not None
+    return {
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "last_epoch_test_accuracy": last.accuracy,
+        "val_accuracy": selected["val_accuracy"] if validated else None,
+        "val_loss": selected["val_loss"] if validated else None,
+        "parameters": state.model.count_params(),
+        "epochs": len(rows),
+        "judged_epoch": selected["epoch"],
+        "best_epoch": best["epoch"] if validated else None,
+        "train_seconds": round(sum(row["seconds"] for row in rows), 3),
+        "published": dataclasses.asdict(claim) if claim else None,
+        "dataset": job.data.title,
+        "test_pictures": len(job.data.test),
+        "weights_sha256": seeding.sha256_of_weights(state.model),
+    }
+
+
+def _write_tensorboard(path: Path, row: dict[str, float]) -> None:
+    """Write an epoch's figures as Keras's own callback names them."""
+    from tensorboard.summary import Writer
+
+    for folder, prefix in (("train", ""), ("validation", "val_")):
+        writer = Writer(str(path / "tensorboard" / folder))
+        for name in ("loss", "accuracy"):
+            writer.add_scalar(f"epoch_{name}", row[prefix + name], step=row["epoch"])
+        writer.close()

@@ -1,0 +1,159 @@
+"""Several processes, mostly one a machine, that train one run together.
+
+Each is started by a command of its own. What it computes runs in a child process: Keras must not
+have computed anything before the processes find each other, and JAX ends a process from within,
+with nothing that Python could catch, when another one of them is gone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from chollet_cnn.errors import UserError
+from chollet_cnn.training.plan import whole_number
+
+MOST_PROCESSES = 10_000
+ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:\[\]]+):([0-9]{1,5})")
+
+
+class ProcessLost(UserError):  # noqa: N818
+    """Another process of the run ended or no longer answers; training can be resumed."""
+
+    status = 1
+
+    def __init__(self) -> None:
+        """Say how to go on."""
+        super().__init__(
+            "another process of this run ended or no longer answers; see what it says, and start "
+            "all of them again with resume=True to go on from the last finished epoch, with the "
+            "same number of processes or another",
+            "resume",
+        )
+
+    def __reduce__(self) -> tuple:
+        """Pickle without the message, which is always the same."""
+        return type(self), ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes that train a run, and which of them this one is."""
+
+    coordinator: str
+    """Where the first process listens, as ``host:port``."""
+    size: int
+    index: int
+    """Counted from 0; the first process alone writes the run and prints."""
+
+
+def group(coordinator: str | None, processes: object, process_index: object) -> Group | None:
+    """Check what was asked for and return the group of processes, None where there is only one.
+
+    The arguments are those of :func:`chollet_cnn.training.trainer.train`.
+
+    Raises:
+        UserError: if they cannot be used, or do not belong together.
+    """
+    size = whole_number("processes", processes, 1, MOST_PROCESSES)
+    index = whole_number("process_index", process_index, 0, MOST_PROCESSES)
+    if index >= size:
+        raise UserError(
+            f"process_index must be from 0 to {size - 1} with processes={size}, got {index}",
+            "process_index", "processes",
+        )  # fmt: skip
+    if size == 1 and coordinator is None:
+        return None
+    address = ADDRESS.fullmatch(coordinator) if isinstance(coordinator, str) else None
+    if size == 1 or not (address and 0 < int(address[2]) < 2**16):
+        raise UserError(
+            "several processes need processes, at least 2, and coordinator, the address of the "
+            f"first as host:port, such as 192.168.0.2:9000; got processes={size} and "
+            f"coordinator={coordinator}",
+            "processes", "coordinator",
+        )  # fmt: skip
+    return Group(coordinator, size, index)
+
+
+def call_in_child(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+    """Call a function in a child process and return what it returns, which must be picklable.
+
+    The child ends when this process ends, and what libraries write to its terminal past Python is
+    not shown.
+
+    Raises:
+        ProcessLost: the child was ended because another process of the group is gone.
+        UserError: what the function raises.
+        RuntimeError: any other error in the child; the message holds its traceback.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        child = context.Process(target=_work, args=(sender, log, function, arguments))
+        _start_without_interrupts(child)
+        sender.close()
+        try:
+            outcome = receiver.recv()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            child.join()  # JAX waits there for the other processes
+        except EOFError as problem:
+            child.join()
+            said = log.read_text(errors="replace") if log.exists() else ""
+            if "JAX distributed service" in said or child.exitcode == -signal.SIGKILL:
+                raise ProcessLost from problem
+            raise RuntimeError(
+                f"the process that trains ended with status {child.exitcode}\n{said}"
+            ) from problem
+        finally:
+            child.kill()
+            child.join()
+    return outcome
+
+
+def _start_without_interrupts(child: multiprocessing.Process) -> None:
+    """Start a child that Ctrl-C does not reach: its parent ends it."""
+    if threading.current_thread() is not threading.main_thread():
+        child.start()
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child.start()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _work(
+    sender: Connection, log: Path, function: Callable[..., Any], arguments: tuple[object, ...]
+) -> None:
+    """Call the function in the child and send what it returns or raises."""
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    with open(log, "wb") as held:
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            terminal = os.fdopen(os.dup(number), "w", buffering=1, errors="backslashreplace")
+            setattr(sys, name, terminal)
+            os.dup2(held.fileno(), number)
+    try:
+        outcome = function(*arguments)
+    except UserError as problem:
+        outcome = problem
+    except Exception:
+        outcome = RuntimeError(traceback.format_exc())
+    sender.send(outcome)
+
+
+def _end_with_the_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
