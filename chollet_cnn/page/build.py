@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import matplotlib as mpl
@@ -24,35 +21,54 @@ from chollet_cnn.drawing.progress import share_bar
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import Chapter, template_text, templates
-from chollet_cnn.page.chapters import does_it_reproduce
+from chollet_cnn.page.chapters import (
+    activations,
+    convolution_in_one_dimension,
+    convolution_in_two_dimensions,
+    dense_layers,
+    does_it_reproduce,
+    feature_maps_of_a_picture,
+    images_are_arrays,
+    kernels_made_by_hand,
+    padding_stride_and_size,
+    pooling,
+    receptive_fields,
+    scores_to_probabilities,
+    shared_weights,
+    the_networks_trained,
+    the_whole_network,
+    volumes,
+    what_a_filter_looks_for,
+    where_the_network_looked,
+    why_pooling_helps,
+)
 from chollet_cnn.page.explorer import export
 from chollet_cnn.page.figure import FORMATS, LOOK
 from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.training import devices, runs
 
 OPERATIONS = (
-    "images_are_arrays",
-    "convolution_in_one_dimension",
-    "convolution_in_two_dimensions",
-    "kernels_made_by_hand",
-    "padding_stride_and_size",
-    "pooling",
-    "why_pooling_helps",
-    "receptive_fields",
-    "shared_weights",
-    "volumes",
-    "dense_layers",
-    "activations",
-    "scores_to_probabilities",
+    images_are_arrays,
+    convolution_in_one_dimension,
+    convolution_in_two_dimensions,
+    kernels_made_by_hand,
+    padding_stride_and_size,
+    pooling,
+    why_pooling_helps,
+    receptive_fields,
+    shared_weights,
+    volumes,
+    dense_layers,
+    activations,
+    scores_to_probabilities,
 )
-"""The chapters on the operations, in the page's order: each a module and a template in
-``chapters/``."""
+"""The chapters on the operations, in the page's order."""
 NETWORKS = (
-    "the_whole_network",
-    "the_networks_trained",
-    "feature_maps_of_a_picture",
-    "what_a_filter_looks_for",
-    "where_the_network_looked",
+    the_whole_network,
+    the_networks_trained,
+    feature_maps_of_a_picture,
+    what_a_filter_looks_for,
+    where_the_network_looked,
 )
 """The chapters on the reader's own networks."""
 READING = 0.2
@@ -167,23 +183,17 @@ def make_chapters(
 
     Without a run, one that says how to get a run takes the place of those on networks.
     """
-    contents: dict[str, Callable[[], Mapping[str, Any]]] = {
-        **{name: _module(name).content for name in OPERATIONS},
-        **{name: partial(_module(name).content, models) for name in NETWORKS if models},
-        **({} if models else {"train_one": dict}),
-        "does_it_reproduce": partial(does_it_reproduce.content, models),
-    }
-    for number, (name, content) in enumerate(contents.items(), start=1):
+    every = [(module, ()) for module in OPERATIONS]
+    every += [(module, (models,)) for module in NETWORKS] if models else [(None, ())]
+    every += [(does_it_reproduce, (models,))]
+    for number, (module, about) in enumerate(every, start=1):
         began = time.perf_counter()
-        chapter = Chapter(name.replace("_", "-"), content())
+        name = module.__name__.rpartition(".")[2] if module else "train_one"
+        chapter = Chapter(name.replace("_", "-"), module.content(*about) if module else {})
         yield chapter
-        title = chapter.slug.replace("-", " ").capitalize()  # laid out only if there is a page
+        title = name.replace("_", " ").capitalize()  # it is laid out only if there is a page
         line = f"{number:2}  {title}, {time.perf_counter() - began:.1f} s"
-        say(line, READING + (1 - READING) * number / len(contents))
-
-
-def _module(chapter: str) -> ModuleType:
-    return importlib.import_module(f"chollet_cnn.page.chapters.{chapter}")
+        say(line, READING + (1 - READING) * number / len(every))
 
 
 def render(

@@ -1,5 +1,6 @@
 """What goes into the explorer's page, without a browser."""
 
+import io
 import re
 import zlib
 from base64 import b64decode
@@ -8,10 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
-from chollet_cnn.page.explorer import export, packing
+from chollet_cnn.page.explorer import export, packing, still
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
 
 RECORDED = Path(__file__).parents[2] / "results" / "explorer.html"
@@ -72,6 +74,15 @@ def test_a_layer_that_the_page_cannot_compute_is_named():
     )
     with pytest.raises(UserError, match=r"cannot compute the layer padded \(Conv2D\)"):
         describe_layers(model)
+
+
+def test_the_static_picture_has_no_paper_of_its_own():
+    sheet = still._sheet(np.ones((26, 26, 2)))
+    address = still._png(sheet, transparency=still.PAPER)
+    with Image.open(io.BytesIO(b64decode(address.partition(",")[2]))) as picture:
+        alpha = np.asarray(picture.convert("RGBA"))[..., 3]
+    assert (alpha[:, 26:28] == 0).all()
+    assert (np.delete(alpha, [26, 27], axis=1) == 255).all()
 
 
 def test_data_cannot_end_the_script_element():

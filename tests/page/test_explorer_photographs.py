@@ -19,7 +19,7 @@ from chollet_cnn.page.explorer import export
 from chollet_cnn.training import trainer
 
 NETWORKS = [f"cats-vs-dogs-{edition}-edition" for edition in ("first", "second", "third")]
-IMAGES = int(os.environ.get("CHOLLET_CNN_EXPLORER_PHOTOGRAPHS", "8"))
+IMAGES = int(os.environ.get("CHOLLET_CNN_EXPLORER_PHOTOGRAPHS", "40"))
 FOUND = "return Array.from(explorer.state.pass.values.at(-1))"
 LAYERS = """
 const done = arguments[0], values = explorer.state.pass.values;
@@ -58,16 +58,17 @@ def test_every_number_is_keras_s_and_a_pass_takes_less_than_two_seconds(browser,
     open_photographs(browser, page)
     expected = mistakes.predictions(model, images)[:, 1]
     off_by, apart, times = 0.0, 0.0, []
-    for image, probability in zip(images, expected, strict=True):
+    for place, (image, probability) in enumerate(zip(images, expected, strict=True)):
         times.append(show_and_wait(browser, image))
         off_by = max(off_by, abs(browser.execute_script(FOUND)[0] - probability))
-        found = np.frombuffer(b64decode(browser.execute_async_script(LAYERS)), "<f4")
-        apart = max(apart, np.abs(found - every_layer(model, image[None])[0]).max())
+        if place % 5 == 0:  # tens of megabytes an image
+            found = np.frombuffer(b64decode(browser.execute_async_script(LAYERS)), "<f4")
+            apart = max(apart, np.abs(found - every_layer(model, image[None])[0]).max())
     beside = page.with_name("explorer-weights.js").stat().st_size
     size = page.stat().st_size + beside
     print(
         f"\n{run.config['recipe']}: {len(images)} photographs, probability within {off_by:.1e}, "
-        f"every layer within {apart:.1e}; median {np.median(times):.0f} ms a pass; "
+        f"every layer of each fifth within {apart:.1e}; median {np.median(times):.0f} ms a pass; "
         f"{size / 1e6:.1f} MB"
     )
     assert off_by < 1e-4

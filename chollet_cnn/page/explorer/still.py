@@ -20,6 +20,7 @@ GAP = 2
 SIDE = 26
 """Pixels of a map, about: small maps are enlarged by a whole number."""
 PAPER = 255
+"""The grey level between the maps, which is transparent; theirs go up to 254."""
 
 
 def draw(
@@ -58,7 +59,7 @@ def draw(
             {
                 "name": layer["name"],
                 "words": f"{channels} feature maps of {layer['shape'][1]}×{layer['shape'][0]}",
-                "picture": _png(sheet),
+                "picture": _png(sheet, transparency=PAPER),
                 "width": sheet.shape[1],
                 "height": sheet.shape[0],
                 "largest": largest,
@@ -72,7 +73,7 @@ def draw(
 
 
 def _sheet(maps: np.ndarray) -> np.ndarray:
-    """Lay the channels of ``(rows, columns, channels)`` side by side, white paper between them."""
+    """Lay the channels of ``(rows, columns, channels)`` side by side, paper between them."""
     times = max(1, SIDE // maps.shape[0])
     maps = maps.repeat(times, axis=0).repeat(times, axis=1)
     rows, columns, channels = maps.shape
@@ -81,11 +82,11 @@ def _sheet(maps: np.ndarray) -> np.ndarray:
     sheet = np.full((down * (rows + GAP) - GAP, across * (columns + GAP) - GAP), PAPER, np.uint8)
     for channel in range(channels):
         top, left = (channel // across) * (rows + GAP), (channel % across) * (columns + GAP)
-        sheet[top : top + rows, left : left + columns] = np.rint(255 * maps[..., channel])
+        sheet[top : top + rows, left : left + columns] = np.rint(254 * maps[..., channel])
     return sheet
 
 
-def _png(image: np.ndarray) -> str:
+def _png(image: np.ndarray, **options: int) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "png", optimize=True)
+    Image.fromarray(image).save(buffer, "png", optimize=True, **options)
     return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
