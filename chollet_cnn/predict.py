@@ -1,6 +1,6 @@
 """Ask a trained network about your own images.
 
-From the shell ``python -m chollet_cnn.predict RUN IMAGE...``, from Python :func:`predict`.
+From the shell ``python -m chollet_cnn.predict RUN IMAGE...``, from Python :func:`predict_images`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Answer:
     """Why there is no answer."""
 
 
-def predict(
+def predict_images(
     run: runs.Run | str | Path,
     images: str | Path | Iterable[str | Path],
     errors: str = "raise",
@@ -88,7 +88,7 @@ def predict(
     paths = [images] if isinstance(images, (str, os.PathLike)) else list(images)
     if not paths:
         return []
-    run = run if isinstance(run, runs.Run) else runs.read(run)
+    run = run if isinstance(run, runs.Run) else runs.load_run(run)
     prepared = []
     for path in _find_images(paths):
         try:
@@ -151,7 +151,7 @@ def _prepare(
     return [digit.image for digit in digits], [digit.box for digit in digits]
 
 
-def plot_answer(answer: Answer, photograph: np.ndarray | None = None, top: int = 5) -> Figure:
+def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: int = 5) -> Figure:
     """Draw what the network was given beside the most likely classes.
 
     Args:
@@ -237,7 +237,7 @@ def _save_figures(answers: list[Answer], out: Path, top: int) -> list[Path]:
         while file in written:  # two images of one name, from two folders
             file = file.with_stem(f"{file.stem}-{len(written) + 1}")
         photograph = image_files.read(answer.file) if answer.boxes else None
-        figure = plot_answer(answer, photograph, top)
+        figure = plot_prediction(answer, photograph, top)
         files.write(file, partial(figure.savefig, format="png", dpi=150))
         written.append(file)
     return written
@@ -289,7 +289,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
     if options.top < 1:
         raise UserError(f"--top is a whole number of at least 1, not {options.top}")
     with spinner("asking the network"):
-        answers = predict(options.run, options.images, errors="keep")
+        answers = predict_images(options.run, options.images, errors="keep")
     failed = [answer for answer in answers if answer.error]
     if failed and len(answers) == 1:
         raise UserError(printable(failed[0].error))

@@ -38,7 +38,7 @@ import pandas as pd
 from contenders import CONTENDERS, TENSORFLOW_ONLY, VALIDATED
 
 from chollet_cnn import data, files
-from chollet_cnn.analysis.layer_table import layer_table
+from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.book import recipes
 from chollet_cnn.data import archives
 from chollet_cnn.errors import UserError, integer, run_cli
@@ -112,7 +112,7 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
     """Return the number of multiplications in one image's forward pass."""
     devices.start_keras()
-    return int(layer_table(trainer.build(recipe))["multiply_accumulates"].sum())
+    return int(list_layers(trainer.build(recipe))["multiply_accumulates"].sum())
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -256,7 +256,7 @@ def compare(
     with tempfile.TemporaryDirectory() as scratch:
         if recipe.dataset != "mnist":
             # Decoded once beforehand, so that every repeat of the runner finds the images cached.
-            data.load(recipe.dataset, data_dir, **recipe.data_options)
+            data.load_dataset(recipe.dataset, data_dir, **recipe.data_options)
             lay_out_folders(recipe, data_dir, Path(scratch))
         for repeat in range(repeats):
             for contender in contenders:

@@ -351,7 +351,9 @@ def main(argv: list[str] | None = None) -> int:
     clock.imported = time.time()
 
     def dataset() -> Dataset:
-        return data.load(options.dataset or recipe.dataset, options.data_dir, **recipe.data_options)
+        return data.load_dataset(
+            options.dataset or recipe.dataset, options.data_dir, **recipe.data_options
+        )
 
     CONTENDERS[options.contender](recipe, dataset, options.epochs, clock)
     # Linux counts in KiB, macOS in bytes.

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="record in this folder, and write no table and no figure")  # fmt: skip
     options = parser.parse_args(argv)
     for path in options.runs:
-        records.record(records.outcome(runs.read(path)), options.results or records.RESULTS)
+        records.record(records.outcome(runs.load_run(path)), options.results or records.RESULTS)
     if options.results is None:
         update()
     return 0

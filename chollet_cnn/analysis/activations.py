@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def activations(
+def compute_activations(
     model: keras.Model, images: np.ndarray, layers: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Return the outputs of layers for images.
@@ -68,7 +68,7 @@ def channel_maxima(
         By the name of each layer ``(n, channels)``.
 
     Raises:
-        ValueError: as :func:`activations`, or a layer has no feature maps.
+        ValueError: as :func:`compute_activations`, or a layer has no feature maps.
     """
     from keras import ops
 

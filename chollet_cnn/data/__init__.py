@@ -58,7 +58,7 @@ class Dataset:
     fingerprint: dict[str, Any]
 
 
-def load(name: str, data_dir: str | Path | None = None, **options: Any) -> Dataset:  # noqa: ANN401
+def load_dataset(name: str, data_dir: str | Path | None = None, **options: Any) -> Dataset:  # noqa: ANN401
     """Load a data set by its name.
 
     Args:

@@ -66,7 +66,7 @@ class Report:
     """Runs, or parts of them, that were left out, and why."""
 
 
-def report(
+def write_report(
     paths: Sequence[str | Path] = (),
     picture: str | Path | None = None,
     out: str | Path = "report",

@@ -1,6 +1,6 @@
 """Train one of the book's networks: recipe -> data -> network -> epochs -> run directory.
 
-From the shell ``python -m chollet_cnn.train``, from Python :func:`train`.
+From the shell ``python -m chollet_cnn.train``, from Python :func:`train_network`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Diverged(UserError):  # noqa: N818
     status = 1
 
 
-def train(
+def train_network(
     recipe: str | Recipe = recipes.DEFAULT,
     *,
     dataset: str | None = None,
@@ -140,7 +140,7 @@ def train(
             beginning = how_to_begin(path, planned, resume, overwrite, surroundings)
             if beginning == FINISHED:
                 say(f"{path} is finished already.")
-                run = runs.read(path)
+                run = runs.load_run(path)
             else:
                 keep = keep_weights or planned.recipe.parameters <= FEW_WEIGHTS
                 if beginning in (RESUME, EXTEND):
@@ -165,7 +165,7 @@ def _load_data(
     base = planned.base
     options = base.data_options if planned.dataset == base.dataset else {}
     try:
-        return data.load(planned.dataset, data_dir, **options)
+        return data.load_dataset(planned.dataset, data_dir, **options)
     except NotFound:
         if dataset or planned.dataset != "mnist":
             raise
@@ -173,7 +173,7 @@ def _load_data(
             "MNIST was not found and could not be downloaded, so this run uses scikit-learn's "
             "1,797 small digits instead: digits (embedded)."
         )
-        return data.load("digits")
+        return data.load_dataset("digits")
 
 
 def build(recipe: Recipe) -> keras.Model:

@@ -24,7 +24,7 @@ from pets import (
 )
 from PIL import Image
 
-from chollet_cnn.data import archives, cats_vs_dogs, decoded, load, scaling, sources
+from chollet_cnn.data import archives, cats_vs_dogs, decoded, load_dataset, scaling, sources
 from chollet_cnn.errors import UserError
 
 
@@ -306,7 +306,7 @@ def test_a_damaged_cache_is_made_anew(place, name):
 def test_two_processes_can_decode_at_once(place):
     put_zip(place / "train.zip", pictures("{kind}.{number}.jpg", 100))
     code = (
-        "from chollet_cnn.data import load;"
+        "from chollet_cnn.data import load_dataset;"
         f"load('cats-vs-dogs', {str(place)!r}, splits={{'train': (0, 50), 'test': (50, 100)}})"
     )
     both = [subprocess.Popen([sys.executable, "-c", code], env=os.environ) for _ in range(2)]
@@ -446,7 +446,7 @@ def test_an_option_that_makes_no_sense_is_named(place, options, why):
 
 
 def test_real_cats_and_dogs_fill_the_first_editions_splits(real_cats_dir):
-    dataset = load("cats-vs-dogs", real_cats_dir, image_size=(30, 30))
+    dataset = load_dataset("cats-vs-dogs", real_cats_dir, image_size=(30, 30))
     assert dataset.fingerprint["pictures"] == {"train": 2000, "validation": 1000, "test": 1000}
     assert np.bincount(dataset.test.labels).tolist() == [500, 500]
     archive, found = archives.find(real_cats_dir)

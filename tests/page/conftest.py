@@ -85,7 +85,9 @@ def write_run(path, title, recipe, classes=("cat", "dog"), network=plain_network
 
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory):
-    return trainer.train(dataset="digits", epochs=2, out=tmp_path_factory.mktemp("digits")).path
+    return trainer.train_network(
+        dataset="digits", epochs=2, out=tmp_path_factory.mktemp("digits")
+    ).path
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +104,7 @@ def made(digits_run, hostile_run, tmp_path_factory):
     dense = write_run(folder / "dense", "Dense", "dense", network=dense_network)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHOLLET_CNN_DATA", str(tmp_path_factory.mktemp("no-data")))
-        return build.report(
+        return build.write_report(
             [digits_run, hostile_run, branching, dense, "no-such-run"], out=folder / "report"
         )
 

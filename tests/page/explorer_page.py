@@ -24,7 +24,7 @@ COUNT = int(os.environ.get("CHOLLET_CNN_EXPLORER_DIGITS", "200"))
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return trainer.train(
+    return trainer.train_network(
         "mnist-first-edition", dataset="digits", epochs=4, out=tmp_path_factory.mktemp("runs")
     )
 

@@ -113,7 +113,7 @@ def test_the_code_that_is_shown_gives_what_its_comments_say(chapters, tmp_path, 
     checked = 0
     for chapter in chapters.values():
         for call in chapter.calls:
-            assert max(map(len, call.code.splitlines())) <= 72 or "runs.read(" in call.code
+            assert max(map(len, call.code.splitlines())) <= 72 or "runs.load_run(" in call.code
             for value, comment in results(call.code):
                 try:
                     promised = ast.literal_eval(comment.removesuffix(", rounded down"))
@@ -285,7 +285,7 @@ def test_the_kernels_before_training_are_those_that_the_run_began_with(digits_ru
     from chollet_cnn.training import trainer
 
     out = digits_run.parents[1] / "one-step"
-    other = trainer.train(dataset="digits", epochs=1, learning_rate=1e-12, out=out)
+    other = trainer.train_network(dataset="digits", epochs=1, learning_rate=1e-12, out=out)
     (started, *_), (rebuilt, *_) = (
         other.load_model().get_weights(), digits_model.untrained.get_weights()
     )  # fmt: skip

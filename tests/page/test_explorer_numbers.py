@@ -43,7 +43,7 @@ def lines_of(browser):
 
 @pytest.mark.parametrize("recipe", NETWORKS)
 def test_every_number_of_every_network_is_keras_s(browser, images, recipe, tmp_path):
-    run = trainer.train(recipe, dataset="digits", epochs=2, out=tmp_path)
+    run = trainer.train_network(recipe, dataset="digits", epochs=2, out=tmp_path)
     model = run.load_model()
     page = export.write_explorer(run, tmp_path / "explorer.html")
     open_page(browser, page)
@@ -290,5 +290,5 @@ def test_grad_cam_is_that_of_the_package(browser, page, model, images):
             "return Array.from(explorer.gradCam(layers, pass, arguments[0]).heat)",
             target,
         )
-        expected = heatmaps.grad_cam(model, image, target)
+        expected = heatmaps.compute_grad_cam(model, image, target)
         np.testing.assert_allclose(found, expected.ravel(), atol=1e-4 * max(1, expected.max()))

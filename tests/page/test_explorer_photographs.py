@@ -41,9 +41,9 @@ def made(request, noisy_pets, tmp_path_factory):
         patch.setitem(recipes.RECIPES, book.name, dataclasses.replace(book, **few))
         real = os.environ.get("CHOLLET_CNN_DATA")
         place = real if real and list(Path(real).glob("dogs-vs-cats*.zip")) else folder
-        run = trainer.train(book.name, data_dir=place, out=tmp_path_factory.mktemp("runs"))
+        run = trainer.train_network(book.name, data_dir=place, out=tmp_path_factory.mktemp("runs"))
         page = export.write_explorer(run, folder / "explorer.html", data_dir=place)
-        test = data.load(
+        test = data.load_dataset(
             "cats-vs-dogs", place, **(options | {"image_size": tuple(options["image_size"])})
         ).test
     return run, page, np.asarray(test.images[:IMAGES])
@@ -119,7 +119,7 @@ def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
             "return Array.from(explorer.gradCam(layers, pass, arguments[0]).heat)",
             target,
         )
-        expected = heatmaps.grad_cam(model, images[0], target).ravel()
+        expected = heatmaps.compute_grad_cam(model, images[0], target).ravel()
         np.testing.assert_allclose(heat, expected, atol=1e-4 * max(1, expected.max()))
     select(browser, 1, 3, 20, 30)
     subtotals = texts(browser, "summary b")

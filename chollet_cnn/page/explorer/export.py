@@ -23,7 +23,7 @@ from chollet_cnn.analysis import activations, filters, mistakes
 from chollet_cnn.page.explorer import packing, still
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
 from chollet_cnn.page.explorer.test_images import TestImages, find_test_images
-from chollet_cnn.training.runs import Run, read
+from chollet_cnn.training.runs import Run, load_run
 
 if TYPE_CHECKING:
     import keras
@@ -72,7 +72,7 @@ def write_explorer(
         UserError: the run cannot be read, its network has a layer that the page cannot compute, or
             a file cannot be written.
     """
-    run = run_or_path if isinstance(run_or_path, Run) else read(run_or_path)
+    run = run_or_path if isinstance(run_or_path, Run) else load_run(run_or_path)
     out = Path(out)
     described, weights = describe_run(run, data_dir, f"{out.stem}-weights.js")
     if weights is not None:

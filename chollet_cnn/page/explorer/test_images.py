@@ -35,14 +35,14 @@ def find_test_images(run: Run, data_dir: str | Path | None = None) -> TestImages
     if options:
         size = tuple(options["image_size"])
         try:
-            found = data.load("cats-vs-dogs", data_dir, **(options | {"image_size": size}))
+            found = data.load_dataset("cats-vs-dogs", data_dir, **(options | {"image_size": size}))
         except NotFound:
             cat = scaling.scale(photographs.cat(), size, options["resize"])
             return TestImages(cat[None], np.zeros(1, np.int64), "scikit-image")
         return TestImages(found.test.images, found.test.labels, "the test set")
     if run.config["dataset"] != digits.TITLE:
         try:
-            found = data.load("mnist", data_dir, download=False)
+            found = data.load_dataset("mnist", data_dir, download=False)
         except NotFound:
             pass
         else:
