@@ -63,7 +63,7 @@ def clone(tmp_path):
 
 
 def test_the_commands_work_in_their_order_and_print_what_the_readme_shows(clone, real_mnist_dir):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CHOLLET_CNN_DATA": str(real_mnist_dir)}
+    environment = os.environ | {"PYTHONPATH": str(clone), "CHOLLET_CNN_DATA": str(real_mnist_dir)}
     unmade, ran = set(), 0
     for words, long, expected in steps():
         if skipped(words, long, unmade):
