@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BATCH = 32
 
 
-def predict(
+def predict_images(
     run: runs.Run | str | Path,
     images: str | Path | Iterable[str | Path],
     errors: Literal["raise", "keep"] = "raise",
@@ -52,7 +52,7 @@ def predict(
     from chollet_cnn.analysis import answers
     from chollet_cnn.training import runs
 
-    run = run if isinstance(run, runs.Run) else runs.read(run)
+    run = run if isinstance(run, runs.Run) else runs.load_run(run)
     prepared = answers.prepare_images(images, run.config["settings"]["data_options"], errors)
     seen = [image for one in prepared for image in one.seen]
     if not seen:
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
     if options.top < 1:
         raise UserError(f"--top is a whole number of at least 1, not {options.top}")
     with spinner("asking the network"):
-        answers = predict(options.run, options.images, errors="keep")
+        answers = predict_images(options.run, options.images, errors="keep")
     from chollet_cnn.analysis.answers import printable, save_figures, table
 
     failed = [answer for answer in answers if answer.error]

@@ -1,6 +1,6 @@
 """Make the tutorial page from your runs: ``python -m chollet_cnn.report [RUN...]``.
 
-From Python use :func:`chollet_cnn.page.build.report`.
+From Python use :func:`chollet_cnn.page.build.write_report`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repor
     if not options.runs:
         say(f"runs: {', '.join(map(str, runs)) or 'none finished under runs/'}")
     with silenced(options.quiet):
-        made = build.report(
+        made = build.write_report(
             runs,
             options.picture,
             options.out,

@@ -20,12 +20,12 @@ INTERRUPTED = "interrupted; the same command with --resume goes on from the last
 
 
 def __getattr__(name: str) -> Callable:
-    """Return :func:`chollet_cnn.training.trainer.train`, so that it can be imported from here."""
+    """Return :func:`chollet_cnn.training.trainer.train_network` under its name of before."""
     if name != "train":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from chollet_cnn.training.trainer import train
+    from chollet_cnn.training.trainer import train_network
 
-    return train
+    return train_network
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -116,9 +116,9 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
         print(console.table_of_recipes())
         return 0
     with spinner("loading the package", shown=not options["quiet"]):
-        from chollet_cnn.training.trainer import train
+        from chollet_cnn.training.trainer import train_network
 
-    run = train(**options)
+    run = train_network(**options)
     if not (options["quiet"] or options["process_index"]):
         other = prog.removesuffix("train")
         print(

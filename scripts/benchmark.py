@@ -39,7 +39,7 @@ import pandas as pd
 from contenders import CONTENDERS, TENSORFLOW_ONLY, VALIDATED
 
 from chollet_cnn import data, files
-from chollet_cnn.analysis.layer_table import layer_table
+from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.book import recipes
 from chollet_cnn.data import archives
 from chollet_cnn.errors import UserError, integer, run_cli
@@ -115,7 +115,7 @@ def multiply_accumulates(recipe: recipes.Recipe) -> int:
     devices.start_keras()
     from chollet_cnn.training import fitting
 
-    return int(layer_table(fitting.build(recipe))["multiply_accumulates"].sum())
+    return int(list_layers(fitting.build(recipe))["multiply_accumulates"].sum())
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -296,7 +296,7 @@ def compare(
     with tempfile.TemporaryDirectory() as scratch:
         if recipe.dataset != "mnist":
             # Decoded once beforehand, so that every repeat of the runner finds the images cached.
-            data.load(recipe.dataset, data_dir, **recipe.data_options)
+            data.load_dataset(recipe.dataset, data_dir, **recipe.data_options)
             lay_out_folders(recipe, data_dir, Path(scratch))
         for repeat in range(repeats):
             for contender in contenders:

@@ -43,7 +43,7 @@ def observe(out: Path, dataset: str, data_dir: str | None, steps: int | None) ->
     from chollet_cnn.training import backend, fitting, loop, seeding
 
     recipe = recipes.get(backends.RECIPES[0])
-    images = data.load(dataset, data_dir)
+    images = data.load_dataset(dataset, data_dir)
     model = fitting.build(recipe)
     seeding.set_starting_weights(model, 0)
     start = seeding.sha256_of_weights(model)

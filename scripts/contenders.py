@@ -363,7 +363,7 @@ def main(argv: list[str] | None = None) -> int:
     clock.imported = time.time()
 
     def dataset() -> Dataset:
-        whole = data.load(
+        whole = data.load_dataset(
             options.dataset or recipe.dataset, options.data_dir, **recipe.data_options
         )
         train = whole.train

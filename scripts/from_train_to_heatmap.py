@@ -11,12 +11,12 @@ from pathlib import Path
 
 from chollet_cnn.analysis import activations, heatmaps, learning_curves, receptive_fields
 from chollet_cnn.data import digits
-from chollet_cnn.training.trainer import train
+from chollet_cnn.training.trainer import train_network
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "from-train-to-heatmap")
 
 # %% Train the three-block network for a few epochs on scikit-learn's small digits
-run = train(dataset="digits", epochs=8, out=folder, overwrite=True, quiet=False)
+run = train_network(dataset="digits", epochs=8, out=folder, overwrite=True, quiet=False)
 model = run.load_model()
 
 # %% How it learned
@@ -25,7 +25,7 @@ curve.savefig(folder / "learning-curve.png", dpi=150)
 
 # %% What the first layer makes of a digit
 picture = digits.load().test.images[3]
-maps = activations.activations(model, picture)
+maps = activations.compute_activations(model, picture)
 first = next(iter(maps))
 mosaic = activations.plot_activations(maps[first][0], first)
 mosaic.savefig(folder / "feature-maps.png", dpi=150)
@@ -33,8 +33,8 @@ mosaic.savefig(folder / "feature-maps.png", dpi=150)
 # %% Where it looked
 place = receptive_fields.cell_grid_of(model)
 heats = {
-    "Grad-CAM": place.resize_to_image(heatmaps.grad_cam(model, picture), picture.shape[:2]),
-    "occlusion": heatmaps.occlusion(model, picture),
+    "Grad-CAM": place.resize_to_image(heatmaps.compute_grad_cam(model, picture), picture.shape[:2]),
+    "occlusion": heatmaps.compute_occlusion(model, picture),
 }
 answer = run.config["classes"][heatmaps.predicted_class(model, picture)]
 heatmap = heatmaps.plot_heatmaps(picture, heats, title=f"Why it says {answer}")

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
             "install this checkout (pip install -e .) or name a folder with --results"
         )
     for path in options.runs:
-        records.record(records.outcome(runs.read(path)), options.results or records.RESULTS)
+        records.record(records.outcome(runs.load_run(path)), options.results or records.RESULTS)
     if options.results is None:
         update()
     return 0

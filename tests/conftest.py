@@ -96,9 +96,9 @@ def train_once(made_once):
     from chollet_cnn.training import runs, trainer
 
     def trained(name, **options):
-        folder = made_once(name, lambda out: trainer.train(out=out, **options))
+        folder = made_once(name, lambda out: trainer.train_network(out=out, **options))
         (path,) = folder.glob("*/seed-*")
-        return runs.read(path)
+        return runs.load_run(path)
 
     return trained
 

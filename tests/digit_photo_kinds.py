@@ -287,7 +287,7 @@ def measure_rates(run, test, count, kinds=tuple(KINDS), seed=0):
                 path = Path(folder) / f"{kind}-{place}"
                 file = save(kind, test.images[place, ..., 0], path, seed=int(place))
                 files[file] = label_of(kind, test.labels[place])
-            answers = predict.predict(run, files, errors="keep")
+            answers = predict.predict_images(run, files, errors="keep")
             wrong[kind] = [
                 (Path(one.file).name, one.answer or one.error)
                 for one in answers
@@ -306,7 +306,7 @@ def main():
     parser.add_argument("--count", type=int, default=30, help="images of each kind (default: 30)")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND")
     options = parser.parse_args()
-    run, test = runs.read(options.run), mnist.load(options.data_dir).test
+    run, test = runs.load_run(options.run), mnist.load(options.data_dir).test
     for kind in options.kinds:
         (wrong,) = measure_rates(run, test, options.count, [kind]).values()
         print(

@@ -1,5 +1,6 @@
 """What `import chollet_cnn` and the command `chollet-cnn` give."""
 
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,7 +12,6 @@ import chollet_cnn as cc
 from chollet_cnn import __main__ as command_line
 
 ROOT = Path(cc.__file__).parents[1]
-NOTEBOOK_NAMES = sorted(set(cc.__all__) - {"__version__"})
 
 
 def in_new_process(script):
@@ -33,17 +33,20 @@ def test_importing_the_package_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", NOTEBOOK_NAMES)
+@pytest.mark.parametrize("name", cc.__all__)
 def test_each_notebook_name_is_a_documented_function_and_hides_no_module(name):
-    assert callable(getattr(cc, name))
+    assert getattr(cc, name).__name__ == name
     assert getattr(cc, name).__doc__
     assert find_spec(f"chollet_cnn.{name}") is None
-    assert f"``{name}``" in cc.__doc__
+    assert re.search(rf"\bcc\.{name}\b", cc.__doc__)
 
 
-def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="train_netwrk"):
-        cc.train_netwrk  # noqa: B018
+@pytest.mark.parametrize("name", ["train_netwrk", "train"])
+def test_an_unknown_name_and_that_of_a_command_are_attribute_errors(name):
+    script = f"import chollet_cnn as cc\nprint({name!r} in dir(cc))\ncc.{name}"
+    done = in_new_process(script)
+    assert done.stdout == "False\n"
+    assert re.search(rf"AttributeError: .*\b{name}\b", done.stderr)
 
 
 def test_list_recipes_has_the_published_accuracy_of_listing_8_5():

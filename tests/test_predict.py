@@ -23,7 +23,7 @@ from chollet_cnn.training import runs
 @pytest.fixture(scope="module")
 def run(digits_run, tmp_path_factory):
     """A run of our own, for figures are written into it."""
-    return runs.read(shutil.copytree(digits_run, tmp_path_factory.mktemp("runs") / "seed-0"))
+    return runs.load_run(shutil.copytree(digits_run, tmp_path_factory.mktemp("runs") / "seed-0"))
 
 
 def photograph(digit, folder, name, random):
@@ -48,7 +48,7 @@ def photographs(tmp_path_factory):
 
 
 def right_answers(run, photographs):
-    found = predict.predict(run, list(photographs))
+    found = predict.predict_images(run, list(photographs))
     return sum(one.answer == digit for one, digit in zip(found, photographs.values(), strict=True))
 
 
@@ -69,7 +69,7 @@ def test_photographs_of_mnist_digits_are_read_as_the_digits_they_show(
 
 
 def test_the_probabilities_of_a_picture_add_up_to_one_and_come_in_order(run, photographs):
-    for answer in predict.predict(run, list(photographs)[:3]):
+    for answer in predict.predict_images(run, list(photographs)[:3]):
         (probabilities,) = answer.probabilities
         shares = list(probabilities.values())
         assert sum(shares) == pytest.approx(1, abs=1e-5)
@@ -78,7 +78,7 @@ def test_the_probabilities_of_a_picture_add_up_to_one_and_come_in_order(run, pho
 
 
 def test_what_the_network_saw_is_light_on_dark_28_by_28(run, photographs):
-    (seen,) = predict.predict(run, list(photographs)[:1])[0].seen
+    (seen,) = predict.predict_images(run, list(photographs)[:1])[0].seen
     assert (seen.shape, seen.dtype) == ((28, 28, 1), np.uint8)
     assert seen[0].max() == 0
     assert seen.max() > 200
@@ -86,17 +86,17 @@ def test_what_the_network_saw_is_light_on_dark_28_by_28(run, photographs):
 
 def test_many_pictures_get_the_answers_that_they_get_one_by_one(run, photographs, monkeypatch):
     files = list(photographs)[:5]
-    together = predict.predict(run, files)
+    together = predict.predict_images(run, files)
     monkeypatch.setattr(predict, "BATCH", 2)
-    for one, other in zip(together, predict.predict(run, files), strict=True):
+    for one, other in zip(together, predict.predict_images(run, files), strict=True):
         assert one.file == other.file
         assert one.probabilities[0] == pytest.approx(other.probabilities[0], abs=1e-5)
 
 
 def test_the_answer_is_drawn_beside_the_image_with_its_box(run, photographs):
-    answer = predict.predict(run, list(photographs)[:1])[0]
+    answer = predict.predict_images(run, list(photographs)[:1])[0]
     photograph = np.asarray(Image.open(answer.file).convert("RGB"))
-    whole, left, right = answers.plot_answer(answer, photograph, top=4).axes
+    whole, left, right = answers.plot_prediction(answer, photograph, top=4).axes
     np.testing.assert_array_equal(left.images[0].get_array(), answer.seen[0].squeeze())
     probabilities = answer.probabilities[0]
     assert [label.get_text() for label in right.get_yticklabels()] == list(probabilities)[:4]
@@ -125,7 +125,7 @@ NAMES = [
 def test_any_name_is_drawn_within_the_figure(tmp_path, name):
     (file,) = answers.save_figures([an_answer(name)], tmp_path, top=2)
     assert Image.open(file).width > 500
-    figure = answers.plot_answer(an_answer(name))
+    figure = answers.plot_prediction(an_answer(name))
     extent = figure._suptitle.get_window_extent()
     assert figure.bbox.x0 < extent.x0 < extent.x1 < figure.bbox.x1
 
@@ -140,7 +140,7 @@ def test_images_of_one_name_get_a_figure_each(tmp_path):
 
 
 def test_many_digits_are_drawn_as_far_as_a_figure_goes():
-    figure = answers.plot_answer(an_answer("a.png", answers.SHOWN_AT_MOST + 5))
+    figure = answers.plot_prediction(an_answer("a.png", answers.SHOWN_AT_MOST + 5))
     assert len(figure.axes) == 2 * answers.SHOWN_AT_MOST
 
 
@@ -169,8 +169,8 @@ def two_digits(photographs, tmp_path_factory):
 
 def test_two_digits_are_answered_as_a_row_with_a_probability_each(run, two_digits):
     both, alone = two_digits
-    (answer,) = predict.predict(run, both)
-    singles = predict.predict(run, alone)
+    (answer,) = predict.predict_images(run, both)
+    singles = predict.predict_images(run, alone)
     assert answer.answer == "".join(single.answer for single in singles)
     assert len(answer.probabilities) == len(answer.boxes) == 2
     assert answer.boxes[0][2] < answer.boxes[1][0]
@@ -181,11 +181,11 @@ def test_one_path_a_generator_and_a_folder_are_taken(run, photographs, tmp_path)
     for file in files:
         shutil.copy(file, tmp_path)
     (tmp_path / "notes.txt").write_text("not an image")
-    wanted = [answer.answer for answer in predict.predict(run, files)]
-    assert predict.predict(run, str(files[0]))[0].answer == wanted[0]
-    assert predict.predict(run, files[0])[0].answer == wanted[0]
-    assert [one.answer for one in predict.predict(run, (file for file in files))] == wanted
-    in_folder = predict.predict(run, tmp_path)
+    wanted = [answer.answer for answer in predict.predict_images(run, files)]
+    assert predict.predict_images(run, str(files[0]))[0].answer == wanted[0]
+    assert predict.predict_images(run, files[0])[0].answer == wanted[0]
+    assert [one.answer for one in predict.predict_images(run, (file for file in files))] == wanted
+    in_folder = predict.predict_images(run, tmp_path)
     assert {Path(one.file).name: one.answer for one in in_folder} == dict(
         zip([file.name for file in files], wanted, strict=True)
     )
@@ -193,20 +193,20 @@ def test_one_path_a_generator_and_a_folder_are_taken(run, photographs, tmp_path)
 
 def test_a_folder_without_images_is_named(run, tmp_path):
     with pytest.raises(UserError, match="no images in the folder"):
-        predict.predict(run, tmp_path)
+        predict.predict_images(run, tmp_path)
 
 
 def test_a_bad_image_is_raised_or_kept(run, photographs, tmp_path):
     good = next(iter(photographs))
     with pytest.raises(UserError, match=r"missing\.png"):
-        predict.predict(run, [good, tmp_path / "missing.png"])
-    missing, fine = predict.predict(run, [tmp_path / "missing.png", good], errors="keep")
+        predict.predict_images(run, [good, tmp_path / "missing.png"])
+    missing, fine = predict.predict_images(run, [tmp_path / "missing.png", good], errors="keep")
     assert missing.answer is None
     assert "missing.png" in missing.error
     assert fine.answer
     assert fine.error is None
     with pytest.raises(ValueError, match="'raise' or 'keep'"):
-        predict.predict(run, good, errors="ignore")
+        predict.predict_images(run, good, errors="ignore")
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def test_a_mistake_is_one_sentence(run, photographs, command, arguments, says):
 def test_a_bad_image_is_told_before_keras_starts(run):
     script = (
         "import sys\nfrom chollet_cnn import predict\n"
-        "(answer,) = predict.predict(sys.argv[1], 'missing.png', errors='keep')\n"
+        "(answer,) = predict.predict_images(sys.argv[1], 'missing.png', errors='keep')\n"
         "sys.exit('keras' in sys.modules or not answer.error)"
     )
     assert subprocess.run([sys.executable, "-c", script, run.path]).returncode == 0
@@ -286,14 +286,14 @@ def test_a_run_without_its_network_is_named(run, photographs, tmp_path):
     copy = shutil.copytree(run.path, tmp_path / "copy")
     (copy / "model.keras").unlink()
     with pytest.raises(UserError, match=r"model\.keras"):
-        predict.predict(copy, [next(iter(photographs))])
+        predict.predict_images(copy, [next(iter(photographs))])
 
 
 def test_a_network_with_other_weights_than_the_run_s_is_refused(run, photographs, tmp_path):
     copy = shutil.copytree(run.path, tmp_path / "copy")
-    model = runs.read(copy).load_model()
+    model = runs.load_run(copy).load_model()
     last = model.layers[-1]
     last.set_weights([weights * float("nan") for weights in last.get_weights()])
     keras.saving.save_model(model, copy / "model.keras")
     with pytest.raises(UserError, match="its weights are not those of the run"):
-        predict.predict(copy, [next(iter(photographs))])
+        predict.predict_images(copy, [next(iter(photographs))])

@@ -63,7 +63,7 @@ def clone(tmp_path):
 
 
 def test_the_commands_work_in_their_order_and_print_what_the_readme_shows(clone, real_mnist_dir):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CHOLLET_CNN_DATA": str(real_mnist_dir)}
+    environment = os.environ | {"PYTHONPATH": str(clone), "CHOLLET_CNN_DATA": str(real_mnist_dir)}
     unmade, ran = set(), 0
     for words, long, expected in steps():
         if skipped(words, long, unmade):
@@ -76,7 +76,7 @@ def test_the_commands_work_in_their_order_and_print_what_the_readme_shows(clone,
         assert re.search(pattern(expected), done.stdout), (words, done.stdout)
         ran += 1
     assert ran >= 6
-    trained = runs.read(clone / "runs/mnist-three-block/seed-0")
+    trained = runs.load_run(clone / "runs/mnist-three-block/seed-0")
     assert trained.metrics["dataset"] == "MNIST"
     assert trained.metrics["test_accuracy"] >= 0.982
     assert (clone / "report" / "explorer.html").is_file()

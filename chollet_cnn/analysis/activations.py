@@ -25,7 +25,7 @@ from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_number, format_percent
 
 
-def activations(
+def compute_activations(
     model: keras.Model, images: np.ndarray, layers: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Return the outputs of layers for images.
@@ -66,7 +66,7 @@ def channel_maxima(
         By the name of each layer ``(n, channels)``.
 
     Raises:
-        ValueError: as :func:`activations`, or a layer has no feature maps.
+        ValueError: as :func:`compute_activations`, or a layer has no feature maps.
     """
     names = _names(model, layers)
     for name in names:

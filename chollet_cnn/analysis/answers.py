@@ -154,7 +154,7 @@ def _rank(classes: Sequence[str], probabilities: Sequence[float]) -> dict[str, f
     return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 
-def plot_answer(answer: Answer, photograph: np.ndarray | None = None, top: int = 5) -> Figure:
+def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: int = 5) -> Figure:
     """Draw what the network was given beside the most likely classes.
 
     Args:
@@ -246,7 +246,7 @@ def save_figures(answers: Iterable[Answer], folder: Path, top: int = 5) -> list[
         while file in written:  # two images of one name, from two folders
             file = file.with_stem(f"{file.stem}-{len(written) + 1}")
         photograph = image_files.read(answer.file) if answer.boxes else None
-        figure = plot_answer(answer, photograph, top)
+        figure = plot_prediction(answer, photograph, top)
         files.write(file, partial(figure.savefig, format="png", dpi=150))
         written.append(file)
     return written

@@ -29,7 +29,7 @@ BATCH = 32
 """The largest number of changed copies of an image in one batch."""
 
 
-def grad_cam(
+def compute_grad_cam(
     model: keras.Model, image: np.ndarray, target: int | None = None, layer: str | None = None
 ) -> np.ndarray:
     """Return the Grad-CAM heatmap: feature maps weighted by how much the score depends on them.
@@ -72,13 +72,13 @@ def saliency(model: keras.Model, image: np.ndarray, target: int | None = None) -
     Args:
         model: the network.
         image: ``(height, width, channels)``.
-        target: as in :func:`grad_cam`.
+        target: as in :func:`compute_grad_cam`.
 
     Returns:
         ``(height, width)``, in score per grey level; the largest over the channels.
 
     Raises:
-        ValueError: as in :func:`grad_cam`.
+        ValueError: as in :func:`compute_grad_cam`.
 
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks: Visualising Image
     Classification Models and Saliency Maps", 2013.
@@ -102,7 +102,7 @@ def smooth_grad(
     Args:
         model: the network.
         image: ``(height, width, channels)``.
-        target: as in :func:`grad_cam`.
+        target: as in :func:`compute_grad_cam`.
         samples: the number of noisy copies.
         noise: standard deviation of the noise, as a share of the image's range.
         seed: of the noise.
@@ -128,7 +128,7 @@ def smooth_grad(
     return np.abs(total / samples).max(axis=-1)
 
 
-def occlusion(
+def compute_occlusion(
     model: keras.Model,
     image: np.ndarray,
     target: int | None = None,
@@ -143,7 +143,7 @@ def occlusion(
         model: the network. If its outputs are scores, the probability is their softmax, of one unit
             the sigmoid.
         image: ``(height, width, channels)``.
-        target: as in :func:`grad_cam`.
+        target: as in :func:`compute_grad_cam`.
         window: height and width of the cover in pixels; by default a fifth of the image.
         stride: pixels from one place of the cover to the next; by default a third of the window.
         fill: the value of the cover; by default the mean colour of the image (in the paper grey).
@@ -153,7 +153,7 @@ def occlusion(
         the probability rose.
 
     Raises:
-        ValueError: the cover does not fit; otherwise as in :func:`grad_cam`.
+        ValueError: the cover does not fit; otherwise as in :func:`compute_grad_cam`.
 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
     """
@@ -189,7 +189,7 @@ def predicted_class(model: keras.Model, image: np.ndarray) -> int:
     """Return the class with the highest score, from 0; of one unit whether its score is positive.
 
     Raises:
-        ValueError: as in :func:`grad_cam`.
+        ValueError: as in :func:`compute_grad_cam`.
     """
     return _asked(model, image, None)[2]
 

@@ -27,7 +27,7 @@ CELL_BY_CELL = {
 WITH_KERNEL = {"Conv2D", "DepthwiseConv2D", "Dense"}
 
 
-def layer_table(model: keras.Model) -> pd.DataFrame:
+def list_layers(model: keras.Model) -> pd.DataFrame:
     """List every layer of a network with its output shape, parameters, receptive field and cost.
 
     The layers must form one line, as in a Sequential model and in many functional ones; a model
@@ -67,7 +67,7 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     ...     keras.layers.Flatten(),
     ...     keras.layers.Dense(3),
     ... ])
-    >>> table = layer_table(model).set_index("kind").rename_axis(None)
+    >>> table = list_layers(model).set_index("kind").rename_axis(None)
     >>> columns = ["output_shape", "parameters", "receptive_field", "multiply_accumulates"]
     >>> print(table[columns].to_string())
                  output_shape  parameters  receptive_field  multiply_accumulates

@@ -107,7 +107,7 @@ def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
     Args:
         model: the network.
         layer: the layer's name; by default the one that
-            :func:`~chollet_cnn.analysis.heatmaps.grad_cam` chooses.
+            :func:`~chollet_cnn.analysis.heatmaps.compute_grad_cam` chooses.
     """
     name = last_feature_layer(model) if layer is None else full_name(model, layer)
     found = {}

@@ -35,7 +35,7 @@ class Recipe:
     name: str
     title: str
     dataset: str
-    """A name that :func:`chollet_cnn.data.load` knows, such as ``mnist`` or ``cats-vs-dogs``."""
+    """A name that :func:`chollet_cnn.data.load_dataset` knows, such as ``cats-vs-dogs``."""
     network: str
     """The name of the builder in :mod:`chollet_cnn.book.networks`."""
     parameters: int

@@ -1,6 +1,6 @@
 """The data sets: MNIST, cats vs dogs, and a small set of digits that needs no download.
 
-``load("mnist")`` gives a :class:`Dataset`; each data set has a module of its own that says where
+``load_dataset("mnist")`` gives a :class:`Dataset`; each data set has a module of its own that says where
 its files are looked for and how its images are made.
 """
 
@@ -58,7 +58,7 @@ class Dataset:
     fingerprint: dict[str, Any]
 
 
-def load(name: str, data_dir: str | Path | None = None, **options: Any) -> Dataset:  # noqa: ANN401
+def load_dataset(name: str, data_dir: str | Path | None = None, **options: Any) -> Dataset:  # noqa: ANN401
     """Load a data set by its name.
 
     Args:

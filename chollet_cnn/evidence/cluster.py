@@ -117,7 +117,7 @@ def describe(jobs: Iterable[Job]) -> dict[str, str]:
         recipe = recipes.get(job.recipe) if isinstance(job.recipe, str) else job.recipe
         name = job.options.get("dataset", recipe.dataset)
         options = recipe.data_options if name == recipe.dataset else {}
-        images = data.load(name, job.options.get("data_dir"), **options)
+        images = data.load_dataset(name, job.options.get("data_dir"), **options)
         what = " ".join(filter(None, ("images of", job.name, job.label)))
         found[what] = images.fingerprint["sha256"]
     return found

@@ -29,7 +29,7 @@ from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, statistics, tables
 from chollet_cnn.training import devices
 from chollet_cnn.training.runs import Run
-from chollet_cnn.training.trainer import train
+from chollet_cnn.training.trainer import train_network
 
 SAME_BITS = "bit-identical"
 OTHER_BITS = "unexpectedly different"
@@ -226,7 +226,7 @@ def _train(record: dict, data_dir: str | Path | None, folder: str, quiet: bool =
     devices.start_keras()
     # TensorFlow warns of functions compiled again and again; here each run must compile its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    return train(
+    return train_network(
         record["recipe"],
         dataset=record["dataset"],
         data_dir=data_dir,

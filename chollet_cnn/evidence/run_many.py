@@ -24,7 +24,6 @@ from chollet_cnn.evidence import records, studies
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.studies import copies
 from chollet_cnn.training import environment, runs
-from chollet_cnn.training.trainer import train
 
 CORES_PER_RUN = 2
 """As the recorded runs had; more would help these small networks little and change the bits."""
@@ -59,7 +58,7 @@ class Job:
     def train(self, out: str | Path, *, resume: bool = False) -> Outcome:
         """Train it below a folder and return what is recorded of it."""
         folder = Path(out, self.label or "")
-        run = train(self.recipe, seed=self.seed, out=folder, resume=resume, **self.options)
+        run = train_network(self.recipe, seed=self.seed, out=folder, resume=resume, **self.options)
         return records.outcome(run)
 
     def record(self, finished: Outcome, results: Path) -> None:

@@ -86,7 +86,7 @@ class Report:
     """Runs, or parts of them, that were left out, and why."""
 
 
-def report(
+def write_report(
     paths: Sequence[str | Path] = (),
     picture: str | Path | None = None,
     out: str | Path = "report",

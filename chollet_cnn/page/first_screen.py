@@ -84,7 +84,7 @@ def glance(model: TrainedModel) -> Figure | None:
 
     None for a network without feature maps.
     """
-    outputs = activations.activations(model.model, model.image)
+    outputs = activations.compute_activations(model.model, model.image)
     names = list(outputs)[:LAYERS]
     if not names:
         return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from chollet_cnn import data
 from chollet_cnn.analysis import mistakes, model_graph
-from chollet_cnn.analysis.layer_table import layer_table
+from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import digits, handwriting, image_files, scaling
 from chollet_cnn.data.sources import NotFound
@@ -61,7 +61,7 @@ class TrainedModel:
     """Its name in the names of files."""
     model: keras.Model
     layers: pd.DataFrame | None
-    """What :func:`chollet_cnn.analysis.layer_table.layer_table` says of the network, or None."""
+    """What :func:`chollet_cnn.analysis.layer_table.list_layers` says of the network, or None."""
     why_no_layers: str
     """Why it says nothing, as of a network that branches."""
     shown: Shown
@@ -137,7 +137,7 @@ class TrainedModel:
     @property
     def model_code(self) -> str:
         """A line of Python that loads the network; it needs ``runs``."""
-        return f"model = runs.read({str(self.run.path)!r}).load_model()"
+        return f"model = runs.load_run({str(self.run.path)!r}).load_model()"
 
 
 def read(
@@ -158,7 +158,7 @@ def read(
         UserError: the run or the picture cannot be read.
     """
     path = Path(path)
-    run = runs.read(path)
+    run = runs.load_run(path)
     _ = run.history  # it is drawn when other runs have their figures already, so check it now
     try:
         slug = _slug(f"{run.config['recipe']}-seed-{run.config['seed']}", taken)
@@ -203,7 +203,7 @@ def _explorer(model: keras.Model, name: str) -> str:
 
 def _layers(model: keras.Model) -> tuple[pd.DataFrame | None, str]:
     try:
-        return layer_table(model), ""
+        return list_layers(model), ""
     except ValueError as problem:
         return None, str(problem)
 
@@ -235,7 +235,7 @@ def _test_images(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | No
     if name == "cats-vs-dogs":
         options = options | {"image_size": tuple(options["image_size"])}
     try:
-        found = data.load(name, data_dir, **({} if name == "digits" else options))
+        found = data.load_dataset(name, data_dir, **({} if name == "digits" else options))
     except NotFound as problem:
         return None, str(problem)
     if found.fingerprint["sha256"] != run.environment["data"]["sha256"]:
@@ -270,7 +270,7 @@ def _choose_image(
         return Shown(photographs.digit(size[0])[..., None], "shipped digit", (SHIPPED, line), file)
     name = "digits" if run.config["dataset"] == digits.TITLE else "mnist"
     place = "" if data_dir is None else f", {str(data_dir)!r}"
-    line = f"image = data.load({name!r}{place}).test.images[0]"
+    line = f"image = data.load_dataset({name!r}{place}).test.images[0]"
     code = ("from chollet_cnn import data", line)
     return Shown(test.images[0], "test digit", code, file, run.config["classes"][test.labels[0]])
 

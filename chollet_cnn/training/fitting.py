@@ -42,7 +42,7 @@ SAME_VERSIONS = ("keras", "jax", "numpy")
 
 
 def fit(request: Request) -> runs.Run:
-    """Carry out what :func:`chollet_cnn.training.trainer.train` was asked for, and checked."""
+    """Carry out a request that :func:`~chollet_cnn.training.trainer.train_network` has checked."""
     group, path = request.group, request.path
     backend.use_deterministic_gpu_operations()
     say = (lambda line: None) if request.quiet else (lambda line: print(line, flush=True))
@@ -90,7 +90,7 @@ def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
     options = plan.recipe.data_options if plan.dataset == plan.recipe.dataset else {}
     try:
         with spinner("loading the images", shown=not request.quiet):
-            return data.load(plan.dataset, folder, **options)
+            return data.load_dataset(plan.dataset, folder, **options)
     except NotFound:
         if request.dataset or plan.dataset != "mnist":
             raise
@@ -98,7 +98,7 @@ def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
             "MNIST was not found and could not be downloaded, so this run uses scikit-learn's "
             "1,797 small digits instead: digits (embedded)."
         )
-        return data.load("digits")
+        return data.load_dataset("digits")
 
 
 def _begin(request: Request, plan: Plan, surroundings: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _begin(request: Request, plan: Plan, surroundings: dict[str, Any]) -> dict[s
             keep = bool(run_files.read_config(path).get("keep_weights"))
         begun = {"beginning": beginning, "keep_weights": keep, "trained": trained}
         if beginning == FINISHED:
-            run = runs.read(path)
+            run = runs.load_run(path)
             parts = {"config": run.config, "environment": run.environment, "metrics": run.metrics}
             begun["run"] = parts
     begun = json.loads(distribution.from_first(json.dumps(begun).encode()))

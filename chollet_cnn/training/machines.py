@@ -61,7 +61,7 @@ class Group:
 def group(coordinator: str | None, processes: object, process_index: object) -> Group | None:
     """Check what was asked for and return the group of processes, None where there is only one.
 
-    The arguments are those of :func:`chollet_cnn.training.trainer.train`.
+    The arguments are those of :func:`chollet_cnn.training.trainer.train_network`.
 
     Raises:
         UserError: if they cannot be used, or do not belong together.

@@ -161,7 +161,7 @@ def make(
 
     Args:
         recipe: a recipe or the name of one of the book's; the other arguments are those of
-            :func:`chollet_cnn.training.trainer.train`.
+            :func:`chollet_cnn.training.trainer.train_network`.
 
     Raises:
         UserError: if a value cannot be used; the message names the parameter.

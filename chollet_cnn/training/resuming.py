@@ -16,7 +16,7 @@ NEW, OVERWRITE, RESUME, EXTEND, FINISHED = "new", "overwrite", "resume", "extend
 
 @dataclass(frozen=True)
 class Request:
-    """What :func:`chollet_cnn.training.trainer.train` was asked for, checked."""
+    """What :func:`chollet_cnn.training.trainer.train_network` was asked for, checked."""
 
     plan: Plan
     dataset: str | None

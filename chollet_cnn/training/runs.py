@@ -168,7 +168,7 @@ class Run:
         """
         name, settings = self.config["dataset_name"], self.config["settings"]
         options = settings["data_options"] if name == settings["dataset"] else {}
-        found = data.load(name, data_dir, download=False, **options)
+        found = data.load_dataset(name, data_dir, download=False, **options)
         if found.fingerprint["sha256"] != self.environment["data"]["sha256"]:
             raise UserError(
                 f"the {found.title} images found are not those that the run in {self.path} was "
@@ -213,7 +213,7 @@ def is_begun(path: Path) -> bool:
     return os.path.isfile(path / "config.json")
 
 
-def read(path: str | Path) -> Run:
+def load_run(path: str | Path) -> Run:
     """Read a finished run.
 
     Raises:
@@ -328,7 +328,7 @@ def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
     finally:
         beside.unlink(missing_ok=True)
     write_json(path / "metrics.json", metrics)
-    return read(path)
+    return load_run(path)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Train one of the book's networks: recipe -> data -> network -> epochs -> run directory.
 
-From the shell ``python -m chollet_cnn.train``, from Python :func:`train`.
+From the shell ``python -m chollet_cnn.train``, from Python :func:`train_network`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chollet_cnn.training.plan import Diverged
 from chollet_cnn.training.resuming import Request, how_to_begin
 
 
-def train(
+def train_network(
     recipe: str | Recipe = recipes.DEFAULT,
     *,
     dataset: str | None = None,

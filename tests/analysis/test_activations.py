@@ -38,7 +38,7 @@ def pictures(count=5):
 
 def test_a_layer_s_activations_are_what_its_kernels_make_of_the_picture():
     images = pictures()
-    found = inside.activations(one_pixel_network(), images)
+    found = inside.compute_activations(one_pixel_network(), images)
     assert list(found) == ["look", "pool"]
     assert found["look"][..., 0] == pytest.approx(images[..., 0])
     assert not found["look"][..., 1:].any()
@@ -64,7 +64,7 @@ def test_the_layers_with_maps_are_convolutions_and_poolings(build, names):
 def test_the_maps_of_a_keras_application_have_the_sizes_that_its_summary_prints():
     model = keras.applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=3)
     image = RANDOM.integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    sizes = {name: maps.shape for name, maps in inside.activations(model, image).items()}
+    sizes = {name: maps.shape for name, maps in inside.compute_activations(model, image).items()}
     assert len(sizes) == 13 + 5
     assert sizes["block1_conv1"] == (1, 32, 32, 64)
     assert sizes["block5_pool"] == (1, 1, 1, 512)
@@ -74,16 +74,16 @@ def test_a_network_loaded_from_a_file_gives_the_same_activations(tmp_path):
     model = networks.mnist_three_block()
     seeding.set_starting_weights(model, 0)
     image = RANDOM.integers(0, 256, (28, 28, 1)).astype(np.uint8)
-    before = inside.activations(model, image)
+    before = inside.compute_activations(model, image)
     model.save(tmp_path / "model.keras")
-    after = inside.activations(keras.models.load_model(tmp_path / "model.keras"), image)
+    after = inside.compute_activations(keras.models.load_model(tmp_path / "model.keras"), image)
     assert before.keys() == after.keys()
     for name, maps in before.items():
         assert (after[name] == maps).all()
 
 
 def test_any_layer_can_be_asked_for_by_name():
-    found = inside.activations(one_pixel_network(), pictures(1), ["flat", "look"])
+    found = inside.compute_activations(one_pixel_network(), pictures(1), ["flat", "look"])
     assert {maps.ndim for maps in found.values()} == {2, 4}
 
 

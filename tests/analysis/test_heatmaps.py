@@ -144,11 +144,14 @@ def test_the_scores_are_found_however_the_last_activation_is_spelled(units, end,
 def test_grad_cam_is_the_definition_for_every_class(units, activation, target):
     model = network(same, units, activation)
     expected = grad_cam_by_hand(units, target)
-    assert heatmaps.grad_cam(model, IMAGE, target) == pytest.approx(expected, abs=1e-5)
+    assert heatmaps.compute_grad_cam(model, IMAGE, target) == pytest.approx(expected, abs=1e-5)
     given = scores_by_hand(units)
     predicted = int(given.argmax()) if units > 1 else int(given[0] > 0)
     assert heatmaps.predicted_class(model, IMAGE) == predicted
-    assert (heatmaps.grad_cam(model, IMAGE) == heatmaps.grad_cam(model, IMAGE, predicted)).all()
+    assert (
+        heatmaps.compute_grad_cam(model, IMAGE)
+        == heatmaps.compute_grad_cam(model, IMAGE, predicted)
+    ).all()
 
 
 def test_none_of_these_heatmaps_is_empty():
@@ -186,7 +189,7 @@ class DenseSoftmax(layers.Layer):
 )
 def test_scores_that_cannot_be_found_are_an_error_and_not_an_empty_heatmap(end, activation):
     with pytest.raises(UnsupportedModelError, match="cannot be found; let the network end with"):
-        heatmaps.grad_cam(network(end, 4, activation), IMAGE, 0)
+        heatmaps.compute_grad_cam(network(end, 4, activation), IMAGE, 0)
 
 
 @pytest.mark.parametrize("end", [layers.ReLU(), layers.Dense(4, name="more"), lambda x: x + x])
@@ -202,7 +205,7 @@ def test_every_precision_gives_the_heatmap_and_exciting_images(dtype, error):
     model = network(same, 4, "softmax", dtype, "float64" if dtype == "float64" else "float32")
     expected = grad_cam_by_hand(4, TARGETS[4])
     close = pytest.approx(expected, abs=1e-5 + error * expected.max())
-    assert heatmaps.grad_cam(model, IMAGE, TARGETS[4]) == close
+    assert heatmaps.compute_grad_cam(model, IMAGE, TARGETS[4]) == close
     images = filters.maximize_activation(model, "maps", steps=10)
     start = filters.maximize_activation(model, "maps", steps=0)
     reached, before = (filters.mean_activation(model, "maps", i, range(3)) for i in (images, start))
@@ -218,8 +221,8 @@ def test_a_network_that_takes_whole_numbers_has_the_same_gradients():
 
 @pytest.mark.parametrize("activation", ["softmax", "log_softmax", None])
 def test_occlusion_of_scores_is_a_fall_of_probability_too(activation):
-    found = heatmaps.occlusion(network(same, 4, activation), IMAGE, 2)
-    expected = heatmaps.occlusion(network(same, 4, "softmax"), IMAGE, 2)
+    found = heatmaps.compute_occlusion(network(same, 4, activation), IMAGE, 2)
+    expected = heatmaps.compute_occlusion(network(same, 4, "softmax"), IMAGE, 2)
     assert found == pytest.approx(expected, abs=1e-5)
     assert 0.01 < np.abs(found).max() <= 1
 
@@ -240,7 +243,7 @@ def test_a_network_too_certain_for_its_softmax_still_has_a_heatmap():
     probabilities = keras.ops.convert_to_numpy(model(IMAGE[None]))
     assert probabilities.max() == 1  # its gradient is zero
     expected = 1e4 * grad_cam_by_hand(4, TARGETS[4])
-    assert heatmaps.grad_cam(model, IMAGE, TARGETS[4]) == pytest.approx(expected, rel=1e-4)
+    assert heatmaps.compute_grad_cam(model, IMAGE, TARGETS[4]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_weight_of_a_feature_map_is_what_differences_of_the_score_make_it():
@@ -257,7 +260,7 @@ def test_the_weight_of_a_feature_map_is_what_differences_of_the_score_make_it():
     steps = [1e-3 * (np.arange(3) == channel) for channel in range(3)]
     rises = [(score(maps + step, image) - score(maps - step, image))[0] for step in steps]
     expected = np.maximum((maps[0] * np.array(rises) / 2e-3 / 64).sum(axis=-1), 0)
-    found = heatmaps.grad_cam(model, image, 2, "first")
+    found = heatmaps.compute_grad_cam(model, image, 2, "first")
     assert found == pytest.approx(expected, abs=0.01 * float(maps.max()))
 
 
@@ -293,15 +296,15 @@ def test_occlusion_finds_the_one_corner_that_the_answer_rests_on():
     fall = 1 / (1 + np.exp(-2)) - 0.5
     expected = np.zeros((4, 4))
     expected[:2, :2] = fall
-    found = heatmaps.occlusion(model, image, 1, window=2, stride=2, fill=0)
+    found = heatmaps.compute_occlusion(model, image, 1, window=2, stride=2, fill=0)
     assert found == pytest.approx(expected, abs=1e-6)
-    other = heatmaps.occlusion(model, image, 0, window=2, stride=2, fill=0)
+    other = heatmaps.compute_occlusion(model, image, 0, window=2, stride=2, fill=0)
     assert other == pytest.approx(-expected, abs=1e-6)
 
 
 def test_an_image_of_one_colour_covered_in_that_colour_changes_nothing():
     model = network(same, 4, "softmax")
-    assert not heatmaps.occlusion(model, np.full((6, 6, 1), 77, np.uint8)).any()
+    assert not heatmaps.compute_occlusion(model, np.full((6, 6, 1), 77, np.uint8)).any()
 
 
 def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
@@ -342,9 +345,9 @@ def test_of_a_layer_that_is_used_twice_the_heatmap_is_that_of_its_first_use():
     kernel, dense = np.arange(9).reshape(3, 3, 1, 1) / 10 - 0.3, RANDOM.normal(size=(36, 2))
     apart.set_weights([kernel, np.zeros(1), kernel, np.zeros(1), dense, np.zeros(2)])
     shared.set_weights([kernel, np.zeros(1), dense, np.zeros(2)])
-    expected = heatmaps.grad_cam(apart, IMAGE, 1, first.name)
+    expected = heatmaps.compute_grad_cam(apart, IMAGE, 1, first.name)
     assert expected.max() > 0
-    found = heatmaps.grad_cam(shared, IMAGE, 1, shared.layers[1].name)
+    found = heatmaps.compute_grad_cam(shared, IMAGE, 1, shared.layers[1].name)
     assert found == pytest.approx(expected, rel=1e-4)
 
 
@@ -352,8 +355,8 @@ def test_inputs_and_outputs_may_have_names():
     plain = network(same, 4, "softmax")
     x = keras.Input((6, 6, 1), name="image")
     named = keras.Model({"image": x}, {"probabilities": plain(x)})
-    expected = heatmaps.grad_cam(plain, IMAGE, 1)
-    assert heatmaps.grad_cam(named, IMAGE, 1) == pytest.approx(expected, abs=1e-6)
+    expected = heatmaps.compute_grad_cam(plain, IMAGE, 1)
+    assert heatmaps.compute_grad_cam(named, IMAGE, 1) == pytest.approx(expected, abs=1e-6)
     expected = mistakes.predictions(plain, IMAGE[None])
     assert mistakes.predictions(named, IMAGE[None]) == pytest.approx(expected, abs=1e-6)
 
@@ -382,7 +385,7 @@ def test_public_architectures_have_the_heatmaps_of_a_gradient_tape_over_their_sc
         weights = tf.reduce_mean(tape.gradient(column, maps), (1, 2), keepdims=True)
         heats.append(tf.nn.relu(tf.reduce_sum(maps * weights, -1))[0].numpy())
     target = int(np.argmax([heat.max() for heat in heats]))
-    found = heatmaps.grad_cam(model, image.numpy(), target)
+    found = heatmaps.compute_grad_cam(model, image.numpy(), target)
     assert last_feature_layer(model) == last
     assert found.max() > 0
     assert found == pytest.approx(heats[target], rel=1e-3, abs=1e-3 * float(heats[target].max()))
@@ -399,7 +402,7 @@ def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():
     pooling = layers.GlobalAveragePooling2D(keepdims=True)
     model = keras.Sequential([keras.Input((6, 6, 1)), seen, pooling, *head(), layers.Softmax()])
     assert last_feature_layer(model) == "seen"
-    assert heatmaps.grad_cam(model, IMAGE).shape == (4, 4)
+    assert heatmaps.compute_grad_cam(model, IMAGE).shape == (4, 4)
     assert last_feature_layer(keras.Sequential([keras.Input((1, 1, 3)), *head()])) == "logits"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from chollet_cnn.analysis.layer_table import layer_table
+from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.analysis.model_graph import UnsupportedModelError
 from chollet_cnn.book import networks
 
@@ -23,15 +23,15 @@ def network(name):
 
 
 def test_pooling_saves_608_000_parameters():
-    with_pooling = layer_table(network("mnist_second_edition")).parameters.sum()
-    without = layer_table(network("mnist_without_pooling")).parameters.sum()
+    with_pooling = list_layers(network("mnist_second_edition")).parameters.sum()
+    without = list_layers(network("mnist_without_pooling")).parameters.sum()
     assert (with_pooling, without) == (104_202, 712_202)
 
 
 @pytest.mark.parametrize("name", NETWORKS + AUGMENTED)
 def test_the_table_has_kerass_shapes_and_counts_for_every_layer(name):
     model = network(name)
-    table = layer_table(model)
+    table = list_layers(model)
     assert table.layer.tolist() == [layer.name for layer in model.layers]
     assert table.output_shape.tolist() == [tuple(x.output.shape[1:]) for x in model.layers]
     assert table.parameters.tolist() == [layer.count_params() for layer in model.layers]
@@ -73,7 +73,7 @@ def test_one_pixel_at_a_time_moves_what_the_table_says_in_a_small_network(name):
     model = keras.Sequential([keras.Input((16, 16, 1)), *SMALL[name]])
     make_every_weight_positive(model)
     pictures = np.eye(256).reshape(256, 16, 16, 1)
-    last = layer_table(model).iloc[-1]
+    last = list_layers(model).iloc[-1]
     # A kernel with holes sees some pixels of its field only; stacked, these fill up to the border.
     (answers,) = lit(model, [-1], pictures)
     rows, columns = answers.shape[1:]
@@ -96,7 +96,7 @@ def test_one_pixel_at_a_time_moves_what_the_table_says_in_a_small_network(name):
 def test_one_row_at_a_time_moves_what_the_table_says_in_the_real_network(name):
     model = getattr(networks, name)()
     make_every_weight_positive(model)
-    table = layer_table(model)
+    table = list_layers(model)
     size, _, channels = model.input_shape[1:]
     maps = [i for i, shape in enumerate(table.output_shape) if len(shape) == 3]
     pictures = np.zeros((size, size, size, channels), np.float32)
@@ -112,19 +112,19 @@ def test_one_row_at_a_time_moves_what_the_table_says_in_the_real_network(name):
 
 
 def test_the_three_block_network_never_looks_at_its_last_six_rows():
-    table = layer_table(network("mnist_three_block")).set_index("kind")
+    table = list_layers(network("mnist_three_block")).set_index("kind")
     assert table.loc["Flatten", "receptive_field"] == 22
-    assert layer_table(network("mnist_without_pooling")).receptive_field.iloc[-1] == 28
+    assert list_layers(network("mnist_without_pooling")).receptive_field.iloc[-1] == 28
 
 
 def test_the_jump_doubles_with_each_pooling_and_ends_where_the_map_ends():
-    table = layer_table(network("mnist_three_block"))
+    table = list_layers(network("mnist_three_block"))
     assert table.jump.tolist() == [1, 1, 2, 2, 4, 4, 8, 0, 0, 0]
     assert table.receptive_field.tolist() == [1, 3, 4, 8, 10, 18, 22, 22, 22, 22]
 
 
 def test_multiply_accumulates_are_places_times_kernel():
-    table = layer_table(network("mnist_second_edition"))
+    table = list_layers(network("mnist_second_edition"))
     costs = table[table.multiply_accumulates > 0].multiply_accumulates.tolist()
     assert costs == [
         26 * 26 * 32 * 3 * 3 * 1,
@@ -136,7 +136,7 @@ def test_multiply_accumulates_are_places_times_kernel():
 
 def test_the_multiply_accumulates_of_vgg16_are_the_published_15_billion():
     model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3))
-    table = layer_table(model)
+    table = list_layers(model)
     # He et al., "Deep residual learning", 2015, table of ImageNet networks: VGG-16, 15.3 billion.
     assert table.multiply_accumulates.sum() == pytest.approx(15.3e9, rel=0.01)
     assert table.receptive_field.iloc[-1] == 212
@@ -149,12 +149,12 @@ def test_a_loaded_network_and_a_functional_one_have_the_same_table(tmp_path):
     functional = keras.Model(model.inputs, [layer.output for layer in model.layers])
     inside = keras.Sequential([keras.Input((180, 180, 3)), keras.Sequential(model.layers)])
     for other in (loaded, functional, inside):
-        assert layer_table(other).equals(layer_table(model))
+        assert list_layers(other).equals(list_layers(model))
 
 
 def test_rows_and_columns_that_differ_are_told_apart():
     model = keras.Sequential([keras.Input((20, 30, 1)), layers.Conv2D(2, (3, 5), strides=(1, 2))])
-    row = layer_table(model).iloc[0]
+    row = list_layers(model).iloc[0]
     assert (row.receptive_field, row.jump, row.output_shape) == ((3, 5), (1, 2), (18, 13, 2))
 
 
@@ -162,7 +162,7 @@ def test_a_field_never_outgrows_the_picture():
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), *[layers.Conv2D(1, 3, padding="same") for _ in range(6)]]
     )
-    assert layer_table(model).receptive_field.tolist() == [3, 5, 7, 8, 8, 8]
+    assert list_layers(model).receptive_field.tolist() == [3, 5, 7, 8, 8, 8]
 
 
 PADDED = {
@@ -187,7 +187,7 @@ def test_zeros_around_the_picture_are_not_counted_as_seen(name):
     rows[np.arange(11), np.arange(11)] = 1
     (answers,) = lit(model, [-1], rows)
     assert answers.any(axis=2).sum(axis=0).max() == expected
-    assert layer_table(model).receptive_field.iloc[-1] == expected
+    assert list_layers(model).receptive_field.iloc[-1] == expected
 
 
 @pytest.mark.parametrize(
@@ -200,4 +200,4 @@ def test_zeros_around_the_picture_are_not_counted_as_seen(name):
 )
 def test_a_network_that_the_table_cannot_follow_is_refused_in_words(stack, words):
     with pytest.raises(UnsupportedModelError, match=words):
-        layer_table(keras.Sequential(stack))
+        list_layers(keras.Sequential(stack))

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from chollet_cnn.analysis import activations, filters, gradients, heatmaps, mistakes
-from chollet_cnn.analysis.layer_table import layer_table
+from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.analysis.model_graph import (
     UnsupportedModelError,
     as_batch,
@@ -79,12 +79,12 @@ UNSUPPORTED = {
 @pytest.mark.parametrize(
     "function",
     [
-        lambda model: heatmaps.grad_cam(model, IMAGE),
-        lambda model: activations.activations(model, IMAGE),
+        lambda model: heatmaps.compute_grad_cam(model, IMAGE),
+        lambda model: activations.compute_activations(model, IMAGE),
         lambda model: filters.maximize_activation(model, "maps"),
         lambda model: filters.first_kernels(model),
         lambda model: mistakes.predictions(model, IMAGE[None]),
-        layer_table,
+        list_layers,
         plot_network,
     ],
     ids=["grad_cam", "activations", "maximize", "first_kernels", "predictions", "table", "plot"],
@@ -107,7 +107,7 @@ def with_branch(join):
     return keras.Model(x, layers.Dense(2)(layers.Flatten()(join(x, maps))))
 
 
-@pytest.mark.parametrize("function", [layer_table, plot_network])
+@pytest.mark.parametrize("function", [list_layers, plot_network])
 @pytest.mark.parametrize(
     ("join", "name"),
     [
@@ -126,7 +126,7 @@ def test_the_table_and_the_diagram_see_a_branch(function, join, name):
 def test_the_table_lists_operations_that_leave_every_cell_in_place_and_refuses_others():
     x = keras.Input((8, 8, 1))
     maps = ops.relu(layers.Conv2D(2, 3, name="first")(x / 255) + 1)
-    table = layer_table(keras.Model(x, layers.Conv2D(2, 3)(maps)))
+    table = list_layers(keras.Model(x, layers.Conv2D(2, 3)(maps)))
     assert table["kind"].tolist() == ["TrueDivide", "Conv2D", "Add", "Relu", "Conv2D"]
     assert table["receptive_field"].tolist() == [1, 3, 3, 3, 5]
     assert table["output_shape"].tolist()[-2:] == [(6, 6, 2), (4, 4, 2)]
@@ -136,7 +136,7 @@ def test_the_table_lists_operations_that_leave_every_cell_in_place_and_refuses_o
         (lambda: layers.AveragePooling2D(6)(maps) + np.ones((1, 6, 6, 1)), "Add"),
     ):
         with pytest.raises(UnsupportedModelError, match=f"a {kind} from .* is not known"):
-            layer_table(keras.Model(x, other()))
+            list_layers(keras.Model(x, other()))
 
 
 def test_a_layer_of_a_model_inside_a_model_has_a_path_and_its_own_name():
@@ -149,7 +149,7 @@ def test_a_layer_of_a_model_inside_a_model_has_a_path_and_its_own_name():
     assert list(layers_of(outer)) == ["inner/seen", "pooled", "answer"]
     assert [name for name, *_ in chain(outer)] == list(layers_of(outer))
     assert full_name(outer, "seen") == "inner/seen"
-    found = activations.activations(outer, IMAGE, ["seen"])["inner/seen"]
+    found = activations.compute_activations(outer, IMAGE, ["seen"])["inner/seen"]
     expected = keras.ops.convert_to_numpy(inner(IMAGE[None].astype(np.float32)))
     assert found == pytest.approx(expected, abs=1e-4)
     with pytest.raises(ValueError, match="no layer 'conv9'; its layers are inner/seen, pooled, an"):
@@ -173,7 +173,7 @@ def test_dropout_and_augmentation_do_nothing_in_an_analysis():
     model = networks.cats_vs_dogs_second_edition(augmentation=True, dropout=0.5)
     names = [name for name in layers_of(model) if "random" in name]
     image = RANDOM.integers(0, 256, (180, 180, 3))
-    after = activations.activations(model, image, names)
+    after = activations.compute_activations(model, image, names)
     assert len(names) == 3
     for name in names:
         assert after[name][0] == pytest.approx(image / 255, abs=1e-6)

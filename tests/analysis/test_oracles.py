@@ -61,7 +61,7 @@ def test_grad_cam_and_saliency_are_those_of_tf_keras_vis(build):
             score, IMAGE, penultimate_layer=name, seek_penultimate_conv_layer=False,
             expand_cam=False, normalize_cam=False,
         )  # fmt: skip
-        found = heatmaps.grad_cam(model, IMAGE, target, name)
+        found = heatmaps.compute_grad_cam(model, IMAGE, target, name)
         np.testing.assert_allclose(found, expected, atol=1e-5 * np.max(expected))
         (expected,) = Saliency(model, model_modifier=linear)(score, IMAGE, normalize_map=False)
         found = heatmaps.saliency(model, IMAGE, target)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from chollet_cnn.analysis.layer_table import layer_table
+from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.book import legacy_keras, networks, recipes
 
 HEIGHT, WIDTH = 24, 31
@@ -109,7 +109,7 @@ def test_a_saved_legacy_network_predicts_the_same(tmp_path):
 
 def test_the_layer_table_takes_legacy_augmentation():
     then, now = (
-        layer_table(networks.cats_vs_dogs_first_edition(augmentation=kind))
+        list_layers(networks.cats_vs_dogs_first_edition(augmentation=kind))
         for kind in ("2017", True)
     )
     assert "RandomAffine" in set(then["kind"])

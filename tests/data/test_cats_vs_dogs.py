@@ -26,7 +26,7 @@ from pets import (
 )
 from PIL import Image
 
-from chollet_cnn.data import archives, cats_vs_dogs, decoded, load, scaling
+from chollet_cnn.data import archives, cats_vs_dogs, decoded, load_dataset, scaling
 from chollet_cnn.errors import UserError
 
 on_posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
@@ -204,8 +204,9 @@ def test_what_a_killed_process_left_in_the_cache_is_removed_after_a_day(place):
 def test_two_processes_can_decode_at_once(place):
     put_zip(place / "train.zip", pictures("{kind}.{number}.jpg", range(100)))
     code = (
-        "from chollet_cnn.data import load;"
-        f"load('cats-vs-dogs', {str(place)!r}, splits={{'train': (0, 50), 'test': (50, 100)}})"
+        "from chollet_cnn.data import load_dataset\n"
+        f"load_dataset('cats-vs-dogs', {str(place)!r}, "
+        "splits={'train': (0, 50), 'test': (50, 100)})"
     )
     both = [subprocess.Popen([sys.executable, "-c", code], env=os.environ) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
@@ -323,7 +324,7 @@ def test_the_fingerprint_says_when_all_pictures_are_copies_of_one_size(flat):
 
 
 def test_real_cats_and_dogs_fill_the_first_editions_splits(real_cats_dir):
-    dataset = load("cats-vs-dogs", real_cats_dir, image_size=(30, 30))
+    dataset = load_dataset("cats-vs-dogs", real_cats_dir, image_size=(30, 30))
     assert dataset.fingerprint["pictures"] == {"train": 2000, "validation": 1000, "test": 1000}
     assert np.bincount(dataset.test.labels).tolist() == [500, 500]
     archive, found = archives.find(real_cats_dir)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pets import put_folder, put_zip, zipped
 
-from chollet_cnn.data import load, mnist, sources
+from chollet_cnn.data import load_dataset, mnist, sources
 from chollet_cnn.errors import UserError
 
 PARTS = {"train": 6, "test": 4}
@@ -246,7 +246,7 @@ def test_mnist_that_is_not_found_names_the_places_and_the_ways(tmp_path, downloa
 
 
 def test_real_mnist_has_the_published_arrays(real_mnist_dir):
-    dataset = load("mnist", real_mnist_dir)
+    dataset = load_dataset("mnist", real_mnist_dir)
     assert dataset.title == "MNIST"
     assert dataset.train.images.shape == (60_000, 28, 28, 1)
     assert dataset.test.images.shape == (10_000, 28, 28, 1)

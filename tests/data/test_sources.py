@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from chollet_cnn.data import __main__ as door
-from chollet_cnn.data import archives, cats_vs_dogs, load, mnist, sources
+from chollet_cnn.data import archives, cats_vs_dogs, load_dataset, mnist, sources
 from chollet_cnn.data.download import Unreachable, download
 from chollet_cnn.errors import UserError
 
@@ -241,7 +241,7 @@ def test_the_hash_of_arrays_is_that_of_their_bytes_in_c_order():
 
 def test_an_unknown_data_set_names_the_known_ones():
     with pytest.raises(UserError, match="mnist, cats-vs-dogs, digits"):
-        load("imagenet")
+        load_dataset("imagenet")
 
 
 def test_fetch_downloads_once_and_then_says_that_all_is_there(tmp_path, monkeypatch, capsys):

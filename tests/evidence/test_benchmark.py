@@ -187,7 +187,7 @@ def test_memory_is_measured_on_as_many_images_as_asked_for(
         recipe = contenders.with_images(
             recipes.get(name), options[options.index("--train-images") + 1]
         )
-        loaded = data.load("cats-vs-dogs", folder, **recipe.data_options)
+        loaded = data.load_dataset("cats-vs-dogs", folder, **recipe.data_options)
         trained.append(len(loaded.train))
         return {"peak_mib": 1000.0 + len(loaded.train)}
 

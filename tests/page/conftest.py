@@ -95,7 +95,7 @@ def report_folder(made_once, digits_run, hostile_run):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CHOLLET_CNN_DATA", str(folder))
             paths = [digits_run, hostile_run, branching, dense, "no-such-run"]
-            made = build.report(paths, out=folder / "report")
+            made = build.write_report(paths, out=folder / "report")
         (folder / "report" / "problems.json").write_text(json.dumps(made.problems))
 
     return made_once("page", make) / "report"

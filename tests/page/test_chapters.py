@@ -123,7 +123,7 @@ def test_the_code_that_is_shown_gives_what_its_comments_say(chapters, tmp_path, 
     checked = 0
     for chapter in chapters.values():
         for call in chapter.calls:
-            assert max(map(len, call.code.splitlines())) <= 72 or "runs.read(" in call.code
+            assert max(map(len, call.code.splitlines())) <= 72 or "runs.load_run(" in call.code
             for value, comment in results(call.code):
                 try:
                     promised = ast.literal_eval(comment.removesuffix(", rounded down"))
@@ -294,7 +294,7 @@ def test_kernels_near_zero_are_counted_beside_what_starting_weights_give(chapter
 
 
 def test_the_kernels_before_training_are_those_that_the_run_began_with(digits_model, tmp_path):
-    other = trainer.train(dataset="digits", epochs=1, learning_rate=1e-12, out=tmp_path)
+    other = trainer.train_network(dataset="digits", epochs=1, learning_rate=1e-12, out=tmp_path)
     models = other.load_model(), digits_model.untrained
     started, rebuilt = (model.get_weights()[0] for model in models)
     assert np.allclose(started, rebuilt, atol=1e-6)

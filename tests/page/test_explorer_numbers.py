@@ -43,7 +43,7 @@ def lines_of(browser):
 
 @pytest.mark.parametrize("recipe", NETWORKS)
 def test_every_number_of_every_network_is_keras_s(browser, images, recipe, tmp_path):
-    run = trainer.train(recipe, dataset="digits", epochs=2, out=tmp_path)
+    run = trainer.train_network(recipe, dataset="digits", epochs=2, out=tmp_path)
     model = run.load_model()
     page = export.write_explorer(trained_model.read(run.path), tmp_path / "explorer.html")
     open_page(browser, page)
@@ -282,6 +282,6 @@ def test_grad_cam_is_that_of_the_package(browser, explorer, network, images):
     open_page(browser, explorer)
     for image, target in zip(images[:10], range(10), strict=True):
         show(browser, image)
-        expected = heatmaps.grad_cam(network, image, target).ravel()
+        expected = heatmaps.compute_grad_cam(network, image, target).ravel()
         within = 1e-4 * max(1, expected.max())
         np.testing.assert_allclose(heat(browser, target), expected, atol=within)

@@ -43,10 +43,10 @@ def made(request, noisy_pets, tmp_path_factory):
         patch.setitem(recipes.RECIPES, book.name, dataclasses.replace(book, **few))
         real = os.environ.get("CHOLLET_CNN_DATA")
         place = real if real and list(Path(real).glob("dogs-vs-cats*.zip")) else folder
-        run = trainer.train(book.name, data_dir=place, out=tmp_path_factory.mktemp("runs"))
+        run = trainer.train_network(book.name, data_dir=place, out=tmp_path_factory.mktemp("runs"))
         read = trained_model.read(run.path, data_dir=place)
         page = export.write_explorer(read, folder / "explorer.html")
-        test = data.load(
+        test = data.load_dataset(
             "cats-vs-dogs", place, **(options | {"image_size": tuple(options["image_size"])})
         ).test
     return run, page, np.asarray(test.images[:IMAGES])
@@ -115,7 +115,7 @@ def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
     model = rounded(run)
     show_and_wait(browser, images[0])
     for target in (0, 1):
-        expected = heatmaps.grad_cam(model, images[0], target).ravel()
+        expected = heatmaps.compute_grad_cam(model, images[0], target).ravel()
         within = 1e-4 * max(1, expected.max())
         np.testing.assert_allclose(heat(browser, target), expected, atol=within)
     select(browser, 1, 3, 20, 30)

@@ -159,7 +159,7 @@ def test_feature_maps_are_kept_as_they_were_drawn(report_folder, digits_model):
 
 
 def test_the_first_screen_is_about_the_readers_run(html, digits_run):
-    metrics = runs.read(digits_run).metrics
+    metrics = runs.load_run(digits_run).metrics
     first_screen = html.split("</header>")[0]
     wrong = round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
     for fact in (f"{metrics['test_accuracy']:.2%}", f"<dd>{wrong}</dd>", "60,554", "18<small> px"):
@@ -199,13 +199,13 @@ def test_a_width_that_is_not_positive_is_refused():
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="--out"):
-        build.report(out=tmp_path / "file")
+        build.write_report(out=tmp_path / "file")
 
 
 def test_a_picture_that_cannot_be_read_leaves_nothing_behind(tmp_path):
     (tmp_path / "notes.txt").write_text("not a picture")
     with pytest.raises(UserError, match="is not an image"):
-        build.report(picture=tmp_path / "notes.txt", out=tmp_path / "page")
+        build.write_report(picture=tmp_path / "notes.txt", out=tmp_path / "page")
     assert not (tmp_path / "page").exists()
 
 
@@ -238,7 +238,7 @@ def test_a_run_is_tested_on_no_other_images_than_it_was_tested_on(
     assert "holds other images than the run's" in other.why_no_test
     run = shutil.copytree(hostile_run, tmp_path / "run-of-these")
     options = {"image_size": (24, 24), "resize": "bilinear"}
-    fingerprint = data.load("cats-vs-dogs", tmp_path, **options).fingerprint
+    fingerprint = data.load_dataset("cats-vs-dogs", tmp_path, **options).fingerprint
     environment = run_files.read_json(run / "environment.json")
     runs.write_json(run / "environment.json", environment | {"data": fingerprint})
     assert len(trained_model.read(run, data_dir=tmp_path).test) == 1000
@@ -265,7 +265,7 @@ def test_a_reader_that_went_away_is_not_taken_for_a_full_disk(tmp_path):
 
 def test_a_run_that_diverged_is_left_out(tmp_path):
     path = write_run(tmp_path / "run", plain_network())
-    model = runs.read(path).load_model()
+    model = runs.load_run(path).load_model()
     model.layers[-1].set_weights(
         [weights * float("nan") for weights in model.layers[-1].get_weights()]
     )

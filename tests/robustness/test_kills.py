@@ -31,7 +31,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, request, count):
     began = time.monotonic()
     assert process.wait() == 0, process.stderr.read().decode()
     trained_for = time.monotonic() - began  # seconds
-    whole = runs.read(path)
+    whole = runs.load_run(path)
 
     moments = random.Random(0)
     path = runs.directory(tmp_path / "killed", "mnist-three-block", 5)
@@ -50,7 +50,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, request, count):
             kills += 1
         else:  # it was finished, or found a finished one
             assert process.returncode == 0, process.stderr.read().decode()
-            assert runs.read(path).metrics["weights_sha256"] == whole.metrics["weights_sha256"]
+            assert runs.load_run(path).metrics["weights_sha256"] == whole.metrics["weights_sha256"]
             for file in path.glob("*.*"):
                 file.unlink()
             (path / "checkpoint" / "state.npz").unlink()
@@ -58,7 +58,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, request, count):
     process = start(tmp_path / "killed")
     assert process.wait() == 0, process.stderr.read().decode()
     process.communicate()
-    killed = runs.read(path)
+    killed = runs.load_run(path)
     assert killed.metrics["weights_sha256"] == whole.metrics["weights_sha256"]
     assert killed.history.drop(columns="seconds").equals(whole.history.drop(columns="seconds"))
     assert killed.load_model()

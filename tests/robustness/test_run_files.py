@@ -22,7 +22,7 @@ FILES = ("config.json", "environment.json", "metrics.json")
 @pytest.fixture
 def run(digits_run, tmp_path):
     """A copy of a run that may be damaged."""
-    return runs.read(shutil.copytree(digits_run, tmp_path / "run", dirs_exist_ok=True))
+    return runs.load_run(shutil.copytree(digits_run, tmp_path / "run", dirs_exist_ok=True))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def write(path, content):
 
 def use(path):
     """Do with a run what the commands do."""
-    run = runs.read(path)
+    run = runs.load_run(path)
     assert str(run).replace("\n", "").isprintable()
     assert records.history_name(records.to_row(run)).endswith(".csv")
     records.outcome(run)

@@ -19,7 +19,7 @@ from chollet_cnn.training import backend, devices, runs
 def run(tmp_path_factory):
     """A run of another backend: that named by RUN_OF_ANOTHER_BACKEND, or one trained here."""
     if named := os.environ.get("RUN_OF_ANOTHER_BACKEND"):
-        return runs.read(named)
+        return runs.load_run(named)
     others = [name for name in devices.BACKENDS if name != backend.BACKEND and find_spec(name)]
     if not others:
         pytest.skip("no second backend is installed, and RUN_OF_ANOTHER_BACKEND names no run")
@@ -28,7 +28,7 @@ def run(tmp_path_factory):
     subprocess.run(
         [*train, "--out", out], env=os.environ | {"KERAS_BACKEND": others[0]}, check=True
     )
-    return runs.read(Path(out, "mnist-three-block", "seed-0"))
+    return runs.load_run(Path(out, "mnist-three-block", "seed-0"))
 
 
 def test_a_run_of_another_backend_has_its_test_accuracy(run):
@@ -42,9 +42,9 @@ def test_a_run_of_another_backend_predicts_and_is_reported(run, tmp_path):
     ink = np.asarray(Image.fromarray(run.test_data()[0][0].squeeze()).resize((280, 280)), float)
     photo = (230 - 0.8 * np.pad(ink, 60)).astype(np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
-    (answer,) = predict.predict(run, tmp_path / "photo.png")
+    (answer,) = predict.predict_images(run, tmp_path / "photo.png")
     (one,) = answer.probabilities
     assert answer.answer == next(iter(one))
     assert sum(one.values()) == pytest.approx(1, abs=1e-5)
-    build.report([run.path], out=tmp_path / "report")
+    build.write_report([run.path], out=tmp_path / "report")
     assert f"{run.metrics['test_accuracy']:.2%}" in (tmp_path / "report/index.html").read_text()

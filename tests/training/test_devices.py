@@ -47,7 +47,7 @@ def test_precision_changes_how_layers_compute_and_not_what_they_keep():
 @pytest.mark.skipif(backend.BACKEND == "jax", reason="JAX can do it")
 def test_another_backend_names_the_one_that_divides_a_batch(tmp_path):
     with pytest.raises(UserError, match=rf"runs on {backend.BACKEND} here; .*KERAS_BACKEND=jax"):
-        trainer.train(dataset="digits", devices=2, out=tmp_path)
+        trainer.train_network(dataset="digits", devices=2, out=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -83,18 +83,18 @@ from chollet_cnn.training import trainer
 
 out, small = sys.argv[1], {small}
 for devices in (1, 2, 4):
-    trainer.train(epochs=2, devices=devices, out=f"{{out}}/{{devices}}", **small)
+    trainer.train_network(epochs=2, devices=devices, out=f"{{out}}/{{devices}}", **small)
 for wrong in ({{"devices": 4, "batch_size": 481}}, {{"devices": 8}}):
     try:
-        trainer.train(epochs=2, out=f"{{out}}/wrong", **small | wrong)
+        trainer.train_network(epochs=2, out=f"{{out}}/wrong", **small | wrong)
     except UserError as problem:
         print(problem)
-trainer.train(epochs=3, devices=2, resume=True, out=f"{{out}}/4", **small)
+trainer.train_network(epochs=3, devices=2, resume=True, out=f"{{out}}/4", **small)
 """
 
 
 def read(out):
-    return runs.read(out / "mnist-three-block" / "seed-0")
+    return runs.load_run(out / "mnist-three-block" / "seed-0")
 
 
 def assert_alike(one, other, epoch):
@@ -109,7 +109,7 @@ def assert_alike(one, other, epoch):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """Three epochs on one device."""
-    return trainer.train(out=tmp_path_factory.mktemp("alone"), epochs=3, **SMALL)
+    return trainer.train_network(out=tmp_path_factory.mktemp("alone"), epochs=3, **SMALL)
 
 
 @on_jax
@@ -184,7 +184,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(alone, tmp_path, vi
     path = tmp_path / "mnist-three-block" / "seed-0"
     epochs = max(3, len((path / "history.csv").read_text().splitlines()))
     if victim:
-        trainer.train(out=tmp_path, epochs=epochs, resume=True, **SMALL)
+        trainer.train_network(out=tmp_path, epochs=epochs, resume=True, **SMALL)
     else:
         for process in start_both(tmp_path, "--epochs", epochs, "--resume"):
             finish(process)

@@ -90,6 +90,6 @@ def test_two_processes_that_resume_one_run_end_with_a_whole_run(tmp_path):
     assert 0 in {status for _, status in ends}
     for errors, status in ends:
         assert status == 0 or (status == 2 and "is training the run in" in errors), errors
-    run = runs.read(tmp_path / "mnist-three-block" / "seed-0")
+    run = runs.load_run(tmp_path / "mnist-three-block" / "seed-0")
     assert run.load_model()
     assert run.metrics["epochs"] == 3

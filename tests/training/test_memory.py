@@ -22,7 +22,7 @@ from chollet_cnn.training import loop, seeding
 archive, count = sys.argv[1], int(sys.argv[2])  # of each class
 ends = (0, count * 8 // 10, count * 9 // 10, count)
 splits = {name: ends[i : i + 2] for i, name in enumerate(("train", "validation", "test"))}
-images = data.load("cats-vs-dogs", archive, image_size=(64, 64), splits=splits)
+images = data.load_dataset("cats-vs-dogs", archive, image_size=(64, 64), splits=splits)
 model = keras.Sequential([
     keras.Input((64, 64, 3)),
     keras.layers.Rescaling(1 / 255),

@@ -18,13 +18,13 @@ def curve(run):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return trainer.train(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
+    return trainer.train_network(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
 
 
 def test_a_second_call_with_nothing_changed_returns_the_finished_run(run):
     before = (run.path / "metrics.json").stat().st_mtime_ns
     for resume in (False, True):
-        again = trainer.train(out=run.path.parents[1], seed=4, resume=resume, **DIGITS)
+        again = trainer.train_network(out=run.path.parents[1], seed=4, resume=resume, **DIGITS)
         assert (again.metrics, again.config) == (run.metrics, run.config)
     assert (run.path / "metrics.json").stat().st_mtime_ns == before
 
@@ -39,7 +39,7 @@ def test_a_finished_run_is_not_returned_for_one_with_other_settings(run, other, 
     before = (run.path / "metrics.json").read_bytes()
     asked = {"seed": 4, **DIGITS, **other}
     with pytest.raises(UserError, match=rf"other settings \({name}\); overwrite=True replaces"):
-        trainer.train(out=run.path.parents[1], resume=resume, **asked)
+        trainer.train_network(out=run.path.parents[1], resume=resume, **asked)
     assert (run.path / "metrics.json").read_bytes() == before
 
 
@@ -47,11 +47,11 @@ def test_a_finished_run_is_not_returned_for_one_with_other_settings(run, other, 
 def copy(run, tmp_path):
     """A copy of the finished run that a test may change."""
     shutil.copytree(run.path, runs.directory(tmp_path, "mnist-three-block", 4))
-    return runs.read(runs.directory(tmp_path, "mnist-three-block", 4))
+    return runs.load_run(runs.directory(tmp_path, "mnist-three-block", 4))
 
 
 def again(run, **options):
-    return trainer.train(out=run.path.parents[1], **{"seed": 4, **DIGITS, **options})
+    return trainer.train_network(out=run.path.parents[1], **{"seed": 4, **DIGITS, **options})
 
 
 @pytest.mark.parametrize("other", [{"device": "gpu"}, {"data": {"sha256": "others"}}])
@@ -67,7 +67,7 @@ def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(cop
     with pytest.raises(UserError, match=r"\(epochs\).*resume=True trains on to more epochs"):
         again(copy, epochs=3)
     longer = again(copy, epochs=3, resume=True)
-    whole = trainer.train(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 3})
+    whole = trainer.train_network(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 3})
     assert curve(longer) == curve(whole)
     assert longer.metrics["weights_sha256"] == whole.metrics["weights_sha256"]
     assert longer.config == whole.config
@@ -78,7 +78,7 @@ def test_an_extended_run_stays_finished_until_it_has_a_new_epoch_and_then_resume
 ):
     from chollet_cnn.training import loop, state
 
-    whole = trainer.train(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 4})
+    whole = trainer.train_network(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 4})
     before = contents(copy.path)
 
     def interrupted(*arguments):
@@ -121,7 +121,7 @@ def test_training_does_not_go_on_under_settings_that_change_the_bits(copy):
 
 @pytest.mark.parametrize("owner", [{"seed": 5}, {"learning_rate": 0.5}])
 def test_a_checkpoint_of_another_run_is_never_gone_on_from(copy, owner, tmp_path):
-    other = trainer.train(out=tmp_path / "other", **{"seed": 4, **DIGITS, **owner})
+    other = trainer.train_network(out=tmp_path / "other", **{"seed": 4, **DIGITS, **owner})
     shutil.copy(other.path / checkpoints.FILE, copy.path / checkpoints.FILE)
     with pytest.raises(UserError, match=f"belongs to another run: {next(iter(owner))}"):
         again(copy, epochs=3, resume=True)
@@ -169,7 +169,7 @@ def test_an_overwritten_run_is_whole_until_the_new_one_has_an_epoch(copy, monkey
 def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path):
     (copy.path / name).rename(tmp_path / "elsewhere")
     (copy.path / name).symlink_to(tmp_path / "elsewhere")
-    fresh = trainer.train(out=tmp_path / "fresh", seed=4, learning_rate=0.01, **DIGITS)
+    fresh = trainer.train_network(out=tmp_path / "fresh", seed=4, learning_rate=0.01, **DIGITS)
     over = again(copy, learning_rate=0.01, overwrite=True)
     assert over.metrics["weights_sha256"] == fresh.metrics["weights_sha256"]
 
@@ -178,21 +178,21 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path, run):
     path = runs.directory(tmp_path, "mnist-three-block", 0)
     runs.begin(path, {"recipe": "mnist-three-block", "settings": {"epochs": 7}})
     with pytest.raises(UserError, match=r"resume=True goes on with it, overwrite=True replaces"):
-        trainer.train(out=tmp_path, **DIGITS)
+        trainer.train_network(out=tmp_path, **DIGITS)
     with pytest.raises(UserError, match=r"config\.json cannot be read \(title: Field required"):
-        trainer.train(out=tmp_path, resume=True, **DIGITS)
+        trainer.train_network(out=tmp_path, resume=True, **DIGITS)
     begun = run.config | {"seed": 0, "settings": run.config["settings"] | {"learning_rate": 0.5}}
     (path / "config.json").write_text(json.dumps(begun))
     with pytest.raises(UserError, match=r"begun with other settings \(learning rate\)"):
-        trainer.train(out=tmp_path, resume=True, **DIGITS)
+        trainer.train_network(out=tmp_path, resume=True, **DIGITS)
     with pytest.raises(UserError, match="contradict"):
-        trainer.train(out=tmp_path, resume=True, overwrite=True, **DIGITS)
+        trainer.train_network(out=tmp_path, resume=True, overwrite=True, **DIGITS)
 
 
 def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch):
     from chollet_cnn.training import loop
 
-    good = trainer.train(out=tmp_path / "good", **DIGITS)
+    good = trainer.train_network(out=tmp_path / "good", **DIGITS)
     real, calls = loop.run_epoch, []
 
     def diverging(steps, feed, batches, on_progress=lambda samples: None):
@@ -205,13 +205,13 @@ def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch):
     with pytest.raises(
         trainer.Diverged, match=r"in epoch 3, .* learning_rate below 0.001 .*epoch 2"
     ):
-        trainer.train(out=tmp_path, **DIGITS | {"epochs": 4})
+        trainer.train_network(out=tmp_path, **DIGITS | {"epochs": 4})
     monkeypatch.undo()
-    run = runs.read(tmp_path / "mnist-three-block" / "seed-0")
+    run = runs.load_run(tmp_path / "mnist-three-block" / "seed-0")
     assert (run.metrics["diverged_epoch"], run.metrics["epochs"]) == (3, 2)
     assert curve(run) == curve(good)
     assert run.metrics["weights_sha256"] == good.metrics["weights_sha256"]
     assert run.load_model()
     assert "in epoch 3, where training stopped" in str(run)
     with pytest.raises(trainer.Diverged):  # and says so again
-        trainer.train(out=tmp_path, **DIGITS | {"epochs": 4})
+        trainer.train_network(out=tmp_path, **DIGITS | {"epochs": 4})

@@ -14,7 +14,7 @@ from chollet_cnn.training import facts, runs, trainer
 
 @pytest.fixture(scope="module")
 def run(digits_run):
-    return runs.read(digits_run)
+    return runs.load_run(digits_run)
 
 
 def changed(run, **settings):
@@ -51,7 +51,7 @@ def test_the_loaded_network_evaluates_to_the_test_accuracy_of_the_run(run):
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "rmsprop-2017", "rmsprop-2021"])
 def test_the_loaded_network_fits_on_with_the_optimizer_of_its_recipe(run, optimizer, tmp_path):
     model = changed(run, optimizer=optimizer, learning_rate=0.0005).load_model()
-    digits = data.load("digits").train
+    digits = data.load_dataset("digits").train
     model.fit(digits.images[:64], digits.labels[:64], verbose=0)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0005)
     legacy = optimizer in recipes.LEGACY_EPSILON
@@ -77,7 +77,10 @@ def test_other_images_than_those_of_the_run_are_refused(run):
 
 
 def test_training_prints_nothing_in_a_program_that_does_not_ask(digits_run, capsys):
-    assert trainer.train(dataset="digits", epochs=6, out=digits_run.parents[1]).path == digits_run
+    assert (
+        trainer.train_network(dataset="digits", epochs=6, out=digits_run.parents[1]).path
+        == digits_run
+    )
     assert capsys.readouterr().out == ""
 
 
@@ -85,7 +88,7 @@ def test_the_command_ends_with_the_table_and_the_next_two_commands(digits_run, c
     command = ["--dataset", "digits", "--epochs", "6", "--out", str(digits_run.parents[1])]
     train.main(command, prog="chollet-cnn train")
     lines = capsys.readouterr().out.splitlines()
-    assert "\n".join(lines[:-4]).endswith(str(runs.read(digits_run)))
+    assert "\n".join(lines[:-4]).endswith(str(runs.load_run(digits_run)))
     assert lines[-2:] == [
         f"  chollet-cnn predict {digits_run} IMAGE",
         f"  chollet-cnn report {digits_run}",

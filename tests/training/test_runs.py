@@ -78,7 +78,7 @@ def test_the_table_of_a_run_says_whether_its_pictures_are_the_book_s(finished, m
     fingerprint = {"book_pictures": {"match": match, "of": 4000}, "split": split}
     finished.environment["data"] |= fingerprint
     runs.write_json(finished.path / "environment.json", finished.environment)
-    assert re.search(rf"^  images +{told}$", str(runs.read(finished.path)), re.MULTILINE)
+    assert re.search(rf"^  images +{told}$", str(runs.load_run(finished.path)), re.MULTILINE)
 
 
 def test_the_history_reads_back_bit_for_bit(finished):
@@ -143,10 +143,10 @@ def test_a_folder_without_permission_holds_no_run(tmp_path, monkeypatch):
 
 def test_an_unfinished_run_is_told_from_none(tmp_path):
     with pytest.raises(UserError, match="is not a run directory"):
-        runs.read(tmp_path)
+        runs.load_run(tmp_path)
     runs.begin(tmp_path / "run", {"recipe": "x"})
     with pytest.raises(UserError, match=r"unfinished.*resume=True"):
-        runs.read(tmp_path / "run")
+        runs.load_run(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_what_a_file_must_not_hold_is_refused_by_its_field(finished, file, chang
     path = finished.path / f"{file}.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(UserError, match=rf"{file}\.json cannot be read \(.*({field})"):
-        runs.read(finished.path)
+        runs.load_run(finished.path)
 
 
 @pytest.mark.parametrize("key", sorted(CONFIG | ENVIRONMENT | METRICS))
@@ -189,12 +189,12 @@ def test_a_field_that_is_missing_is_named(finished, key):
             json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k != key})
         )
     with pytest.raises(UserError, match=rf"cannot be read \({key}: Field required"):
-        runs.read(finished.path)
+        runs.load_run(finished.path)
 
 
 def test_keys_of_newer_versions_are_kept(finished):
     runs.write_json(finished.path / "metrics.json", METRICS | {"new": [1]})
-    assert runs.read(finished.path).metrics["new"] == [1]
+    assert runs.load_run(finished.path).metrics["new"] == [1]
 
 
 @pytest.mark.parametrize(
@@ -224,20 +224,20 @@ def test_a_network_that_contradicts_its_config_is_refused(finished):
     ):
         runs.write_json(finished.path / "config.json", CONFIG | change)
         with pytest.raises(UserError, match=rf"model\.keras cannot be read \(.*{says}"):
-            runs.read(finished.path).load_model()
+            runs.load_run(finished.path).load_model()
 
 
 def test_what_cannot_be_printed_is_not_written(finished):
     odd = CONFIG | {"title": "a\x1b\udcff\tb"}
     runs.write_json(finished.path / "config.json", odd)
-    assert runs.read(finished.path).config["title"] == "a??\tb"
+    assert runs.load_run(finished.path).config["title"] == "a??\tb"
 
 
 def test_a_damaged_file_is_named(finished):
     for text in ('{"recipe": ', "[]", "[" * 100_000):
         (finished.path / "config.json").write_text(text)
         with pytest.raises(UserError, match=r"config\.json cannot be read"):
-            runs.read(finished.path)
+            runs.load_run(finished.path)
 
 
 def test_a_place_under_a_file_cannot_be_written(tmp_path):
@@ -256,4 +256,4 @@ def test_a_run_from_before_figures_had_a_step_reads(finished):
     metrics = run_files.read_json(finished.path / "metrics.json")
     metrics["published"] = {"quantity": "test_accuracy", "value": 0.9913}
     runs.write_json(finished.path / "metrics.json", metrics)
-    assert runs.read(finished.path).metrics["published"]["step"] == 0.0001
+    assert runs.load_run(finished.path).metrics["published"]["step"] == 0.0001

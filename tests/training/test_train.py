@@ -47,7 +47,7 @@ def curve(run):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return trainer.train(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
+    return trainer.train_network(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
 
 
 def test_a_run_directory_holds_these_files_and_figures(run):
@@ -75,7 +75,7 @@ def test_a_run_on_the_embedded_digits_says_so_and_never_mnist(run):
 
 
 def test_a_changed_recipe_is_marked_and_not_compared_with_the_book(tmp_path):
-    run = trainer.train("mnist-first-edition", out=tmp_path, **(DIGITS | {"epochs": 1}))
+    run = trainer.train_network("mnist-first-edition", out=tmp_path, **(DIGITS | {"epochs": 1}))
     assert run.config["changed"]["epochs"] == {"recipe": 5, "run": 1}
     assert run.config["changed"]["dataset"] == {"recipe": "mnist", "run": "digits"}
     assert run.metrics["published"] is None
@@ -103,7 +103,9 @@ def test_two_processes_with_one_seed_end_with_the_same_bits(tmp_path, run):
     for name in ("a", "b"):
         done = command("--dataset", "digits", "--epochs", 2, "--seed", 4, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
-    first, second = (runs.read(tmp_path / n / "mnist-three-block" / "seed-4") for n in ("a", "b"))
+    first, second = (
+        runs.load_run(tmp_path / n / "mnist-three-block" / "seed-4") for n in ("a", "b")
+    )
     assert first.metrics["weights_sha256"] == second.metrics["weights_sha256"]
     assert curve(first) == curve(second)
     # And so does the process that runs the tests, which has computed other things before.
@@ -111,25 +113,29 @@ def test_two_processes_with_one_seed_end_with_the_same_bits(tmp_path, run):
 
 
 def test_another_seed_ends_with_other_weights(tmp_path, run):
-    other = trainer.train(out=tmp_path, seed=5, **DIGITS)
+    other = trainer.train_network(out=tmp_path, seed=5, **DIGITS)
     assert other.metrics["weights_sha256"] != run.metrics["weights_sha256"]
 
 
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(tmp_path, run):
-    longer = trainer.train(out=tmp_path, seed=4, **DIGITS | {"epochs": len(run.history) + 1})
+    longer = trainer.train_network(
+        out=tmp_path, seed=4, **DIGITS | {"epochs": len(run.history) + 1}
+    )
     assert curve(longer)[:-1] == curve(run)
 
 
 def test_starting_weights_and_order_can_have_seeds_of_their_own(tmp_path, run):
     # The same two seeds by two ways: the weights of 4 and the order of 5.
-    one = trainer.train(out=tmp_path / "one", seed=5, weights_seed=4, **DIGITS)
-    two = trainer.train(out=tmp_path / "two", seed=4, order_seed=5, **DIGITS)
+    one = trainer.train_network(out=tmp_path / "one", seed=5, weights_seed=4, **DIGITS)
+    two = trainer.train_network(out=tmp_path / "two", seed=4, order_seed=5, **DIGITS)
     assert one.metrics["weights_sha256"] == two.metrics["weights_sha256"]
     assert one.metrics["weights_sha256"] != run.metrics["weights_sha256"]
     assert one.config["changed"]["weights_seed"] == {"recipe": 5, "run": 4}
     assert two.config["changed"]["order_seed"] == {"recipe": 4, "run": 5}
     # To ask for what is so anyway changes nothing.
-    same = trainer.train(out=tmp_path / "same", seed=4, weights_seed=4, order_seed=4, **DIGITS)
+    same = trainer.train_network(
+        out=tmp_path / "same", seed=4, weights_seed=4, order_seed=4, **DIGITS
+    )
     assert same.metrics["weights_sha256"] == run.metrics["weights_sha256"]
     assert same.config == run.config
 
@@ -142,7 +148,7 @@ def test_the_test_accuracies_of_the_selected_and_the_last_epoch_are_both_kept(tm
         book, name="hasty", judged_by=recipes.LOWEST_VALIDATION_LOSS, learning_rate=0.01, epochs=7
     )
     for seed in range(10):  # until the last epoch is not the best, most often at once
-        run = trainer.train(plan, dataset="digits", seed=seed, out=tmp_path)
+        run = trainer.train_network(plan, dataset="digits", seed=seed, out=tmp_path)
         if run.metrics["judged_epoch"] < 7:
             break
     watched = run.history.set_index("epoch")["val_accuracy"]
@@ -165,7 +171,7 @@ tiny = dataclasses.replace(
 )
 if __name__ == "__main__":
     folder, out, *options = sys.argv[1:]
-    trainer.train(tiny, data_dir=folder, out=out, resume="--resume" in options, quiet=False)
+    trainer.train_network(tiny, data_dir=folder, out=out, resume="--resume" in options, quiet=False)
 """
 
 
@@ -194,11 +200,13 @@ def test_a_network_with_legacy_augmentation_loads_in_another_process(noisy_pets,
     few = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 4}
     small = dataclasses.replace(book, data_options=book.data_options | {"splits": splits}, **few)
     noisy_pets(tmp_path, 20, (60, 60))
-    run = trainer.train(small, augmentation="2017", data_dir=tmp_path, out=tmp_path / "runs")
+    run = trainer.train_network(
+        small, augmentation="2017", data_dir=tmp_path, out=tmp_path / "runs"
+    )
     assert run.config["changed"]["augmentation"]["run"] == "2017"
     ask = (
         "from chollet_cnn.training import runs\n"
-        f"print(runs.read({str(run.path)!r}).load_model().layers)"
+        f"print(runs.load_run({str(run.path)!r}).load_model().layers)"
     )
     told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert "RandomAffine" in told.stdout
@@ -228,7 +236,7 @@ def test_a_killed_run_resumes_to_the_same_bits_dropout_and_augmentation_included
     process = start(tiny, tmp_path / "cut", "--resume")
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    expected, resumed = runs.read(tmp_path / "whole" / "tiny" / "seed-0"), runs.read(cut)
+    expected, resumed = runs.load_run(tmp_path / "whole" / "tiny" / "seed-0"), runs.load_run(cut)
     assert resumed.metrics["weights_sha256"] == expected.metrics["weights_sha256"]
     assert curve(resumed) == curve(expected)
     for name in ("judged_epoch", "test_accuracy", "last_epoch_test_accuracy"):
@@ -238,7 +246,7 @@ def test_a_killed_run_resumes_to_the_same_bits_dropout_and_augmentation_included
 def test_the_weights_with_the_lowest_validation_loss_are_tested(tiny, tmp_path):
     process = start(tiny, tmp_path)
     process.communicate(timeout=300)
-    run = runs.read(tmp_path / "tiny" / "seed-0")
+    run = runs.load_run(tmp_path / "tiny" / "seed-0")
     history = run.history.set_index("epoch")
     assert run.metrics["judged_epoch"] == history["val_loss"].idxmin() == run.metrics["best_epoch"]
     model = run.load_model()
@@ -265,7 +273,7 @@ def test_keras_json_does_not_change_a_recipe_and_nothing_warns(tmp_path, run):
         environment={"KERAS_HOME": str(tmp_path), "PYTHONWARNINGS": "error"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    other = runs.read(tmp_path / "mnist-three-block" / "seed-4")
+    other = runs.load_run(tmp_path / "mnist-three-block" / "seed-4")
     assert other.metrics["weights_sha256"] == run.metrics["weights_sha256"]
     assert other.environment["numerics"] == run.environment["numerics"]
 
@@ -274,7 +282,7 @@ def test_mnist_by_name_never_falls_back(tmp_path, monkeypatch):
     monkeypatch.setattr("chollet_cnn.data.mnist.URL", "http://127.0.0.1:9/mnist.npz")
     monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
     with pytest.raises(UserError, match=r"MNIST"):
-        trainer.train(dataset="mnist", out=tmp_path)
+        trainer.train_network(dataset="mnist", out=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -283,7 +291,7 @@ def test_mnist_that_nobody_named_falls_back_to_the_digits_and_says_so(
 ):
     monkeypatch.setattr("chollet_cnn.data.mnist.URL", "http://127.0.0.1:9/mnist.npz")
     monkeypatch.delenv("CHOLLET_CNN_DATA", raising=False)
-    run = trainer.train(out=tmp_path, epochs=1, quiet=False)
+    run = trainer.train_network(out=tmp_path, epochs=1, quiet=False)
     assert run.metrics["dataset"] == "digits (embedded)"
     assert capsys.readouterr().out.splitlines()[0].endswith("digits (embedded).")
 
@@ -291,7 +299,7 @@ def test_mnist_that_nobody_named_falls_back_to_the_digits_and_says_so(
 def test_a_damaged_mnist_does_not_fall_back(tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"PK but no archive")
     with pytest.raises(UserError, match=r"mnist\.npz"):
-        trainer.train(data_dir=tmp_path, out=tmp_path / "runs")
+        trainer.train_network(data_dir=tmp_path, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -368,7 +376,7 @@ def test_the_curves_are_written_for_tensorboard(tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = trainer.train(out=tmp_path, tensorboard=True, **DIGITS)
+    run = trainer.train_network(out=tmp_path, tensorboard=True, **DIGITS)
     events = EventAccumulator(str(run.path / "tensorboard" / "validation"))
     events.Reload()
     scalars = events.Tensors("epoch_accuracy")

@@ -24,7 +24,7 @@ def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
 
 
 def _maps(model: TrainedModel) -> dict[str, Any]:
-    maps = activations.activations(model.model, model.image)
+    maps = activations.compute_activations(model.model, model.image)
     if not maps:
         raise ValueError("it has no layer with feature maps")
     own = model.sample if model.test is not None else model.image[None]
@@ -58,7 +58,7 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
         "cell": _one_cell(model, maps),
         "call": model.program(
             "from chollet_cnn.analysis import activations",
-            "maps = activations.activations(model, image)",
+            "maps = activations.compute_activations(model, image)",
             f"maps[{first!r}].shape   # {maps[first].shape}",
         ),
     }

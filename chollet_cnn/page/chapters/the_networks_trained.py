@@ -59,7 +59,7 @@ def _training(model: TrainedModel) -> dict[str, Any]:
         "why_no_test": model.why_no_test,
         "call": program(
             ["from chollet_cnn.training import runs"],
-            f"run = runs.read({str(run.path)!r})",
+            f"run = runs.load_run({str(run.path)!r})",
             f'run.metrics["test_accuracy"]   # {metrics["test_accuracy"]}',
             "run.history",
         ),

@@ -57,10 +57,10 @@ def _layers(model: TrainedModel) -> dict[str, Any]:
         "call": program(
             [
                 "from chollet_cnn.training import runs",
-                "from chollet_cnn.analysis.layer_table import layer_table",
+                "from chollet_cnn.analysis.layer_table import list_layers",
             ],
             model.model_code,
-            "layer_table(model)",
+            "list_layers(model)",
         ),
     }
 

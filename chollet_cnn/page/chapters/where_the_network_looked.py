@@ -23,8 +23,8 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
     network, image = model.model, model.image
     predicted = int(model.answer.argmax())
     name = model.classes[predicted]
-    raw = heatmaps.grad_cam(network, image, predicted)
-    occlusion = heatmaps.occlusion(network, image, predicted)
+    raw = heatmaps.compute_grad_cam(network, image, predicted)
+    occlusion = heatmaps.compute_occlusion(network, image, predicted)
     on_image = receptive_fields.cell_grid_of(network).resize_to_image(raw, image.shape[:2])
     pixels = {
         "saliency": heatmaps.saliency(network, image, predicted),
@@ -56,7 +56,7 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
         "covered": _covered(model, occlusion),
         "call": model.program(
             "from chollet_cnn.analysis import heatmaps",
-            f"heatmaps.grad_cam(model, image).shape   # {raw.shape}",
+            f"heatmaps.compute_grad_cam(model, image).shape   # {raw.shape}",
         ),
     }
 
@@ -81,7 +81,7 @@ def _doubtful(model: TrainedModel) -> dict[str, Any]:
     grid = receptive_fields.cell_grid_of(model.model)
     heats = {
         f"for {model.classes[target]}": grid.resize_to_image(
-            heatmaps.grad_cam(model.model, image, target), image.shape[:2]
+            heatmaps.compute_grad_cam(model.model, image, target), image.shape[:2]
         )
         for target in (first, second)
     }

@@ -41,7 +41,7 @@ def draw(
         ``image``, ``layers`` (``name``, ``words``, ``picture``, ``width``, ``height``, ``largest``)
         and ``probabilities``; pictures are addresses that hold a PNG.
     """
-    maps = activations.activations(model, image)
+    maps = activations.compute_activations(model, image)
     if model.input_shape[-1] == 3:
         maps = {
             name: values[:, :: max(1, values.shape[1] // SIDE), :: max(1, values.shape[2] // SIDE)]

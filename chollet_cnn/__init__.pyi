@@ -1,0 +1,32 @@
+from .analysis.activations import compute_activations, plot_activations
+from .analysis.answers import plot_prediction
+from .analysis.filters import first_kernels, plot_kernels
+from .analysis.heatmaps import compute_grad_cam, compute_occlusion, plot_heatmaps
+from .analysis.layer_table import list_layers
+from .analysis.learning_curves import plot_learning_curve
+from .book.recipe_table import list_recipes
+from .data import load_dataset
+from .page.build import write_report
+from .predict import predict_images
+from .training.runs import load_run
+from .training.trainer import train_network
+
+__all__ = [
+    "compute_activations",
+    "compute_grad_cam",
+    "compute_occlusion",
+    "first_kernels",
+    "list_layers",
+    "list_recipes",
+    "load_dataset",
+    "load_run",
+    "plot_activations",
+    "plot_heatmaps",
+    "plot_kernels",
+    "plot_learning_curve",
+    "plot_prediction",
+    "predict_images",
+    "train_network",
+    "write_report",
+]
+__version__: str
