@@ -101,7 +101,7 @@ def test_imports_stand_at_the_top_of_a_file_with_few_exceptions():
         if isinstance(statement, ast.Import | ast.ImportFrom)
     }
     per_module = Counter(name for name, _ in inside)
-    assert len(inside) < 80, f"{len(inside)} imports inside functions: {per_module.most_common()}"
+    assert len(inside) < 40, f"{len(inside)} imports inside functions: {per_module.most_common()}"
 
 
 def test_the_top_of_the_package_holds_at_most_eight_modules_and_eight_packages():

@@ -1,7 +1,7 @@
 """The data sets: MNIST, cats vs dogs, and a small set of digits that needs no download.
 
-``load_dataset("mnist")`` gives a :class:`Dataset`; each data set has a module of its own that says where
-its files are looked for and how its images are made.
+``load_dataset("mnist")`` gives a :class:`Dataset`; each data set has a module of its own that says
+where its files are looked for and how its images are made.
 """
 
 from dataclasses import dataclass

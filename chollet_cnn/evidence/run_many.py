@@ -24,6 +24,7 @@ from chollet_cnn.evidence import records, studies
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.studies import copies
 from chollet_cnn.training import environment, runs
+from chollet_cnn.training.trainer import train_network
 
 CORES_PER_RUN = 2
 """As the recorded runs had; more would help these small networks little and change the bits."""
