@@ -57,23 +57,15 @@ class Records:
         values = {"recipe": recipe} | ({"variant": variant} if variant else {})
         return matching(tables[0], values), matching(tables[1], values)
 
-    def of_kind(self, backend: str, device: str) -> Records:
-        """Return the runs of one backend and one kind of device."""
-        tables = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
-        return Records(
-            **{
-                name: rows[(rows["backend"] == backend) & (rows["device"] == device)]
-                for name, rows in tables
-                if isinstance(rows, pd.DataFrame)
-            },
-            folder=self.folder,
-        )
-
     def of_most_runs(self) -> Records:
         """Return the runs of the backend and device that most runs have; kinds are never mixed."""
         kind = dict(zip(KIND, self.main_kind, strict=True))
-        fields = dataclasses.fields(self)
-        return Records(*(matching(getattr(self, field.name), kind) for field in fields))
+        tables = {
+            name: matching(table, kind)
+            for name, table in vars(self).items()
+            if isinstance(table, pd.DataFrame)
+        }
+        return dataclasses.replace(self, **tables)
 
     @property
     def main_kind(self) -> tuple[str, str]:
