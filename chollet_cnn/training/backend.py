@@ -28,12 +28,6 @@ elif BACKEND == "jax":
 elif BACKEND == "torch":
     import torch
 
-PACKAGES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "pillow")
-VARIABLES = (
-    "XLA_FLAGS", "TF_XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "ONEDNN_MAX_CPU_ISA",
-    "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE",
-)  # fmt: skip
-"""Environment variables that change how the backends compute."""
 DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 VIRTUAL_DEVICES = "--xla_force_host_platform_device_count="
 """Divides a processor into devices; even one of them alone then computes with other last bits."""
@@ -79,7 +73,7 @@ def describe() -> dict[str, object]:
     return {
         "backend": BACKEND,
         "versions": {"chollet-cnn": __version__, "python": platform.python_version()}
-        | {name: found for name in PACKAGES if (found := _version(name))},
+        | {name: found for name in environment.PACKAGES if (found := _version(name))},
         "platform": platform.platform(),
         "processor": environment.processor(),
         "processor_kind": environment.processor_kind(),
@@ -91,12 +85,12 @@ def describe() -> dict[str, object]:
 
 def _numerics() -> dict[str, object]:
     """Return the settings of the backend and of the processor that change the last bits."""
-    found = {name: value for name in VARIABLES if (value := os.environ.get(name))}
+    found = {name: value for name in environment.VARIABLES if (value := os.environ.get(name))}
     flags = found.get("XLA_FLAGS", "").split()
     virtual = [flag for flag in flags if flag.startswith(VIRTUAL_DEVICES)]
     others = [flag for flag in flags if flag not in (DETERMINISTIC_XLA, *virtual)]
     found["XLA_FLAGS"] = " ".join(others)
-    numerics: dict[str, object] = {name: found.get(name, "") for name in VARIABLES}
+    numerics: dict[str, object] = {name: found.get(name, "") for name in environment.VARIABLES}
     numerics["virtual_devices"] = "".join(virtual[-1:]).removeprefix(VIRTUAL_DEVICES)
     numerics["vector_instructions"] = environment.vector_instructions()
     if BACKEND == "tensorflow":

@@ -10,6 +10,12 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
+PACKAGES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "pillow")
+VARIABLES = (
+    "XLA_FLAGS", "TF_XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE",
+)  # fmt: skip
+"""Environment variables that change how the backends compute."""
 VECTOR_FLAGS = ("avx", "amx", "fma", "sse4")
 """Beginnings of the processor's flags by which oneDNN chooses its kernels."""
 DIVISION = ("devices", "processes", "virtual_devices")
