@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from chollet_cnn.data import __main__ as door
-from chollet_cnn.data import archives, cats_vs_dogs, load, mnist, sources
+from chollet_cnn.data import archives, cats_vs_dogs, containers, load, mnist, sources
 from chollet_cnn.data.download import Unreachable, download
 from chollet_cnn.errors import UserError
 
@@ -176,7 +176,7 @@ def test_a_place_that_may_not_be_looked_into_is_named(monkeypatch, look):
 @pytest.mark.parametrize(
     ("file", "opener", "read"),
     [
-        ("train.zip", "zipfile.ZipFile", lambda path: archives.list_files(path, str)),
+        ("train.zip", "zipfile.ZipFile", lambda path: containers.list_files(path, str)),
         ("mnist.npz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
         ("t10k-images-idx3-ubyte.gz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
     ],
