@@ -41,7 +41,7 @@ from contenders import CONTENDERS, TENSORFLOW_ONLY, VALIDATED
 from chollet_cnn import data, files
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.book import recipes
-from chollet_cnn.data import archives
+from chollet_cnn.data import archives, containers
 from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.training import devices
 
@@ -73,7 +73,7 @@ def measure(
 def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -> None:
     """Write the JPEG files as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
     archive, images = archives.find(data_dir)
-    with archives.reader(archive) as read:
+    with containers.reader(archive) as read:
         for image in images:
             for use, (first, last) in recipe.data_options["splits"].items():
                 if first <= image.number < last:
@@ -85,7 +85,7 @@ def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -
 def repeat_images(count: int, folder: Path, data_dir: str | None) -> None:
     """Write ``count`` images of each class, the same ones again and again under new numbers."""
     archive, images = archives.find(data_dir)
-    with archives.reader(archive) as read:
+    with containers.reader(archive) as read:
         for kind in ("cat", "dog"):
             names = [image.file for image in images if image.kind == kind]
             for number in range(count):

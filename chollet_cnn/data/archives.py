@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from chollet_cnn.data.containers import list_files, reader, walk
+from chollet_cnn.data.containers import list_files, walk
 from chollet_cnn.data.layouts import (
     CLASS_WORDS,
     CLASSES,
@@ -21,8 +21,6 @@ from chollet_cnn.data.layouts import (
 from chollet_cnn.data.sources import NotFound, listed, permitted, search_path
 from chollet_cnn.data.zip_files import is_zip
 from chollet_cnn.errors import UserError
-
-__all__ = ["CLASSES", "Picture", "find", "index", "list_files", "reader"]
 
 # "kagglecatsanddogs", "catdog" and "my-dog", but not "application" and "dogma".
 CALLED_AFTER_THEM = re.compile(r"cats|dogs|cat.*dog|dog.*cat|(?<![a-z])(cat|dog)(?![a-z])")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,15 @@ from pets import (
 )
 from PIL import Image
 
-from chollet_cnn.data import archives, cats_vs_dogs, decoded, load_dataset, scaling
+from chollet_cnn.data import (
+    archives,
+    cats_vs_dogs,
+    containers,
+    decoded,
+    layouts,
+    load_dataset,
+    scaling,
+)
 from chollet_cnn.errors import UserError
 
 on_posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
@@ -55,7 +64,7 @@ def test_the_environment_variable_and_keras_cache_are_searched(place, tmp_path, 
 
 def test_the_books_splits_are_by_file_number():
     numbers = range(2500)
-    index = archives.index("a", [(f"{k}.{n}.jpg", (0, 0)) for k in ("cat", "dog") for n in numbers])
+    index = layouts.index("a", [(f"{k}.{n}.jpg", (0, 0)) for k in ("cat", "dog") for n in numbers])
     parts, missing = cats_vs_dogs.select(index, cats_vs_dogs.FIRST_EDITION_SPLITS)
     names = [picture.file for part in parts.values() for picture in part]
     assert missing == []
@@ -276,7 +285,7 @@ def test_missing_and_broken_pictures_count_together_in_the_cache_too(place):
 @pytest.mark.parametrize(
     ("owner", "name", "problem", "why"),
     [
-        (archives.Path, "read_bytes", OSError(errno.EIO, "bad disk"), "cannot read .*bad disk"),
+        (Path, "read_bytes", OSError(errno.EIO, "bad disk"), "cannot read .*bad disk"),
         (Image, "open", MemoryError(), "too little memory to decode"),
     ],
 )
@@ -329,6 +338,6 @@ def test_real_cats_and_dogs_fill_the_first_editions_splits(real_cats_dir):
     assert np.bincount(dataset.test.labels).tolist() == [500, 500]
     archive, found = archives.find(real_cats_dir)
     [picture] = [one for one in found if (one.kind, one.number) == ("dog", 1999)]
-    with archives.reader(archive) as read, Image.open(io.BytesIO(read(picture.file))) as image:
+    with containers.reader(archive) as read, Image.open(io.BytesIO(read(picture.file))) as image:
         by_pillow = image.convert("RGB").resize((30, 30), Image.Resampling.NEAREST)
     assert np.array_equal(dataset.test.images[-1], np.asarray(by_pillow))

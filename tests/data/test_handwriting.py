@@ -5,7 +5,7 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_digits
 
-from chollet_cnn.data import digits, handwriting, image_files, mnist
+from chollet_cnn.data import digit_patches, digits, handwriting, image_files, mnist
 from chollet_cnn.errors import UserError
 
 
@@ -237,7 +237,7 @@ def test_what_is_not_a_digit_is_refused(name):
 
 def test_every_digit_of_mnist_is_shaped_like_a_digit(real_mnist_dir):
     images = mnist.load(real_mnist_dir).test.images[:300, ..., 0]
-    assert all(map(handwriting.is_shaped_like_a_digit, images))
+    assert all(map(digit_patches.is_shaped_like_a_digit, images))
 
 
 def test_ink_that_is_hardly_there_is_refused():

@@ -2,7 +2,6 @@ import gzip
 import hashlib
 import io
 import os
-import random
 import struct
 import tracemalloc
 
@@ -242,7 +241,7 @@ def test_mnist_that_is_not_found_names_the_places_and_the_ways(tmp_path, downloa
         mnist.load(tmp_path, download=download)
     for hint in (str(tmp_path), str(tmp_path / "keras" / "datasets"), "--data-dir", "fetch mnist"):
         assert hint in str(problem.value)
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir() if file.suffix != ".lock"] == []
 
 
 def test_real_mnist_has_the_published_arrays(real_mnist_dir):
@@ -306,22 +305,3 @@ def test_a_file_that_is_larger_than_any_of_mnists_is_not_read(small, tmp_path, m
     put_zip(tmp_path / "archive.zip", {"mnist.npz": npz(small)})
     with pytest.raises(UserError, match="more than the limit of 1,000"):
         mnist.load(tmp_path / "archive.zip", download=False)
-
-
-def test_bytes_flipped_anywhere_give_mnist_or_an_error_in_a_sentence(small, tmp_path):
-    draw = random.Random(0)
-    good = npz(small)
-    outcomes = {"images": 0, "error": 0}
-    for _ in range(300):
-        content = bytearray(good)
-        for _ in range(draw.choice([1, 1, 5])):
-            content[draw.randrange(len(content))] = draw.randrange(256)
-        (tmp_path / "mnist.npz").write_bytes(content)
-        try:
-            dataset = mnist.load(tmp_path, download=False)
-        except UserError:
-            outcomes["error"] += 1
-        else:
-            outcomes["images"] += 1
-            assert_is(dataset, small)
-    assert outcomes["error"] > 200

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from chollet_cnn.data import __main__ as door
-from chollet_cnn.data import archives, cats_vs_dogs, load_dataset, mnist, sources
+from chollet_cnn.data import archives, cats_vs_dogs, containers, load_dataset, mnist, sources
 from chollet_cnn.data.download import Unreachable, download
 from chollet_cnn.errors import UserError
 
@@ -58,45 +58,63 @@ def serving(content=CONTENT, ranges=True, break_after=None, status=None, pause=0
 
 
 @pytest.fixture
-def refusing():
-    """An address where nobody answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return f"http://127.0.0.1:{port}/file.bin"
-
-
-@pytest.fixture
 def file(tmp_path):
     return tmp_path / "folder" / "file.bin"
-
-
-def names_in(folder):
-    return [name for name in os.listdir(folder) if not name.endswith(".lock")]
 
 
 def part_of(file):
     return file.with_name("file.bin.part")
 
 
-def test_a_download_ends_with_the_file_and_nothing_else(file):
-    with serving() as (url, asked):
-        download(url, file, len(CONTENT), SHA256)
+def collect(file, count):
+    """Leave the beginning of the file as an earlier download that broke off would."""
+    file.parent.mkdir()
+    part_of(file).write_bytes(CONTENT[:count])
+
+
+LENGTH = len(CONTENT)
+# How the server answers, how many bytes are there already, and which ranges are asked for.
+WHOLE = {
+    "from the start": ({}, 0, [None]),
+    "resumed where it broke off": ({}, 300_000, ["bytes=300000-"]),
+    "a server without ranges": ({"ranges": False}, 1000, ["bytes=1000-"]),
+    "complete but not renamed": ({"status": 500}, LENGTH, []),
+}
+# The same, with the error and how many bytes are kept.
+BROKEN = {
+    "broken off": ({"break_after": 300_000}, 0, [None], Unreachable, "300,000 of", 300_000),
+    "another content": ({"content": b"?" + CONTENT[1:]}, 0, [None], UserError, "not the exp", 0),
+    "another size": ({"content": CONTENT + b"more"}, 0, [None], UserError, "not the expected", 0),
+    "a range that is refused": (
+        {"content": CONTENT[:1000]}, LENGTH - 1, [f"bytes={LENGTH - 1}-", None], UserError,
+        "1,000 bytes", 0,
+    ),
+    "no such page": ({"status": 404}, 0, [None], Unreachable, "answered 404", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("server", "collected", "asked_for"), WHOLE.values(), ids=WHOLE)
+def test_a_download_ends_with_the_file_and_nothing_else(file, server, collected, asked_for):
+    collect(file, collected)
+    with serving(**server) as (url, asked):
+        download(url, file, LENGTH, SHA256)
+    assert asked == asked_for
     assert file.read_bytes() == CONTENT
     assert os.listdir(file.parent) == ["file.bin"]
-    assert asked == [None]
 
 
-def test_a_broken_download_is_kept_apart_and_resumed_where_it_broke_off(file):
-    with serving(break_after=300_000) as (url, _), pytest.raises(Unreachable, match="300,000 of"):
-        download(url, file, len(CONTENT), SHA256)
+@pytest.mark.parametrize(
+    ("server", "collected", "asked_for", "error", "why", "kept"), BROKEN.values(), ids=BROKEN
+)
+def test_a_download_that_fails_leaves_no_file_and_keeps_what_is_good(
+    file, server, collected, asked_for, error, why, kept
+):
+    collect(file, collected)
+    with serving(**server) as (url, asked), pytest.raises(error, match=why):
+        download(url, file, LENGTH, SHA256)
+    assert asked == asked_for
     assert not file.exists()
-    assert part_of(file).stat().st_size == 300_000
-    with serving() as (url, asked):
-        download(url, file, len(CONTENT), SHA256)
-    assert asked == ["bytes=300000-"]
-    assert file.read_bytes() == CONTENT
-    assert not part_of(file).exists()
+    assert (part_of(file).stat().st_size if part_of(file).exists() else 0) == kept
 
 
 def test_two_downloads_of_one_file_at_a_time_ask_for_it_once(file, capsys):
@@ -109,56 +127,13 @@ def test_two_downloads_of_one_file_at_a_time_ask_for_it_once(file, capsys):
     assert f"waiting for another process that downloads {file}\n" in capsys.readouterr().err
 
 
-def test_a_server_that_knows_no_ranges_starts_the_file_again(file):
-    file.parent.mkdir()
-    part_of(file).write_bytes(b"x" * 1000)
-    with serving(ranges=False) as (url, asked):
-        download(url, file, len(CONTENT), SHA256)
-    assert asked == ["bytes=1000-"]
-    assert file.read_bytes() == CONTENT
-
-
-def test_a_range_that_the_server_refuses_starts_the_file_again(file):
-    file.parent.mkdir()
-    part_of(file).write_bytes(CONTENT[:-1])
-    short = CONTENT[:1000]
-    with serving(short) as (url, asked), pytest.raises(UserError, match="1,000 bytes"):
-        download(url, file, len(CONTENT), SHA256)
-    assert asked == [f"bytes={len(CONTENT) - 1}-", None]
-    assert not file.exists()
-
-
-def test_a_download_that_was_whole_but_not_renamed_asks_for_nothing(file, refusing):
-    file.parent.mkdir()
-    part_of(file).write_bytes(CONTENT)
-    download(refusing, file, len(CONTENT), SHA256)
-    assert file.read_bytes() == CONTENT
-
-
-def test_a_wrong_checksum_leaves_nothing_behind(file):
-    changed = b"?" + CONTENT[1:]
-    with serving(changed) as (url, _), pytest.raises(UserError, match="not the expected file"):
-        download(url, file, len(CONTENT), SHA256)
-    assert names_in(file.parent) == []
-
-
-def test_a_file_of_another_size_is_refused_before_it_is_fetched(file):
-    with serving(CONTENT + b"more") as (url, _), pytest.raises(UserError, match="not the expected"):
-        download(url, file, len(CONTENT), SHA256)
-    assert names_in(file.parent) == []
-
-
-def test_a_missing_page_is_named_with_its_status(file):
-    with serving(status=404) as (url, _), pytest.raises(Unreachable, match="answered 404"):
-        download(url, file, len(CONTENT), SHA256)
-    assert names_in(file.parent) == []
-
-
-def test_a_refused_connection_keeps_what_was_there(file, refusing):
-    file.parent.mkdir()
-    part_of(file).write_bytes(CONTENT[:1000])
+def test_a_refused_connection_keeps_what_was_there(file):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}/file.bin"
+    collect(file, 1000)
     with pytest.raises(Unreachable, match="check the network"):
-        download(refusing, file, len(CONTENT), SHA256)
+        download(url, file, LENGTH, SHA256)
     assert part_of(file).read_bytes() == CONTENT[:1000]
 
 
@@ -201,7 +176,7 @@ def test_a_place_that_may_not_be_looked_into_is_named(monkeypatch, look):
 @pytest.mark.parametrize(
     ("file", "opener", "read"),
     [
-        ("train.zip", "zipfile.ZipFile", lambda path: archives.list_files(path, str)),
+        ("train.zip", "zipfile.ZipFile", lambda path: containers.list_files(path, str)),
         ("mnist.npz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
         ("t10k-images-idx3-ubyte.gz", "pathlib.Path.read_bytes", lambda path: mnist.read((path,))),
     ],
