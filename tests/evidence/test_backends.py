@@ -25,8 +25,9 @@ def compare(monkeypatch):
     sys.modules.pop("compare_backends")
 
 
-def observed(order="b", forward=0.0, weights=0.0, loss=0.0):
-    facts = {"starting weights": "a", "batch order": order, "machine": "m", "versions": "v"}
+def observed(backend, order="b", forward=0.0, weights=0.0, loss=0.0):
+    facts = {"starting weights": "a", "batch order": order, "machine": "m"}
+    facts["versions"] = f"keras 3.15.1, {backend} 1.2, numpy 2.4.6"
     return {
         "forward": np.array([[0.25, 0.75 + forward]]),
         "weights": np.array([1.0, 2.0 - weights]),
@@ -44,9 +45,8 @@ def folder(tmp_path):
 
 
 def test_what_differs_is_measured_against_tensorflow(compare, folder):
-    table = compare(
-        {"tensorflow": observed(), "jax": observed("c", forward=0.125, weights=0.5, loss=-0.25)}
-    )
+    other = observed("jax", "c", forward=0.125, weights=0.5, loss=-0.25)
+    table = compare({"tensorflow": observed("tensorflow"), "jax": other})
     table.to_csv(folder / backends.TABLE, index=False)
     found = backends.measure(records.read(folder))
     ours, theirs = found["differences"].to_dict("records")
@@ -56,7 +56,7 @@ def test_what_differs_is_measured_against_tensorflow(compare, folder):
         "forward pass": "1.2e-01", "one step": "5.0e-01", "loss of a step": "2.5e-01",
     }  # fmt: skip
     assert found["losses"]["step"].tolist() == ["0", "100", "200"]
-    assert found["last_step"] == 200
+    assert (found["last_step"], found["versions"]) == (200, "TensorFlow 1.2, JAX 1.2")
 
 
 def test_accuracies_are_compared_seed_by_seed_and_what_is_missing_is_named(folder):

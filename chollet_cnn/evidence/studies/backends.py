@@ -63,11 +63,15 @@ def _steps(measured: pd.DataFrame) -> dict[str, object]:
         )
     shown = losses.rename(columns=NAMES).map("{:.6f}".format)
     shown.insert(0, "step", [f"{step:,}" for step in losses.index])
-    versions = measured.drop_duplicates("backend").set_index("backend")
+    first = measured.drop_duplicates("backend").set_index("backend")
+    versions = [
+        f"{NAMES[backend]} {told.rsplit(f'{backend} ', 1)[1].partition(',')[0]}"
+        for backend, told in first["versions"].loc[list(wide.columns)].items()
+    ]
     return {
         "differences": pd.DataFrame(cells),
         "losses": shown,
         "last_step": int(losses.index.max()),
-        "machine": versions["machine"].iloc[0],
-        "versions": "; ".join(versions["versions"]),
+        "machine": first["machine"].iloc[0],
+        "versions": ", ".join(versions),
     }
