@@ -1,7 +1,7 @@
 """Ask a trained network about your own images.
 
-From the shell ``python -m chollet_cnn.predict RUN IMAGE...``, from Python :func:`predict`. What it
-returns is drawn and listed by :mod:`chollet_cnn.analysis.answers`.
+From the shell ``python -m chollet_cnn.predict RUN IMAGE...``, from Python :func:`predict_images`.
+What it returns is drawn and listed by :mod:`chollet_cnn.analysis.answers`.
 """
 
 from __future__ import annotations

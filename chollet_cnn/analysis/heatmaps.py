@@ -111,7 +111,7 @@ def smooth_grad(
         ``(height, width)``, as :func:`saliency`.
 
     Raises:
-        ValueError: there are no samples; otherwise as in :func:`grad_cam`.
+        ValueError: there are no samples; otherwise as in :func:`compute_grad_cam`.
 
     Source: Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017.
     """
