@@ -11,6 +11,7 @@ from pathlib import Path
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.drawing.notebook import in_notebook
+from chollet_cnn.drawing.progress import silenced
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import devices as keras_devices
 from chollet_cnn.training import machines, plan, runs
@@ -129,7 +130,8 @@ def train_network(
 
 def _run(request: Request) -> runs.Run:
     """Start Keras and train."""
-    keras_devices.start_keras()
+    with silenced(request.quiet):
+        keras_devices.start_keras()
     from chollet_cnn.training import fitting  # which imports Keras
 
     run = fitting.fit(request)

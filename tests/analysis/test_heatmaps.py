@@ -227,7 +227,9 @@ def test_occlusion_of_scores_is_a_fall_of_probability_too(activation):
     assert 0.01 < np.abs(found).max() <= 1
 
 
-@pytest.mark.parametrize("method", ["grad_cam", "saliency", "smooth_grad", "occlusion"])
+@pytest.mark.parametrize(
+    "method", ["compute_grad_cam", "saliency", "smooth_grad", "compute_occlusion"]
+)
 def test_a_batch_of_images_is_refused_where_one_image_is_asked_about(method):
     model = network(same, 4, "softmax")
     with pytest.raises(ValueError, match="batch of 2 images; pass one image at a time"):
@@ -315,14 +317,26 @@ def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
 @pytest.mark.parametrize(
     ("method", "how", "words"),
     [
-        ("grad_cam", {"target": 4}, "no class 4; the classes are 0 to 3"),
-        ("grad_cam", {"target": 1.0}, "class must be a whole number of at least 0, not 1.0"),
-        ("grad_cam", {"layer": "dense"}, "dense has no feature maps"),
+        ("compute_grad_cam", {"target": 4}, "no class 4; the classes are 0 to 3"),
+        (
+            "compute_grad_cam",
+            {"target": 1.0},
+            "class must be a whole number of at least 0, not 1.0",
+        ),
+        ("compute_grad_cam", {"layer": "dense"}, "dense has no feature maps"),
         ("saliency", {"image": np.full((6, 6, 1), "a")}, "arrays of numbers, not of <U1"),
         ("smooth_grad", {"samples": 0}, "samples must be a whole number of at least 1, not 0"),
-        ("occlusion", {"window": 7}, "window=7 pixels does not fit an image of 6×6"),
-        ("occlusion", {"window": 2.5}, "window must be a whole number of at least 1, not 2.5"),
-        ("occlusion", {"stride": -1}, "stride must be a whole number of at least 1, not -1"),
+        ("compute_occlusion", {"window": 7}, "window=7 pixels does not fit an image of 6×6"),
+        (
+            "compute_occlusion",
+            {"window": 2.5},
+            "window must be a whole number of at least 1, not 2.5",
+        ),
+        (
+            "compute_occlusion",
+            {"stride": -1},
+            "stride must be a whole number of at least 1, not -1",
+        ),
     ],
 )
 def test_wrong_classes_covers_and_layers_are_refused_in_words(method, how, words):

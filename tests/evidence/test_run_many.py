@@ -200,7 +200,7 @@ def script(monkeypatch):
 def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypatch):
     update_results = script("update_results")
     row = {"recipe": A, "backend": "jax", "device": "cpu", "data_sha256": "d"}
-    monkeypatch.setattr(update_results.runs, "read", int)
+    monkeypatch.setattr(update_results.runs, "load_run", int)
     monkeypatch.setattr(
         update_results.records, "outcome", lambda seed: Outcome(row | {"seed": seed}, "epoch\n", ())
     )

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from chollet_cnn import predict
+from chollet_cnn.analysis import answers
 from chollet_cnn.data import image_files, mnist, sources
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import environment
+from chollet_cnn.training import backend
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="redirects as a POSIX shell does")
 LIST = ("chollet_cnn.train", "--list")
@@ -88,10 +88,10 @@ def test_a_name_of_five_thousand_characters(monkeypatch, reader):
     with pytest.raises(UserError, match=r"check its (name|spelling)") as problem:
         reader()
     assert len(str(problem.value)) < 400
-    assert list(predict._find_images([LONG])) == [LONG]  # read later, and refused there
+    assert list(answers._find_images([LONG])) == [LONG]  # read later, and refused there
 
 
 def test_a_number_of_threads_that_is_none(monkeypatch):
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "abc")
     with pytest.raises(UserError, match="must be a whole number, got 'abc'; unset it"):
-        environment._threads_by_variable()
+        backend._threads_by_variable()
