@@ -16,7 +16,7 @@ from chollet_cnn import data
 from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
-from chollet_cnn.data import digits, handwriting, image_files, scaling
+from chollet_cnn.data import handwriting, image_files, scaling
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.page.chapter import Call, program
@@ -229,8 +229,7 @@ def _slug(name: str, taken: Iterable[str]) -> str:
 
 def _test_images(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | None, str]:
     """Load the images that a run was tested on, or say why not; nothing is downloaded for it."""
-    known = {"MNIST": "mnist", digits.TITLE: "digits"}
-    name = known.get(run.config["dataset"], run.config["settings"]["dataset"])
+    name = run.dataset_name
     options = {"mnist": {"download": False}}.get(name, run.config["settings"]["data_options"])
     if name == "cats-vs-dogs":
         options = options | {"image_size": tuple(options["image_size"])}
@@ -268,7 +267,7 @@ def _choose_image(
     if test is None:
         line = f"image = photographs.digit({size[0]})[..., None]"
         return Shown(photographs.digit(size[0])[..., None], "shipped digit", (SHIPPED, line), file)
-    name = "digits" if run.config["dataset"] == digits.TITLE else "mnist"
+    name = run.dataset_name
     place = "" if data_dir is None else f", {str(data_dir)!r}"
     line = f"image = data.load_dataset({name!r}{place}).test.images[0]"
     code = ("from chollet_cnn import data", line)

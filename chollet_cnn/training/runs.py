@@ -33,7 +33,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from chollet_cnn import data, files
-from chollet_cnn.data import book_pictures
+from chollet_cnn.data import book_pictures, digits
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
@@ -151,6 +151,13 @@ class Run:
         )
         return model
 
+    @property
+    def dataset_name(self) -> str:
+        """The name of the data set; a run of version 0.1.0 has its title alone."""
+        titles = {"MNIST": "mnist", digits.TITLE: "digits"}
+        named = titles.get(self.config["dataset"], self.config["settings"]["dataset"])
+        return self.config.get("dataset_name", named)
+
     def test_data(self, data_dir: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the images that the run was tested on, and their labels.
 
@@ -166,7 +173,7 @@ class Run:
             NotFound: the data set is not on this machine; the message says where to put it.
             UserError: the images found are not those that the run was made with.
         """
-        name, settings = self.config["dataset_name"], self.config["settings"]
+        name, settings = self.dataset_name, self.config["settings"]
         options = settings["data_options"] if name == settings["dataset"] else {}
         found = data.load_dataset(name, data_dir, download=False, **options)
         if found.fingerprint["sha256"] != self.environment["data"]["sha256"]:

@@ -48,6 +48,12 @@ def test_the_loaded_network_evaluates_to_the_test_accuracy_of_the_run(run):
     assert loss == pytest.approx(run.metrics["test_loss"], rel=1e-4)
 
 
+def test_a_run_from_before_its_data_set_was_named_finds_its_data_too(run):
+    config = {name: value for name, value in run.config.items() if name != "dataset_name"}
+    old = dataclasses.replace(run, config=config)
+    assert (old.test_data()[1] == run.test_data()[1]).all()
+
+
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "rmsprop-2017", "rmsprop-2021"])
 def test_the_loaded_network_fits_on_with_the_optimizer_of_its_recipe(run, optimizer, tmp_path):
     model = changed(run, optimizer=optimizer, learning_rate=0.0005).load_model()
