@@ -56,6 +56,10 @@ class Recipe:
     notes: tuple[str, ...] = ()
     """Where this recipe differs in detail from the book's code."""
 
+    def options_for(self, dataset: str) -> dict[str, object]:
+        """Return the options that a data set is loaded with: none for another than its own."""
+        return self.data_options if dataset == self.dataset else {}
+
 
 def _mnist(name: str, title: str, parameters: int, optimizer: str = "rmsprop") -> Recipe:
     return Recipe(

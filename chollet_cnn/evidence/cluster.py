@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import chollet_cnn
@@ -108,15 +107,14 @@ def describe(jobs: Iterable[Job]) -> dict[str, str]:
     """
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     found = {"processor kind": environment.processor_kind()}
-    for package in environment.PACKAGES:
+    for package, version in environment.versions().items():
         of_backends = package.startswith(("tensorflow", "jax", "torch"))
         if package.startswith(backend) or not of_backends:  # jaxlib is JAX's
-            with suppress(PackageNotFoundError):
-                found[package] = version(package)
+            found[package] = version
     for job in jobs:
         recipe = recipes.get(job.recipe) if isinstance(job.recipe, str) else job.recipe
         name = job.options.get("dataset", recipe.dataset)
-        options = recipe.data_options if name == recipe.dataset else {}
+        options = recipe.options_for(name)
         images = data.load_dataset(name, job.options.get("data_dir"), **options)
         what = " ".join(filter(None, ("images of", job.name, job.label)))
         found[what] = images.fingerprint["sha256"]

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -136,10 +136,11 @@ def compare(published: Iterable[Claim], records: Records) -> list[Comparison]:
         note on the data, since runs of different kinds are never mixed. A figure without a run has
         ``sample.n`` 0.
     """
+    runs_of = cache(records.of)  # hundreds of printed numbers are of one recipe
     return [
         Comparison(claim, *kind, values)
         for claim in published
-        for kind, values in _measured(claim, records) or [(("", "", ""), [])]
+        for kind, values in _measured(claim, *runs_of(claim.recipe)) or [(("", "", ""), [])]
     ]
 
 
@@ -149,10 +150,11 @@ def to_table(comparisons: Iterable[Comparison]) -> pd.DataFrame:
     return table.astype({"epoch": "Int64", "below_too": "Int64"})
 
 
-def _measured(claim: Claim, records: Records) -> list[tuple[tuple[str, ...], list[float]]]:
+def _measured(
+    claim: Claim, runs: pd.DataFrame, curves: pd.DataFrame
+) -> list[tuple[tuple[str, ...], list[float]]]:
     """Return what each kind of run gave for a figure, one number a run."""
-    runs, found = records.of(claim.recipe)
-    found = runs if claim.epoch is None else found[found["epoch"] == claim.epoch]
+    found = runs if claim.epoch is None else curves[curves["epoch"] == claim.epoch]
     found = found[found[claim.quantity].notna()]
     found = found.assign(data_note=found["data_note"].astype(object).fillna(""))
     kinds = found.groupby(["backend", "device", "data_note"])

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chollet_cnn import data
 from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
@@ -229,12 +228,8 @@ def _slug(name: str, taken: Iterable[str]) -> str:
 
 def _test_images(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | None, str]:
     """Load the images that a run was tested on, or say why not; nothing is downloaded for it."""
-    name = run.dataset_name
-    options = {"mnist": {"download": False}}.get(name, run.config["settings"]["data_options"])
-    if name == "cats-vs-dogs":
-        options = options | {"image_size": tuple(options["image_size"])}
     try:
-        found = data.load_dataset(name, data_dir, **({} if name == "digits" else options))
+        found = run.load_dataset(data_dir)
     except NotFound as problem:
         return None, str(problem)
     if found.fingerprint["sha256"] != run.environment["data"]["sha256"]:

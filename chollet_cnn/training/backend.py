@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import keras
 
@@ -73,7 +72,7 @@ def describe() -> dict[str, object]:
     return {
         "backend": BACKEND,
         "versions": {"chollet-cnn": __version__, "python": platform.python_version()}
-        | {name: found for name in environment.PACKAGES if (found := _version(name))},
+        | environment.versions(),
         "platform": platform.platform(),
         "processor": environment.processor(),
         "processor_kind": environment.processor_kind(),
@@ -116,13 +115,6 @@ def _onednn() -> bool:
     if _pywrap_util_port is None:
         return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
     return bool(_pywrap_util_port.IsMklEnabled())
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _threads() -> int:

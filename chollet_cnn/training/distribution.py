@@ -181,7 +181,7 @@ class Shares:
                 run = list(alike)
                 for start in range(0, len(run), loop.STEPS_IN_ONE_RUN):
                     yield pixels, answers, np.stack(run[start : start + loop.STEPS_IN_ONE_RUN])
-                    loop._forget_pages(images)
+                    loop.forget_pages(images)
 
         return pieces
 

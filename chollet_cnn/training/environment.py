@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "pillow")
@@ -54,6 +56,15 @@ def differing_settings(
     return {
         name: (one[name], other[name]) for name in one if name in other and one[name] != other[name]
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages on which the bits of a run depend, where installed."""
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def cores() -> int:

@@ -87,7 +87,7 @@ def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
         raise UserError(
             f"the data_dir {folder} does not exist; check its spelling, or omit it", "data_dir"
         )
-    options = plan.recipe.data_options if plan.dataset == plan.recipe.dataset else {}
+    options = plan.recipe.options_for(plan.dataset)
     try:
         with spinner("loading the images", shown=not request.quiet):
             return data.load_dataset(plan.dataset, folder, **options)

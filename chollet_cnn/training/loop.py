@@ -137,7 +137,7 @@ def _handed_over(images: np.ndarray, labels: np.ndarray) -> Feed:
         for piece in _pieces(batches, images[0].nbytes):
             chosen = np.concatenate(piece)
             pixels = np.asarray(images[chosen])
-            _forget_pages(images)
+            forget_pages(images)
             places = np.arange(len(chosen), dtype=np.int32).reshape(len(piece), -1)
             yield pixels, labels[chosen], places
 
@@ -154,7 +154,7 @@ def _pieces(batches: list[np.ndarray], bytes_per_sample: int) -> Iterator[list[n
             yield run[start : start + length]
 
 
-def _forget_pages(images: np.ndarray) -> None:
+def forget_pages(images: np.ndarray) -> None:
     """Release a memory-mapped file's pages, which would count as this process's memory."""
     mapped = getattr(images, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):

@@ -158,6 +158,16 @@ class Run:
         named = titles.get(self.config["dataset"], self.config["settings"]["dataset"])
         return self.config.get("dataset_name", named)
 
+    def load_dataset(self, data_dir: str | Path | None = None) -> data.Dataset:
+        """Load the data set of the run as it was loaded for it; nothing is downloaded.
+
+        Raises:
+            NotFound: the data set is not on this machine; the message says where to put it.
+        """
+        name, settings = self.dataset_name, self.config["settings"]
+        options = settings["data_options"] if name == settings["dataset"] else {}
+        return data.load_dataset(name, data_dir, download=False, **options)
+
     def test_data(self, data_dir: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the images that the run was tested on, and their labels.
 
@@ -173,9 +183,7 @@ class Run:
             NotFound: the data set is not on this machine; the message says where to put it.
             UserError: the images found are not those that the run was made with.
         """
-        name, settings = self.dataset_name, self.config["settings"]
-        options = settings["data_options"] if name == settings["dataset"] else {}
-        found = data.load_dataset(name, data_dir, download=False, **options)
+        found = self.load_dataset(data_dir)
         if found.fingerprint["sha256"] != self.environment["data"]["sha256"]:
             raise UserError(
                 f"the {found.title} images found are not those that the run in {self.path} was "
