@@ -9,7 +9,6 @@ The cells are as one would run them in a notebook, where each figure shows itsel
 import sys
 from pathlib import Path
 
-from chollet_cnn.analysis import activations, heatmaps, learning_curves, receptive_fields
 from chollet_cnn.data import digits
 from chollet_cnn.training.trainer import train_network
 
@@ -20,6 +19,9 @@ run = train_network(dataset="digits", epochs=8, out=folder, overwrite=True, quie
 model = run.load_model()
 
 # %% How it learned
+# ruff: noqa: E402, training has started Keras, without the notes that TensorFlow would print here
+from chollet_cnn.analysis import activations, heatmaps, learning_curves, receptive_fields
+
 curve = learning_curves.plot_learning_curve(run.history, monitored="test")
 curve.savefig(folder / "learning-curve.png", dpi=150)
 
