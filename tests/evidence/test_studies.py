@@ -217,15 +217,15 @@ def test_copies_are_compared_with_originals_seed_by_seed():
             "test_accuracy": [0.70, 0.72, 0.71, 0.72, 0.9, 0.1],
         }
     )
-    half = pairs.assign(recipe="cats-vs-dogs-first-edition-at-half-size")
-    found = measure("copies", copies=[pairs, half])
+    later = pairs.assign(recipe=f"{PETS}-smaller-test-set")
+    found = measure("copies", copies=[pairs, later])
     validation, test, *_ = found["pairs"].to_dict("records")
     assert (validation["on originals"], validation["on copies"]) == ("71.00%", "71.00%")
     assert validation["lowest to highest difference"] == "-1.00 to +1.00"
     assert (test["difference"], test["pairs"]) == ("+1.50 points", "2")
     assert found["plain"].n == 2
-    assert found["pairs"]["recipe"][2] == "Cats vs dogs, first edition, at half size"
-    assert not measure("copies", copies=[half])["full_size"]
+    assert found["pairs"]["recipe"][2] == "Cats vs dogs, second edition, smaller test set"
+    assert measure("copies", copies=[later])["plain"] is None
 
 
 def test_recipes_are_fitted_to_the_images_of_the_two_archives():

@@ -26,8 +26,6 @@ RECIPES = ("cats-vs-dogs-first-edition",)
 PICTURES = ("originals", "copies")
 IMAGES = 2000
 """How many images of each class the two archives hold."""
-HALF_SIZE = "-at-half-size"
-"""Recorded before there were originals: copies of the copies, at half the size of the recipe."""
 SMALLER_TEST_SET = "-smaller-test-set"
 
 
@@ -46,9 +44,7 @@ def measure(records: Records) -> dict[str, object]:
                 rows.append(cells | means | tables.paired_cells(moved))
     if not rows:
         return {}
-    full_size = any(not recipe.endswith(HALF_SIZE) for recipe, _ in summaries)
-    plain = summaries.get((RECIPES[0], "val_accuracy"))
-    return {"pairs": pd.DataFrame(rows), "full_size": full_size, "plain": plain}
+    return {"pairs": pd.DataFrame(rows), "plain": summaries.get((RECIPES[0], "val_accuracy"))}
 
 
 def title_of(recipe: str) -> str:
