@@ -91,8 +91,6 @@ def inactive_channels(
     image: np.ndarray,
     sample: np.ndarray,
     layers: Sequence[str] | None = None,
-    *,
-    batch_size: int = 64,
 ) -> pd.DataFrame:
     """Count the inactive channels of each layer: those whose feature map is nowhere positive.
 
@@ -102,7 +100,6 @@ def inactive_channels(
         sample: more images, ``(n, height, width, channels)``; a channel that is inactive for all of
             them is called dead.
         layers: names; by default every convolution, pooling and activation layer.
-        batch_size: how many images' feature maps are in memory at a time.
 
     Returns:
         A row for each layer, in the network's order: ``layer``, ``channels``,
@@ -113,7 +110,7 @@ def inactive_channels(
         ValueError: as :func:`channel_maxima`.
     """
     for_image = channel_maxima(model, one_image(model, image), layers)
-    for_sample = channel_maxima(model, sample, layers, batch_size=batch_size)
+    for_sample = channel_maxima(model, sample, layers)
     table = pd.DataFrame(
         {
             "layer": list(for_image),
@@ -134,7 +131,6 @@ def top_activating_images(
     channels: Sequence[int] | None = None,
     *,
     count: int = 5,
-    batch_size: int = 64,
 ) -> pd.DataFrame:
     """Find the images that activate each channel of a layer most.
 
@@ -144,7 +140,6 @@ def top_activating_images(
         layer: its name.
         channels: which channels; by default all.
         count: images for each channel.
-        batch_size: how many images' feature maps are in memory at a time.
 
     Returns:
         A row for each channel and rank: ``channel``, ``rank`` (from 1), ``image`` (its index in
@@ -155,7 +150,7 @@ def top_activating_images(
     """
     name = full_name(model, layer)
     chosen = channels_of(model, name, channels)
-    maxima = channel_maxima(model, images, [name], batch_size=batch_size)[name]
+    maxima = channel_maxima(model, images, [name])[name]
     best = {c: np.argsort(-maxima[:, c], kind="stable")[:count] for c in chosen.tolist()}
     return pd.DataFrame(
         [

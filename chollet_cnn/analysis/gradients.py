@@ -22,28 +22,35 @@ elif keras.backend.backend() == "torch":
     import torch
 
 
-def gradient(
-    model: keras.Model, function: Callable[..., Tensor], *inputs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values of a function and their gradient with respect to its first input.
-
-    Args:
-        model: the network that the function runs.
-        function: takes a tensor for each input and returns a tensor ``(n,)``.
-        inputs: arrays; the first one has n rows, and value i may depend on row i alone.
-
-    Returns:
-        The values ``(n,)`` and their gradient, of the first input's shape.
-    """
-    return differentiated(model, function)(*inputs)
-
-
 def differentiated(
     model: keras.Model, function: Callable[..., Tensor]
 ) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Compile :func:`gradient` for many calls: the result takes only the inputs."""
+    """Compile a function of a network together with its gradient.
+
+    Args:
+        model: the network that the function runs.
+        function: takes a tensor for each input and returns a tensor ``(n,)``; the first input has n
+            rows, and value i may depend on row i alone.
+
+    Returns:
+        A function that takes an array for each input, and returns the values ``(n,)`` and their
+        gradient with respect to the first input, of that input's shape. It raises ValueError if the
+        gradient is zero everywhere, as it is behind steps such as ``one_hot``.
+    """
     backends = {"tensorflow": _tensorflow_gradient, "jax": _jax_gradient, "torch": _torch_gradient}
-    return _between_arrays(backends, model, function)
+    both = _between_arrays(backends, model, function)
+
+    def checked(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values, slope = both(*inputs)
+        if not slope.any():
+            raise ValueError(
+                f"{model.name} has a gradient of zero everywhere for this input, which shows "
+                "nothing; a network that turns pixels into whole numbers, as one_hot and Embedding "
+                "do, never has another: use compute_occlusion, or compute_grad_cam of a later layer"
+            )
+        return values, slope
+
+    return checked
 
 
 def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Callable[..., Any]:
@@ -145,7 +152,9 @@ def _torch_gradient(model: keras.Model, function: Callable) -> Callable:
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         first = first.detach().clone().requires_grad_()
         values = function(first, *others)
-        (slope,) = torch.autograd.grad(values.sum(), first, allow_unused=True)
+        slope = None
+        if values.requires_grad:
+            (slope,) = torch.autograd.grad(values.sum(), first, allow_unused=True)
         return values.detach(), torch.zeros_like(first) if slope is None else slope
 
     return both

@@ -197,9 +197,9 @@ def middle_of_receptive_field(model, layer, size):
     for variable in model.trainable_variables:
         variable.assign(np.ones(variable.shape, np.float32))
     image = np.ones((1, size, size, 1), np.float32)
-    _, slope = gradients.gradient(
-        model, lambda x: layer_outputs(model, x, [layer])[layer][:, 3, 3, 0], image
-    )
+    _, slope = gradients.differentiated(
+        model, lambda x: layer_outputs(model, x, [layer])[layer][:, 3, 3, 0]
+    )(image)
     rows = np.flatnonzero(slope[0, :, :, 0].any(axis=1))
     return (rows[0] + rows[-1]) / 2
 
