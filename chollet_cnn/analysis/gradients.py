@@ -80,12 +80,10 @@ def run_in_batches(
 def _between_arrays(
     backends: dict[str, Callable], model: keras.Model, function: Callable[..., Tensor]
 ) -> Callable[..., Any]:
-
     run = backends[keras.backend.backend()](model, function)
 
     def on_arrays(*inputs: np.ndarray) -> Any:  # noqa: ANN401
-        tensors = [keras.ops.convert_to_tensor(array) for array in inputs]
-        return keras.tree.map_structure(to_numpy, run(*tensors))
+        return keras.tree.map_structure(to_numpy, run(*map(keras.ops.convert_to_tensor, inputs)))
 
     return on_arrays
 
@@ -98,14 +96,12 @@ def to_numpy(tensor: Tensor) -> np.ndarray:
 
 
 def _tensorflow(model: keras.Model, function: Callable) -> Callable:
-
     traced = tf.function(function, autograph=False)
     # Called through its trace: TensorFlow warns of functions that are traced again and again.
     return lambda *inputs: traced.get_concrete_function(*inputs)(*inputs)
 
 
 def _tensorflow_gradient(model: keras.Model, function: Callable) -> Callable:
-
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(first)
@@ -117,7 +113,6 @@ def _tensorflow_gradient(model: keras.Model, function: Callable) -> Callable:
 
 
 def _jax(model: keras.Model, function: Callable) -> Callable:
-
     variables = model.variables
 
     @jax.jit
@@ -130,7 +125,6 @@ def _jax(model: keras.Model, function: Callable) -> Callable:
 
 
 def _jax_gradient(model: keras.Model, function: Callable) -> Callable:
-
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         def total(first: Tensor) -> tuple[Tensor, Tensor]:
             values = function(first, *others)
@@ -143,12 +137,10 @@ def _jax_gradient(model: keras.Model, function: Callable) -> Callable:
 
 
 def _torch(model: keras.Model, function: Callable) -> Callable:
-
     return torch.no_grad()(function)
 
 
 def _torch_gradient(model: keras.Model, function: Callable) -> Callable:
-
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         first = first.detach().clone().requires_grad_()
         values = function(first, *others)

@@ -9,6 +9,7 @@ later and later places, and compared with the softmax and the sigmoid.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import count
 
@@ -75,11 +76,10 @@ class Scores:
                 return SKIPPED
             if name in replaced:
                 output = ops.cast(replaced.pop(name), operation.compute_dtype)
-            elif place == self.place and self.before_activation:
-                with without_activation(operation):
-                    output = call(operation, *args, **options)
             else:
-                output = call(operation, *args, **options)
+                scores_here = place == self.place and self.before_activation
+                with without_activation(operation) if scores_here else nullcontext():
+                    output = call(operation, *args, **options)
             if place == self.place:
                 found.append(output)
             return output
@@ -147,7 +147,7 @@ def find_scores(model: keras.Model) -> Scores:
     if found is None:
         raise _not_found(model)
     if found.activation == "linear":
-        if activation is None and _is_bounded(end, _run_end(model, *reached, units, scale=4)):
+        if activation is None and _is_bounded(end[1], _run_end(model, *reached, units, scale=4)[1]):
             raise _not_found(model)  # another kind of softmax or sigmoid
         reached = operations[reached[0]]
         if not (type(reached).__module__.startswith("keras.") and getattr(reached, "weights", [])):
@@ -171,7 +171,6 @@ def _run_end(
         The numbers and what the network makes of them, both ``(TRIALS, units)``; None if the output
         is of another size or not the only way to the end.
     """
-
     places, unknown = count(), object()
     # Eighths up to 12 are exact in half precision.
     numbers = np.random.default_rng(0).normal(0, 4, (TRIALS, units)).clip(-12, 12)
@@ -207,9 +206,8 @@ def _recognized(scores: np.ndarray, output: np.ndarray) -> str | None:
     return None
 
 
-def _is_bounded(end: tuple[np.ndarray, np.ndarray], farther: tuple[np.ndarray, np.ndarray]) -> bool:
+def _is_bounded(outputs: np.ndarray, larger: np.ndarray) -> bool:
     """Return whether outputs stay below 1 or where they are as the numbers grow, as a softmax's."""
-    (_, outputs), (_, larger) = end, farther
     return outputs.max() <= 1.001 or not np.abs(larger).max() > 1.2 * np.abs(outputs).max()
 
 
@@ -219,7 +217,6 @@ def _check_not_probabilities(model: keras.Model) -> None:
     Raises:
         UnsupportedModelError: it gives probabilities or their logarithms.
     """
-
     shape = [size or 64 for size in model.inputs[0].shape[1:]]
     images = np.random.default_rng(0).integers(0, 256, (TRIALS, *shape))
     output = model(ops.convert_to_tensor(images.astype("float32")), training=False)

@@ -69,20 +69,14 @@ def test_colour_kernels_are_drawn_in_colour_on_one_signed_scale():
 def test_the_painted_pictures_excite_their_channels_far_more_than_noise_does(layer):
     model = small_network()
     painted = filters.maximize_activation(model, layer)
-    channels = range(len(painted))
-    reached = filters.mean_activation(model, layer, painted, channels)
     random = np.random.default_rng(1)
-    noise = np.stack(
-        [
-            filters.mean_activation(
-                model, layer, random.integers(0, 256, painted.shape).astype(np.uint8), channels
-            )
-            for _ in range(5)
-        ]
+    start = filters.maximize_activation(model, layer, steps=0)
+    noises = [random.integers(0, 256, painted.shape).astype(np.uint8) for _ in range(5)]
+    reached, start, *noise = (
+        filters.mean_activation(model, layer, images, range(len(painted)))
+        for images in (painted, start, *noises)
     )
-    start = filters.mean_activation(
-        model, layer, filters.maximize_activation(model, layer, steps=0), channels
-    )
+    noise = np.stack(noise)
     assert painted.dtype == np.uint8
     assert (reached > 1.2 * start).all()
     assert (reached > noise.max(axis=0)).all()
@@ -114,16 +108,14 @@ def test_the_chosen_channels_can_be_painted_smaller_than_the_network_s_pictures(
 
 def test_a_network_that_takes_other_numbers_than_0_to_255_is_served():
     model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=2)
-    painted = filters.maximize_activation(
-        model, "Conv1_relu", [0, 1], pixel_range=(-1, 1), steps=10
-    )
+    asked = {"layer": "Conv1_relu", "channels": [0, 1], "pixel_range": (-1, 1)}
+    painted = filters.maximize_activation(model, steps=10, **asked)
     assert painted.shape == (2, 32, 32, 3)
     noise = np.random.default_rng(0).integers(0, 256, painted.shape).astype(np.uint8)
-    of = [
-        filters.mean_activation(model, "Conv1_relu", p, [0, 1], pixel_range=(-1, 1))
-        for p in (painted, noise)
-    ]
-    assert (of[0] > of[1]).all()
+    reached, by_noise = (
+        filters.mean_activation(model, images=images, **asked) for images in (painted, noise)
+    )
+    assert (reached > by_noise).all()
 
 
 @pytest.mark.parametrize(

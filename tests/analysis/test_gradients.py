@@ -76,12 +76,9 @@ def test_the_gradient_is_what_differences_of_the_score_are():
     picture = pictures()[0]
     values, slope = score_of_class_1(model)(picture[None])
     assert values[0] == pytest.approx(by_hand(model, picture)[1], abs=1e-5)
-    differences = np.zeros_like(picture, np.float64)
-    for place in np.ndindex(picture.shape):
-        step = np.zeros_like(differences)
-        step[place] = 1e-4
-        rise = by_hand(model, picture + step) - by_hand(model, picture - step)
-        differences[place] = rise[1] / 2e-4
+    steps = 1e-4 * np.eye(picture.size).reshape(-1, *picture.shape)
+    rises = [by_hand(model, picture + step) - by_hand(model, picture - step) for step in steps]
+    differences = np.array(rises)[:, 1].reshape(picture.shape) / 2e-4
     assert np.abs(differences).max() > 1e-4
     assert slope[0] == pytest.approx(differences, abs=1e-7)
 

@@ -10,7 +10,6 @@ from chollet_cnn.analysis import activations, filters, gradients, heatmaps, mist
 from chollet_cnn.analysis.model_graph import (
     UnsupportedModelError,
     last_feature_layer,
-    layer_outputs,
 )
 from chollet_cnn.analysis.receptive_fields import cell_grid_of
 from chollet_cnn.analysis.scores import find_scores
@@ -276,24 +275,6 @@ def test_a_network_too_certain_for_its_softmax_still_has_a_heatmap(softmax_netwo
     expected = 1e4 * grad_cam_by_hand(4, TARGETS[4])
     found = heatmaps.compute_grad_cam(softmax_network, IMAGE, TARGETS[4])
     assert found == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_weight_of_a_feature_map_is_what_differences_of_the_score_make_it():
-    """A channel raised a little everywhere raises the score by its weight times its cells."""
-    x = keras.Input((10, 10, 1))
-    maps = layers.Conv2D(3, 3, activation="relu", name="first")(layers.Rescaling(1 / 255)(x))
-    maps = layers.Conv2D(4, 3, activation="relu")(layers.MaxPooling2D(2)(maps))
-    model = keras.Model(x, layers.Dense(3, activation="softmax")(layers.Flatten()(maps)))
-    image = RANDOM.integers(0, 256, (1, 10, 10, 1)).astype(np.float32)
-    scores = find_scores(model)
-    score = gradients.compiled(model, lambda m, x: scores(x, replaced={"first": m})[:, 2])
-    run = gradients.compiled(model, lambda x: layer_outputs(model, x, ["first"])["first"])
-    maps = run(image)
-    steps = [1e-3 * (np.arange(3) == channel) for channel in range(3)]
-    rises = [(score(maps + step, image) - score(maps - step, image))[0] for step in steps]
-    expected = np.maximum((maps[0] * np.array(rises) / 2e-3 / 64).sum(axis=-1), 0)
-    found = heatmaps.compute_grad_cam(model, image, 2, "first")
-    assert found == pytest.approx(expected, abs=0.01 * float(maps.max()))
 
 
 def test_of_three_colours_saliency_takes_the_largest():
