@@ -35,7 +35,6 @@ def test_channels_laid_on_each_other_are_the_picture_again():
 def test_bytes_do_not_start_again_at_zero():
     bright, ones = np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8)
     assert convolution.cross_correlate2d(bright, ones)[0, 0] == 9 * 255
-    assert convolution.cross_correlate2d_by_hand(bright, ones)[0, 0] == 9 * 255
     assert convolution.convolve1d(bright[0], ones[0], "valid")[0] == 3 * 255
     assert neurons.dense(bright[0], ones)[0] == 3 * 255
     assert neurons.softmax(np.array([0, 255], np.uint8))[1] == pytest.approx(1)
@@ -49,7 +48,6 @@ FUNCTIONS_OF_A_PICTURE = {
     "windows": lambda picture: convolution.windows(picture, 2),
     "pad": lambda picture: convolution.pad(picture, 2, padding=1),
     "cross_correlate2d": lambda picture: convolution.cross_correlate2d(picture, KERNEL),
-    "by hand": lambda picture: convolution.cross_correlate2d_by_hand(picture, KERNEL),
     "convolve2d": lambda picture: convolution.convolve2d(picture, KERNEL),
     "max_pool2d": pooling.max_pool2d,
     "average_pool2d": pooling.average_pool2d,
