@@ -65,8 +65,10 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
     images = images if channels == 3 else images.mean(axis=-1)
     largest = float(np.abs(images).max()) or 1.0
     low, high = format_fixed(-largest, 2), format_fixed(largest, 2)
+    if channels == 3:
+        images = np.round(127.5 + 127.5 * images / largest).astype(np.uint8)
     return mosaics.plot_mosaic(
-        as_colors(images) if channels == 3 else images,
+        images,
         [str(kernel) for kernel in range(count)],
         columns=COLUMNS,
         title=f"The {count} kernels of the first layer: bright weights are positive, dark negative",
@@ -76,12 +78,6 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
         limits=(-largest, largest),
         write_values=channels != 3 and max(height, width) <= 3 and count <= 36,
     )
-
-
-def as_colors(kernels: np.ndarray) -> np.ndarray:
-    """Return signed weights ``(n, height, width, 3)`` as uint8 colours; zero is mid-grey."""
-    largest = np.abs(kernels).max() or 1.0
-    return np.round(127.5 + 127.5 * kernels / largest).astype(np.uint8)
 
 
 def maximize_activation(

@@ -39,12 +39,6 @@ def test_a_network_without_convolution_is_answered_with_its_layers():
         filters.first_kernels(model)
 
 
-def test_a_weight_of_zero_is_grey_and_all_kernels_share_one_scale():
-    kernels = np.zeros((2, 1, 1, 3))
-    kernels[0, 0, 0] = [2, -1, 0]
-    assert filters.as_colors(kernels)[:, 0, 0].tolist() == [[255, 64, 128], [128, 128, 128]]
-
-
 def test_grey_kernels_are_drawn_with_their_weights_in_the_cells():
     kernels = np.array([0.5, -0.25]).reshape(1, 1, 1, 2)
     figure = filters.plot_kernels(kernels)
@@ -56,13 +50,13 @@ def test_grey_kernels_are_drawn_with_their_weights_in_the_cells():
 
 
 def test_colour_kernels_are_drawn_in_colour_on_one_signed_scale():
-    kernels = np.random.default_rng(0).normal(size=(3, 3, 3, 4))
+    """A weight of zero is grey, the strongest of all is black or white in its channel."""
+    kernels = np.zeros((3, 3, 3, 2))
+    kernels[0, 0, :, 0] = [2, -1, 0]
     axes = filters.plot_kernels(kernels).axes[0]
-    drawn = axes.images[0].get_array()
-    assert drawn.shape[-1] == 3
-    assert len(axes.texts) == 4
-    colours = {tuple(pixel) for pixel in drawn.reshape(-1, 3)}
-    assert tuple(filters.as_colors(np.moveaxis(kernels, -1, 0))[2, 1, 1]) in colours
+    assert len(axes.texts) == 2
+    drawn = {tuple(pixel) for pixel in axes.images[0].get_array().reshape(-1, 3).tolist()}
+    assert drawn == {(255, 64, 128), (128, 128, 128), (255, 255, 255)}  # and what is outside
 
 
 @pytest.mark.parametrize("layer", ["first", "second"])

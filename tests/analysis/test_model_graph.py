@@ -155,19 +155,6 @@ def test_a_layer_of_a_model_inside_a_model_has_a_path_and_its_own_name():
         full_name(outer, "conv9")
 
 
-def test_scores_computed_on_from_a_layer_s_output_are_those_of_a_network_with_branches():
-    """In MobileNetV2 the output of a layer reaches the end in two ways."""
-    model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=4)
-    images = RANDOM.uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
-    name, scores = "block_2_project_BN", find_scores(model)
-    maps = gradients.compiled(model, lambda x: layer_outputs(model, x, [name])[name])(images)
-    run = gradients.compiled(model, lambda m, x: scores(x, replaced={name: m}))
-    powers = np.exp(run(maps, images))
-    expected = keras.ops.convert_to_numpy(model(images, training=False))
-    assert powers / powers.sum() == pytest.approx(expected, abs=1e-6)
-    assert np.abs(run(maps, images) - run(1e3 + maps, images)).max() > 0
-
-
 def test_dropout_and_augmentation_do_nothing_in_an_analysis():
     model = networks.cats_vs_dogs_second_edition(augmentation=True, dropout=0.5)
     names = [name for name in layers_of(model) if "random" in name]
