@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -258,13 +259,17 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
     first = filled["low"].min()
     above.set_xlim(first - 0.02, 1.02)
     above.set_ylim(min(first, filled["accuracy"].min()) - 0.05, 1.05)
-    for axis in (above.xaxis, above.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, 0))
+    _in_percent(above)
     below.yaxis.get_major_locator().set_params(nbins=2)
     below.yaxis.set_major_formatter(lambda value, _: format_integer(value))
-    style.plain_axes(above)
     style.plain_axes(below)
     return figure
+
+
+def _in_percent(axes: Axes) -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, 0))
+    style.plain_axes(axes)
 
 
 def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure:
@@ -295,7 +300,5 @@ def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure
     axes.set_xlabel(f"{first}s taken for a {second}", fontsize=sheet.BODY)
     axes.set_ylabel(f"{second}s found", fontsize=sheet.BODY)
     axes.set_aspect("equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, 0))
-    style.plain_axes(axes)
+    _in_percent(axes)
     return figure
