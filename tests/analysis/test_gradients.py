@@ -29,17 +29,16 @@ RECORDED_VALUES = [0.062252, 0.166664]
 
 def small_network():
     """8x8 pictures, two convolutions and a pooling; smooth enough to take differences of."""
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(5, 2, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(3, activation="softmax"),
-        ]
-    )
+    stack = [
+        keras.Input((8, 8, 1)),
+        layers.Rescaling(1 / 255),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(5, 2, activation="relu"),
+        layers.Flatten(),
+        layers.Dense(3, activation="softmax"),
+    ]
+    model = keras.Sequential(stack)
     seeding.set_starting_weights(model, 0)
     return model
 
@@ -103,23 +102,17 @@ def test_another_process_on_this_backend_gives_the_recorded_gradient(backend):
         "print(json.dumps([v.tolist(), (1e4 * s[1, 3, :, 0]).tolist()]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=os.environ | {"KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        cwd=ROOT, env=os.environ | {"KERAS_BACKEND": backend},
+    )  # fmt: skip
     values, row = json.loads(done.stdout.splitlines()[-1])
     assert values == pytest.approx(RECORDED_VALUES, abs=1e-5)
     assert row == pytest.approx(RECORDED_ROW, abs=1e-4)
 
 
 def test_each_picture_of_a_batch_has_the_gradient_that_it_has_alone():
-    model = small_network()
-    function = score_of_class_1(model)
-    _, together = function(pictures())
-    _, alone = function(pictures()[1:])
+    function = score_of_class_1(small_network())
+    (_, together), (_, alone) = function(pictures()), function(pictures()[1:])
     assert together[1] == pytest.approx(alone[0], abs=1e-9)
 
 

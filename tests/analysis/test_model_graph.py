@@ -139,9 +139,8 @@ def test_the_table_lists_operations_that_leave_every_cell_in_place_and_refuses_o
 
 
 def test_a_layer_of_a_model_inside_a_model_has_a_path_and_its_own_name():
-    inner = keras.Sequential(
-        [keras.Input((6, 6, 1)), layers.Conv2D(2, 3, name="seen")], name="inner"
-    )
+    seen = layers.Conv2D(2, 3, name="seen")
+    inner = keras.Sequential([keras.Input((6, 6, 1)), seen], name="inner")
     x = keras.Input((6, 6, 1))
     pooled = layers.GlobalAveragePooling2D(name="pooled")(inner(x))
     outer = keras.Model(x, layers.Dense(1, name="answer")(pooled))
@@ -203,8 +202,7 @@ def test_cells_lie_in_the_picture_where_their_receptive_fields_do(padding):
     )
     for name in "abc":
         place = cell_grid_of(model, name)
-        middle = place.row + 3 * place.row_step
-        assert middle == pytest.approx(middle_of_receptive_field(model, name, 48), abs=1e-6)
+        assert place.row + 3 * place.row_step == middle_of_receptive_field(model, name, 48)
 
 
 def test_a_pooling_node_has_the_windows_and_the_cells_of_a_pooling_layer():
