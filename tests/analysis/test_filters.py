@@ -43,7 +43,7 @@ def test_grey_kernels_are_drawn_with_their_weights_in_the_cells():
     kernels = np.array([0.5, -0.25]).reshape(1, 1, 1, 2)
     figure = filters.plot_kernels(kernels)
     (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts] == ["0", "1", ".50", "\N{MINUS SIGN}.25"]
+    assert [text.get_text() for text in axes.texts] == ["0", ".50", "1", "\N{MINUS SIGN}.25"]
     image = axes.images[0]
     assert (image.norm.vmin, image.norm.vmax) == (-0.5, 0.5)
     assert set(image.get_array().compressed()) == {0.5, -0.25}
