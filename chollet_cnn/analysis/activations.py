@@ -91,8 +91,6 @@ def inactive_channels(
     image: np.ndarray,
     sample: np.ndarray,
     layers: Sequence[str] | None = None,
-    *,
-    batch_size: int = 64,
 ) -> pd.DataFrame:
     """Count the inactive channels of each layer: those whose feature map is nowhere positive.
 
@@ -102,7 +100,6 @@ def inactive_channels(
         sample: more images, ``(n, height, width, channels)``; a channel that is inactive for all of
             them is called dead.
         layers: names; by default every convolution, pooling and activation layer.
-        batch_size: how many images' feature maps are in memory at a time.
 
     Returns:
         A row for each layer, in the network's order: ``layer``, ``channels``,
@@ -113,7 +110,7 @@ def inactive_channels(
         ValueError: as :func:`channel_maxima`.
     """
     for_image = channel_maxima(model, one_image(model, image), layers)
-    for_sample = channel_maxima(model, sample, layers, batch_size=batch_size)
+    for_sample = channel_maxima(model, sample, layers)
     table = pd.DataFrame(
         {
             "layer": list(for_image),
@@ -134,7 +131,6 @@ def top_activating_images(
     channels: Sequence[int] | None = None,
     *,
     count: int = 5,
-    batch_size: int = 64,
 ) -> pd.DataFrame:
     """Find the images that activate each channel of a layer most.
 
@@ -144,7 +140,6 @@ def top_activating_images(
         layer: its name.
         channels: which channels; by default all.
         count: images for each channel.
-        batch_size: how many images' feature maps are in memory at a time.
 
     Returns:
         A row for each channel and rank: ``channel``, ``rank`` (from 1), ``image`` (its index in
@@ -155,7 +150,7 @@ def top_activating_images(
     """
     name = full_name(model, layer)
     chosen = channels_of(model, name, channels)
-    maxima = channel_maxima(model, images, [name], batch_size=batch_size)[name]
+    maxima = channel_maxima(model, images, [name])[name]
     best = {c: np.argsort(-maxima[:, c], kind="stable")[:count] for c in chosen.tolist()}
     return pd.DataFrame(
         [
@@ -171,7 +166,7 @@ def strongest_channel(maps: np.ndarray) -> int:
     return int(maps.max(axis=(0, 1)).argmax())
 
 
-def plot_activations(maps: np.ndarray, layer: str, *, columns: int | None = None) -> Figure:
+def plot_activations(maps: np.ndarray, layer: str) -> Figure:
     """Draw all feature maps of a layer for one image, on one scale.
 
     Black is zero and below, white the 99.5% quantile of the positive values; brightness grows with
@@ -181,7 +176,6 @@ def plot_activations(maps: np.ndarray, layer: str, *, columns: int | None = None
     Args:
         maps: ``(rows, columns, channels)``.
         layer: its name, for the title.
-        columns: feature maps in a row.
     """
     maps = np.asarray(maps)
     height, width, channels = maps.shape
@@ -194,7 +188,7 @@ def plot_activations(maps: np.ndarray, layer: str, *, columns: int | None = None
     return mosaics.plot_mosaic(
         np.moveaxis(maps, -1, 0),
         [str(channel) for channel in range(channels)],
-        columns=columns or (8 if channels <= 32 else 16),
+        columns=8 if channels <= 32 else 16,
         title=f"{layer}: {channels} feature maps of {width}×{height}, {number} of them inactive",
         note=note,
         limits=(0, white),
@@ -231,32 +225,26 @@ def plot_strongest_channel(
 
 def plot_inactive_channels(table: pd.DataFrame) -> Figure:
     """Draw the shares of :func:`inactive_channels`: for the image, and over the whole sample."""
-    rows, sample = np.arange(len(table)), table["sample"].iloc[0]
-    first, last = table.iloc[0], table.iloc[-1]
-    rises = last["share_inactive_for_image"] > first["share_inactive_for_image"]
-    ends = [
-        f"{format_percent(e['share_inactive_for_image'])} in {e['layer']}" for e in (first, last)
-    ]
-    figure = sheet.panels(
-        0.5 + 0.34 * len(table),
-        f"{'More' if rises else 'No more'} channels are inactive at the end: {', '.join(ends)}",
-    )
+    rows, shares = np.arange(len(table)), table["share_inactive_for_image"]
+    ends = [f"{format_percent(shares.iloc[i])} in {table['layer'].iloc[i]}" for i in (0, -1)]
+    rises = "More" if shares.iloc[-1] > shares.iloc[0] else "No more"
+    title = f"{rises} channels are inactive at the end: {', '.join(ends)}"
+    figure = sheet.panels(0.5 + 0.34 * len(table), title)
     axes = figure.add_subplot()
-    series = [
-        ("inactive_for_image", "inactive for this image", -0.18, style.DATA),
-        ("dead", f"inactive for all of {sample:,} images", 0.18, style.THIRD),
-    ]
-    for column, name, shift, color in series:
+    for column, name, shift, color in (
+        ("inactive_for_image", "for this image", -0.18, style.DATA),
+        ("dead", f"for all of {table['sample'].iloc[0]:,} images", 0.18, style.THIRD),
+    ):
         bars = axes.barh(rows + shift, table[f"share_{column}"], 0.3, color=color)
         labels = [
             f"{format_percent(number / channels)} ({number} of {channels})"
             for number, channels in zip(table[column], table["channels"], strict=True)
         ]
-        labels[0] += f" {name}"
+        labels[0] += f" inactive {name}"
         axes.bar_label(bars, labels, padding=3, fontsize=sheet.SMALL, color=style.ink(color))
     axes.set_yticks(rows, table["layer"], fontsize=sheet.BODY)
     axes.invert_yaxis()
-    largest = table[["share_inactive_for_image", "share_dead"]].to_numpy().max()
+    largest = max(shares.max(), table["share_dead"].max())
     axes.set_xlim(0, max(0.1, 1.3 * largest))  # room for the label of the longest bar
     axes.xaxis.set_major_formatter(lambda share, _: format_percent(share) if share <= 1 else "")
     axes.set_xlabel("share of the layer's channels", fontsize=sheet.BODY)
@@ -273,17 +261,15 @@ def plot_top_activating_images(table: pd.DataFrame, images: np.ndarray, layer: s
         images: the images that it was computed from.
         layer: its name, for the title.
     """
-    active = table["activation"] > 0
-    blank = np.full_like(images[0], 255)
+    shown = images[table["image"]]
+    shown[table["activation"] <= 0] = 255  # blank
     labels = [
         (f"{row.channel}: " if row.rank == 1 else "")
         + (format_number(row.activation, 3) if row.activation > 0 else "none")
         for row in table.itertuples()
     ]
     return mosaics.plot_mosaic(
-        np.stack(
-            [images[i] if on else blank for i, on in zip(table["image"], active, strict=True)]
-        ),
+        shown,
         labels,
         columns=int(table["rank"].max()),
         title=f"{layer}: the images that activate each channel most",

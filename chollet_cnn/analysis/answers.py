@@ -51,11 +51,12 @@ class Answer:
     def in_words(self, top: int = 3) -> str:
         """Return one line: the file and its ``top`` likeliest classes, or the row of its digits."""
         if len(self.probabilities) == 1:
-            shown = _listed(list(self.probabilities[0].items())[:top])
+            shown = list(self.probabilities[0].items())[:top]
         else:
-            likeliest = _listed(next(iter(one.items())) for one in self.probabilities)
-            shown = f"{self.answer} ({likeliest})"
-        return f"{printable(self.file)}: {shown}"
+            shown = [next(iter(one.items())) for one in self.probabilities]
+        words = ", ".join(f"{name} {share:.1%}" for name, share in shown)
+        words = words if len(self.probabilities) == 1 else f"{self.answer} ({words})"
+        return f"{printable(self.file)}: {words}"
 
     def to_dict(self, top: int = 3) -> dict[str, object]:
         """Return what is written as JSON, with the ``top`` likeliest classes."""
@@ -66,10 +67,6 @@ class Answer:
             "boxes": self.boxes,
             **({"error": self.error} if self.error else {}),
         }
-
-
-def _listed(shares: Iterable[tuple[str, float]]) -> str:
-    return ", ".join(f"{name} {share:.1%}" for name, share in shares)
 
 
 def prepare_images(
@@ -126,8 +123,8 @@ def _prepare(path: str | Path, options: Mapping[str, Any]) -> Answer:
         digits = handwriting.find_digits(image)
     except UserError as problem:
         raise UserError(f"{path}: {problem}") from problem
-    seen, boxes = [digit.image for digit in digits], [digit.box for digit in digits]
-    return Answer(str(path), None, boxes=boxes, seen=seen)
+    boxes = [digit.box for digit in digits]
+    return Answer(str(path), None, boxes=boxes, seen=[digit.image for digit in digits])
 
 
 def with_probabilities(
@@ -143,15 +140,11 @@ def with_probabilities(
     rows = iter(probabilities.tolist())
     answers = []
     for one in prepared:
-        ranked = [_rank(classes, next(rows)) for _ in one.seen]
+        pairs = [zip(classes, next(rows), strict=True) for _ in one.seen]
+        ranked = [dict(sorted(shares, key=lambda pair: -pair[1])) for shares in pairs]
         text = "".join(next(iter(shares)) for shares in ranked) or None
         answers.append(replace(one, answer=text, probabilities=ranked))
     return answers
-
-
-def _rank(classes: Sequence[str], probabilities: Sequence[float]) -> dict[str, float]:
-    pairs = zip(classes, probabilities, strict=True)
-    return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 
 def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: int = 5) -> Figure:
@@ -164,10 +157,10 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
         top: how many classes are drawn.
     """
     shown = min(len(answer.seen), SHOWN_AT_MOST)
-    with_boxes = photograph is not None and bool(answer.boxes)
     hidden = len(answer.seen) - shown
     note = f"and {hidden} more digits" if hidden else ""
     figure = sheet.panels(max(3.2, 1.8 * shown + 0.5), note=note)
+    with_boxes = photograph is not None and bool(answer.boxes)
     axes = figure.subplot_mosaic(
         [["photograph"] * with_boxes + [f"seen {n}", f"bars {n}"] for n in range(shown)],
         width_ratios=[1.4] * with_boxes + [1, 1.2],
@@ -179,10 +172,10 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
             across, down = [left, right, right, left, left], [upper, upper, lower, lower, upper]
             axes["photograph"].plot(across, down, color=style.POINTED_AT, linewidth=1.5)
     for place in range(shown):
-        likeliest = list(answer.probabilities[place].items())[:top]
         seen, bars = axes[f"seen {place}"], axes[f"bars {place}"]
         seen.imshow(answer.seen[place].squeeze(), cmap=style.MAP, vmin=0, vmax=255)
         seen.set_axis_off()
+        likeliest = list(answer.probabilities[place].items())[:top]
         names, shares = zip(*likeliest, strict=True)
         drawn = bars.barh(range(len(names)), shares, color=style.DATA)
         bars.set_yticks(range(len(names)), names, parse_math=False)

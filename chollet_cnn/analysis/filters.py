@@ -29,6 +29,10 @@ from chollet_cnn.drawing.progress import progress_bar
 
 TOGETHER = 64
 """The largest number of channels in one batch; it bounds the memory."""
+STEP, CONTRAST = 0.06, 0.3
+"""The length of a step of gradient ascent, and the largest root mean square of an image's
+difference from grey, without which every pixel would end black or white; black to white is 1."""
+COLUMNS = 8
 
 
 def first_kernels(model: keras.Model) -> np.ndarray:
@@ -46,7 +50,7 @@ def first_kernels(model: keras.Model) -> np.ndarray:
     )
 
 
-def plot_kernels(kernels: np.ndarray, *, columns: int = 8) -> Figure:
+def plot_kernels(kernels: np.ndarray) -> Figure:
     """Draw kernels as images, all on one scale with zero in the middle.
 
     Kernels over three channels are drawn in colour: mid-grey is zero, a channel that is stronger
@@ -55,17 +59,18 @@ def plot_kernels(kernels: np.ndarray, *, columns: int = 8) -> Figure:
 
     Args:
         kernels: ``(height, width, channels, kernels)``.
-        columns: kernels in a row.
     """
     height, width, channels, count = kernels.shape
     images = np.moveaxis(kernels, -1, 0)
     images = images if channels == 3 else images.mean(axis=-1)
     largest = float(np.abs(images).max()) or 1.0
     low, high = format_fixed(-largest, 2), format_fixed(largest, 2)
+    if channels == 3:
+        images = np.round(127.5 + 127.5 * images / largest).astype(np.uint8)
     return mosaics.plot_mosaic(
-        as_colors(images) if channels == 3 else images,
+        images,
         [str(kernel) for kernel in range(count)],
-        columns=columns,
+        columns=COLUMNS,
         title=f"The {count} kernels of the first layer: bright weights are positive, dark negative",
         note=f"One scale for all: grey is a weight of 0, the strongest weight is ±{high}."
         if channels == 3
@@ -75,22 +80,12 @@ def plot_kernels(kernels: np.ndarray, *, columns: int = 8) -> Figure:
     )
 
 
-def as_colors(kernels: np.ndarray) -> np.ndarray:
-    """Return signed weights ``(n, height, width, 3)`` as uint8 colours; zero is mid-grey."""
-    largest = np.abs(kernels).max() or 1.0
-    return np.round(127.5 + 127.5 * kernels / largest).astype(np.uint8)
-
-
 def maximize_activation(
     model: keras.Model,
     layer: str,
     channels: Sequence[int] | None = None,
     *,
     steps: int = 40,
-    step_size: float = 0.06,
-    contrast: float = 0.3,
-    jitter: int | None = None,
-    smoothing: float = 0.5,
     size: int | None = None,
     pixel_range: tuple[float, float] = (0.0, 255.0),
     seed: int = 0,
@@ -99,22 +94,15 @@ def maximize_activation(
 
     It starts from faint noise on grey; each step changes the pixels so that the mean of the feature
     map rises. Values below zero are bent instead of cut off by ReLU, as an inactive channel would
-    have no gradient. To avoid noise that only the network responds to, the image is shifted by a
-    few pixels from step to step, and the gradient is smoothed, at the beginning more than at the
-    end.
+    have no gradient. To avoid noise that only the network responds to, the image is shifted from
+    step to step, by at most a quarter of its height, and the gradient is smoothed, at the beginning
+    more than at the end.
 
     Args:
         model: the network.
         layer: its name; it has feature maps.
         channels: which channels; by default all.
         steps: how often the images are changed.
-        step_size: length of a step, as a share of the range from black to white.
-        contrast: the largest root mean square of an image's difference from grey; without a bound
-            every pixel would end black or white.
-        jitter: the image is shifted by at most that many pixels, and back; by default a quarter of
-            its height, so that no border shows.
-        smoothing: standard deviation of the Gaussian blur of the gradient, in pixels; at the
-            beginning it is larger by 2, and falls to this in the first half of the steps.
         size: height and width of the images; by default those of the network's input. Smaller
             images take less time, and are enough for a layer with a small receptive field.
         pixel_range: black and white in the network's input; a network whose images are rescaled
@@ -125,7 +113,8 @@ def maximize_activation(
         ``(channels, height, width, colours)`` uint8, 0..255.
 
     Raises:
-        ValueError: there is no such layer or channel, or the layer has no feature maps.
+        ValueError: there is no such layer or channel, the layer has no feature maps, or the
+            gradient is zero everywhere, as it is before steps such as ``one_hot``.
         UnsupportedModelError: the network is subclassed or not built.
 
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013; jitter as
@@ -136,7 +125,7 @@ def maximize_activation(
     ascend = gradients.differentiated(model, _mean_of_map(model, name, pixel_range, bent=True))
     height, width, colors = model.inputs[0].shape[1:]
     shape = (size or height or 128, size or width or 128, colors)
-    far = shape[0] // 4 if jitter is None else jitter
+    far = shape[0] // 4
     parts = []
     with progress_bar("gradient ascent", steps * len(wanted), stays=False) as advance:
         for start in range(0, len(wanted), TOGETHER):
@@ -147,8 +136,8 @@ def maximize_activation(
                 shift = tuple(random.integers(-far, far + 1, 2))
                 _, slope = ascend(np.roll(images, shift, axis=(1, 2)), chosen)
                 slope = np.roll(slope, tuple(-s for s in shift), axis=(1, 2))
-                blur = smoothing + 2 * max(0, 1 - 2 * step / steps)
-                images = _within(images + step_size * _normalized(slope, blur), contrast)
+                blur = 0.5 + 2 * max(0, 1 - 2 * step / steps)
+                images = _within(images + STEP * _normalized(slope, blur))
                 advance(len(chosen))
             parts.append(images)
     return np.round(255 * np.concatenate(parts)).astype(np.uint8)
@@ -198,15 +187,15 @@ def _normalized(slope: np.ndarray, blur: float) -> np.ndarray:
     return smooth / np.maximum(length, 1e-20)
 
 
-def _within(images: np.ndarray, contrast: float) -> np.ndarray:
+def _within(images: np.ndarray) -> np.ndarray:
     """Reduce each image's contrast to the largest allowed, and clip it to 0..1."""
     away = images - 0.5
     spread = np.sqrt((away**2).mean(axis=(1, 2, 3), keepdims=True))
-    return np.clip(0.5 + away * np.minimum(1, contrast / np.maximum(spread, 1e-20)), 0, 1)
+    return np.clip(0.5 + away * np.minimum(1, CONTRAST / np.maximum(spread, 1e-20)), 0, 1)
 
 
 def plot_activation_maximization(
-    images: np.ndarray, layer: str, channels: Sequence[int] | None = None, *, columns: int = 8
+    images: np.ndarray, layer: str, channels: Sequence[int] | None = None
 ) -> Figure:
     """Draw the images of :func:`maximize_activation` with the channels' numbers.
 
@@ -214,12 +203,11 @@ def plot_activation_maximization(
         images: ``(n, height, width, 1 or 3)`` uint8.
         layer: its name, for the title.
         channels: the channel of each image; by default 0, 1, 2 and so on.
-        columns: images in a row.
     """
     return mosaics.plot_mosaic(
         images,
         [str(channel) for channel in (range(len(images)) if channels is None else channels)],
-        columns=columns,
+        columns=COLUMNS,
         title=f"{layer}: an image that activates each channel strongly",
         note="By gradient ascent from faint noise; grey is where nothing raises the activation.",
     )

@@ -22,28 +22,35 @@ elif keras.backend.backend() == "torch":
     import torch
 
 
-def gradient(
-    model: keras.Model, function: Callable[..., Tensor], *inputs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values of a function and their gradient with respect to its first input.
-
-    Args:
-        model: the network that the function runs.
-        function: takes a tensor for each input and returns a tensor ``(n,)``.
-        inputs: arrays; the first one has n rows, and value i may depend on row i alone.
-
-    Returns:
-        The values ``(n,)`` and their gradient, of the first input's shape.
-    """
-    return differentiated(model, function)(*inputs)
-
-
 def differentiated(
     model: keras.Model, function: Callable[..., Tensor]
 ) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Compile :func:`gradient` for many calls: the result takes only the inputs."""
+    """Compile a function of a network together with its gradient.
+
+    Args:
+        model: the network that the function runs.
+        function: takes a tensor for each input and returns a tensor ``(n,)``; the first input has n
+            rows, and value i may depend on row i alone.
+
+    Returns:
+        A function that takes an array for each input, and returns the values ``(n,)`` and their
+        gradient with respect to the first input, of that input's shape. It raises ValueError if the
+        gradient is zero everywhere, as it is behind steps such as ``one_hot``.
+    """
     backends = {"tensorflow": _tensorflow_gradient, "jax": _jax_gradient, "torch": _torch_gradient}
-    return _between_arrays(backends, model, function)
+    both = _between_arrays(backends, model, function)
+
+    def checked(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values, slope = both(*inputs)
+        if not slope.any():
+            raise ValueError(
+                f"{model.name} has a gradient of zero everywhere for this input, which shows "
+                "nothing; a network that turns pixels into whole numbers, as one_hot and Embedding "
+                "do, never has another: use compute_occlusion, or compute_grad_cam of a later layer"
+            )
+        return values, slope
+
+    return checked
 
 
 def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Callable[..., Any]:
@@ -73,12 +80,10 @@ def run_in_batches(
 def _between_arrays(
     backends: dict[str, Callable], model: keras.Model, function: Callable[..., Tensor]
 ) -> Callable[..., Any]:
-
     run = backends[keras.backend.backend()](model, function)
 
     def on_arrays(*inputs: np.ndarray) -> Any:  # noqa: ANN401
-        tensors = [keras.ops.convert_to_tensor(array) for array in inputs]
-        return keras.tree.map_structure(to_numpy, run(*tensors))
+        return keras.tree.map_structure(to_numpy, run(*map(keras.ops.convert_to_tensor, inputs)))
 
     return on_arrays
 
@@ -91,14 +96,12 @@ def to_numpy(tensor: Tensor) -> np.ndarray:
 
 
 def _tensorflow(model: keras.Model, function: Callable) -> Callable:
-
     traced = tf.function(function, autograph=False)
     # Called through its trace: TensorFlow warns of functions that are traced again and again.
     return lambda *inputs: traced.get_concrete_function(*inputs)(*inputs)
 
 
 def _tensorflow_gradient(model: keras.Model, function: Callable) -> Callable:
-
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(first)
@@ -110,7 +113,6 @@ def _tensorflow_gradient(model: keras.Model, function: Callable) -> Callable:
 
 
 def _jax(model: keras.Model, function: Callable) -> Callable:
-
     variables = model.variables
 
     @jax.jit
@@ -123,7 +125,6 @@ def _jax(model: keras.Model, function: Callable) -> Callable:
 
 
 def _jax_gradient(model: keras.Model, function: Callable) -> Callable:
-
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         def total(first: Tensor) -> tuple[Tensor, Tensor]:
             values = function(first, *others)
@@ -136,16 +137,16 @@ def _jax_gradient(model: keras.Model, function: Callable) -> Callable:
 
 
 def _torch(model: keras.Model, function: Callable) -> Callable:
-
     return torch.no_grad()(function)
 
 
 def _torch_gradient(model: keras.Model, function: Callable) -> Callable:
-
     def both(first: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         first = first.detach().clone().requires_grad_()
         values = function(first, *others)
-        (slope,) = torch.autograd.grad(values.sum(), first, allow_unused=True)
+        slope = None
+        if values.requires_grad:
+            (slope,) = torch.autograd.grad(values.sum(), first, allow_unused=True)
         return values.detach(), torch.zeros_like(first) if slope is None else slope
 
     return both

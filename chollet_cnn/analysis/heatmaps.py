@@ -21,6 +21,7 @@ from chollet_cnn.analysis.model_graph import (
     layer_outputs,
     one_image,
 )
+from chollet_cnn.analysis.receptive_fields import CellHeatmap, cell_grid_of
 from chollet_cnn.analysis.scores import Scores, find_scores
 from chollet_cnn.concepts.checks import whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
@@ -45,10 +46,12 @@ def compute_grad_cam(
         layer: a layer with feature maps; by default the last one that is not a pooling.
 
     Returns:
-        ``(rows, columns)`` of that layer, zero or positive.
+        ``(rows, columns)`` of that layer, zero or positive. :func:`plot_heatmaps` draws it where
+        its cells are in the image.
 
     Raises:
-        ValueError: the image does not fit, or there is no such class or layer.
+        ValueError: the image does not fit, there is no such class or layer, or the gradient is zero
+            everywhere, as it is before steps such as ``one_hot``.
         UnsupportedModelError: the network is subclassed or not built, or its class scores cannot be
             found.
 
@@ -60,10 +63,14 @@ def compute_grad_cam(
     channels_of(model, name)
     run = gradients.compiled(model, lambda x: layer_outputs(model, x, [name])[name])
     maps = run(image)
-    _, slopes = gradients.gradient(
-        model, lambda maps, x: scores.of_class(x, target, replaced={name: maps}), maps, image
+    score = gradients.differentiated(
+        model, lambda maps, x: scores.of_class(x, target, replaced={name: maps})
     )
-    return np.maximum((maps[0] * slopes[0].mean(axis=(0, 1))).sum(axis=-1), 0)
+    _, slopes = score(maps, image)
+    heatmap = np.maximum((maps[0] * slopes[0].mean(axis=(0, 1))).sum(axis=-1), 0)
+    heatmap = heatmap.view(CellHeatmap)
+    heatmap.grid = cell_grid_of(model, name)
+    return heatmap
 
 
 def saliency(model: keras.Model, image: np.ndarray, target: int | None = None) -> np.ndarray:
@@ -84,7 +91,7 @@ def saliency(model: keras.Model, image: np.ndarray, target: int | None = None) -
     Classification Models and Saliency Maps", 2013.
     """
     image, scores, target = _asked(model, image, target)
-    _, slope = gradients.gradient(model, lambda x: scores.of_class(x, target), image)
+    _, slope = gradients.differentiated(model, lambda x: scores.of_class(x, target))(image)
     return np.abs(slope[0]).max(axis=-1)
 
 
@@ -118,6 +125,7 @@ def smooth_grad(
     whole_number(samples, "number of samples")
     image, scores, target = _asked(model, image, target)
     slope_of = gradients.differentiated(model, lambda x: scores.of_class(x, target))
+    slope_of(image)  # without noise first, which an Embedding would not survive
     spread = noise * (image.max() - image.min())
     random = np.random.default_rng(seed)
     total = np.zeros(image.shape[1:])
@@ -216,7 +224,11 @@ PIXEL_BY_PIXEL = ("saliency", "SmoothGrad")
 
 
 def plot_heatmaps(
-    image: np.ndarray, heatmaps: Mapping[str, np.ndarray], *, title: str = "", note: str = ""
+    image: np.ndarray,
+    heatmaps: np.ndarray | Mapping[str, np.ndarray],
+    *,
+    title: str = "",
+    note: str = "",
 ) -> Figure:
     """Draw an image and beside it each heatmap over it.
 
@@ -226,18 +238,29 @@ def plot_heatmaps(
 
     Args:
         image: ``(height, width, 1 or 3)``, 0..255.
-        heatmaps: by the name of the method, ``(height, width)``; that of Grad-CAM after
-            :meth:`~chollet_cnn.analysis.receptive_fields.CellGrid.resize_to_image`.
+        heatmaps: one of them, or several by the name of the method, ``(height, width)`` each; that
+            of :func:`compute_grad_cam` is resized to the image.
         title: what was asked, and of which network.
         note: how to read it.
+
+    Raises:
+        ValueError: it is a batch of several images, or a heatmap has another size than the image.
     """
     image = np.asarray(image)
+    if image.ndim == 4 and len(image) == 1:
+        image = image[0]
+    if image.ndim != 3:
+        raise ValueError(f"an image has the shape (height, width, channels), not {image.shape}")
+    if not isinstance(heatmaps, Mapping):
+        heatmaps = {"heatmap": heatmaps}
     panel = sheet.WIDTH / (len(heatmaps) + 1) - 0.06
     head = 0.36 if any(name in PAPERS for name in heatmaps) else 0.22
     figure = sheet.panels(panel * image.shape[0] / image.shape[1] + head, title, note)
     first, *others = figure.subplots(1, len(heatmaps) + 1, squeeze=False)[0]
     sheet.draw_image(first, image, "the image")
     for axes, (name, heatmap) in zip(others, heatmaps.items(), strict=True):
+        if isinstance(heatmap, CellHeatmap) and heatmap.grid:
+            heatmap = heatmap.grid.resize_to_image(heatmap, image.shape[:2])
         fine = name in PIXEL_BY_PIXEL
         shown = np.minimum(heatmap, np.quantile(heatmap, 0.99)) if fine else heatmap
         label = f"{name}\n{PAPERS[name]}" if name in PAPERS else name

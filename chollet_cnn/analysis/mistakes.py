@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -119,12 +120,10 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
     confidence = probabilities.max(axis=1)
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    count = np.bincount(place, minlength=bins)
-    with np.errstate(invalid="ignore"):
-        sure = np.bincount(place, confidence, bins) / count
-        right = np.bincount(place, given == labels, bins) / count
-    columns = {"low": edges[:-1], "high": edges[1:], "count": count}
-    return pd.DataFrame(columns | {"confidence": sure, "accuracy": right})
+    found = pd.DataFrame({"confidence": confidence, "accuracy": given == labels}).groupby(place)
+    table = found.mean().assign(count=found.size()).reindex(range(bins))
+    table = table.assign(low=edges[:-1], high=edges[1:], count=table["count"].fillna(0).astype(int))
+    return table[["low", "high", "count", "confidence", "accuracy"]]
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:
@@ -171,21 +170,26 @@ def _checked(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return true and predicted classes, after checking that the arguments fit together."""
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
-    if len(labels) != len(probabilities):
-        raise ValueError(f"there are {len(labels)} labels for {len(probabilities)} predictions")
-    if classes is not None and len(classes) != probabilities.shape[1]:
-        raise ValueError(
-            f"there are {len(classes)} class names for {probabilities.shape[1]} probabilities"
-        )
-    return labels, probabilities.argmax(axis=1)
+    labels, (count, units) = np.asarray(labels), np.shape(probabilities)
+    if len(labels) != count:
+        raise ValueError(f"there are {len(labels)} labels for {count} predictions")
+    if classes is not None and len(classes) != units:
+        raise ValueError(f"there are {len(classes)} class names for {units} probabilities")
+    return labels, np.argmax(probabilities, axis=1)
 
 
 def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
     """Draw a confusion matrix: right predictions in grey, mistakes the more vermilion the more."""
     counts, size = table.to_numpy(), len(table)
     wrong = counts - np.diag(np.diag(counts))
-    figure = sheet.panels(min(6.4, 1.1 + 0.52 * max(size, 3)), _confusion_title(table, wrong))
+    title = "Every prediction is right"
+    if wrong.any():
+        row, column = np.unravel_index(wrong.argmax(), wrong.shape)
+        title = (
+            f"{wrong.sum():,} of {counts.sum():,} are wrong; most often {table.index[row]} is "
+            f"taken for {table.columns[column]}, {wrong.max():,}×"
+        )
+    figure = sheet.panels(min(6.4, 1.1 + 0.52 * max(size, 3)), title)
     axes = figure.add_subplot()
     share = wrong / max(wrong.max(), 1)
     colors = np.tile(to_rgba(style.POINTED_AT), (size, size, 1))
@@ -207,23 +211,12 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _confusion_title(table: pd.DataFrame, wrong: np.ndarray) -> str:
-    if not wrong.any():
-        return "Every prediction is right"
-    row, column = np.unravel_index(wrong.argmax(), wrong.shape)
-    return (
-        f"{wrong.sum():,} of {table.to_numpy().sum():,} are wrong; most often {table.index[row]} "
-        f"is taken for {table.columns[column]}, {wrong.max():,}×"
-    )
-
-
-def plot_most_confident_errors(table: pd.DataFrame, images: np.ndarray, columns: int = 6) -> Figure:
+def plot_most_confident_errors(table: pd.DataFrame, images: np.ndarray) -> Figure:
     """Draw the most confident errors with the predicted class, its probability, and the label.
 
     Args:
         table: from :func:`most_confident_errors`, with at least one row.
         images: the images that were predicted.
-        columns: images in a row.
 
     Raises:
         ValueError: the table is empty.
@@ -233,7 +226,7 @@ def plot_most_confident_errors(table: pd.DataFrame, images: np.ndarray, columns:
     return mosaics.plot_mosaic(
         images[table["image"]],
         [f"{row.predicted} {row.probability:.1%}\nis {row.true}" for row in table.itertuples()],
-        columns=min(columns, max(len(table), 3)),
+        columns=min(6, max(len(table), 3)),
         title="The most confident errors of the network",
         note="Above each image: the predicted class and its probability, then the true class.",
     )
@@ -266,13 +259,17 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
     first = filled["low"].min()
     above.set_xlim(first - 0.02, 1.02)
     above.set_ylim(min(first, filled["accuracy"].min()) - 0.05, 1.05)
-    for axis in (above.xaxis, above.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, 0))
+    _in_percent(above)
     below.yaxis.get_major_locator().set_params(nbins=2)
     below.yaxis.set_major_formatter(lambda value, _: format_integer(value))
-    style.plain_axes(above)
     style.plain_axes(below)
     return figure
+
+
+def _in_percent(axes: Axes) -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, 0))
+    style.plain_axes(axes)
 
 
 def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure:
@@ -303,7 +300,5 @@ def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure
     axes.set_xlabel(f"{first}s taken for a {second}", fontsize=sheet.BODY)
     axes.set_ylabel(f"{second}s found", fontsize=sheet.BODY)
     axes.set_aspect("equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, 0))
-    style.plain_axes(axes)
+    _in_percent(axes)
     return figure

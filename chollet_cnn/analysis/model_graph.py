@@ -23,6 +23,11 @@ from chollet_cnn.concepts.checks import whole_number
 
 Tensor = Any
 """A tensor of the running backend."""
+POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
+FEATURE_LAYERS = (
+    layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
+    layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
+)  # fmt: skip
 SKIPPED = 0.0
 """What stands for outputs that nothing reads."""
 
@@ -83,7 +88,6 @@ def check_supported(model: keras.Model) -> None:
 
 
 def _is_network(layer: keras.Operation) -> bool:
-
     # With a `call` of its own a subclass computes something else than its layers in their order.
     own = type(layer).call.__module__
     return isinstance(layer, keras.Sequential | keras.Function) and own.startswith("keras.")
@@ -122,12 +126,8 @@ def full_name(model: keras.Model, name: str) -> str:
 
 def feature_layers(model: keras.Model) -> list[str]:
     """Return the names of convolutions, poolings and activation layers that give feature maps."""
-    kinds = (
-        layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
-        layers.MaxPooling2D, layers.AveragePooling2D,
-        layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
-    )  # fmt: skip
     found = layers_of(model).items()
+    kinds = (*POOLINGS, *FEATURE_LAYERS)
     return [name for name, at in found if isinstance(at, kinds) and len(at.output.shape) == 4]
 
 
@@ -141,8 +141,7 @@ def last_feature_layer(model: keras.Model) -> str:
         UnsupportedModelError: the network has no feature maps.
     """
     known = layers_of(model)
-    pooling = (layers.MaxPooling2D, layers.AveragePooling2D)
-    names = [name for name in feature_layers(model) if not isinstance(known[name], pooling)]
+    names = [name for name in feature_layers(model) if not isinstance(known[name], POOLINGS)]
     if not names:
         raise UnsupportedModelError(
             f"the network has no layer with feature maps; its layers are {', '.join(known)}"
@@ -282,10 +281,11 @@ def has_activation(operation: keras.Operation) -> bool:
 def without_activation(layer: keras.Operation) -> Iterator[None]:
     """Replace a layer's activation function by the identity, for the time of a call."""
     activation = getattr(layer, "activation", None)
-    if activation is not None:
-        layer.activation = activations.linear
+    if activation is None:
+        yield
+        return
+    layer.activation = activations.linear
     try:
         yield
     finally:
-        if activation is not None:
-            layer.activation = activation
+        layer.activation = activation

@@ -160,31 +160,23 @@ def _draw_box(
     left = sheet.EDGE + min((widest - wide) / 2, DRAWING - sheet.EDGE - wide - right)
     top = middle - (tall + up) / 2 + up
     edge = {"edgecolor": "white", "lw": 0.6}
-    side = [
-        (left + wide, top),
-        (left + wide + right, top - up),
-        (left + wide + right, top - up + tall),
-        (left + wide, top + tall),
-    ]
-    lid = [(left, top), (left + right, top - up), (left + wide + right, top - up), side[0]]
+    near, far = (left + wide, top), (left + wide + right, top - up)
+    lid = [(left, top), (left + right, top - up), far, near]
+    side = [near, far, (far[0], far[1] + tall), (near[0], top + tall)]
     axes.add_patch(Polygon(lid, facecolor="#9cc6e0", **edge))
     axes.add_patch(Polygon(side, facecolor="#4d9ccb", **edge))
-    face = Rectangle((left, top), wide, tall, facecolor=style.DATA, **edge)
-    face.set_label(volume.name)
+    face = Rectangle((left, top), wide, tall, facecolor=style.DATA, label=volume.name, **edge)
     axes.add_patch(face)
     if volume.window:
         high, broad = (length * pixel for length in volume.window)
         at = (left + (wide - broad) / 2, top + (tall - high) / 2)
-        axes.add_patch(
-            Rectangle(at, broad, high, facecolor="white", edgecolor=style.POINTED_AT, lw=1.2)
-        )
+        frame = {"facecolor": "white", "edgecolor": style.POINTED_AT, "lw": 1.2}
+        axes.add_patch(Rectangle(at, broad, high, **frame))
 
 
 def _draw_vector(axes: Axes, length: float, middle: float) -> None:
     """Draw a vector as a bar; one that is too long is cut, with two strokes near its end."""
     left, drawn = sheet.EDGE, max(min(length, LONGEST), 0.02)
     axes.add_patch(Rectangle((left, middle - 0.06), drawn, 0.12, facecolor=style.DATA))
-    if length > LONGEST:
-        for shift in (0, 0.09):
-            x = left + drawn - 0.45 + shift
-            axes.plot([x - 0.04, x + 0.04], [middle + 0.11, middle - 0.11], color="white", lw=2.5)
+    for x in (left + drawn - 0.45, left + drawn - 0.36) if length > LONGEST else ():
+        axes.plot([x - 0.04, x + 0.04], [middle + 0.11, middle - 0.11], color="white", lw=2.5)

@@ -33,7 +33,7 @@ def windows_of(layer: keras.Layer, input_shape: tuple[int | None, ...]) -> list[
     if type(layer).__name__ == "ZeroPadding2D":
         return [Window(1, 1, before) for before, _ in layer.padding]
     kernel = _pair(getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None) or ())
-    if len(kernel) != 2 or "Transpose" in type(layer).__name__:
+    if len(kernel) != 2 or "Transpose" in type(layer).__name__ or not hasattr(layer, "strides"):
         return None
     holes, strides = _pair(getattr(layer, "dilation_rate", 1)), _pair(layer.strides or kernel)
     windows = []
@@ -97,6 +97,24 @@ class CellGrid:
         return map_coordinates(np.asarray(heatmap, float), where, order=1, mode="nearest")
 
 
+class CellHeatmap(np.ndarray):
+    """A heatmap ``(rows, columns)`` of a layer's cells that knows where they are in the image."""
+
+    grid: CellGrid | None = None
+    """The place of the cells; None after an operation that changed the shape."""
+
+    def __array_finalize__(self, source: object) -> None:
+        """Keep the grid of the array that this one was computed from."""
+        if getattr(source, "shape", None) == self.shape:
+            self.grid = getattr(source, "grid", None)
+
+    def __array_wrap__(
+        self, array: np.ndarray, context: object = None, return_scalar: bool = False
+    ) -> np.ndarray | np.generic:
+        """Return numbers, such as the maximum, as NumPy does for other arrays."""
+        return array[()] if return_scalar else super().__array_wrap__(array, context)
+
+
 def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
     """Return where the cells of a layer's feature maps are, from strides and paddings before it.
 
@@ -117,13 +135,14 @@ def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
         grid = next(leaf for leaf in leaves if isinstance(leaf, CellGrid))
         windows = windows_of(layer, getattr(layer.input, "shape", ())) or [Window(1, 1, 0)] * 2
         down, right = ((window.size - 1) / 2 - window.padding for window in windows)
-        found[at] = CellGrid(
+        grid = CellGrid(
             grid.row + down * grid.row_step,
             grid.column + right * grid.column_step,
             grid.row_step * windows[0].stride,
             grid.column_step * windows[1].stride,
         )
-        return found[at]
+        found.setdefault(at, grid)  # of a layer that is used more than once, its first use
+        return grid
 
     walk(model, CellGrid(0.0, 0.0, 1.0, 1.0), visit)
     return found[name]

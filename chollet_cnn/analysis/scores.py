@@ -9,6 +9,7 @@ later and later places, and compared with the softmax and the sigmoid.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import count
 
@@ -75,11 +76,10 @@ class Scores:
                 return SKIPPED
             if name in replaced:
                 output = ops.cast(replaced.pop(name), operation.compute_dtype)
-            elif place == self.place and self.before_activation:
-                with without_activation(operation):
-                    output = call(operation, *args, **options)
             else:
-                output = call(operation, *args, **options)
+                scores_here = place == self.place and self.before_activation
+                with without_activation(operation) if scores_here else nullcontext():
+                    output = call(operation, *args, **options)
             if place == self.place:
                 found.append(output)
             return output
@@ -132,14 +132,16 @@ def find_scores(model: keras.Model) -> Scores:
             f"the network gives {len(shapes)} outputs of shape {', '.join(map(str, shapes))}; one "
             "output (n, units) is needed"
         )
-    units = shapes[0][1]
+    # Eighths up to 12 are exact in half precision.
+    numbers = np.random.default_rng(0).normal(0, 4, (TRIALS, shapes[0][1])).clip(-12, 12)
+    numbers = np.round(8 * numbers) / 8
     found, reached, end, activation = None, None, None, None
     for place in reversed(range(len(operations))):
         for before in [False, True] if has_activation(operations[place]) else [False]:
-            earlier = _run_end(model, place, before, units)
-            if earlier is None:
+            output = _run_end(model, place, before, numbers)
+            if output is None:
                 continue
-            reached, end, activation = (place, before), earlier, _recognized(*earlier)
+            reached, end, activation = (place, before), output, _recognized(numbers, output)
             if activation is not None:
                 found = Scores(model, place, before, activation)
         if getattr(operations[place], "weights", []):
@@ -147,8 +149,12 @@ def find_scores(model: keras.Model) -> Scores:
     if found is None:
         raise _not_found(model)
     if found.activation == "linear":
-        if activation is None and _is_bounded(end, _run_end(model, *reached, units, scale=4)):
-            raise _not_found(model)  # another kind of softmax or sigmoid
+        if activation is None:
+            # Outputs that stay below 1, or as they are while the numbers grow, are those of another
+            # kind of softmax or sigmoid.
+            larger = _run_end(model, *reached, 4 * numbers)
+            if end.max() <= 1.001 or not np.abs(larger).max() > 1.2 * np.abs(end).max():
+                raise _not_found(model)
         reached = operations[reached[0]]
         if not (type(reached).__module__.startswith("keras.") and getattr(reached, "weights", [])):
             _check_not_probabilities(model)
@@ -163,19 +169,15 @@ def _not_found(model: keras.Model) -> UnsupportedModelError:
 
 
 def _run_end(
-    model: keras.Model, place: int, before_activation: bool, units: int, scale: int = 1
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Run the end of a network on random numbers, times scale, in place of an operation's output.
+    model: keras.Model, place: int, before_activation: bool, numbers: np.ndarray
+) -> np.ndarray | None:
+    """Run the end of a network on numbers ``(TRIALS, units)`` in place of an operation's output.
 
     Returns:
-        The numbers and what the network makes of them, both ``(TRIALS, units)``; None if the output
-        is of another size or not the only way to the end.
+        What the network makes of them, of the same shape; None if the output is of another size or
+        not the only way to the end.
     """
-
     places, unknown = count(), object()
-    # Eighths up to 12 are exact in half precision.
-    numbers = np.random.default_rng(0).normal(0, 4, (TRIALS, units)).clip(-12, 12)
-    numbers = scale * np.round(8 * numbers) / 8
 
     def visit(_: str, operation: keras.Operation, *args: Tensor, **options: object) -> Tensor:
         at = next(places)
@@ -195,7 +197,7 @@ def _run_end(
     if output is unknown:
         return None
     output = ops.convert_to_numpy(ops.cast(output, "float32")).astype(np.float64)
-    return (numbers, output) if output.shape == numbers.shape else None
+    return output if output.shape == numbers.shape else None
 
 
 def _recognized(scores: np.ndarray, output: np.ndarray) -> str | None:
@@ -207,19 +209,12 @@ def _recognized(scores: np.ndarray, output: np.ndarray) -> str | None:
     return None
 
 
-def _is_bounded(end: tuple[np.ndarray, np.ndarray], farther: tuple[np.ndarray, np.ndarray]) -> bool:
-    """Return whether outputs stay below 1 or where they are as the numbers grow, as a softmax's."""
-    (_, outputs), (_, larger) = end, farther
-    return outputs.max() <= 1.001 or not np.abs(larger).max() > 1.2 * np.abs(outputs).max()
-
-
 def _check_not_probabilities(model: keras.Model) -> None:
     """Check, on random images, that a network ending with an unknown layer gives scores.
 
     Raises:
         UnsupportedModelError: it gives probabilities or their logarithms.
     """
-
     shape = [size or 64 for size in model.inputs[0].shape[1:]]
     images = np.random.default_rng(0).integers(0, 256, (TRIALS, *shape))
     output = model(ops.convert_to_tensor(images.astype("float32")), training=False)

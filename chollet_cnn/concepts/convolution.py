@@ -131,19 +131,14 @@ def windows(image: ArrayLike, window_shape: PerAxis, stride: PerAxis = 1) -> np.
     (14, 14, 3, 3)
     """
     image = as_array(image, "image", (2, 3))
-    shape, (down, right) = per_axis(window_shape, "window"), per_axis(stride, "stride")
-    _must_fit(shape, image)
-    every = sliding_window_view(image, shape, axis=(0, 1))[::down, ::right]
-    return every if image.ndim == 2 else np.moveaxis(every, 2, -1)
-
-
-def _must_fit(window_shape: tuple[int, ...], image: np.ndarray) -> None:
-    rows, columns = window_shape
+    (rows, columns), (down, right) = per_axis(window_shape, "window"), per_axis(stride, "stride")
     if rows > image.shape[0] or columns > image.shape[1]:
         raise ValueError(
             f"a window of {rows}x{columns} does not fit into an image of "
             f"{image.shape[0]}x{image.shape[1]}"
         )
+    every = sliding_window_view(image, (rows, columns), axis=(0, 1))[::down, ::right]
+    return every if image.ndim == 2 else np.moveaxis(every, 2, -1)
 
 
 def cross_correlate2d(
@@ -151,8 +146,7 @@ def cross_correlate2d(
 ) -> np.ndarray:
     """Return the cross-correlation: multiply the kernel with every window and add up.
 
-    A Conv2D layer with one channel and this kernel gives the same. Computing all windows at once is
-    33 to 140 times faster than :func:`cross_correlate2d_by_hand`.
+    A Conv2D layer with one channel and this kernel gives the same.
 
     Args:
         image: ``(rows, columns)``.
@@ -177,30 +171,6 @@ def cross_correlate2d(
     kernel = widened(as_array(kernel, "kernel", (2,)))
     padded = pad(as_array(image, "grey image", (2,)), kernel.shape, stride, padding)
     return np.tensordot(widened(windows(padded, kernel.shape, stride)), kernel, axes=2)
-
-
-def cross_correlate2d_by_hand(
-    image: ArrayLike, kernel: ArrayLike, stride: PerAxis = 1, padding: Padding = 0
-) -> np.ndarray:
-    """Return :func:`cross_correlate2d`, computed window by window as with pencil and paper.
-
-    >>> cross_correlate2d_by_hand([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[1, 0], [0, 1]])
-    array([[ 6,  8],
-           [12, 14]])
-    """
-    kernel = widened(as_array(kernel, "kernel", (2,)))
-    image = widened(pad(as_array(image, "grey image", (2,)), kernel.shape, stride, padding))
-    _must_fit(kernel.shape, image)
-    rows, columns = kernel.shape
-    down, right = per_axis(stride, "stride")
-    sums = []
-    for top in range(0, image.shape[0] - rows + 1, down):
-        line = []
-        for left in range(0, image.shape[1] - columns + 1, right):
-            window = image[top : top + rows, left : left + columns]
-            line.append(np.sum(window * kernel))
-        sums.append(line)
-    return np.array(sums)
 
 
 def convolve2d(

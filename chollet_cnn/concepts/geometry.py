@@ -9,7 +9,7 @@ Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep le
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,17 +30,21 @@ class ImpossibleGeometry(ValueError):  # noqa: N818
         """Find what would work instead of these four numbers, one changed at a time."""
         super().__init__(input_size, kernel_size, stride, padding)
         sizes = range(max(1, input_size - stride), max(input_size, kernel_size) + stride + 1)
-        self.input_sizes = _nearest(
-            input_size, sizes, lambda w: _is_whole(w, kernel_size, stride, padding)
-        )
-        self.paddings = _nearest(
-            padding, range(kernel_size), lambda p: _is_whole(input_size, kernel_size, stride, p)
-        )
-        self.strides = _nearest(
-            stride,
-            range(1, kernel_size + 1),
-            lambda s: _is_whole(input_size, kernel_size, s, padding),
-        )
+        numbers = {"input_size": input_size, "stride": stride, "padding": padding}
+
+        def nearest(name: str, candidates: range) -> tuple[int, ...]:
+            """Return the largest working number below the one given, and the smallest above it."""
+            working = [
+                number
+                for number in candidates
+                if _is_whole(**numbers | {name: number}, kernel_size=kernel_size)
+            ]
+            below = [number for number in working if number < numbers[name]]
+            return (*below[-1:], *[n for n in working if n > numbers[name]][:1])
+
+        self.input_sizes = nearest("input_size", sizes)
+        self.paddings = nearest("padding", range(kernel_size))
+        self.strides = nearest("stride", range(1, kernel_size + 1))
 
     def __str__(self) -> str:
         """Name the numbers, what is wrong with them, and what would work instead."""
@@ -49,14 +53,13 @@ class ImpossibleGeometry(ValueError):  # noqa: N818
         problem = f"(W - K + 2P) / S = {span}/{stride} is not whole"
         if span < 0:
             problem = f"the window is larger than the padded input of {size + 2 * padding}"
+        suggested = {
+            "an input size W of": self.input_sizes,
+            "a padding P of": self.paddings,
+            "a stride S of": self.strides,
+        }
         works = [
-            f"{name} {' or '.join(map(str, values))}"
-            for name, values in [
-                ("an input size W of", self.input_sizes),
-                ("a padding P of", self.paddings),
-                ("a stride S of", self.strides),
-            ]
-            if values
+            f"{name} {' or '.join(map(str, some))}" for name, some in suggested.items() if some
         ]
         return (
             f"input size W={size}, kernel size K={kernel}, stride S={stride}, padding P={padding}: "
@@ -67,16 +70,6 @@ class ImpossibleGeometry(ValueError):  # noqa: N818
 def _is_whole(input_size: int, kernel_size: int, stride: int, padding: int) -> bool:
     span = input_size - kernel_size + 2 * padding
     return span >= 0 and span % stride == 0
-
-
-def _nearest(
-    wanted: int, candidates: Iterable[int], works: Callable[[int], bool]
-) -> tuple[int, ...]:
-    """Return the largest working candidate below the wanted one, and the smallest above it."""
-    working = [candidate for candidate in candidates if works(candidate)]
-    below = [candidate for candidate in working if candidate < wanted]
-    above = [candidate for candidate in working if candidate > wanted]
-    return (*below[-1:], *above[:1])
 
 
 def output_size(input_size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> int:

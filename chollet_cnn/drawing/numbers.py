@@ -94,26 +94,6 @@ def format_shape(shape: Sequence[int]) -> str:
     return " × ".join(format_integer(size) for size in shape)
 
 
-def format_duration(seconds: float) -> str:
-    """Write a duration in seconds, minutes or hours.
-
-    >>> format_duration(42.3), format_duration(600), format_duration(9000)
-    ('42 seconds', '10 minutes', '2.5 hours')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
-
-
-def format_seeds(count: int) -> str:
-    """Write how many runs there are, each with its own seed.
-
-    >>> format_seeds(1), format_seeds(5)
-    ('one run', '5 seeds')
-    """
-    return "one run" if count == 1 else f"{count} seeds"
-
-
 def format_quantity(value: float | None, quantity: str) -> str:
     """Write a measured value of a quantity; a missing value is an empty string.
 
@@ -146,7 +126,6 @@ def format_difference(value: float | None, quantity: str) -> str:
 def format_mean_and_range(values: pd.Series, quantity: str) -> str:
     """Write the mean and, of several values, the lowest and the highest.
 
-    >>> import pandas as pd
     >>> import pandas as pd
     >>> format_mean_and_range(pd.Series([0.5, 0.7]), "accuracy")
     '60.00% (50.00% to 70.00%)'

@@ -42,14 +42,6 @@ def progress_bar(
     Yields:
         A function to call with the number of steps that were just done.
     """
-    if shown and _in_widgets():
-        with _widget("IntProgress", title, stays, value=done, max=total) as widget:
-
-            def advance(steps: int) -> None:
-                widget.value += steps
-
-            yield advance
-        return
     amount = (
         (progress.DownloadColumn(), progress.TransferSpeedColumn())
         if in_bytes
@@ -68,10 +60,6 @@ def spinner(title: str, shown: bool = True) -> Iterator[None]:
         title: what is being done, in a few words.
         shown: ``False`` draws nothing, and no spinner or bar inside it either.
     """
-    if shown and _in_widgets():
-        with _widget("Label", f"{title} ...", stays=False, value=""):
-            yield
-        return
     with _drawn((progress.TimeElapsedColumn(),), f"{title} ...", None, 0, shown, stays=False):
         yield
 
@@ -117,7 +105,11 @@ def _drawn(
     shown: bool,
     stays: bool,
 ) -> Iterator[Callable[[int], None]]:
-    """Draw a spinner, the title and these columns on the terminal, below what is drawn already."""
+    """Draw these columns on the terminal, below what is drawn already, or a widget in a cell."""
+    if shown and in_notebook() and None not in _consoles and find_spec("ipywidgets"):
+        with _widget(title, total, done, stays) as advance:
+            yield advance
+        return
     with _terminal(shown) as console:
         if console is None:
             yield lambda _steps: None
@@ -151,21 +143,23 @@ def _terminal(shown: bool) -> Iterator[Console | None]:
 
 
 @contextmanager
-def _widget(kind: str, title: str, stays: bool, **options: object) -> Iterator:
+def _widget(title: str, total: int | None, done: int, stays: bool) -> Iterator[Callable]:
     """Show a widget below a notebook's cell; Rich's own would leave an empty line each time."""
     import ipywidgets
     from IPython.display import display
 
     style = {"description_width": "initial"}
-    widget = getattr(ipywidgets, kind)(description=title, style=style, **options)
+    if total is None:
+        widget = ipywidgets.Label(description=title, style=style, value="")
+    else:
+        widget = ipywidgets.IntProgress(description=title, style=style, value=done, max=total)
+
+    def advance(steps: int) -> None:
+        widget.value += steps
+
     display(widget)
     try:
-        yield widget
+        yield advance
     finally:
         if not stays:
             widget.close()
-
-
-def _in_widgets() -> bool:
-    """Return whether widgets below a cell show the progress."""
-    return in_notebook() and None not in _consoles and bool(find_spec("ipywidgets"))

@@ -27,7 +27,7 @@ from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, statistics, tables
-from chollet_cnn.training import devices
+from chollet_cnn.training import devices, environment
 from chollet_cnn.training.runs import Run
 from chollet_cnn.training.trainer import train_network
 
@@ -42,6 +42,7 @@ DEVIATIONS = 3
 DECIDES = {
     "versions": "versions", "machine": "processor and threads", "backend": "backend",
     "device": "device", "data_sha256": "images", "processor_kind": "kind of processor",
+    "numerics": "settings of the backend",
 }  # fmt: skip
 # The short runs of --quick: recipe, data set, epochs. Each is recorded with several seeds, so that
 # another kind of machine has a range to compare with; only the first seed is trained again.
@@ -97,7 +98,8 @@ def reproduce(
                 raise NotFound("MNIST was not found, and a short run is not worth a download")
             with tempfile.TemporaryDirectory() as folder, spinner("training"):
                 run = _train(record, data_dir, folder, quiet)
-                line |= compare(record, records.to_quick_row(run), rows)
+                numerics = {"numerics": environment.changed_numerics(run.environment)}
+                line |= compare(record, records.to_quick_row(run) | numerics, rows)
         except NotFound as problem:
             line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick, why=str(problem))
         lines.append(line)
@@ -110,9 +112,11 @@ def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
     Args:
         record: a row of the records and its learning curve, as
             :func:`chollet_cnn.evidence.records.to_quick_row` makes it.
-        now: the same of the run trained now.
+        now: the same of the run trained now, and in ``numerics`` what was changed of the backend's
+            settings; runs are recorded with the defaults.
         rows: all records; those like ``record`` but for their seed give the range.
     """
+    record, now = ({"numerics": environment.DEFAULTS} | row for row in (record, now))
     same_weights = now["weights_sha256"] == record["weights_sha256"]
     # Of a record whose curve is not kept the weights alone tell.
     same_curve = record["history"] in ("", now["history"])

@@ -18,6 +18,7 @@ VARIABLES = (
     "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE",
 )  # fmt: skip
 """Environment variables that change how the backends compute."""
+DEFAULTS = "the defaults"
 VECTOR_FLAGS = ("avx", "amx", "fma", "sse4")
 """Beginnings of the processor's flags by which oneDNN chooses its kernels."""
 DIVISION = ("devices", "processes", "virtual_devices")
@@ -56,6 +57,15 @@ def differing_settings(
     return {
         name: (one[name], other[name]) for name in one if name in other and one[name] != other[name]
     }
+
+
+def changed_numerics(environment: Mapping[str, object]) -> str:
+    """Return how a user changed the backend's way of computing, from an ``environment.json``."""
+    numerics = environment.get("numerics", {})
+    changed = [f"{name}={numerics[name]}" for name in VARIABLES if numerics.get(name)]
+    if numerics.get("onednn") is False:
+        changed.append("oneDNN off")
+    return ", ".join(changed) or DEFAULTS
 
 
 def versions() -> dict[str, str]:

@@ -371,15 +371,15 @@ def _check_values(content: object) -> None:
             raise ValueError(f"{where}: it is too large")
 
 
-def printable(content: object) -> object:
+def for_json(content: object) -> object:
     """Return content for a JSON file that :func:`read_json` takes.
 
     NaN and infinities become null, and characters that cannot be printed ``?``.
     """
     if isinstance(content, dict):
-        return {printable(key): printable(value) for key, value in content.items()}
+        return {for_json(key): for_json(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [printable(value) for value in content]
+        return [for_json(value) for value in content]
     if isinstance(content, str):
         return UNPRINTABLE.sub("?", content)
     return None if isinstance(content, float) and not math.isfinite(content) else content

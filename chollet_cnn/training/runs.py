@@ -37,7 +37,7 @@ from chollet_cnn.data import book_pictures, digits
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
-from chollet_cnn.training.run_files import COLUMNS, NAME, printable, unreadable
+from chollet_cnn.training.run_files import COLUMNS, NAME, for_json, unreadable
 from chollet_cnn.training.seeding import sha256_of_weights
 
 if TYPE_CHECKING:
@@ -347,8 +347,8 @@ def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all; see :func:`run_files.printable`."""
-    files.write(path, json.dumps(printable(content), indent=2, allow_nan=False) + "\n")
+    """Write a JSON file, whole or not at all; see :func:`run_files.for_json`."""
+    files.write(path, json.dumps(for_json(content), indent=2, allow_nan=False) + "\n")
 
 
 def write_epoch_weights(path: Path, epoch: int, weights: list[np.ndarray]) -> None:

@@ -1,7 +1,5 @@
 """Heatmaps agree with their definitions, worked out by hand, whatever Keras model it is."""
 
-from functools import partial
-
 import keras
 import numpy as np
 import pytest
@@ -12,8 +10,8 @@ from chollet_cnn.analysis import activations, filters, gradients, heatmaps, mist
 from chollet_cnn.analysis.model_graph import (
     UnsupportedModelError,
     last_feature_layer,
-    layer_outputs,
 )
+from chollet_cnn.analysis.receptive_fields import cell_grid_of
 from chollet_cnn.analysis.scores import find_scores
 from chollet_cnn.concepts.convolution import convolve_volume
 
@@ -48,6 +46,7 @@ TARGETS = {
     for units in WEIGHTS
 }
 """The class with the clearest heatmap."""
+assert min(grad_cam_by_hand(*case).max() for case in TARGETS.items()) > 0.01
 
 
 def saliency_by_hand(units, target):
@@ -58,7 +57,11 @@ def saliency_by_hand(units, target):
     return np.abs(found)
 
 
-def network(end, units=4, activation=None, dtype="float32", input_dtype="float32"):
+def same(x):
+    return x
+
+
+def network(end=same, units=4, activation=None, dtype="float32", input_dtype="float32"):
     """One convolution and one dense layer, then whatever ``end`` makes of the dense layer."""
     x = keras.Input((6, 6, 1), dtype=input_dtype)
     maps = layers.Rescaling(1 / 255, dtype=dtype)(x)
@@ -70,13 +73,13 @@ def network(end, units=4, activation=None, dtype="float32", input_dtype="float32
     return model
 
 
-def same(x):
-    return x
-
-
 def softmax_by_hand(x):
     powers = ops.exp(x - ops.max(x, axis=-1, keepdims=True))
     return powers / ops.sum(powers, axis=-1, keepdims=True)
+
+
+def sigmoid_by_hand(x):
+    return 1 / (1 + ops.exp(-x))
 
 
 class OwnSoftmax(layers.Layer):
@@ -87,50 +90,58 @@ class OwnSoftmax(layers.Layer):
         return ops.softmax(x)
 
 
+def transposed(x):
+    return ops.transpose(ops.softmax(ops.transpose(x), axis=0))
+
+
+def reshaped(x):
+    return layers.Activation("linear")(ops.reshape(ops.softmax(x), (-1, 4)))
+
+
+def in_a_model_inside(x):
+    return keras.Sequential([keras.Input((4,)), layers.Softmax()])(x)
+
+
 SOFTMAXES = {
-    "by name": (same, "softmax"),
-    "tf.nn.softmax": (same, tf.nn.softmax),
-    "keras.ops.softmax": (same, ops.softmax),
-    "a lambda": (same, lambda x: keras.activations.softmax(x)),
-    "log_softmax": (same, "log_softmax"),
-    "Softmax layer": (layers.Softmax(), None),
-    "Activation layer": (layers.Activation(tf.nn.softmax), None),
-    "Lambda layer": (layers.Lambda(lambda x: tf.nn.softmax(x)), None),
-    "a layer of the user's": (OwnSoftmax(), None),
-    "a graph node": (ops.softmax, None),
-    "a graph node of the logarithm": (ops.log_softmax, None),
-    "written out in the graph": (softmax_by_hand, None),
-    "over a transposed axis": (
-        lambda x: ops.transpose(ops.softmax(ops.transpose(x), axis=0)),
-        None,
-    ),
-    "the logarithm of a node": (lambda x: ops.log(ops.softmax(x)), None),
-    "after dropout": (lambda x: layers.Softmax()(layers.Dropout(0.5)(x)), None),
-    "a node and what leaves it as it is": (
-        lambda x: layers.Activation("linear")(ops.reshape(ops.softmax(x), (-1, 4))),
-        None,
-    ),
-    "a model inside": (lambda x: keras.Sequential([keras.Input((4,)), layers.Softmax()])(x), None),
-    "scores": (same, None),
+    "by name": {"activation": "softmax"},
+    "tf.nn.softmax": {"activation": tf.nn.softmax},
+    "keras.ops.softmax": {"activation": ops.softmax},
+    "a lambda": {"activation": lambda x: keras.activations.softmax(x)},
+    "log_softmax": {"activation": "log_softmax"},
+    "Softmax layer": {"end": layers.Softmax()},
+    "Activation layer": {"end": layers.Activation(tf.nn.softmax)},
+    "Lambda layer": {"end": layers.Lambda(lambda x: tf.nn.softmax(x))},
+    "a layer of the user's": {"end": OwnSoftmax()},
+    "a graph node": {"end": ops.softmax},
+    "a graph node of the logarithm": {"end": ops.log_softmax},
+    "written out in the graph": {"end": softmax_by_hand},
+    "over a transposed axis": {"end": transposed},
+    "the logarithm of a node": {"end": lambda x: ops.log(ops.softmax(x))},
+    "after dropout": {"end": lambda x: layers.Softmax()(layers.Dropout(0.5)(x))},
+    "a node and what leaves it as it is": {"end": reshaped},
+    "a model inside": {"end": in_a_model_inside},
+    "scores": {},
 }
 SIGMOIDS = {
-    "by name": (same, "sigmoid"),
-    "tf.nn.sigmoid": (same, tf.nn.sigmoid),
-    "log_sigmoid": (same, "log_sigmoid"),
-    "a lambda": (same, lambda x: 1 / (1 + ops.exp(-x))),
-    "Activation layer": (layers.Activation("sigmoid"), None),
-    "a graph node": (ops.sigmoid, None),
-    "written out in the graph": (lambda x: 1 / (1 + ops.exp(-x)), None),
-    "half a tanh": (lambda x: 0.5 * (1 + ops.tanh(x / 2)), None),
-    "score": (same, None),
+    "by name": {"activation": "sigmoid"},
+    "tf.nn.sigmoid": {"activation": tf.nn.sigmoid},
+    "log_sigmoid": {"activation": "log_sigmoid"},
+    "a lambda": {"activation": lambda x: sigmoid_by_hand(x)},
+    "Activation layer": {"end": layers.Activation("sigmoid")},
+    "a graph node": {"end": ops.sigmoid},
+    "written out in the graph": {"end": sigmoid_by_hand},
+    "half a tanh": {"end": lambda x: 0.5 * (1 + ops.tanh(x / 2))},
+    "score": {},
 }
-CASES = [(4, *case) for case in SOFTMAXES.values()] + [(1, *case) for case in SIGMOIDS.values()]
-NAMES = [f"softmax: {name}" for name in SOFTMAXES] + [f"sigmoid: {name}" for name in SIGMOIDS]
 
 
-@pytest.mark.parametrize(("units", "end", "activation"), CASES, ids=NAMES)
-def test_the_scores_are_found_however_the_last_activation_is_spelled(units, end, activation):
-    model = network(end, units, activation)
+@pytest.mark.parametrize(
+    ("units", "how"),
+    [pytest.param(4, how, id=f"softmax: {name}") for name, how in SOFTMAXES.items()]
+    + [pytest.param(1, how, id=f"sigmoid: {name}") for name, how in SIGMOIDS.items()],
+)
+def test_the_scores_are_found_however_the_last_activation_is_spelled(units, how):
+    model = network(units=units, **how)
     found = gradients.compiled(model, find_scores(model))(IMAGE[None].astype(np.float32))[0]
     assert found == pytest.approx(scores_by_hand(units), abs=1e-4)
     expected = saliency_by_hand(units, TARGETS[units])
@@ -142,20 +153,14 @@ def test_the_scores_are_found_however_the_last_activation_is_spelled(units, end,
     [(4, "softmax", target) for target in range(4)] + [(1, "sigmoid", 0), (1, "sigmoid", 1)],
 )
 def test_grad_cam_is_the_definition_for_every_class(units, activation, target):
-    model = network(same, units, activation)
+    model = network(units=units, activation=activation)
     expected = grad_cam_by_hand(units, target)
     assert heatmaps.compute_grad_cam(model, IMAGE, target) == pytest.approx(expected, abs=1e-5)
     given = scores_by_hand(units)
     predicted = int(given.argmax()) if units > 1 else int(given[0] > 0)
     assert heatmaps.predicted_class(model, IMAGE) == predicted
-    assert (
-        heatmaps.compute_grad_cam(model, IMAGE)
-        == heatmaps.compute_grad_cam(model, IMAGE, predicted)
-    ).all()
-
-
-def test_none_of_these_heatmaps_is_empty():
-    assert min(grad_cam_by_hand(units, target).max() for units, target in TARGETS.items()) > 0.01
+    expected = heatmaps.compute_grad_cam(model, IMAGE, predicted)
+    assert (heatmaps.compute_grad_cam(model, IMAGE) == expected).all()
 
 
 class DenseSoftmax(layers.Layer):
@@ -170,26 +175,25 @@ class DenseSoftmax(layers.Layer):
         return ops.softmax(x @ self.kernel)
 
 
+def mean_of_two(x):
+    return ops.softmax(x) / 2 + layers.Dense(4, activation="softmax", name="more")(x) / 2
+
+
 @pytest.mark.parametrize(
-    ("end", "activation"),
+    "how",
     [
-        (DenseSoftmax(), None),
-        (same, lambda x: ops.softmax(x / 3)),
-        (layers.Activation("hard_sigmoid"), None),
-        (same, "tanh"),
-        (lambda x: 100 * ops.softmax(x), None),
-        (lambda x: 1 - ops.sigmoid(x), None),
-        (
-            lambda x: (
-                ops.softmax(x) / 2 + layers.Dense(4, activation="softmax", name="more")(x) / 2
-            ),
-            None,
-        ),
+        {"end": DenseSoftmax()},
+        {"activation": lambda x: ops.softmax(x / 3)},
+        {"end": layers.Activation("hard_sigmoid")},
+        {"activation": "tanh"},
+        {"end": lambda x: 100 * ops.softmax(x)},
+        {"end": lambda x: 1 - ops.sigmoid(x)},
+        {"end": mean_of_two},
     ],
 )
-def test_scores_that_cannot_be_found_are_an_error_and_not_an_empty_heatmap(end, activation):
+def test_scores_that_cannot_be_found_are_an_error_and_not_an_empty_heatmap(how):
     with pytest.raises(UnsupportedModelError, match="cannot be found; let the network end with"):
-        heatmaps.compute_grad_cam(network(end, 4, activation), IMAGE, 0)
+        heatmaps.compute_grad_cam(network(**how), IMAGE, 0)
 
 
 @pytest.mark.parametrize("end", [layers.ReLU(), layers.Dense(4, name="more"), lambda x: x + x])
@@ -198,6 +202,11 @@ def test_outputs_that_are_not_probabilities_are_the_scores(end):
     expected = keras.ops.convert_to_numpy(model(IMAGE[None]))[0]
     found = gradients.compiled(model, find_scores(model))(IMAGE[None].astype(np.float32))[0]
     assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.fixture
+def softmax_network():
+    return network(activation="softmax")
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float16", 0.02), ("bfloat16", 0.1), ("float64", 0)])
@@ -212,17 +221,38 @@ def test_every_precision_gives_the_heatmap_and_exciting_images(dtype, error):
     assert (reached > before + 0.01).all()
 
 
-def test_a_network_that_takes_whole_numbers_has_the_same_gradients():
-    model = network(same, 4, "softmax", input_dtype="uint8")
+def test_a_network_that_takes_whole_numbers_has_the_same_gradients(softmax_network):
+    model = network(activation="softmax", input_dtype="uint8")
     assert heatmaps.saliency(model, IMAGE, 1) == pytest.approx(saliency_by_hand(4, 1), abs=1e-6)
-    expected = heatmaps.smooth_grad(network(same, 4, "softmax"), IMAGE, 1, samples=3)
+    expected = heatmaps.smooth_grad(softmax_network, IMAGE, 1, samples=3)
     assert heatmaps.smooth_grad(model, IMAGE, 1, samples=3) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("encode", [lambda x: ops.one_hot(x, 256), layers.Embedding(256, 5)])
+def test_pixels_that_are_looked_up_have_no_gradient_and_the_maps_after_them_have(encode):
+    x = keras.Input((6, 6, 1), dtype="uint8")
+    maps = layers.Conv2D(3, 3, activation="relu", name="maps")(encode(x[..., 0]))
+    dense = layers.Dense(4, name="dense")
+    model = keras.Model(x, dense(layers.Flatten()(maps)))
+    dense.set_weights([WEIGHTS[4], np.zeros(4)])
+    for ask in (
+        lambda: heatmaps.saliency(model, IMAGE, 1),
+        lambda: heatmaps.smooth_grad(model, IMAGE, 1),
+        lambda: filters.maximize_activation(model, "maps"),
+    ):
+        with pytest.raises(ValueError, match="gradient of zero everywhere"):
+            ask()
+    seen = activations.compute_activations(model, IMAGE, ["maps"])["maps"][0]
+    weights = WEIGHTS[4][:, 1].reshape(4, 4, 3).mean(axis=(0, 1))
+    expected = np.maximum((seen * weights).sum(axis=-1), 0)
+    assert heatmaps.compute_grad_cam(model, IMAGE, 1) == pytest.approx(expected, abs=1e-6)
+    assert np.abs(heatmaps.compute_occlusion(model, IMAGE, 1)).max() > 0
+
+
 @pytest.mark.parametrize("activation", ["softmax", "log_softmax", None])
-def test_occlusion_of_scores_is_a_fall_of_probability_too(activation):
-    found = heatmaps.compute_occlusion(network(same, 4, activation), IMAGE, 2)
-    expected = heatmaps.compute_occlusion(network(same, 4, "softmax"), IMAGE, 2)
+def test_occlusion_of_scores_is_a_fall_of_probability_too(activation, softmax_network):
+    found = heatmaps.compute_occlusion(network(activation=activation), IMAGE, 2)
+    expected = heatmaps.compute_occlusion(softmax_network, IMAGE, 2)
     assert found == pytest.approx(expected, abs=1e-5)
     assert 0.01 < np.abs(found).max() <= 1
 
@@ -230,40 +260,21 @@ def test_occlusion_of_scores_is_a_fall_of_probability_too(activation):
 @pytest.mark.parametrize(
     "method", ["compute_grad_cam", "saliency", "smooth_grad", "compute_occlusion"]
 )
-def test_a_batch_of_images_is_refused_where_one_image_is_asked_about(method):
-    model = network(same, 4, "softmax")
+def test_a_batch_of_images_is_refused_where_one_image_is_asked_about(method, softmax_network):
     with pytest.raises(ValueError, match="batch of 2 images; pass one image at a time"):
-        getattr(heatmaps, method)(model, np.stack([IMAGE, IMAGE]))
+        getattr(heatmaps, method)(softmax_network, np.stack([IMAGE, IMAGE]))
     with pytest.raises(ValueError, match="batch of 2 images"):
-        activations.inactive_channels(model, np.stack([IMAGE, IMAGE]), IMAGE[None])
-    assert getattr(heatmaps, method)(model, IMAGE[None], 1).ndim == 2
+        activations.inactive_channels(softmax_network, np.stack([IMAGE, IMAGE]), IMAGE[None])
+    assert getattr(heatmaps, method)(softmax_network, IMAGE[None], 1).ndim == 2
 
 
-def test_a_network_too_certain_for_its_softmax_still_has_a_heatmap():
-    model = network(same, 4, "softmax")
-    model.get_layer("dense").set_weights([1e4 * WEIGHTS[4], np.zeros(4)])
-    probabilities = keras.ops.convert_to_numpy(model(IMAGE[None]))
+def test_a_network_too_certain_for_its_softmax_still_has_a_heatmap(softmax_network):
+    softmax_network.get_layer("dense").set_weights([1e4 * WEIGHTS[4], np.zeros(4)])
+    probabilities = keras.ops.convert_to_numpy(softmax_network(IMAGE[None]))
     assert probabilities.max() == 1  # its gradient is zero
     expected = 1e4 * grad_cam_by_hand(4, TARGETS[4])
-    assert heatmaps.compute_grad_cam(model, IMAGE, TARGETS[4]) == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_weight_of_a_feature_map_is_what_differences_of_the_score_make_it():
-    """A channel raised a little everywhere raises the score by its weight times its cells."""
-    x = keras.Input((10, 10, 1))
-    maps = layers.Conv2D(3, 3, activation="relu", name="first")(layers.Rescaling(1 / 255)(x))
-    maps = layers.Conv2D(4, 3, activation="relu")(layers.MaxPooling2D(2)(maps))
-    model = keras.Model(x, layers.Dense(3, activation="softmax")(layers.Flatten()(maps)))
-    image = RANDOM.integers(0, 256, (1, 10, 10, 1)).astype(np.float32)
-    scores = find_scores(model)
-    score = gradients.compiled(model, lambda m, x: scores(x, replaced={"first": m})[:, 2])
-    run = gradients.compiled(model, lambda x: layer_outputs(model, x, ["first"])["first"])
-    maps = run(image)
-    steps = [1e-3 * (np.arange(3) == channel) for channel in range(3)]
-    rises = [(score(maps + step, image) - score(maps - step, image))[0] for step in steps]
-    expected = np.maximum((maps[0] * np.array(rises) / 2e-3 / 64).sum(axis=-1), 0)
-    found = heatmaps.compute_grad_cam(model, image, 2, "first")
-    assert found == pytest.approx(expected, abs=0.01 * float(maps.max()))
+    found = heatmaps.compute_grad_cam(softmax_network, IMAGE, TARGETS[4])
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_of_three_colours_saliency_takes_the_largest():
@@ -275,14 +286,14 @@ def test_of_three_colours_saliency_takes_the_largest():
 
 
 def test_smooth_grad_is_the_mean_of_gradients_at_noisy_copies():
-    model = network(same, 1, "sigmoid")
+    model = network(units=1, activation="sigmoid")
     smooth = heatmaps.smooth_grad(model, IMAGE, 1, noise=0, samples=3)
     assert smooth == pytest.approx(heatmaps.saliency(model, IMAGE, 1), abs=1e-8)
     found = heatmaps.smooth_grad(model, IMAGE, 1, samples=5, noise=0.2, seed=3)
     spread = 0.2 * (float(IMAGE.max()) - float(IMAGE.min()))
     grain = np.random.default_rng(3).standard_normal((5, 6, 6, 1)) * spread
     scores, copies = find_scores(model), (IMAGE + grain).astype(np.float32)
-    _, slopes = gradients.gradient(model, lambda x: scores.of_class(x, 1), copies)
+    _, slopes = gradients.differentiated(model, lambda x: scores.of_class(x, 1))(copies)
     assert found == pytest.approx(np.abs(slopes.mean(axis=0))[..., 0], abs=1e-8)
 
 
@@ -304,9 +315,9 @@ def test_occlusion_finds_the_one_corner_that_the_answer_rests_on():
     assert other == pytest.approx(-expected, abs=1e-6)
 
 
-def test_an_image_of_one_colour_covered_in_that_colour_changes_nothing():
-    model = network(same, 4, "softmax")
-    assert not heatmaps.compute_occlusion(model, np.full((6, 6, 1), 77, np.uint8)).any()
+def test_an_image_of_one_colour_covered_in_that_colour_changes_nothing(softmax_network):
+    grey = np.full((6, 6, 1), 77, np.uint8)
+    assert not heatmaps.compute_occlusion(softmax_network, grey).any()
 
 
 def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
@@ -318,32 +329,23 @@ def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
     ("method", "how", "words"),
     [
         ("compute_grad_cam", {"target": 4}, "no class 4; the classes are 0 to 3"),
-        (
-            "compute_grad_cam",
-            {"target": 1.0},
-            "class must be a whole number of at least 0, not 1.0",
-        ),
+        ("compute_grad_cam", {"target": 1.0}, "class must be a whole number .* not 1.0"),
         ("compute_grad_cam", {"layer": "dense"}, "dense has no feature maps"),
         ("saliency", {"image": np.full((6, 6, 1), "a")}, "arrays of numbers, not of <U1"),
         ("smooth_grad", {"samples": 0}, "samples must be a whole number of at least 1, not 0"),
         ("compute_occlusion", {"window": 7}, "window=7 pixels does not fit an image of 6×6"),
-        (
-            "compute_occlusion",
-            {"window": 2.5},
-            "window must be a whole number of at least 1, not 2.5",
-        ),
-        (
-            "compute_occlusion",
-            {"stride": -1},
-            "stride must be a whole number of at least 1, not -1",
-        ),
+        ("compute_occlusion", {"window": 2.5}, "window must be a whole number .* not 2.5"),
+        ("compute_occlusion", {"stride": -1}, "stride must be a whole number .* not -1"),
     ],
 )
-def test_wrong_classes_covers_and_layers_are_refused_in_words(method, how, words):
+def test_wrong_classes_covers_and_layers_are_refused_in_words(method, how, words, softmax_network):
     with pytest.raises(ValueError, match=words):
-        getattr(heatmaps, method)(network(same, 4, "softmax"), **{"image": IMAGE} | how)
+        getattr(heatmaps, method)(softmax_network, **{"image": IMAGE} | how)
+
+
+def test_one_unit_stands_for_two_classes():
     with pytest.raises(ValueError, match="no class 2; the classes are 0 to 1"):
-        find_scores(network(same, 1, "sigmoid")).check_class(2)
+        heatmaps.compute_grad_cam(network(units=1, activation="sigmoid"), IMAGE, 2)
 
 
 def test_of_a_layer_that_is_used_twice_the_heatmap_is_that_of_its_first_use():
@@ -365,47 +367,14 @@ def test_of_a_layer_that_is_used_twice_the_heatmap_is_that_of_its_first_use():
     assert found == pytest.approx(expected, rel=1e-4)
 
 
-def test_inputs_and_outputs_may_have_names():
-    plain = network(same, 4, "softmax")
+def test_inputs_and_outputs_may_have_names(softmax_network):
+    plain = softmax_network
     x = keras.Input((6, 6, 1), name="image")
     named = keras.Model({"image": x}, {"probabilities": plain(x)})
     expected = heatmaps.compute_grad_cam(plain, IMAGE, 1)
     assert heatmaps.compute_grad_cam(named, IMAGE, 1) == pytest.approx(expected, abs=1e-6)
     expected = mistakes.predictions(plain, IMAGE[None])
     assert mistakes.predictions(named, IMAGE[None]) == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("build", "last"),
-    [
-        (keras.applications.VGG16, "block5_conv3"),
-        (partial(keras.applications.MobileNetV2, alpha=0.35), "out_relu"),
-    ],
-)
-def test_public_architectures_have_the_heatmaps_of_a_gradient_tape_over_their_scores(build, last):
-    model, scores = (
-        build(weights=None, input_shape=(64, 64, 3), classes=2, classifier_activation=activation)
-        for activation in ("softmax", None)
-    )
-    scores.set_weights(model.get_weights())
-    image = tf.constant(RANDOM.uniform(-1, 1, (1, 64, 64, 3)).astype(np.float32))
-    parts = keras.Model(scores.inputs[0], [scores.get_layer(last).output, scores.output])
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(image)
-        maps, outputs = parts(image, training=False)
-        columns = [outputs[:, target] for target in range(2)]
-    heats = []
-    for column in columns:
-        weights = tf.reduce_mean(tape.gradient(column, maps), (1, 2), keepdims=True)
-        heats.append(tf.nn.relu(tf.reduce_sum(maps * weights, -1))[0].numpy())
-    target = int(np.argmax([heat.max() for heat in heats]))
-    found = heatmaps.compute_grad_cam(model, image.numpy(), target)
-    assert last_feature_layer(model) == last
-    assert found.max() > 0
-    assert found == pytest.approx(heats[target], rel=1e-3, abs=1e-3 * float(heats[target].max()))
-    slope = np.abs(tape.gradient(columns[target], image)[0]).max(axis=-1)
-    found = heatmaps.saliency(model, image.numpy(), target)
-    assert found == pytest.approx(slope, rel=1e-3, abs=1e-3 * float(slope.max()))
 
 
 def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():
@@ -424,18 +393,34 @@ def test_every_heatmap_is_drawn_beside_the_picture_with_its_paper():
     image = RANDOM.integers(0, 256, (8, 8, 1)).astype(np.uint8)
     heats = {"Grad-CAM": np.eye(8), "occlusion": np.zeros((8, 8)), "mine": np.eye(8)}
     figure = heatmaps.plot_heatmaps(image, heats, title="why")
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == [
-        "the image",
-        "Grad-CAM\nSelvaraju et al. 2017",
-        "occlusion\nZeiler, Fergus 2014",
-        "mine",
-    ]
+    first, *titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert first == "the image"
+    papers = ["Grad-CAM\nSelvaraju et al. 2017", "occlusion\nZeiler, Fergus 2014", "mine"]
+    assert titles == papers
     assert (figure.axes[0].images[0].get_array() == image[..., 0]).all()
     marked = figure.axes[1].images[0].get_array()
     assert np.ptp(marked[0, 0]) > 100  # vermilion
     assert np.ptp(marked[0, 1]) == 0  # grey
     assert np.ptp(figure.axes[2].images[0].get_array(), axis=-1).max() == 0
+
+
+@pytest.mark.parametrize("image", [IMAGE, IMAGE[None]], ids=["an image", "a batch of one"])
+def test_grad_cam_is_drawn_as_it_is_returned_where_its_cells_are(image):
+    model = network(units=1, activation="sigmoid")
+    heatmap = heatmaps.compute_grad_cam(model, image, TARGETS[1])
+    assert heatmap.shape == (4, 4)  # of an image of 6 by 6: a convolution loses the border
+    resized = cell_grid_of(model).resize_to_image(np.array(heatmap), (6, 6))
+    for given in (heatmap, 7 * heatmap, {"heatmap": heatmap}):
+        drawn, expected = (
+            heatmaps.plot_heatmaps(image, heat).axes[1].images[0].get_array()
+            for heat in (given, resized)
+        )
+        assert (drawn == expected).all()
+    assert type(heatmap.max()) is np.float32
+    with pytest.raises(ValueError, match=r"heatmap is \(3, 4\) and the image \(6, 6\); resize"):
+        heatmaps.plot_heatmaps(image, heatmap[1:])
+    with pytest.raises(ValueError, match=r"\(height, width, channels\), not \(2, 6, 6, 1\)"):
+        heatmaps.plot_heatmaps(np.stack([IMAGE, IMAGE]), heatmap)
 
 
 def test_one_glaring_pixel_does_not_hide_the_rest_of_a_saliency_map():

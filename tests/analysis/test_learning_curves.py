@@ -43,10 +43,6 @@ def test_the_book_s_level_and_the_book_s_curve_are_drawn_in_vermilion():
     assert level.get_color() == curve.get_color() == "#d55e00"
 
 
-def test_what_is_not_watched_is_not_drawn():
-    assert len(plot_learning_curve(HISTORY, monitored=None).axes[0].lines) == 1
-
-
 def test_each_curve_has_its_name_and_last_value_at_its_end():
     axes = plot_learning_curve(HISTORY, book=0.71).axes[0]
     assert {"training 90.0%", "validation 55.0%", "the book 71.0%"} < set(written(axes))
@@ -57,14 +53,9 @@ def test_each_curve_has_its_name_and_last_value_at_its_end():
 def test_a_label_has_the_colour_of_its_curve():
     axes = plot_learning_curve(HISTORY, book=0.71).axes[0]
     colours = {text.get_text().split()[0]: text.get_color() for text in axes.texts}
-    training, validation, book = axes.lines
-    for name, line, color in (
-        ("training", training, "#0072b2"),
-        ("validation", validation, "#009e73"),
-        ("the", book, "#d55e00"),
-    ):
-        assert line.get_color() == color
-        assert colours[name] == style.ink(color)
+    assert [line.get_color() for line in axes.lines] == ["#0072b2", "#009e73", "#d55e00"]
+    for name, line in zip(("training", "validation", "the"), axes.lines, strict=True):
+        assert colours[name] == style.ink(line.get_color())
 
 
 @pytest.mark.parametrize(("quantity", "epoch"), [("val_loss", 2), ("val_accuracy", 2), ("loss", 3)])
@@ -76,7 +67,8 @@ def test_the_best_epoch_on_the_watched_pictures_is_ringed():
     axes = plot_learning_curve(HISTORY).axes[0]
     assert axes.collections[0].get_offsets().tolist() == [[2, 0.6]]
     assert "highest: epoch 2" in written(axes)
-    assert not plot_learning_curve(HISTORY, monitored=None).axes[0].collections
+    alone = plot_learning_curve(HISTORY, monitored=None).axes[0]
+    assert (len(alone.lines), len(alone.collections)) == (1, 0)
 
 
 def test_a_single_epoch_is_no_best_one_and_is_counted_in_whole_epochs():
@@ -103,44 +95,41 @@ def test_several_seeds_are_a_band_from_the_lowest_to_the_highest_with_the_median
     assert runs["median"].tolist() == pytest.approx([0.4, 0.7, 0.94])
     assert runs["high"].tolist() == pytest.approx([0.5, 0.7, 0.95])
     axes = plot_learning_curve(SEEDS, monitored=None).axes[0]
-    (median,) = axes.lines
-    assert list(median.get_ydata()) == pytest.approx([0.4, 0.7, 0.94])
-    (band,) = axes.collections
-    corners = band.get_paths()[0].vertices
-    assert {tuple(corner) for corner in corners.round(6)} == {
-        (1, 0.2), (2, 0.7), (3, 0.92), (1, 0.5), (3, 0.95),
-    }  # fmt: skip
+    (median,), (band,) = axes.lines, axes.collections
+    assert list(median.get_ydata()) == runs["median"].tolist()
+    corners = {tuple(corner) for corner in band.get_paths()[0].vertices.round(6)}
+    assert corners == {(1, 0.2), (2, 0.7), (3, 0.92), (1, 0.5), (3, 0.95)}
     assert axes.get_title(loc="right").startswith("line: median of 3 seeds")
 
 
 def test_a_seed_that_ended_early_counts_where_it_came_to():
     runs = learning_curves.summarize_runs([HISTORY, HISTORY.head(1).assign(accuracy=0.1)])
     assert runs["low"].tolist() == [0.1, 0.7, 0.9]
-
-
-def test_without_a_history_there_is_no_spread():
     with pytest.raises(ValueError, match="no history"):
         learning_curves.summarize_runs([])
 
 
-def test_the_tested_epoch_is_dashed_on_the_accuracy_and_a_far_loss_is_cut_off_and_told():
-    calm = plot_selected_epoch(HISTORY, 2)
-    assert plot_selected_epoch(HISTORY, 2, "of seed 0").texts[0].get_text() == "of seed 0"
-    above, below = calm.axes
+def test_the_tested_epoch_is_dashed_on_the_accuracy():
+    figure = plot_selected_epoch(HISTORY, 2)
+    above, below = figure.axes
     assert (above.get_ylabel(), below.get_ylabel()) == ("loss", "accuracy")
     (dashed,) = (line for line in below.lines if line.get_linestyle() == "--")
     assert list(dashed.get_xdata()) == [2, 2]
-    (words,) = calm.texts  # without a title only the note
+    (words,) = figure.texts  # without a title only the note
     assert words.get_text() == "dashed: epoch 2, whose weights are tested"
+    assert plot_selected_epoch(HISTORY, 2, "of seed 0").texts[0].get_text() == "of seed 0"
+
+
+def test_a_loss_far_above_the_others_is_cut_off_and_told():
     long = pd.concat([HISTORY] * 4, ignore_index=True)
     long["epoch"] = range(1, len(long) + 1)
     long.loc[5, "val_loss"] = 7.5
-    wild = plot_selected_epoch(long, 2)
-    assert wild.texts[0].get_text().endswith("single losses reach 7.5, beyond the edge")
-    low, high = wild.axes[0].get_ylim()
+    figure = plot_selected_epoch(long, 2)
+    assert figure.texts[0].get_text().endswith("single losses reach 7.5, beyond the edge")
+    low, high = figure.axes[0].get_ylim()
     assert high < 7.5
-    assert 0 < min(HISTORY["loss"].min(), HISTORY["val_loss"].min()) - low < 0.1
-    ends = [text for text in wild.axes[0].texts if text.get_text().startswith(("train", "valid"))]
+    assert 0 < 0.2 - low < 0.1  # 0.2 is the lowest loss
+    ends = [text for text in figure.axes[0].texts if text.get_text().startswith(("train", "val"))]
     assert len(ends) == 2
     assert all(low <= text.xy[1] <= high for text in ends)
 

@@ -8,40 +8,26 @@ import pytest
 from readable import assert_readable, words
 
 from chollet_cnn.analysis import network_diagram as drawings
-from chollet_cnn.book import networks
-
-NETWORKS = [name for name in dir(networks) if name.startswith(("mnist_", "cats_vs_dogs_"))]
-AUGMENTED = [f"{name} augmented" for name in NETWORKS if name.startswith("cats")]
 
 
-@pytest.fixture(scope="module", params=NETWORKS + AUGMENTED)
-def drawn(request):
+@pytest.fixture(scope="module")
+def drawn(book_network):
     """A network and its diagram."""
-    options = {"augmentation": True, "dropout": 0.5} if "augmented" in request.param else {}
-    model = getattr(networks, request.param.split()[0])(**options)
-    return model, drawings.plot_network(model)
+    return book_network, drawings.plot_network(book_network)
 
 
-def test_the_shapes_written_on_a_network_are_keras_s_in_their_order(drawn):
+def test_the_shapes_and_parameters_written_on_a_network_are_keras_s(drawn):
     model, figure = drawn
-    shapes = [layer.output.shape[1:] for layer in model.layers]
     changing = [model.input_shape[1:]]
-    for layer, shape in zip(model.layers, shapes, strict=True):
-        if shape != changing[-1] or layer.weights:
-            changing.append(shape)
-    written = [
-        tuple(int(size.replace(",", "")) for size in text.split(" × "))
-        for text in words(figure)
-        if re.fullmatch(r"[\d,]+( × [\d,]+)*", text)
-    ]
-    assert written == changing
-
-
-def test_the_parameters_written_on_a_network_add_up_to_keras_s_count(drawn):
-    model, figure = drawn
-    text = "\n".join(words(figure))
-    written = re.findall(r"([\d,]+) parameters", text)
-    assert sum(int(count.replace(",", "")) for count in written) == model.count_params()
+    for layer in model.layers:
+        if layer.output.shape[1:] != changing[-1] or layer.weights:
+            changing.append(layer.output.shape[1:])
+    texts = words(figure)
+    shapes = [text for text in texts if re.fullmatch(r"[\d,]+( × [\d,]+)*", text)]
+    numbers = [text.replace(",", "").split(" × ") for text in shapes]
+    assert [tuple(map(int, sizes)) for sizes in numbers] == changing
+    counts = re.findall(r"([\d,]+) parameters", "\n".join(texts))
+    assert sum(int(count.replace(",", "")) for count in counts) == model.count_params()
 
 
 def test_all_texts_of_a_network_s_diagram_can_be_read(drawn):

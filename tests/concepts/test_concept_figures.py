@@ -44,9 +44,10 @@ def named(figure, label):
     return axes
 
 
-def cells(axes, shape):
+def cells(axes):
     """Read the numbers that are written in a grid; an empty cell is NaN."""
-    found = np.full(shape, np.nan)
+    columns, rows = (round(max(ends) + 0.5) for ends in (axes.get_xlim(), axes.get_ylim()))
+    found = np.full((rows, columns), np.nan)
     for text in axes.texts:
         if text.get_text():
             column, row = text.get_position()
@@ -54,26 +55,58 @@ def cells(axes, shape):
     return found
 
 
-@pytest.fixture(scope="module", params=TUTORIAL, ids=lambda function: function.__name__)
-def tutorial_figure(request):
-    return request.param()
+@pytest.mark.parametrize("draw", TUTORIAL, ids=lambda function: function.__name__)
+def test_every_figure_has_one_width_and_all_its_texts_can_be_read(draw):
+    figure = draw()
+    assert figure.get_figwidth() == sheet.WIDTH
+    assert_readable(figure)
 
 
-def test_every_figure_has_one_width_and_all_its_texts_can_be_read(tutorial_figure):
-    assert tutorial_figure.get_figwidth() == sheet.WIDTH
-    assert_readable(tutorial_figure)
+TURNED = convolution.LOPSIDED[::-1, ::-1]
 
 
-def test_the_padlock_is_the_article_s_picture():
-    assert (images.PADLOCK == IMAGE).all()
-
-
-def test_every_pixel_s_number_is_written_in_its_cell():
-    figure = images.plot_pixel_values()
-    assert np.array_equal(cells(named(figure, "image"), (16, 16)), images.PADLOCK)
-    assert any("16 × 16 = 256" in text for text in words(figure))
-    mine = np.arange(12).reshape(3, 4)
-    assert np.array_equal(cells(named(images.plot_pixel_values(mine), "image"), (3, 4)), mine)
+@pytest.mark.parametrize(
+    ("figure", "grids", "written"),
+    [
+        (images.plot_pixel_values(), {"image": IMAGE}, set()),
+        (images.plot_pixel_values(np.eye(3, 4)), {"image": np.eye(3, 4)}, set()),
+        (
+            convolution.plot_sharpened_and_pooled(),
+            {
+                "response": ARTICLE["filter_matrix_14x14"],
+                "pooled": ARTICLE["max_pooled_7x7"],
+            },
+            {"533, −214, −184, 50", "is 533"},
+        ),
+        (
+            convolution.plot_convolution_beside_correlation(),
+            {
+                "result 0": TURNED,
+                "kernel, turned 1": TURNED,
+                "result 1": convolution.LOPSIDED,
+            },
+            {"cross-correlation, as in Conv2D"},
+        ),
+        (
+            pooling.plot_max_beside_average(),
+            {
+                "the largest": [[533, 481], [113, 438]],
+                "the mean": [[46.25, 266.75], [14.75, 259.5]],
+            },
+            {"533", "−214", "90", "139"},
+        ),
+        (
+            convolution.plot_sliding_kernel(),
+            {"sums 2": [[-60, 110, 438], [-104, 113, 118], [276, 192, 512]]},
+            {"−1·116 − 1·255 + 5·116 − 1·153 − 1·116 = −60"},
+        ),
+        (geometry.plot_padding_and_stride(), {}, {"(7 − 3 + 2·1) / 2 + 1 = 4"}),
+    ],
+)
+def test_the_numbers_in_a_figure_s_grids_are_the_article_s(figure, grids, written):
+    for label, expected in grids.items():
+        assert np.array_equal(cells(named(figure, label)), expected)
+    assert written <= set(words(figure))
 
 
 def test_a_dark_cell_has_white_numbers_and_a_light_cell_dark_ones():
@@ -86,129 +119,77 @@ def test_each_channel_stands_alone_on_one_scale_with_the_pixel_s_three_numbers()
     image = np.zeros((20, 30, 3), np.uint8)
     image[4, 20] = (11, 22, 33)
     figure = images.plot_channels(image, (4, 20))
-    shown = [axes.images[0] for axes in figure.axes]
-    assert np.array_equal(shown[0].get_array(), image)
-    for channel, picture in enumerate(shown[1:]):
+    whole, *channels = [axes.images[0] for axes in figure.axes]
+    assert np.array_equal(whole.get_array(), image)
+    for channel, picture in enumerate(channels):
         assert np.array_equal(picture.get_array(), image[..., channel])
         assert picture.get_clim() == (0, 255)
     assert {"red 11", "green 22", "blue 33"} <= set(words(figure))
 
 
-def test_the_sums_of_a_sliding_kernel_fill_up_in_reading_order():
-    figure = convolution.plot_sliding_kernel(stops=((0, 0), (0, 1), (1, 0), (2, 2)))
-    written = [cells(named(figure, f"sums {i}"), (3, 3)) for i in range(4)]
-    assert [np.isfinite(sums).sum() for sums in written] == [1, 2, 4, 9]
-    assert written[3].tolist() == [[-60, 110, 438], [-104, 113, 118], [276, 192, 512]]
-    assert "−1·116 − 1·255 + 5·116 − 1·153 − 1·116 = −60" in words(figure)
-
-
-def test_under_each_pixel_of_the_window_stands_the_kernel_s_number():
-    axes = named(convolution.plot_sliding_kernel(stops=((1, 2),)), "image 0")
+def test_a_sliding_kernel_fills_its_sums_in_reading_order_and_shows_its_numbers_under_pixels():
+    figure = convolution.plot_sliding_kernel(stops=((0, 0), (0, 1), (1, 2)))
+    counts = [np.isfinite(cells(named(figure, f"sums {i}"))).sum() for i in range(3)]
+    assert counts == [1, 2, 6]
     factors = {
         (round(y - 0.25), x): float(text.get_text()[1:].replace("−", "-"))
-        for text in axes.texts
+        for text in named(figure, "image 2").texts
         for x, y in [text.get_position()]
         if text.get_text().startswith("×")
     }
     assert factors == {(1 + r, 2 + c): SHARPEN[r, c] for r in range(3) for c in range(3)}
 
 
-def test_the_sharpened_map_and_its_pool_are_the_article_s():
-    figure = convolution.plot_sharpened_and_pooled()
-    response = cells(named(figure, "response"), (14, 14))
-    pooled = cells(named(figure, "pooled"), (7, 7))
-    assert response.tolist() == ARTICLE["filter_matrix_14x14"]
-    assert pooled.tolist() == ARTICLE["max_pooled_7x7"]
-    assert {"533, −214, −184, 50", "is 533"} <= set(words(figure))
-
-
-def test_the_smoothed_curve_is_the_running_mean_over_its_own_positions():
+def test_the_smoothed_curve_is_the_running_mean_and_the_note_says_how_much_noise_is_left():
     signal = np.random.default_rng(1).normal(size=60)
-    axes = convolution.plot_smoothed_signal(signal, size=5).axes[0]
-    curves = {line.get_label(): line for line in axes.lines}
-    assert set(curves) == {"measured", "smoothed"}
-    assert np.array_equal(curves["measured"].get_ydata(), signal)
-    assert curves["smoothed"].get_xdata().tolist() == list(range(2, 58))
-    means = [signal[i - 2 : i + 3].mean() for i in range(2, 58)]
-    assert np.allclose(curves["smoothed"].get_ydata(), means)
-
-
-def test_the_noise_that_is_left_is_the_one_that_the_note_gives():
+    measured, smoothed = convolution.plot_smoothed_signal(signal, size=5).axes[0].lines
+    assert (measured.get_label(), smoothed.get_label()) == ("measured", "smoothed")
+    assert np.array_equal(measured.get_ydata(), signal)
+    assert smoothed.get_xdata().tolist() == list(range(2, 58))
+    assert np.allclose(smoothed.get_ydata(), [signal[i - 2 : i + 3].mean() for i in range(2, 58)])
     figure = convolution.plot_smoothed_signal(np.tile([1.0, -1.0], 20), np.zeros(40), size=2)
     assert any("1.00 before, 0.00 after" in text for text in words(figure))
-
-
-def test_one_bright_pixel_gives_the_kernel_by_convolution_and_turned_by_correlation():
-    figure = convolution.plot_convolution_beside_correlation()
-    turned = [[9, 8, 7], [6, 5, 4], [3, 2, 1]]
-    assert cells(named(figure, "result 0"), (3, 3)).tolist() == turned
-    assert cells(named(figure, "kernel, turned 1"), (3, 3)).tolist() == turned
-    assert cells(named(figure, "result 1"), (3, 3)).tolist() == convolution.LOPSIDED.tolist()
 
 
 def test_the_gallery_shows_every_kernel_on_both_photographs():
     figure = kernels.plot_kernel_gallery()
     assert len(figure.axes) == 3 * len(GALLERY) == 24
+    photo = photographs.grey(photographs.grace_hopper(kernels.SIZE))
     for name, kernel in GALLERY.items():
-        written = cells(named(figure, name), kernel.shape)
-        whole = np.array_equal(kernel, kernel.round())
-        assert np.allclose(written, kernel if whole else 100 * kernel, atol=0.51)
+        scale = 1 if np.array_equal(kernel, kernel.round()) else 100
+        assert np.allclose(cells(named(figure, name)), scale * kernel, atol=0.51)
         shown = named(figure, f"{name}, Grace Hopper").images[0]
-        photo = photographs.grey(photographs.grace_hopper(kernels.SIZE))
         assert np.allclose(shown.get_array(), cross_correlate2d(photo, kernel))
         low, high = shown.get_clim()
         assert low == -high if abs(kernel.sum()) < 1e-9 else (low, high) == (0, 255)
-
-
-def test_max_and_average_pooling_stand_beside_the_map_they_come_from():
-    figure = pooling.plot_max_beside_average()
-    assert cells(named(figure, "before"), (4, 4))[0].tolist() == [533, -214, 90, 139]
-    assert cells(named(figure, "the largest"), (2, 2)).tolist() == [[533, 481], [113, 438]]
-    assert cells(named(figure, "the mean"), (2, 2)).tolist() == [[46.25, 266.75], [14.75, 259.5]]
 
 
 def test_a_dot_that_moves_changes_everything_without_pooling_and_nothing_within_its_block():
     dot = np.zeros((8, 8))
     dot[4, 0] = 1
     figure = pooling.plot_shifted_digit(dot, np.ones((1, 1)), (0, 1, 2, 4))
-    unpooled, once, twice, thrice = (list(line.get_ydata()) for line in figure.axes[-1].lines)
-    assert unpooled == [0, 1, 1, 1]
-    assert once == [0, 0, 1, 1]
-    assert twice == [0, 0, 0, 1]
-    assert thrice == [0, 0, 0, 0]
+    by_poolings = [list(line.get_ydata()) for line in figure.axes[-1].lines]
+    assert by_poolings == [[0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]]
 
 
-def test_the_digit_s_pooled_answers_move_less_at_every_shift():
-    lines = pooling.plot_shifted_digit().axes[-1].lines
-    moves = np.array([line.get_ydata() for line in lines])
+def test_the_digit_s_pooled_responses_change_less_at_every_shift_and_are_the_ones_shown():
+    figure = pooling.plot_shifted_digit()
+    moves = np.array([line.get_ydata() for line in figure.axes[-1].lines])
     assert moves.shape == (4, 5)
     assert (moves[:, 0] == 0).all()
     assert (np.diff(moves[:, 1:], axis=0) < 0).all()
-
-
-def test_each_row_of_the_shift_figure_shows_what_was_measured():
-    figure = pooling.plot_shifted_digit()
-    digit = photographs.digit(32)
     shown = [axes.images[0].get_array() for axes in figure.axes[:15]]
     assert [picture.shape for picture in shown] == [(32, 32)] * 10 + [(8, 8)] * 5
-    assert np.array_equal(shown[3][:, 3:], digit[:, :-3])
+    assert np.array_equal(shown[3][:, 3:], photographs.digit(32)[:, :-3])
 
 
-def test_windows_are_numbered_as_many_as_the_formula_says():
+def test_windows_are_numbered_and_padded_cells_are_hatched():
     figure = geometry.plot_padding_and_stride()
     written = [[t.get_text() for t in axes.texts if t.get_text()] for axes in figure.axes]
     assert [len(numbers) for numbers in written] == [5**2, 7**2, 3**2, 4**2]
     assert written[2] == list("123456789")
-    assert "(7 − 3 + 2·1) / 2 + 1 = 4" in words(figure)
-
-
-def test_padded_cells_are_hatched_and_no_others():
     figure = geometry.plot_padding_and_stride(5, 3, ((1, 1),))
-    hatched = [patch for patch in figure.axes[0].patches if patch.get_hatch()]
-    assert len(hatched) == 7**2 - 5**2
-
-
-def test_windows_that_do_not_come_out_whole_are_not_drawn():
+    assert sum(bool(patch.get_hatch()) for patch in figure.axes[0].patches) == 7**2 - 5**2
     with pytest.raises(ImpossibleGeometry):
         geometry.plot_padding_and_stride(6, 3, ((2, 0),))
 
@@ -234,17 +215,13 @@ def test_the_frames_are_the_receptive_fields_and_the_next_one_is_a_jump_away():
 )
 def test_equal_weights_have_equal_colours_and_the_others_are_blank(kernel, inputs, shape, places):
     axes = named(neurons.plot_shared_weights(kernel, inputs), "matrix")
-    written = cells(axes, shape)
+    written = cells(axes)
     fills = np.array([to_hex(p.get_facecolor()) for p in axes.patches]).reshape(shape)
     assert np.isfinite(written).sum() == (fills != "#ffffff").sum() == places
     assert len(set(fills[fills != "#ffffff"])) == kernel.size  # also where two weights are equal
-    rebuilt = np.nan_to_num(written) @ np.arange(shape[1])
-    picture = np.arange(shape[1]).reshape(inputs)
-    if kernel.ndim == 2:
-        expected = cross_correlate2d(picture, kernel).ravel()
-    else:
-        expected = np.correlate(picture, kernel, "valid")
-    assert np.array_equal(rebuilt, expected)
+    picture = np.atleast_2d(np.arange(shape[1]).reshape(inputs))
+    expected = cross_correlate2d(picture, np.atleast_2d(kernel)).ravel()
+    assert np.array_equal(np.nan_to_num(written) @ np.arange(shape[1]), expected)
 
 
 def test_each_slope_is_the_slope_of_the_curve_it_stands_with():
@@ -255,15 +232,12 @@ def test_each_slope_is_the_slope_of_the_curve_it_stands_with():
         away = np.abs(middle) > 0.05  # ReLU has a corner at 0
         drawn = np.interp(middle, x, slope.get_ydata())
         assert np.allclose((np.diff(y) / np.diff(x))[away], drawn[away], atol=1e-3)
-        assert slope.get_linestyle() == "--"
-        assert curve.get_linestyle() == "-"
+        assert (curve.get_linestyle(), slope.get_linestyle()) == ("-", "--")
 
 
 def test_softmax_bars_sum_to_one_and_sigmoid_bars_need_not():
     left, right = neurons.plot_softmax_beside_sigmoids((0.0, np.log(3)), ("no", "yes")).axes
     assert np.allclose([bar.get_width() for bar in left.patches], [0.25, 0.75])
     assert np.allclose([bar.get_width() for bar in right.patches], [0.5, 0.75])
-    assert (left.get_title("left"), right.get_title("left")) == (
-        "softmax: sum 100%",
-        "a sigmoid each: sum 125%",
-    )
+    assert left.get_title("left") == "softmax: sum 100%"
+    assert right.get_title("left") == "a sigmoid each: sum 125%"

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.signal
-from examples import ARTICLE, IMAGE, borders, modes, normal, pairs, seeds, sizes, small, some
+from examples import ARTICLE, IMAGE, modes, normal, pairs, seeds, sizes, some
 from hypothesis import given
 
 from chollet_cnn.concepts.convolution import (
@@ -13,13 +13,11 @@ from chollet_cnn.concepts.convolution import (
     convolve_volume,
     cross_correlate1d,
     cross_correlate2d,
-    cross_correlate2d_by_hand,
     pad,
     windows,
 )
 
 SHARPEN = np.array(ARTICLE["sharpen_kernel"])
-LOPSIDED = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 10]])
 
 
 def test_the_articles_signal_is_smoothed_to_the_articles_numbers():
@@ -35,19 +33,12 @@ def test_sharpening_the_articles_picture_gives_its_14x14_exactly():
     assert expected.shape == (14, 14)
     for result in (
         cross_correlate2d(IMAGE, SHARPEN),
-        cross_correlate2d_by_hand(IMAGE, SHARPEN),
         convolve2d(IMAGE, SHARPEN),  # the kernel is symmetric, so turning it changes nothing
         convolve_volume(IMAGE[..., np.newaxis], SHARPEN.reshape(3, 3, 1, 1))[..., 0],
     ):
         np.testing.assert_array_equal(result, expected)
         assert result.dtype == np.int64
-
-
-def test_the_first_of_196_windows_is_all_255_and_sharpens_to_255():
-    every = windows(IMAGE, 3)
-    assert every.shape[0] * every.shape[1] == 196
-    assert (every[0, 0] == 255).all()
-    assert np.sum(every[0, 0] * SHARPEN) == 255
+    assert not windows(IMAGE, 3).flags.writeable
 
 
 @some
@@ -63,17 +54,6 @@ def test_convolution_and_cross_correlation_of_a_signal_are_numpys(n, k, mode, se
 
 
 @some
-@given(sizes, sizes, pairs, pairs, borders, seeds)
-def test_by_hand_and_at_once_agree(h, w, size, stride, padding, seed):
-    image, kernel = normal(seed, h + 3, w + 3), normal(seed + 1, *size)
-    once, by_hand = (
-        function(image, kernel, stride, padding)
-        for function in (cross_correlate2d, cross_correlate2d_by_hand)
-    )
-    np.testing.assert_allclose(once, by_hand, atol=1e-12)
-
-
-@some
 @given(sizes, sizes, pairs, pairs, seeds)
 def test_convolution_and_cross_correlation_of_a_picture_are_scipys(h, w, size, stride, seed):
     image, kernel = normal(seed, h + 3, w + 3), normal(seed + 1, *size)
@@ -85,33 +65,6 @@ def test_convolution_and_cross_correlation_of_a_picture_are_scipys(h, w, size, s
         for how, mode in (({}, "valid"), (everywhere, "full")):
             expected = theirs(image, kernel, mode)[:: stride[0], :: stride[1]]
             np.testing.assert_allclose(ours(image, kernel, stride, **how), expected, atol=1e-12)
-
-
-@some
-@given(sizes, sizes, small, small, pairs, pairs, seeds)
-def test_an_output_channel_is_scipys_correlation_over_all_input_channels(
-    h, w, channels_in, channels_out, size, stride, seed
-):
-    volume = normal(seed, h + 3, w + 3, channels_in)
-    kernels, bias = normal(seed + 1, *size, channels_in, channels_out), normal(2, channels_out)
-    result = convolve_volume(volume, kernels, bias, stride)
-    for out in range(channels_out):
-        sums = scipy.signal.correlate(volume, kernels[..., out], "valid", method="direct")[..., 0]
-        expected = sums[:: stride[0], :: stride[1]] + bias[out]
-        np.testing.assert_allclose(result[..., out], expected, atol=1e-12)
-
-
-def test_a_lopsided_kernel_tells_convolution_from_cross_correlation():
-    assert not np.array_equal(convolve2d(IMAGE, LOPSIDED), cross_correlate2d(IMAGE, LOPSIDED))
-    np.testing.assert_array_equal(
-        convolve2d(IMAGE, LOPSIDED[::-1, ::-1]), cross_correlate2d(IMAGE, LOPSIDED)
-    )
-
-
-def test_shifting_the_picture_shifts_the_result():
-    shifted = np.roll(IMAGE, (1, 2), axis=(0, 1))
-    result, moved = cross_correlate2d(IMAGE, LOPSIDED), cross_correlate2d(shifted, LOPSIDED)
-    np.testing.assert_array_equal(moved[1:, 2:], result[:-1, :-2])
 
 
 @pytest.mark.parametrize("padding", ["valid", "same", 0, 1, (2, 1)])
@@ -139,24 +92,7 @@ def test_a_padding_for_each_axis_frames_each_axis():
     assert cross_correlate2d(np.ones((4, 4)), np.ones((5, 2)), padding=(1, 0)).shape == (2, 3)
 
 
-def test_windows_cannot_be_written_to():
-    with pytest.raises(ValueError, match="read-only"):
-        windows(np.ones((4, 4)), 2)[0, 0, 0, 0] = 5
-
-
-@some
-@given(sizes, sizes, pairs, pairs)
-def test_a_window_of_a_colour_picture_is_a_small_colour_picture(h, w, size, stride):
-    picture = normal(0, h + 3, w + 3, 3)
-    every = windows(picture, size, stride)
-    assert every.shape[2:] == (*size, 3)
-    for i, j in np.ndindex(every.shape[:2]):
-        top, left = i * stride[0], j * stride[1]
-        expected = picture[top : top + size[0], left : left + size[1]]
-        np.testing.assert_array_equal(every[i, j], expected)
-
-
-@pytest.mark.parametrize("function", [cross_correlate2d, cross_correlate2d_by_hand, convolve2d])
+@pytest.mark.parametrize("function", [cross_correlate2d, convolve2d])
 @pytest.mark.parametrize(
     ("how", "words"),
     [
@@ -175,15 +111,23 @@ def test_a_convolution_that_cannot_be_computed_is_refused_in_words(function, how
         function(np.ones((4, 4)), **{"kernel": np.ones((2, 2))} | how)
 
 
-def test_a_colour_picture_needs_kernels_for_its_channels():
-    with pytest.raises(ValueError, match=r"grey image.*\(4, 4, 3\)"):
-        cross_correlate2d(np.ones((4, 4, 3)), np.ones((2, 2)))
-    with pytest.raises(ValueError, match=r"\(4, 4, 3\) has 3 channels.*\(2, 2, 1, 8\).*for 1"):
-        convolve_volume(np.ones((4, 4, 3)), np.ones((2, 2, 1, 8)))
-    with pytest.raises(ValueError, match="8 output channels need 8 biases, not 3"):
-        convolve_volume(np.ones((4, 4, 1)), np.ones((2, 2, 1, 8)), bias=np.ones(3))
-
-
-def test_an_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match='"full", "same" or "valid", not \'all\''):
-        convolve1d([1, 2], [1], "all")
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"),
+    [
+        (cross_correlate2d, (np.ones((4, 4, 3)), np.ones((2, 2))), r"grey image.*\(4, 4, 3\)"),
+        (
+            convolve_volume,
+            (np.ones((4, 4, 3)), np.ones((2, 2, 1, 8))),
+            r"\(4, 4, 3\) has 3 channels.*\(2, 2, 1, 8\).*for 1",
+        ),
+        (
+            convolve_volume,
+            (np.ones((4, 4, 1)), np.ones((2, 2, 1, 8)), np.ones(3)),
+            "8 output channels need 8 biases, not 3",
+        ),
+        (convolve1d, ([1, 2], [1], "all"), '"full", "same" or "valid", not \'all\''),
+    ],
+)
+def test_channels_and_modes_that_do_not_match_are_refused_in_words(function, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        function(*arguments)

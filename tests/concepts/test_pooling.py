@@ -3,8 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from examples import ARTICLE, IMAGE, normal, pairs, seeds, sizes, small, some
-from hypothesis import given
+from examples import ARTICLE, IMAGE, normal
 
 from chollet_cnn.concepts.convolution import cross_correlate2d
 from chollet_cnn.concepts.pooling import average_pool2d, max_pool2d
@@ -13,23 +12,6 @@ from chollet_cnn.concepts.pooling import average_pool2d, max_pool2d
 def test_pooling_the_sharpened_picture_gives_the_articles_7x7_exactly():
     sharpened = cross_correlate2d(IMAGE, ARTICLE["sharpen_kernel"])
     np.testing.assert_array_equal(max_pool2d(sharpened), ARTICLE["max_pooled_7x7"])
-
-
-@some
-@given(sizes, sizes, small, pairs, pairs, seeds)
-def test_each_channel_is_pooled_window_by_window(h, w, channels, window, stride, seed):
-    volume = normal(seed, h + 3, w + 3, channels)
-    blocks = [
-        [
-            volume[top : top + window[0], left : left + window[1]]
-            for left in range(0, w + 4 - window[1], stride[1])
-        ]
-        for top in range(0, h + 4 - window[0], stride[0])
-    ]
-    for pool, number in ((max_pool2d, np.max), (average_pool2d, np.mean)):
-        expected = [[number(block, axis=(0, 1)) for block in row] for row in blocks]
-        np.testing.assert_allclose(pool(volume, window, stride), expected)
-        np.testing.assert_allclose(pool(volume[..., 0], window, stride)[0, 0], expected[0][0][0])
 
 
 @pytest.mark.parametrize("window", [2, 3, (2, 3)])
@@ -42,12 +24,7 @@ def test_pooling_is_kerass_also_where_cells_are_left_over(window, stride, ours, 
     volume = normal(0, 9, 11, 3).astype(np.float32)
     theirs = keras.ops.convert_to_numpy(layer(window, strides=stride)(volume[np.newaxis]))[0]
     np.testing.assert_allclose(ours(volume, window, stride), theirs, atol=1e-5)
-
-
-def test_a_shift_within_the_window_leaves_the_largest_where_it_was():
-    bright = np.zeros((4, 4))
-    bright[0, 0] = 9
-    np.testing.assert_array_equal(max_pool2d(bright), max_pool2d(np.roll(bright, 1, axis=1)))
+    np.testing.assert_allclose(ours(volume[..., 1], window, stride), theirs[..., 1], atol=1e-5)
 
 
 @pytest.mark.parametrize("pool", [max_pool2d, average_pool2d])

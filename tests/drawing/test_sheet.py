@@ -35,14 +35,11 @@ def test_subplots_have_the_height_that_was_asked_for_below_the_title():
     assert axes.get_tightbbox().y1 <= 2.0 * figure.dpi
 
 
-def luminance(color):
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one, other):
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
+def contrast(*colors):
+    channels = np.array([to_rgb(color) for color in colors])
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    dark, light = sorted(linear @ (0.2126, 0.7152, 0.0722) + 0.05)
+    return light / dark
 
 
 def test_text_has_the_contrast_that_small_type_needs():

@@ -54,6 +54,7 @@ def test_other_bits_in_the_same_environment_do_not_hold(changed, named):
         ({"machine": "a processor, 4 threads"}, "other processor and threads: a processor, 4"),
         ({"device": "gpu"}, "other device: gpu, recorded cpu"),
         ({"data_sha256": "e"}, "other images"),
+        ({"numerics": "oneDNN off"}, "of the backend: oneDNN off, recorded the defaults"),
     ],
 )
 def test_a_different_setting_is_named_as_the_likely_cause(what, named):

@@ -403,6 +403,10 @@ def test_the_environment_names_what_the_bits_depend_on(run):
     )
     assert set(changed) == {"threads", "tf32"}
     assert changed["threads"] == (environment["threads"], 99)
+    assert environments.changed_numerics(environment) == environments.DEFAULTS
+    numerics = environment["numerics"] | {"onednn": False, "XLA_FLAGS": "--x"}
+    named = environments.changed_numerics(environment | {"numerics": numerics})
+    assert named == "XLA_FLAGS=--x, oneDNN off"
 
 
 def test_on_real_mnist_the_three_block_network_passes_97_percent_after_one_epoch(real_mnist_run):

@@ -135,18 +135,14 @@ def plot_sharpened_and_pooled(
     numbers = ", ".join(format_number(value) for value in four.flat)
     left = sheet.EDGE + small_columns * cell + 0.25
     shape = f"{image.shape[0]} × {image.shape[1]}"
-    lines = (
-        (f"{rows} × {columns} above, {small_rows} × {small_columns} here", style.INK),
-        (f"of an image of {shape}", style.INK),
-        ("", style.INK),
-        ("the largest of", style.POINTED_AT),
-        (numbers, style.POINTED_AT),
-        (f"is {format_number(pooled[block])}", style.POINTED_AT),
+    sizes = (
+        f"{rows} × {columns} above, {small_rows} × {small_columns} here",
+        f"of an image of {shape}",
     )
-    for index, (line, color) in enumerate(lines):
-        weight = "bold" if color == style.POINTED_AT else "normal"
-        below = small_top + 0.2 + 0.25 * index
-        sheet.write(figure, left, below, line, color=style.ink(color), fontweight=weight)
+    largest = ("the largest of", numbers, f"is {format_number(pooled[block])}")
+    for index, line in enumerate((*sizes, "", *largest)):
+        options = {"color": style.ink(style.POINTED_AT), "fontweight": "bold"} if index > 2 else {}
+        sheet.write(figure, left, small_top + 0.2 + 0.25 * index, line, **options)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -74,23 +74,22 @@ def _draw_places(
     first = (kernel_size - 1) // 2
     steps = [first + stride * place for place in range(places)]
     fills = np.ones((padded, padded, 3))
-    fills[padding : padded - padding, padding : padded - padding] = 0.9
+    fills[padding : padding + size, padding : padding + size] = 0.9
     texts = [[""] * padded for _ in range(padded)]
     for count, (row, column) in enumerate((r, c) for r in steps for c in steps):
         fills[row, column] = to_rgb(style.DATA)
         texts[row][column] = str(count + 1)
     sheet.draw_grid(axes, np.zeros((padded, padded)), texts, fills=fills, fontsize=fontsize)
-    added = np.ones((padded, padded), bool)
-    added[padding : padded - padding, padding : padded - padding] = False
-    for row, column in np.argwhere(added):
-        axes.patches[row * padded + column].set(hatch="////", edgecolor="0.7")
+    image = np.pad(np.ones((size, size), bool), padding)
+    for cell in np.flatnonzero(~image):
+        axes.patches[cell].set(hatch="////", edgecolor="0.7")
     sheet.mark(axes, (0, 0), (kernel_size, kernel_size), width=2.5)
     if places > 1:
         sheet.mark(axes, (0, stride), (kernel_size, kernel_size), line="--", width=1.8)
 
 
 def plot_receptive_fields(
-    layers: Iterable[tuple[str, int, int]] | None = None, image: np.ndarray | None = None
+    layers: Sequence[tuple[str, int, int]] = THREE_BLOCK, image: np.ndarray | None = None
 ) -> Figure:
     """Draw the receptive field of one unit of each layer, and that of its neighbour.
 
@@ -100,13 +99,13 @@ def plot_receptive_fields(
         image: ``(height, width)`` or ``(height, width, 3)``, of the size that the network takes; a
             digit of 28x28 by default.
     """
-    layers = list(THREE_BLOCK if layers is None else layers)
     image = photographs.digit(28) if image is None else np.asarray(image)
     size = min(image.shape[:2])
     fields = receptive_field([(window, stride) for _, window, stride in layers])
-    columns = 3
-    side, gap = (sheet.WIDTH - 2 * sheet.EDGE - 2 * 0.3) / columns, 0.3
-    row_height = side * image.shape[0] / image.shape[1] + 0.75
+    columns, gap = 3, 0.3
+    side = (sheet.WIDTH - 2 * sheet.EDGE - 2 * gap) / columns
+    height = side * image.shape[0] / image.shape[1]
+    row_height = height + 0.75
     figure = sheet.sheet(
         0.7 + -(-len(layers) // columns) * row_height,
         f"One unit of the last layer sees {min(fields[-1].size, size)} of {size} pixels across",
@@ -123,7 +122,6 @@ def plot_receptive_fields(
         jump = "the only one" if alone else f"next {field.jump} px on"
         options = {"ha": "right", "fontsize": sheet.SMALL, "color": style.GREY}
         sheet.write(figure, left + side, top + 0.36, jump, **options)
-        height = side * image.shape[0] / image.shape[1]
         axes = sheet.place(figure, left, top + 0.45, side, height, name)
         axes.imshow(image, cmap=style.MAP)
         _draw_field(axes, image.shape[:2], field.size, field.jump)

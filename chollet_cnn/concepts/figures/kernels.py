@@ -75,10 +75,9 @@ def _draw_kernel(
 def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:
     """Draw a response on the image's own scale, or around 0 if the kernel's sum is 0."""
     response = cross_correlate2d(photo, kernel)
+    low, high = 0, 255
     if np.isclose(kernel.sum(), 0):
         # The strongest hundredth of the pixels is cut, so that the others are visible.
-        reach = max(float(np.quantile(np.abs(response), 0.99)), 1.0)
-        limits = (-reach, reach)
-    else:
-        limits = (0, 255)
-    axes.imshow(response, cmap=style.MAP, vmin=limits[0], vmax=limits[1])
+        high = max(float(np.quantile(np.abs(response), 0.99)), 1.0)
+        low = -high
+    axes.imshow(response, cmap=style.MAP, vmin=low, vmax=high)

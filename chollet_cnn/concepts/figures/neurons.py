@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -31,12 +30,12 @@ def plot_shared_weights(
         input_shape = 7 if kernel.ndim == 1 else (4, 4)
     matrix = neurons.convolution_matrix(kernel, input_shape)
     which = np.arange(1, kernel.size + 1).reshape(kernel.shape)
-    owner = np.rint(neurons.convolution_matrix(which, input_shape)).astype(int)
-    rows, columns = matrix.shape
-    sheet_of_kernel = np.atleast_2d(kernel)
+    owner = neurons.convolution_matrix(which, input_shape)
+    kernel, which = np.atleast_2d(kernel), np.atleast_2d(which)
+    (rows, columns), (high, wide) = matrix.shape, kernel.shape
     cell = min(0.45, (sheet.WIDTH - 2 * sheet.EDGE) / columns)
     top = 0.9
-    below = top + (sheet_of_kernel.shape[0] * cell + 0.45)
+    below = top + high * cell + 0.45
     figure = sheet.sheet(
         below + rows * cell + sheet.EDGE,
         f"{matrix.size} places in the weight matrix, only {kernel.size} different weights",
@@ -44,10 +43,8 @@ def plot_shared_weights(
     )
     size = min(sheet.BODY, 30 * cell)
     sheet.write(figure, sheet.EDGE, top - 0.08, "the kernel", color=style.GREY)
-    width, height = sheet_of_kernel.shape[1] * cell, sheet_of_kernel.shape[0] * cell
-    axes = sheet.place(figure, sheet.EDGE, top, width, height, "kernel")
-    owners = np.atleast_2d(which)
-    sheet.draw_grid(axes, sheet_of_kernel, fills=_fills(owners), fontsize=size)
+    axes = sheet.place(figure, sheet.EDGE, top, wide * cell, high * cell, "kernel")
+    sheet.draw_grid(axes, kernel, fills=_fills(which), fontsize=size)
     name = f"its matrix, {rows} × {columns}"
     sheet.write(figure, sheet.EDGE, below - 0.08, name, color=style.GREY)
     axes = sheet.place(figure, sheet.EDGE, below, columns * cell, rows * cell, "matrix")
@@ -66,13 +63,9 @@ def _fills(owner: np.ndarray) -> np.ndarray:
     return fills
 
 
-def plot_activations(limit: float = 4.0) -> Figure:
-    """Draw ReLU, sigmoid and tanh, each with its slope.
-
-    Args:
-        limit: the curves are drawn from minus this number to this number.
-    """
-    x = np.linspace(-limit, limit, 401)
+def plot_activations() -> Figure:
+    """Draw ReLU, sigmoid and tanh from -4 to 4, each with its slope."""
+    x = np.linspace(-4, 4, 401)
     named = (
         ("ReLU", neurons.relu, neurons.relu_derivative, "its slope is 0 or 1"),
         ("sigmoid", neurons.sigmoid, neurons.sigmoid_derivative, "its slope is 1/4 at most"),
@@ -90,17 +83,14 @@ def plot_activations(limit: float = 4.0) -> Figure:
         axes.plot(x, dashed, "--", color=style.POINTED_AT, lw=2.2, label=f"slope of {name}")
         axes.set_title(f"{name}: {remark}", fontsize=sheet.BODY, loc="left", color=style.INK)
         axes.tick_params(labelsize=sheet.SMALL)
-        axes.set_xlim(-limit, limit)
-        _label_end(axes, x[-1], function(x)[-1], name, style.DATA)
-        _label_end(axes, x[-1], slope(x)[-1], "slope", style.POINTED_AT)
+        axes.set_xlim(x[0], x[-1])
+        ends = ((function, name, style.DATA), (slope, "slope", style.POINTED_AT))
+        for end, text, color in ends:
+            axes.annotate(
+                text, (x[-1], end(x)[-1]), (6, 0), textcoords="offset points", va="center",
+                color=style.ink(color), fontsize=sheet.BODY, annotation_clip=False,
+            )  # fmt: skip
     return figure
-
-
-def _label_end(axes: Axes, x: float, y: float, text: str, color: str) -> None:
-    axes.annotate(
-        text, (x, y), (6, 0), textcoords="offset points", color=style.ink(color),
-        fontsize=sheet.BODY, va="center", annotation_clip=False,
-    )  # fmt: skip
 
 
 def plot_softmax_beside_sigmoids(

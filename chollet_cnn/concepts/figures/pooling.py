@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -21,15 +20,14 @@ POOLINGS = (0, 1, 2, 3)
 """How many times the responses are pooled, 2x2 each time, where a shifted digit is compared."""
 
 
-def plot_max_beside_average(
-    values: np.ndarray | None = None, block: tuple[int, int] = (0, 0)
-) -> Figure:
+def plot_max_beside_average(values: np.ndarray | None = None) -> Figure:
     """Draw a small feature map and the results of 2x2 max and average pooling.
+
+    The first block of four numbers and what becomes of it are marked.
 
     Args:
         values: ``(height, width)``, even numbers up to about 8; by default a part of the
             sharpened padlock.
-        block: the cell ``(row, column)`` of the pooled maps whose four numbers are marked.
     """
     if values is None:
         values = cross_correlate2d(PADLOCK, SHARPEN)[2:6, 4:8]
@@ -49,24 +47,19 @@ def plot_max_beside_average(
     limits = (values.min(), values.max())
     axes = sheet.place(figure, sheet.EDGE, top, columns * cell, rows * cell, "before")
     sheet.draw_grid(axes, values, limits=limits, fontsize=min(13, 20 * cell))
-    _draw_block_lines(axes, rows, columns)
-    row, column = block
-    sheet.mark(axes, (2 * row, 2 * column), (2, 2), width=3)
+    for row in range(2, rows, 2):
+        axes.axhline(row - 0.5, color=style.WHITE, lw=5)
+    for column in range(2, columns, 2):
+        axes.axvline(column - 0.5, color=style.WHITE, lw=5)
+    sheet.mark(axes, (0, 0), (2, 2), width=3)
     left = sheet.EDGE + columns * cell + gap
     for index, (name, pooled) in enumerate(results):
         down = top + index * (height - small_height)
         sheet.write(figure, left, down - 0.08, name, fontweight="bold")
         axes = sheet.place(figure, left, down, columns // 2 * cell, small_height, name)
         sheet.draw_grid(axes, pooled, limits=limits, fontsize=min(13, 16 * cell))
-        sheet.mark(axes, block, (1, 1), width=3)
+        sheet.mark(axes, (0, 0), (1, 1), width=3)
     return figure
-
-
-def _draw_block_lines(axes: Axes, rows: int, columns: int) -> None:
-    for row in range(2, rows, 2):
-        axes.axhline(row - 0.5, color=style.WHITE, lw=5)
-    for column in range(2, columns, 2):
-        axes.axvline(column - 0.5, color=style.WHITE, lw=5)
 
 
 def shift_right(image: np.ndarray, pixels: int) -> np.ndarray:
@@ -75,9 +68,7 @@ def shift_right(image: np.ndarray, pixels: int) -> np.ndarray:
     >>> shift_right(np.array([[1, 2, 3]]), 1)
     array([[0, 1, 2]])
     """
-    moved = np.zeros_like(image)
-    moved[:, pixels:] = image[:, : image.shape[1] - pixels]
-    return moved
+    return np.pad(image, ((0, 0), (pixels, 0)))[:, : image.shape[1]]
 
 
 def responses(image: np.ndarray, kernel: np.ndarray, poolings: int) -> np.ndarray:
