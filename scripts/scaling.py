@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmark import RESULTS, measure, to_markdown
+from benchmark import RESULTS, measure, render
 
 from chollet_cnn import files
 from chollet_cnn.book import recipes
@@ -86,7 +86,7 @@ def write(rows: pd.DataFrame, speeds: pd.DataFrame, folder: Path) -> None:
     start = rows["first_step"].median()
     own = speeds[speeds["contender"] == "runner"]
     busy = (own["processor_seconds"] / own["epoch_seconds"]).max()
-    table = pd.DataFrame({
+    epochs = pd.DataFrame({
         "images": rows["pictures"].map("{:,}".format),
         "seconds an epoch": rows["epoch_seconds"].map("{:.2f}".format),
         "processor seconds": rows["processor_seconds"].map("{:.2f}".format),
@@ -95,40 +95,18 @@ def write(rows: pd.DataFrame, speeds: pd.DataFrame, folder: Path) -> None:
         "cores busy": (rows["processor_seconds"] / rows["epoch_seconds"]).map("{:.1f}".format),
         "peak memory": rows["peak_mib"].map("{:,.0f} MiB".format),
     })  # fmt: skip
-    text = f"""# How the cost grows
-
-Written by `python scripts/scaling.py` from what was measured on one machine with two cores.
-
-## With the images
-
-{to_markdown(table)}
-
-{RECIPE}, the median of two epochs after the first. A line through the processor seconds gives
-{fixed:.2f} s for an epoch of any size and {1e6 * each:.0f} µs for each image: an epoch costs what
-its images cost. What does not grow is the start of a run, {start:.1f} s here from the start of
-Python to the end of the first step, as long as an epoch of
-{start / longest["epoch_seconds"] * longest["pictures"]:,.0f} images; runs much shorter than that
-are mostly start. With fewer cores busy than there are, other programs ran meanwhile; processor
-seconds hardly depend on them. Images are held as bytes (MNIST) or mapped from a file (cats vs
-dogs), whose peak up to 25,000 photographs is in [memory.csv](memory.csv).
-
-## With the devices
-
-Virtual devices share the cores of one processor, of which a run on one device keeps up to
-{busy:.1f} of 2 busy by [benchmark.csv](benchmark.csv): they can show that results agree, and speed
-nothing up. Several GPUs, and several machines for one run, were not measured.
-
-## With the nodes
-
-The minutes of a study of {SEEDS} seeds, computed: a run is its start and its epochs, as
-[benchmark.csv](benchmark.csv) has them, and each node of two cores trains one run at a time.
-
-{to_markdown(study_cost(speeds))}
-
-The gain ends at as many nodes as there are seeds: a run is not divided. Before that it comes in
-steps, since the last round counts whole even if few nodes have a run. Ray's own start and its
-questions to the nodes, once a study, are not included.
-"""
+    text = render(
+        "scaling.md",
+        recipe=RECIPE,
+        epochs=epochs,
+        fixed=fixed,
+        each=each,
+        start=start,
+        as_many=start / longest["epoch_seconds"] * longest["pictures"],
+        busy=busy,
+        seeds=SEEDS,
+        studies=study_cost(speeds),
+    )
     files.write(folder / "scaling.csv", rows.to_csv(index=False))
     files.write(folder / "scaling.md", text)
     print(text)
