@@ -113,7 +113,7 @@ def _fit(
         metrics=["accuracy"],
         **options,
     )
-    notes = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: step_done())]
+    notes = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: step_done())]
 
     def epoch() -> None:
         model.fit(**inputs, epochs=1, verbose=0, callbacks=list(notes))
