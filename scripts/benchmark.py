@@ -36,7 +36,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from contenders import CONTENDERS, TENSORFLOW_ONLY, VALIDATED
+from contenders import CONTENDERS, TENSORFLOW_ONLY, with_images
 
 from chollet_cnn import data, files
 from chollet_cnn.analysis.layer_table import list_layers
@@ -55,7 +55,10 @@ MEMORY_RECIPE = "cats-vs-dogs-first-edition"
 def measure(
     contender: str, recipe: str, folders: Path, *options: object, **environment: str
 ) -> dict:
-    """Run one contender in a process of its own and return what it measured."""
+    """Run one contender in a process of its own and return what it measured.
+
+    Seconds are the median of the epochs after the first.
+    """
     done = subprocess.run(
         [sys.executable, HERE / "contenders.py", contender, recipe, *map(str, options)],
         capture_output=True,
@@ -69,30 +72,26 @@ def measure(
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
         raise UserError(f"{contender} did not run: {said[-1]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    first, *others = told.pop("epochs")
+    told["processor_seconds"] = float(np.median(told["processor_seconds"][1:] or np.nan))
+    return {"epoch_seconds": float(np.median(others or np.nan)), "first_epoch": first} | told
 
 
-def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -> None:
-    """Write the JPEG files as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
-    archive, images = archives.find(data_dir)
-    with containers.reader(archive) as read:
-        for image in images:
-            for use, (first, last) in recipe.data_options["splits"].items():
-                if first <= image.number < last:
-                    file = place / use / image.kind / f"{image.kind}.{image.number}.jpg"
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(read(image.file))
+def write_images(place: Path, recipe: recipes.Recipe, data_dir: str | None) -> None:
+    """Write the JPEG files of a recipe as the book does, ``train/cat/cat.0.jpg``.
 
-
-def repeat_images(count: int, folder: Path, data_dir: str | None) -> None:
-    """Write ``count`` images of each class, the same ones again and again under new numbers."""
+    Where there are too few, the same ones come again under new numbers.
+    """
     archive, images = archives.find(data_dir)
     with containers.reader(archive) as read:
         for kind in ("cat", "dog"):
-            names = [image.file for image in images if image.kind == kind]
-            for number in range(count):
-                contents = read(names[number % len(names)])
-                (folder / f"{kind}.{number}.jpg").write_bytes(contents)
+            found = {image.number: image.file for image in images if image.kind == kind}
+            for use, (first, last) in recipe.data_options["splits"].items():
+                (place / use / kind).mkdir(parents=True)
+                for number in range(first, last):
+                    file = found.get(number) or list(found.values())[number % len(found)]
+                    (place / use / kind / f"{kind}.{number}.jpg").write_bytes(read(file))
 
 
 def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
@@ -100,12 +99,11 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
     rows = []
     for count in counts:
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch, "images")
-            folder.mkdir()
-            repeat_images(count // 2 + VALIDATED, folder, data_dir)
-            options = ("--epochs", 0, "--data-dir", folder, "--train-images", count)
+            images = Path(scratch, "images")
+            write_images(images, with_images(recipes.get(MEMORY_RECIPE), count), data_dir)
+            options = ("--epochs", 0, "--data-dir", images, "--train-images", count)
             cache = {"CHOLLET_CNN_CACHE": str(Path(scratch, "cache"))}
-            result = measure("runner", MEMORY_RECIPE, folder, *options, **cache)
+            result = measure("runner", MEMORY_RECIPE, images, *options, **cache)
         rows.append({"pictures": count, "peak_mib": round(result["peak_mib"])})
         print(f"{count:,} images: {rows[-1]['peak_mib']:,} MiB", flush=True)
     table = pd.DataFrame(rows)
@@ -278,19 +276,16 @@ def compare(
         if recipe.dataset != "mnist":
             # Decoded once beforehand, so that every repeat of the runner finds the images cached.
             data.load_dataset(recipe.dataset, data_dir, **recipe.data_options)
-            lay_out_folders(recipe, data_dir, Path(scratch))
+            write_images(Path(scratch), recipe, data_dir)
         for repeat in range(repeats):
             for contender in contenders:
                 turn = f"{recipe.name}, {contender}, repeat {repeat + 1}"
                 with spinner(turn):
-                    result = measure(contender, recipe.name, Path(scratch), *options)
-                seconds, processor = result.pop("epochs"), result.pop("processor_seconds")
+                    told = measure(contender, recipe.name, Path(scratch), *options)
                 row = {"recipe": recipe.name, "contender": contender, "repeat": repeat}
                 row["pictures"] = 60_000 if recipe.dataset == "mnist" else 2_000
-                row["epoch_seconds"] = float(np.median(seconds[1:]))
-                row["processor_seconds"] = float(np.median(processor[1:]))
-                rows.append(row | {"first_epoch": seconds[0]} | result)
-                print(f"{turn}: {row['epoch_seconds']:.1f} s an epoch", file=sys.stderr)
+                rows.append(row | told)
+                print(f"{turn}: {told['epoch_seconds']:.1f} s an epoch", file=sys.stderr)
     return pd.DataFrame(rows)
 
 

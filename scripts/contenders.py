@@ -45,23 +45,21 @@ Load = Callable[[], "Dataset"]
 # A contender prepares one epoch and returns the function that trains it; it tells when a step ends.
 
 
-def keras_fit(
-    recipe: Recipe, model: keras.Model, load: Load, step_done: Action, **options: object
-) -> Action:
-    """Train as the book does: compile with the defaults or these options, then ``model.fit``."""
+def inputs_as_in_the_book(recipe: Recipe, load: Load) -> dict[str, object]:
+    """Return what ``fit`` is given in the book: arrays, or folders of JPEG files."""
     if recipe.dataset == "mnist":
         train = load().train
-        inputs = {"x": train.images, "y": train.labels, "batch_size": recipe.batch_size}
-    else:
-        inputs = {"x": _from_folder(recipe, "train", batch_size=recipe.batch_size)}
-        inputs["validation_data"] = _from_folder(recipe, "validation", batch_size=recipe.batch_size)
-    return _fit(recipe, model, inputs, step_done, **options)
+        return {"x": train.images, "y": train.labels, "batch_size": recipe.batch_size}
+    return {
+        use: _from_folder(recipe, name, batch_size=recipe.batch_size)
+        for use, name in (("x", "train"), ("validation_data", "validation"))
+    }
 
 
-def tuned_fit(recipe: Recipe, model: keras.Model, load: Load, step_done: Action) -> Action:
-    """Train with the fastest options of ``model.fit``: no XLA, 64 steps per execution, tf.data.
+def tuned_inputs(recipe: Recipe, load: Load) -> dict[str, object]:
+    """Return the fastest inputs for ``fit``: tf.data pipelines of images that are kept in memory.
 
-    The images of cats vs dogs are decoded once, as the book does not do, and kept in memory.
+    The images of cats vs dogs are decoded once, as the book does not do.
     """
     import tensorflow as tf
 
@@ -79,8 +77,7 @@ def tuned_fit(recipe: Recipe, model: keras.Model, load: Load, step_done: Action)
     inputs = {
         use: one.batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE) for use, one in images.items()
     }
-    inputs["shuffle"] = False  # the pipeline does
-    return _fit(recipe, model, inputs, step_done, jit_compile=False, steps_per_execution=64)
+    return inputs | {"shuffle": False}  # the pipeline does
 
 
 def _from_folder(recipe: Recipe, use: str, **options: object) -> tf.data.Dataset:
@@ -94,14 +91,15 @@ def _from_folder(recipe: Recipe, use: str, **options: object) -> tf.data.Dataset
     )
 
 
-def _fit(
+def fit(
+    make_inputs: Callable[[Recipe, Load], dict[str, object]],
     recipe: Recipe,
     model: keras.Model,
-    inputs: dict[str, object],
+    load: Load,
     step_done: Action,
     **options: object,
 ) -> Action:
-    """Compile the network with these options for ``fit``."""
+    """Train with Keras: compile with its defaults or these options, then ``model.fit``."""
     import keras
 
     from chollet_cnn.training import fitting
@@ -113,6 +111,7 @@ def _fit(
         metrics=["accuracy"],
         **options,
     )
+    inputs = make_inputs(recipe, load)
     notes = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: step_done())]
 
     def epoch() -> None:
@@ -282,9 +281,9 @@ def _torch_network(model: keras.Model) -> torch.nn.Sequential:
 
 
 CONTENDERS = {
-    "keras": keras_fit,
-    "no-xla": partial(keras_fit, jit_compile=False),
-    "tuned": tuned_fit,
+    "keras": partial(fit, inputs_as_in_the_book),
+    "no-xla": partial(fit, inputs_as_in_the_book, jit_compile=False),
+    "tuned": partial(fit, tuned_inputs, jit_compile=False, steps_per_execution=64),
     "runner": runner,
     "bfloat16": runner,
     "torch": torch_loop,

@@ -36,24 +36,19 @@ def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
     rows = []
     for count in counts:
         told = measure("runner", RECIPE, Path(), "--epochs", 2, "--train-images", count, *place)
-        rows.append({
-            "recipe": RECIPE,
-            "pictures": count,
-            "epoch_seconds": float(np.median(told["epochs"][1:])),
-            "processor_seconds": float(np.median(told["processor_seconds"][1:])),
-            "first_step": told["first_step"],
-            "peak_mib": told["peak_mib"],
-        })  # fmt: skip
-        print(f"{count:,} images: {rows[-1]['epoch_seconds']:.2f} s an epoch", flush=True)
-    return pd.DataFrame(rows)
+        rows.append({"recipe": RECIPE, "pictures": count} | told)
+        print(f"{count:,} images: {told['epoch_seconds']:.2f} s an epoch", flush=True)
+    kept = ["epoch_seconds", "processor_seconds", "first_step", "peak_mib"]
+    return pd.DataFrame(rows)[["recipe", "pictures", *kept]]
 
 
-def epoch_cost(rows: pd.DataFrame, column: str = "processor_seconds") -> tuple[float, float]:
-    """Return the seconds that an epoch takes whatever its size, and those of each image.
+def epoch_cost(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return the processor seconds of an epoch whatever its size, and those of each image.
 
     The line is fitted with each row weighted by its size, as the seconds scatter in proportion.
     """
-    slope, fixed = np.polyfit(rows["pictures"], rows[column], 1, w=1 / rows[column])
+    seconds = rows["processor_seconds"]
+    slope, fixed = np.polyfit(rows["pictures"], seconds, 1, w=1 / seconds)
     return max(0.0, float(fixed)), float(slope)
 
 
@@ -82,28 +77,15 @@ def study_cost(speeds: pd.DataFrame) -> pd.DataFrame:
 def write(rows: pd.DataFrame, speeds: pd.DataFrame, folder: Path) -> None:
     """Write what was measured, and the text made from it."""
     fixed, each = epoch_cost(rows)
-    longest = rows.iloc[-1]
-    start = rows["first_step"].median()
     own = speeds[speeds["contender"] == "runner"]
-    busy = (own["processor_seconds"] / own["epoch_seconds"]).max()
-    epochs = pd.DataFrame({
-        "images": rows["pictures"].map("{:,}".format),
-        "seconds an epoch": rows["epoch_seconds"].map("{:.2f}".format),
-        "processor seconds": rows["processor_seconds"].map("{:.2f}".format),
-        "processor ms an image":
-            (1000 * rows["processor_seconds"] / rows["pictures"]).map("{:.3f}".format),
-        "cores busy": (rows["processor_seconds"] / rows["epoch_seconds"]).map("{:.1f}".format),
-        "peak memory": rows["peak_mib"].map("{:,.0f} MiB".format),
-    })  # fmt: skip
     text = render(
         "scaling.md",
         recipe=RECIPE,
-        epochs=epochs,
+        rows=rows.to_dict("records"),
         fixed=fixed,
         each=each,
-        start=start,
-        as_many=start / longest["epoch_seconds"] * longest["pictures"],
-        busy=busy,
+        start=rows["first_step"].median(),
+        busy=(own["processor_seconds"] / own["epoch_seconds"]).max(),
         seeds=SEEDS,
         studies=study_cost(speeds),
     )
