@@ -36,13 +36,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from contenders import CONTENDERS, TENSORFLOW_ONLY, VALIDATED
+from contenders import CONTENDERS, TENSORFLOW_ONLY, with_images
 
 from chollet_cnn import data, files
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.book import recipes
 from chollet_cnn.data import archives, containers
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
+from chollet_cnn.evidence import tables
 from chollet_cnn.training import devices
 
 HERE = Path(__file__).parent
@@ -53,7 +55,10 @@ MEMORY_RECIPE = "cats-vs-dogs-first-edition"
 def measure(
     contender: str, recipe: str, folders: Path, *options: object, **environment: str
 ) -> dict:
-    """Run one contender in a process of its own and return what it measured."""
+    """Run one contender in a process of its own and return what it measured.
+
+    Seconds are the median of the epochs after the first.
+    """
     done = subprocess.run(
         [sys.executable, HERE / "contenders.py", contender, recipe, *map(str, options)],
         capture_output=True,
@@ -67,30 +72,26 @@ def measure(
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
         raise UserError(f"{contender} did not run: {said[-1]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    first, *others = told.pop("epochs")
+    told["processor_seconds"] = float(np.median(told["processor_seconds"][1:] or np.nan))
+    return {"epoch_seconds": float(np.median(others or np.nan)), "first_epoch": first} | told
 
 
-def lay_out_folders(recipe: recipes.Recipe, data_dir: str | None, place: Path) -> None:
-    """Write the JPEG files as the book does, ``train/cat/cat.0.jpg``, for Keras to read."""
-    archive, images = archives.find(data_dir)
-    with containers.reader(archive) as read:
-        for image in images:
-            for use, (first, last) in recipe.data_options["splits"].items():
-                if first <= image.number < last:
-                    file = place / use / image.kind / f"{image.kind}.{image.number}.jpg"
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(read(image.file))
+def write_images(place: Path, recipe: recipes.Recipe, data_dir: str | None) -> None:
+    """Write the JPEG files of a recipe as the book does, ``train/cat/cat.0.jpg``.
 
-
-def repeat_images(count: int, folder: Path, data_dir: str | None) -> None:
-    """Write ``count`` images of each class, the same ones again and again under new numbers."""
+    Where there are too few, the same ones come again under new numbers.
+    """
     archive, images = archives.find(data_dir)
     with containers.reader(archive) as read:
         for kind in ("cat", "dog"):
-            names = [image.file for image in images if image.kind == kind]
-            for number in range(count):
-                contents = read(names[number % len(names)])
-                (folder / f"{kind}.{number}.jpg").write_bytes(contents)
+            found = {image.number: image.file for image in images if image.kind == kind}
+            for use, (first, last) in recipe.data_options["splits"].items():
+                (place / use / kind).mkdir(parents=True)
+                for number in range(first, last):
+                    file = found.get(number) or list(found.values())[number % len(found)]
+                    (place / use / kind / f"{kind}.{number}.jpg").write_bytes(read(file))
 
 
 def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
@@ -98,12 +99,11 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
     rows = []
     for count in counts:
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch, "images")
-            folder.mkdir()
-            repeat_images(count // 2 + VALIDATED, folder, data_dir)
-            options = ("--epochs", 0, "--data-dir", folder, "--train-images", count)
+            images = Path(scratch, "images")
+            write_images(images, with_images(recipes.get(MEMORY_RECIPE), count), data_dir)
+            options = ("--epochs", 0, "--data-dir", images, "--train-images", count)
             cache = {"CHOLLET_CNN_CACHE": str(Path(scratch, "cache"))}
-            result = measure("runner", MEMORY_RECIPE, folder, *options, **cache)
+            result = measure("runner", MEMORY_RECIPE, images, *options, **cache)
         rows.append({"pictures": count, "peak_mib": round(result["peak_mib"])})
         print(f"{count:,} images: {rows[-1]['peak_mib']:,} MiB", flush=True)
     table = pd.DataFrame(rows)
@@ -122,21 +122,25 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the README's table: a row a recipe, the runner against each of the others."""
     lines = []
     for recipe, own in rows.groupby("recipe", sort=False):
-        runner = own[own["contender"] == "runner"]
-        if not runner.empty:
-            lines.append({
-                "recipe": recipe,
-                "seconds an epoch": _range(runner["epoch_seconds"], ".1f"),
-                "cores busy": _range(_cores(runner), ".1f"),
-                "against Keras's `fit`": _ratio(own, "runner", "keras"),
-                "against tuned `fit`": _ratio(own, "runner", "tuned"),
-                "the floor against `fit`": _ratio(own, "floor", "keras"),
-                "against plain PyTorch": _ratio(own, "runner", "torch"),
-                "the floor against PyTorch": _ratio(own, "floor", "torch"),
-                "`bfloat16` against `float32`": _ratio(own, "bfloat16", "runner"),
-                "first step after import": f"{runner['first_step_after_import'].median():.1f} s",
-                "peak memory": f"{runner['peak_mib'].median():,.0f} MiB",
-            })  # fmt: skip
+        middle = own.groupby("contender")[["first_step_after_import", "peak_mib"]].median()
+        if "runner" not in middle.index:
+            continue
+        runner, memory = own[own["contender"] == "runner"], middle["peak_mib"]
+        lines.append({
+            "recipe": recipe,
+            "seconds an epoch": _range(runner["epoch_seconds"], ".1f"),
+            "cores busy": _range(_cores(runner), ".1f"),
+            "against Keras's `fit`": _ratio(own, "runner", "keras"),
+            "against tuned `fit`": _ratio(own, "runner", "tuned"),
+            "the floor against `fit`": _ratio(own, "floor", "keras"),
+            "against plain PyTorch": _ratio(own, "runner", "torch"),
+            "the floor against PyTorch": _ratio(own, "floor", "torch"),
+            "`bfloat16` against `float32`": _ratio(own, "bfloat16", "runner"),
+            "first step after import": f"{middle['first_step_after_import']['runner']:.1f} s",
+            "peak memory": f"{memory['runner']:,.0f} MiB",
+            "memory against `fit`":
+                f"{memory['runner'] / memory['keras']:.2f}" if "keras" in memory else "",
+        })  # fmt: skip
     return pd.DataFrame(lines)
 
 
@@ -226,51 +230,26 @@ def _range(values: pd.Series, places: str) -> str:
     return f"{middle} ({low} to {high})"
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """Return a table of text as Markdown, without the columns in which every cell is empty."""
-    if table.empty:
-        return "Not measured."
-    table = table.loc[:, (table != "").any()]
-    left = [name in ("recipe", "contender", "clock") for name in table]
-    rule = "|" + "".join("---|" if column else "--:|" for column in left)
-    lines = [f"| {' | '.join(cells)} |" for cells in (table.columns, *table.to_numpy())]
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
 def write(measured: pd.DataFrame, path: Path) -> None:
     """Write what was measured, in the order of the recipes, and the tables made from it."""
     place = {name: number for number, name in enumerate(recipes.RECIPES)}
     measured = measured.sort_values("recipe", key=lambda names: names.map(place), kind="stable")
     macs = {name: multiply_accumulates(recipes.get(name)) for name in measured["recipe"].unique()}
-    text = f"""{to_markdown(summary(measured))}
-
-Seconds are those of an epoch after the first: the median of several processes, with the lowest and
-the highest. Ratios are taken repeat by repeat; below 1 is faster. Empty cells were not measured.
-*keras* is `model.fit` as in the book, *no-xla* the same with `jit_compile=False`, *tuned* is
-`model.fit` without XLA, with 64 steps per execution and a cached `tf.data` pipeline, *runner* is
-this package, *bfloat16* this package in 16-bit arithmetic, *torch* a plain PyTorch loop, *forward*
-forward passes alone, and *floor* forward and backward passes alone. *Share of matrix rate* is the
-arithmetic rate divided by that of a large matrix product on the same machine; *cores busy* is
-processor seconds divided by seconds. No GPU was measured.
-
-How much of the lead over `fit` comes from doing without XLA, Keras's default, alone; *runner
-against tuned* is what is left against the best options of `fit`. Where the runner has fewer cores
-busy below than with other recipes, other programs ran on the machine, so that processor seconds
-tell more.
-
-{to_markdown(lead(measured))}
-
-Every contender:
-
-{to_markdown(table(measured, macs))}
-
-Where the seconds of an epoch go; negative differences are noise:
-
-{to_markdown(budget(measured))}
-"""
+    text = render(
+        "benchmark.md",
+        summary=summary(measured),
+        lead=lead(measured),
+        contenders=table(measured, macs),
+        budget=budget(measured),
+    )
     files.write(path, measured.to_csv(index=False))
     files.write(path.with_suffix(".md"), text)
     print(text)
+
+
+def render(template: str, **values: object) -> str:
+    """Return a text of ``scripts/templates`` with tables and numbers in it."""
+    return tables.templates(HERE / "templates").get_template(template).render(values)
 
 
 def _available(contenders: list[str]) -> list[str]:
@@ -297,26 +276,16 @@ def compare(
         if recipe.dataset != "mnist":
             # Decoded once beforehand, so that every repeat of the runner finds the images cached.
             data.load_dataset(recipe.dataset, data_dir, **recipe.data_options)
-            lay_out_folders(recipe, data_dir, Path(scratch))
+            write_images(Path(scratch), recipe, data_dir)
         for repeat in range(repeats):
             for contender in contenders:
-                result = measure(contender, recipe.name, Path(scratch), *options)
-                seconds, processor = result.pop("epochs"), result.pop("processor_seconds")
-                middle = float(np.median(seconds[1:]))
-                rows.append(
-                    {
-                        "recipe": recipe.name,
-                        "contender": contender,
-                        "repeat": repeat,
-                        "pictures": 60_000 if recipe.dataset == "mnist" else 2_000,
-                        "epoch_seconds": middle,
-                        "processor_seconds": float(np.median(processor[1:])),
-                        "first_epoch": seconds[0],
-                    }
-                    | result
-                )
-                told = f"{recipe.name}, {contender}, repeat {repeat + 1}"
-                print(f"{told}: {middle:.1f} s an epoch", file=sys.stderr)
+                turn = f"{recipe.name}, {contender}, repeat {repeat + 1}"
+                with spinner(turn):
+                    told = measure(contender, recipe.name, Path(scratch), *options)
+                row = {"recipe": recipe.name, "contender": contender, "repeat": repeat}
+                row["pictures"] = 60_000 if recipe.dataset == "mnist" else 2_000
+                rows.append(row | told)
+                print(f"{turn}: {told['epoch_seconds']:.1f} s an epoch", file=sys.stderr)
     return pd.DataFrame(rows)
 
 

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,61 +33,38 @@ from chollet_cnn.training import devices, seeding
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+    import torch
 
     from chollet_cnn.data import Dataset
 
 STARTED = float(os.environ.get("BENCHMARK_STARTED", time.time()))
 VALIDATED = 100
 """How many images of each class validate and test while memory is measured."""
+Action = Callable[[], None]
+Load = Callable[[], "Dataset"]
+# A contender prepares one epoch and returns the function that trains it; it tells when a step ends.
 
 
-class Clock:
-    """Notes when the first step ended and how long each epoch took."""
-
-    def __init__(self) -> None:
-        """Start with nothing noted."""
-        self.imported = self.first_step = 0.0
-        self.epochs: list[float] = []
-        self.processor: list[float] = []
-
-    def step_done(self) -> None:
-        """Note the end of the first step; later calls change nothing."""
-        self.first_step = self.first_step or time.time()
-
-    def epoch(self, run: Callable[[], None]) -> None:
-        """Run and time one epoch."""
-        began, computed = time.perf_counter(), time.process_time()
-        run()
-        self.epochs.append(time.perf_counter() - began)
-        self.processor.append(time.process_time() - computed)
-
-
-def keras_fit(
-    recipe: Recipe,
-    dataset: Callable[[], Dataset],
-    epochs: int,
-    clock: Clock,
-    **options: Any,  # noqa: ANN401
-) -> None:
-    """Train as the book does: compile with the defaults or these options, then ``model.fit``."""
+def inputs_as_in_the_book(recipe: Recipe, load: Load) -> dict[str, object]:
+    """Return what ``fit`` is given in the book: arrays, or folders of JPEG files."""
     if recipe.dataset == "mnist":
-        train = dataset().train
-        inputs = {"x": train.images, "y": train.labels, "batch_size": recipe.batch_size}
-    else:
-        inputs = {"x": _from_folder(recipe, "train", batch_size=recipe.batch_size)}
-        inputs["validation_data"] = _from_folder(recipe, "validation", batch_size=recipe.batch_size)
-    _fit(recipe, inputs, epochs, clock, **options)
+        train = load().train
+        return {"x": train.images, "y": train.labels, "batch_size": recipe.batch_size}
+    return {
+        use: _from_folder(recipe, name, batch_size=recipe.batch_size)
+        for use, name in (("x", "train"), ("validation_data", "validation"))
+    }
 
 
-def tuned_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
-    """Train with the fastest options of ``model.fit``: no XLA, 64 steps per execution, tf.data.
+def tuned_inputs(recipe: Recipe, load: Load) -> dict[str, object]:
+    """Return the fastest inputs for ``fit``: tf.data pipelines of images that are kept in memory.
 
-    The images of cats vs dogs are decoded once, as the book does not do, and kept in memory.
+    The images of cats vs dogs are decoded once, as the book does not do.
     """
     import tensorflow as tf
 
     if recipe.dataset == "mnist":
-        train = dataset().train
+        train = load().train
         images = {"x": tf.data.Dataset.from_tensor_slices((train.images, train.labels))}
     else:
         images = {
@@ -100,15 +77,13 @@ def tuned_fit(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock
     inputs = {
         use: one.batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE) for use, one in images.items()
     }
-    inputs["shuffle"] = False  # the pipeline does
-    _fit(recipe, inputs, epochs, clock, jit_compile=False, steps_per_execution=64)
+    return inputs | {"shuffle": False}  # the pipeline does
 
 
-def _from_folder(recipe: Recipe, use: str, **options: Any) -> tf.data.Dataset:  # noqa: ANN401
-    """Read the JPEG files of one split as the book does."""
+def _from_folder(recipe: Recipe, use: str, **options: object) -> tf.data.Dataset:
+    """Read the JPEG files of one split, which benchmark.py laid out, as the book does."""
     import keras
 
-    # benchmark.py lays the files out beforehand.
     folder = Path(os.environ["BENCHMARK_FOLDERS"], use)
     size = tuple(recipe.data_options["image_size"])
     return keras.utils.image_dataset_from_directory(
@@ -116,23 +91,19 @@ def _from_folder(recipe: Recipe, use: str, **options: Any) -> tf.data.Dataset:  
     )
 
 
-def _fit(
+def fit(
+    make_inputs: Callable[[Recipe, Load], dict[str, object]],
     recipe: Recipe,
-    inputs: dict[str, object],
-    epochs: int,
-    clock: Clock,
-    **options: Any,  # noqa: ANN401
-) -> None:
-    """Compile the network with these options, call ``fit`` and note each epoch's time."""
+    model: keras.Model,
+    load: Load,
+    step_done: Action,
+    **options: object,
+) -> Action:
+    """Train with Keras: compile with its defaults or these options, then ``model.fit``."""
     import keras
 
     from chollet_cnn.training import fitting
 
-    class Note(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            clock.step_done()
-
-    model = fitting.build(recipe)
     one_unit = model.output_shape[-1] == 1
     model.compile(
         fitting.make_optimizer(recipe),
@@ -140,116 +111,97 @@ def _fit(
         metrics=["accuracy"],
         **options,
     )
-    clock.epoch(lambda: model.fit(**inputs, epochs=1, verbose=0, callbacks=[Note()]))
-    for _ in range(epochs):
-        clock.epoch(lambda: model.fit(**inputs, epochs=1, verbose=0))
+    inputs = make_inputs(recipe, load)
+    notes = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: step_done())]
+
+    def epoch() -> None:
+        model.fit(**inputs, epochs=1, verbose=0, callbacks=list(notes))
+        notes.clear()  # a callback costs time in every step
+
+    return epoch
 
 
-def runner(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
+def runner(recipe: Recipe, model: keras.Model, load: Load, step_done: Action) -> Action:
     """Train as this package does; cats and dogs are validated in each epoch, as the book does."""
     from chollet_cnn.training import fitting, loop
 
-    pictures = dataset()
-    device = devices.choose()
-    model = fitting.build(recipe)
+    images, device = load(), devices.choose().kind
     seeding.set_starting_weights(model, seed=0)
     seeding.seed_random_layers(model, seed=0)
     steps = loop.compile_steps(model, fitting.make_optimizer(recipe))
-    feed = loop.feed_from(pictures.train.images, pictures.train.labels, device.kind)
-    evaluate = pictures.validation and loop.evaluation(
-        steps.evaluate, pictures.validation, device.kind
-    )
+    feed = loop.feed_from(images.train.images, images.train.labels, device)
+    evaluate = images.validation and loop.evaluation(steps.evaluate, images.validation, device)
+    numbers = count()
 
-    def one(epoch: int) -> None:
-        batches = seeding.batches(0, epoch, len(pictures.train), recipe.batch_size)
-        if epoch == 0:  # a first piece of a single step, to know when the first step ended
+    def epoch() -> None:
+        number = next(numbers)
+        batches = seeding.batches(0, number, len(images.train), recipe.batch_size)
+        if number == 0:  # a first piece of a single step, to know when the first step ended
             loop.run_epoch(steps.train, feed, batches[:1])
-            clock.step_done()
+            step_done()
             batches = batches[1:]
         loop.run_epoch(steps.train, feed, batches)
         if evaluate:
             evaluate()
 
-    for epoch in range(1 + epochs):
-        clock.epoch(lambda epoch=epoch: one(epoch))
+    return epoch
 
 
-def runner_in_16_bits(
-    recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock
-) -> None:
-    """Train as this package does with ``--precision bfloat16``."""
-    with devices.precision("bfloat16"):
-        runner(recipe, dataset, epochs, clock)
-
-
-def torch_loop(recipe: Recipe, dataset: Callable[[], Dataset], epochs: int, clock: Clock) -> None:
+def torch_loop(recipe: Recipe, model: keras.Model, load: Load, step_done: Action) -> Action:
     """Train with plain PyTorch: the same layers, RMSprop or Adam with Keras's settings.
 
     PyTorch adds RMSprop's epsilon to the root, Keras 3 under it; both take as long. On a GPU the
-    network is compiled and the pictures lie there, as its users would have it.
+    network is compiled and the images are kept there, as its users would have it.
     """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-    from chollet_cnn.training import fitting
-
-    pictures = dataset()
     place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = _torch_network(fitting.build(recipe)).to(place)
+    network = _torch_network(model).to(place)
     if place.type == "cuda":
         network = torch.compile(network)
-    kinds = {
-        "rmsprop": lambda w: torch.optim.RMSprop(w, recipe.learning_rate, alpha=0.9, eps=1e-7),
-        "adam": lambda w: torch.optim.Adam(w, recipe.learning_rate, eps=1e-7),
-    }
-    optimizer = kinds[recipe.optimizer](network.parameters())
-    one_unit = len(pictures.classes) == 2
+    kinds = {"rmsprop": partial(torch.optim.RMSprop, alpha=0.9), "adam": torch.optim.Adam}
+    optimizer = kinds[recipe.optimizer](network.parameters(), recipe.learning_rate, eps=1e-7)
+    images = load()
+    one_unit = len(images.classes) == 2
 
     def loader(split: data.Split, shuffle: bool) -> torch.utils.data.DataLoader:
-        images = torch.from_numpy(np.array(split.images)).permute(0, 3, 1, 2)
-        labels = torch.from_numpy(split.labels)
-        both = torch.utils.data.TensorDataset(images.to(place), labels.to(place))
+        pixels = torch.from_numpy(np.array(split.images)).permute(0, 3, 1, 2).to(place)
+        labels = torch.from_numpy(split.labels).to(place)
+        both = torch.utils.data.TensorDataset(pixels, labels)
         return torch.utils.data.DataLoader(both, recipe.batch_size, shuffle=shuffle)
 
-    def loss_of(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        scores = network(images.float() / 255)
+    def loss_of(pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        scores = network(pixels.float() / 255)
         if one_unit:
             return binary_cross_entropy_with_logits(scores[:, 0], labels.float())
         return cross_entropy(scores, labels)
 
-    training = loader(pictures.train, shuffle=True)
-    watched = loader(pictures.validation, shuffle=False) if pictures.validation else ()
+    training = loader(images.train, shuffle=True)
+    monitored = loader(images.validation, shuffle=False) if images.validation else ()
 
-    def one() -> None:
-        for images, labels in training:
+    def epoch() -> None:
+        for batch in training:
             optimizer.zero_grad()
-            loss_of(images, labels).backward()
+            loss_of(*batch).backward()
             optimizer.step()
-            clock.step_done()
+            step_done()
         with torch.no_grad():
-            for images, labels in watched:
-                loss_of(images, labels)
+            for batch in monitored:
+                loss_of(*batch)
 
-    for _ in range(1 + epochs):
-        clock.epoch(one)
+    return epoch
 
 
 def passes_alone(
-    recipe: Recipe,
-    dataset: Callable[[], Dataset],
-    epochs: int,
-    clock: Clock,
-    *,
-    backward: bool = True,
-) -> None:
+    recipe: Recipe, model: keras.Model, load: Load, step_done: Action, *, backward: bool = True
+) -> Action:
     """Do nothing but forward and backward passes, as many as an epoch has, on one batch."""
     import tensorflow as tf
 
-    from chollet_cnn.training import fitting
     from chollet_cnn.training.loop import _mean_loss
 
-    split = dataset()
-    model = fitting.build(recipe)
+    split = load()
     batches = seeding.batches(0, 0, len(split.train), recipe.batch_size)
     images = tf.constant(split.train.images[batches[0]])
     labels = tf.constant(split.train.labels[batches[0]].astype(np.int32))
@@ -276,10 +228,12 @@ def passes_alone(
                 total += _mean_loss(labels, model(images, training=False))
         return total
 
-    passes(tf.constant(1), tf.constant(0)).numpy()
-    clock.step_done()
-    for _ in range(1 + epochs):
-        clock.epoch(lambda: passes(tf.constant(len(batches)), tf.constant(validated)).numpy())
+    def run(steps: int, validation_steps: int) -> None:
+        passes(tf.constant(steps), tf.constant(validation_steps)).numpy()
+
+    run(1, 0)
+    step_done()
+    return partial(run, len(batches), validated)
 
 
 def matrix_product_rate() -> float:
@@ -299,38 +253,39 @@ def matrix_product_rate() -> float:
     return float(np.median(rates[1:]))
 
 
-def _torch_network(model: keras.Model):  # noqa: ANN202
+def _torch_network(model: keras.Model) -> torch.nn.Sequential:
     """Return the same layers in PyTorch, with starting weights of its own; scores come out."""
     from torch import nn
 
     layers, shape = [], model.input_shape[1:]
     for layer in model.layers:
-        kind = type(layer).__name__
-        if kind == "Conv2D":
-            layers += [nn.Conv2d(shape[-1], layer.filters, 3), nn.ReLU()]
-        elif kind == "MaxPooling2D":
-            layers.append(nn.MaxPool2d(2))
-        elif kind == "GlobalAveragePooling2D":
-            layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        elif kind == "Flatten":
-            layers.append(nn.Flatten())
-        elif kind == "Dense":
-            layers.append(nn.Linear(shape[-1], layer.units))
-            layers += [nn.ReLU()] if layer is not model.layers[-1] else []
-        elif kind == "Dropout":
-            layers.append(nn.Dropout(layer.rate))
-        elif kind not in ("InputLayer", "Rescaling"):
-            raise UserError(f"the PyTorch loop has no layer like {kind}; leave torch out")
+        match type(layer).__name__:
+            case "Conv2D":
+                layers += [nn.Conv2d(shape[-1], layer.filters, 3), nn.ReLU()]
+            case "MaxPooling2D":
+                layers.append(nn.MaxPool2d(2))
+            case "GlobalAveragePooling2D":
+                layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+            case "Flatten":
+                layers.append(nn.Flatten())
+            case "Dense":
+                layers += [nn.Linear(shape[-1], layer.units), nn.ReLU()]
+            case "Dropout":
+                layers.append(nn.Dropout(layer.rate))
+            case "InputLayer" | "Rescaling":
+                pass
+            case kind:
+                raise UserError(f"the PyTorch loop has no layer like {kind}; leave torch out")
         shape = layer.output.shape[1:]
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers[:-1])  # the last layer's scores, without an activation
 
 
 CONTENDERS = {
-    "keras": keras_fit,
-    "no-xla": partial(keras_fit, jit_compile=False),
-    "tuned": tuned_fit,
+    "keras": partial(fit, inputs_as_in_the_book),
+    "no-xla": partial(fit, inputs_as_in_the_book, jit_compile=False),
+    "tuned": partial(fit, tuned_inputs, jit_compile=False, steps_per_execution=64),
     "runner": runner,
-    "bfloat16": runner_in_16_bits,
+    "bfloat16": runner,
     "torch": torch_loop,
     "forward": partial(passes_alone, backward=False),
     "floor": passes_alone,
@@ -338,9 +293,9 @@ CONTENDERS = {
 TENSORFLOW_ONLY = {"no-xla", "tuned", "forward", "floor"}
 
 
-def with_images(recipe: Recipe, count: int) -> Recipe:
-    """Return a cats-vs-dogs recipe that trains on ``count`` images, numbered from 0."""
-    ends = (0, count // 2, count // 2 + VALIDATED // 2, count // 2 + VALIDATED)
+def with_images(recipe: Recipe, images: int) -> Recipe:
+    """Return a cats-vs-dogs recipe that trains on so many images, numbered from 0."""
+    ends = (0, images // 2, images // 2 + VALIDATED // 2, images // 2 + VALIDATED)
     splits = dict(zip(("train", "validation", "test"), pairwise(ends), strict=True))
     return replace(recipe, data_options=recipe.data_options | {"splits": splits})
 
@@ -355,29 +310,37 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data-dir")
     parser.add_argument("--train-images", type=integer, metavar="N", help="train on N images")
     options = parser.parse_args(argv)
-    recipe, count = recipes.get(options.recipe), options.train_images
-    if count and recipe.dataset == "cats-vs-dogs":
-        recipe = with_images(recipe, count)
-    clock = Clock()
+    recipe, images = recipes.get(options.recipe), options.train_images
+    if images and recipe.dataset == "cats-vs-dogs":
+        recipe = with_images(recipe, images)
     devices.start_keras()
-    clock.imported = time.time()
+    imported = time.time()
+    from chollet_cnn.training import fitting
 
-    def dataset() -> Dataset:
+    def load() -> Dataset:
         whole = data.load_dataset(
             options.dataset or recipe.dataset, options.data_dir, **recipe.data_options
         )
         train = whole.train
-        return replace(whole, train=data.Split(train.images[:count], train.labels[:count]))
+        return replace(whole, train=data.Split(train.images[:images], train.labels[:images]))
 
-    CONTENDERS[options.contender](recipe, dataset, options.epochs, clock)
+    step_ends, seconds, processor_seconds = [], [], []
+    with devices.precision("bfloat16" if options.contender == "bfloat16" else "float32"):
+        contend = CONTENDERS[options.contender]
+        epoch = contend(recipe, fitting.build(recipe), load, lambda: step_ends.append(time.time()))
+        for _ in range(1 + options.epochs):
+            began, computed = time.perf_counter(), time.process_time()
+            epoch()
+            seconds.append(time.perf_counter() - began)
+            processor_seconds.append(time.process_time() - computed)
     # Linux counts in KiB, macOS in bytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rate = matrix_product_rate() if options.contender in ("floor", "runner") else None
     result = {
-        "epochs": clock.epochs,
-        "processor_seconds": clock.processor,
-        "first_step": clock.first_step - STARTED,
-        "first_step_after_import": clock.first_step - clock.imported,
+        "epochs": seconds,
+        "processor_seconds": processor_seconds,
+        "first_step": step_ends[0] - STARTED,
+        "first_step_after_import": step_ends[0] - imported,
         "peak_mib": peak / (2**20 if sys.platform == "darwin" else 2**10),
         "matrix_product_gflops": rate,
     }

@@ -26,17 +26,19 @@ import argparse
 import os
 from pathlib import Path
 
-from update_results import update
-
 from chollet_cnn.book import recipes
 from chollet_cnn.drawing.progress import spinner, with_spinner
 from chollet_cnn.errors import UserError, integer, run_cli
-from chollet_cnn.evidence import cluster, records, run_many, studies
-from chollet_cnn.training import environment
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
+    with spinner("starting"):  # these take seconds to import
+        from update_results import update
+
+        from chollet_cnn.evidence import cluster, records, run_many, studies
+        from chollet_cnn.training import environment
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -49,12 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--results", type=Path, metavar="DIR",
         help="record in this folder instead of the checkout's results/, for runs on images of "
         "your own; python -m chollet_cnn.claims --results DIR compares them")  # fmt: skip
-    add(
-        "--processes",
-        type=integer,
-        metavar="N",
-        help="runs at once (default: as many as help)",
-    )
+    add("--processes", type=integer, metavar="N", help="runs at once (default: as many as help)")
     add("--cluster", nargs="?", const="local", metavar="ADDRESS",
         help="let Ray train them, at this address or started here")  # fmt: skip
     add("--apart", action="store_true", help="use nodes that differ, and record their runs apart")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmark import RESULTS, measure, to_markdown
+from benchmark import RESULTS, measure, render
 
 from chollet_cnn import files
 from chollet_cnn.book import recipes
@@ -36,24 +36,19 @@ def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
     rows = []
     for count in counts:
         told = measure("runner", RECIPE, Path(), "--epochs", 2, "--train-images", count, *place)
-        rows.append({
-            "recipe": RECIPE,
-            "pictures": count,
-            "epoch_seconds": float(np.median(told["epochs"][1:])),
-            "processor_seconds": float(np.median(told["processor_seconds"][1:])),
-            "first_step": told["first_step"],
-            "peak_mib": told["peak_mib"],
-        })  # fmt: skip
-        print(f"{count:,} images: {rows[-1]['epoch_seconds']:.2f} s an epoch", flush=True)
-    return pd.DataFrame(rows)
+        rows.append({"recipe": RECIPE, "pictures": count} | told)
+        print(f"{count:,} images: {told['epoch_seconds']:.2f} s an epoch", flush=True)
+    kept = ["epoch_seconds", "processor_seconds", "first_step", "peak_mib"]
+    return pd.DataFrame(rows)[["recipe", "pictures", *kept]]
 
 
-def epoch_cost(rows: pd.DataFrame, column: str = "processor_seconds") -> tuple[float, float]:
-    """Return the seconds that an epoch takes whatever its size, and those of each image.
+def epoch_cost(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return the processor seconds of an epoch whatever its size, and those of each image.
 
     The line is fitted with each row weighted by its size, as the seconds scatter in proportion.
     """
-    slope, fixed = np.polyfit(rows["pictures"], rows[column], 1, w=1 / rows[column])
+    seconds = rows["processor_seconds"]
+    slope, fixed = np.polyfit(rows["pictures"], seconds, 1, w=1 / seconds)
     return max(0.0, float(fixed)), float(slope)
 
 
@@ -82,53 +77,18 @@ def study_cost(speeds: pd.DataFrame) -> pd.DataFrame:
 def write(rows: pd.DataFrame, speeds: pd.DataFrame, folder: Path) -> None:
     """Write what was measured, and the text made from it."""
     fixed, each = epoch_cost(rows)
-    longest = rows.iloc[-1]
-    start = rows["first_step"].median()
     own = speeds[speeds["contender"] == "runner"]
-    busy = (own["processor_seconds"] / own["epoch_seconds"]).max()
-    table = pd.DataFrame({
-        "images": rows["pictures"].map("{:,}".format),
-        "seconds an epoch": rows["epoch_seconds"].map("{:.2f}".format),
-        "processor seconds": rows["processor_seconds"].map("{:.2f}".format),
-        "processor ms an image":
-            (1000 * rows["processor_seconds"] / rows["pictures"]).map("{:.3f}".format),
-        "cores busy": (rows["processor_seconds"] / rows["epoch_seconds"]).map("{:.1f}".format),
-        "peak memory": rows["peak_mib"].map("{:,.0f} MiB".format),
-    })  # fmt: skip
-    text = f"""# How the cost grows
-
-Written by `python scripts/scaling.py` from what was measured on one machine with two cores.
-
-## With the images
-
-{to_markdown(table)}
-
-{RECIPE}, the median of two epochs after the first. A line through the processor seconds gives
-{fixed:.2f} s for an epoch of any size and {1e6 * each:.0f} µs for each image: an epoch costs what
-its images cost. What does not grow is the start of a run, {start:.1f} s here from the start of
-Python to the end of the first step, as long as an epoch of
-{start / longest["epoch_seconds"] * longest["pictures"]:,.0f} images; runs much shorter than that
-are mostly start. With fewer cores busy than there are, other programs ran meanwhile; processor
-seconds hardly depend on them. Images are held as bytes (MNIST) or mapped from a file (cats vs
-dogs), whose peak up to 25,000 photographs is in [memory.csv](memory.csv).
-
-## With the devices
-
-Virtual devices share the cores of one processor, of which a run on one device keeps up to
-{busy:.1f} of 2 busy by [benchmark.csv](benchmark.csv): they can show that results agree, and speed
-nothing up. Several GPUs, and several machines for one run, were not measured.
-
-## With the nodes
-
-The minutes of a study of {SEEDS} seeds, computed: a run is its start and its epochs, as
-[benchmark.csv](benchmark.csv) has them, and each node of two cores trains one run at a time.
-
-{to_markdown(study_cost(speeds))}
-
-The gain ends at as many nodes as there are seeds: a run is not divided. Before that it comes in
-steps, since the last round counts whole even if few nodes have a run. Ray's own start and its
-questions to the nodes, once a study, are not included.
-"""
+    text = render(
+        "scaling.md",
+        recipe=RECIPE,
+        rows=rows.to_dict("records"),
+        fixed=fixed,
+        each=each,
+        start=rows["first_step"].median(),
+        busy=(own["processor_seconds"] / own["epoch_seconds"]).max(),
+        seeds=SEEDS,
+        studies=study_cost(speeds),
+    )
     files.write(folder / "scaling.csv", rows.to_csv(index=False))
     files.write(folder / "scaling.md", text)
     print(text)

@@ -13,17 +13,18 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import chollet_cnn
 from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence.records import Outcome
-from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job
+from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job, last_line
 from chollet_cnn.training import checkpoints, environment
 
 try:
@@ -38,6 +39,8 @@ _FORWARDED = (
 )  # fmt: skip
 _SECONDS_BETWEEN_LOOKS = 10
 """How often the driver asks which nodes are left."""
+_BROKEN = "it does not work"
+"""Stands among the facts of a node that could not answer."""
 _SENT_LAST = (checkpoints.FILE.name, "metrics.json")
 """The files that say how far a run is; what they count on must be in the storage before them."""
 
@@ -65,9 +68,10 @@ def train_on_cluster(
     *,
     out: str | None = None,
     apart: bool = False,
-    say: Callable[[str], None] = print,
 ) -> Iterator[tuple[Job, Outcome]]:
     """Train every job on a Ray cluster; yield it when it is finished.
+
+    A line says of each node whether it is used, and of a lost one that it is lost.
 
     Ray sends this package to its nodes. Keras and a backend must be installed on each, and the data
     must be where CHOLLET_CNN_DATA says.
@@ -81,7 +85,6 @@ def train_on_cluster(
             again.
         apart: whether nodes that differ from this machine are used as well; their jobs are yielded
             with the kind of their node in :attr:`Job.apart`.
-        say: is told which nodes are used, and which were lost.
 
     Raises:
         UserError: if Ray is not installed or not reached, no node can be used, or a run could not
@@ -95,8 +98,8 @@ def train_on_cluster(
     samples = list({(job.name, job.label): job for job in jobs}.values())
     here = describe(samples)
     with _connected(address):
-        nodes = _choose_nodes(_survey(samples), here, apart, say)
-        yield from _train_all(jobs, nodes, here, out, say)
+        nodes = _choose_nodes(_survey(samples), here, apart)
+        yield from _train_all(jobs, nodes, here, out)
 
 
 def describe(jobs: Iterable[Job]) -> dict[str, str]:
@@ -169,30 +172,28 @@ def _knock(address: str) -> None:
 def _survey(samples: list[Job]) -> list[Node]:
     """Ask every node what decides the bits of a run there."""
     ask = ray.remote(num_cpus=0, max_calls=1)(describe)
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    asked = [
-        ask.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(samples)
-        for node in alive
-    ]
+    asked = {}
+    for node in _alive():
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        asked[ask.options(scheduling_strategy=there).remote(samples)] = node
     found = []
-    for node, answer in zip(alive, asked, strict=True):
+    for answer, node in asked.items():
         try:
             facts = ray.get(answer)
         except (UserError, ray.exceptions.RayError) as problem:  # no images there, no pandas, ...
-            lines = str(getattr(problem, "cause", None) or problem).strip().splitlines()
-            facts = {"it does not work": lines[-1] if lines else repr(problem)}
+            facts = {_BROKEN: last_line(problem)}
         name = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:6]})"
         counts = (int(node["Resources"].get(what, 0)) for what in ("CPU", "GPU"))
         found.append(Node(node["NodeID"], name, *counts, facts))
     return found
 
 
-def _choose_nodes(
-    nodes: list[Node], here: dict[str, str], apart: bool, say: Callable[[str], None]
-) -> list[Node]:
-    """Return the nodes that runs are trained on, and say which ones they are."""
+def _alive() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _choose_nodes(nodes: list[Node], here: dict[str, str], apart: bool) -> list[Node]:
+    """Return the nodes that runs are trained on, and print which ones they are."""
     gpus = any(node.gpus for node in nodes)
     chosen = []
     for node in nodes:
@@ -202,17 +203,17 @@ def _choose_nodes(
             why = f"it offers fewer than the {CORES_PER_RUN} cores of a run"
         elif gpus and not node.gpus:
             why = "it has no GPU, and other nodes have"
-        elif "it does not work" in node.facts:
-            why = "it does not work: {it does not work}".format(**node.facts)
+        elif _BROKEN in node.facts:
+            why = f"{_BROKEN}: {node.facts[_BROKEN]}"
         elif apart or not differing:
             chosen.append(node)
             why = ""
         if why:
-            say(f"{node.name} is not used: {why}")
+            print(f"{node.name} is not used: {why}")
         else:
             has = f"{node.gpus} GPUs" if gpus else f"{node.cores} cores"
             note = f"; its runs are recorded in apart/{node.kind}: {differing}" if differing else ""
-            say(f"{node.name} works, with {has}{note}")
+            print(f"{node.name} works, with {has}{note}")
     if not chosen:
         raise UserError(
             "no node of the cluster can be used; install on the nodes what is installed here and "
@@ -222,11 +223,7 @@ def _choose_nodes(
 
 
 def _train_all(
-    jobs: list[Job],
-    nodes: list[Node],
-    here: dict[str, str],
-    out: str | None,
-    say: Callable[[str], None],
+    jobs: list[Job], nodes: list[Node], here: dict[str, str], out: str | None
 ) -> Iterator[tuple[Job, Outcome]]:
     kinds = {node.id: "" if node.facts == here else node.kind for node in nodes}
     train_one = ray.remote(
@@ -250,9 +247,8 @@ def _train_all(
             except ray.exceptions.RayError as problem:
                 raise job.failed(problem) from problem
             yield replace(job, apart=kind), outcome
-        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        for lost in left.keys() - alive:
-            say(f"{left.pop(lost)} is lost; its runs continue on other nodes")
+        for lost in left.keys() - {node["NodeID"] for node in _alive()}:
+            print(f"{left.pop(lost)} is lost; its runs continue on other nodes")
         if running and not left:
             raise UserError(
                 "no node of the cluster is left; what was finished is recorded, and the same "

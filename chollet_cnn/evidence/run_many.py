@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from chollet_cnn.book import recipes
@@ -23,12 +21,13 @@ from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, studies
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.studies import copies
-from chollet_cnn.training import environment, runs
+from chollet_cnn.training import devices, environment, runs
 from chollet_cnn.training.trainer import train_network
 
 CORES_PER_RUN = 2
 """As the recorded runs had; more would help these small networks little and change the bits."""
 MOST_SEEDS = 10_000
+_SPAWN = multiprocessing.get_context("spawn")
 APART = "apart"
 """The folder in results/ that has a folder for each other kind of machine."""
 
@@ -72,11 +71,16 @@ class Job:
 
     def failed(self, cause: object) -> UserError:
         """Return the error that says that it was not trained."""
-        lines = str(getattr(cause, "cause", None) or cause).strip().splitlines() or [repr(cause)]
         return UserError(
-            f"{self.name} with seed {self.seed} was not trained: {lines[-1]}; what was finished is "
-            "recorded, and the same command continues"
+            f"{self.name} with seed {self.seed} was not trained: {last_line(cause)}; what was "
+            "finished is recorded, and the same command continues"
         )
+
+
+def last_line(problem: object) -> str:
+    """Return the last line of an error, or of the one that Ray says caused it."""
+    text = str(getattr(problem, "cause", None) or problem).strip()
+    return text.splitlines()[-1] if text else repr(problem)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -122,25 +126,22 @@ def jobs_left(
         apart: whether a run counts as well that another kind of machine trained.
     """
     overrides = studies.variants()[variant] if variant else {}
-    jobs = []
-    for seed in seeds:
-        for name in names:
-            common = {"dataset": recipes.get(name).dataset}
-            if copies_in:
-                recipe = copies.recipe_for(name, overrides)
-                jobs += [
-                    Job(recipe, seed, common | {"data_dir": place}, records.COPIES, kind)
-                    for kind, place in copies.places(copies_in)
-                ]
-            elif variant:
-                jobs.append(Job(name, seed, common | overrides, records.VARIANTS, variant))
-            else:
-                jobs.append(Job(name, seed, common))
     table = records.COPIES if copies_in else records.VARIANTS if variant else records.RUNS
-    done = _recorded(results, table, backend, device)
-    for folder in results.glob(f"{APART}/*") if apart else ():
+    jobs = []
+    for seed, name in product(seeds, names):
+        options = {"dataset": recipes.get(name).dataset}
+        if copies_in:
+            recipe = copies.recipe_for(name, overrides)
+            jobs += [
+                Job(recipe, seed, options | {"data_dir": place}, table, kind)
+                for kind, place in copies.places(copies_in)
+            ]
+        else:
+            jobs.append(Job(name, seed, options | overrides, table, variant))
+    done = set()
+    for folder in (results, *(results.glob(f"{APART}/*") if apart else ())):
         done |= _recorded(folder, table, backend, device)
-    if table == records.VARIANTS and variant in ("same-weights", "same-order"):
+    if variant in ("same-weights", "same-order") and not copies_in:
         # With the weights, or the order, of seed 0 the run of seed 0 is the recorded one.
         whole = _recorded(results, records.RUNS, backend, device)
         done |= {(variant, name, seed) for _, name, seed in whole if seed == 0}
@@ -153,10 +154,8 @@ def _recorded(
     """Return label, recipe and seed of the recorded runs of a table."""
     if not (results / table).is_file():
         return set()
-    rows = records.read_table(results, table)
-    rows = rows[rows["backend"] == backend]
-    if device:
-        rows = rows[rows["device"] == device]
+    kind = {"backend": backend} | ({"device": device} if device else {})
+    rows = records.matching(records.read_table(results, table), kind)
     label = records.LABELS[table]
     labels = rows[label] if label else [None] * len(rows)
     return set(zip(labels, rows["recipe"], rows["seed"], strict=True))
@@ -199,30 +198,31 @@ def train_here(
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_end_with_parent,
+        mp_context=_SPAWN,
+        initializer=_begin_process,
+        initargs=(environment.limit_threads(threads) if fewer else {},),
         max_tasks_per_child=1,
     )
-    with _variables(environment.limit_threads(threads) if fewer else {}):
-        waiting = {pool.submit(job.train, out, resume=True): job for job in jobs}
-        try:
-            for future in as_completed(waiting):
-                job = waiting[future]
-                try:
-                    yield job, future.result()
-                except (UserError, BrokenProcessPool) as problem:
-                    raise job.failed(problem) from problem
-        finally:
-            # After a failure or Ctrl-C there are some left; a checkpoint is always whole.
-            while not all([future.done() or future.cancel() for future in waiting]):
-                for process in set(multiprocessing.active_children()) - others:
-                    process.terminate()
-                time.sleep(0.1)
-            pool.shutdown()
+    waiting = {pool.submit(job.train, out, resume=True): job for job in jobs}
+    try:
+        for future in as_completed(waiting):
+            job = waiting[future]
+            try:
+                yield job, future.result()
+            except (UserError, BrokenProcessPool) as problem:
+                raise job.failed(problem) from problem
+    finally:
+        # After a failure or Ctrl-C there are some left; a checkpoint is always whole.
+        while not all([future.done() or future.cancel() for future in waiting]):
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            time.sleep(0.1)
+        pool.shutdown()
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it has ended, however it ended."""
+def _begin_process(variables: Mapping[str, str]) -> None:
+    """Set the variables of this process, which ends when the one that started it has ended."""
+    os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback beside the parent's line
 
     def wait() -> None:
@@ -232,28 +232,11 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-@contextlib.contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables that new processes inherit, and restore them."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
 def find_device() -> str:
     """Return the kind of device that a run would be trained on here: ``cpu`` or ``gpu``."""
-    ask = "from chollet_cnn.training import devices as d; d.start_keras(); print(d.choose().kind)"
     # Asked in another process, since a backend that has looked for a GPU keeps its memory.
-    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise UserError(f"Keras did not start: {told.stderr.strip().splitlines()[-1]}")
-    return told.stdout.split()[-1]
+    with ProcessPoolExecutor(1, _SPAWN) as pool:
+        return pool.submit(devices.choose).result().kind
 
 
 def time_left(

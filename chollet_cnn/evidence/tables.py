@@ -6,7 +6,9 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
+import jinja2
 import pandas as pd
 
 from chollet_cnn.book import recipes
@@ -33,6 +35,20 @@ def to_markdown(table: pd.DataFrame, text_columns: int = 1) -> str:
     text = table.to_markdown(index=False, disable_numparse=True, colalign=align)
     # Without padding, a longer cell does not change every line of the table.
     return re.sub(r" +", " ", re.sub(r"-{3,}", "---", text))
+
+
+def templates(*folders: Path) -> jinja2.Environment:
+    """Return the texts of these folders, in which tables and intervals are written by filters."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    shown = {"markdown": to_markdown, "percent": percent, "points": points}
+    found.filters |= shown | {"signed": signed, "interval": between}
+    return found
 
 
 def to_text(table: pd.DataFrame) -> str:

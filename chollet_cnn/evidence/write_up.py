@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-import jinja2
-
 from chollet_cnn import files
 from chollet_cnn.book.published import CLAIMS, CURVES, ERRATA
 from chollet_cnn.drawing import numbers
@@ -105,22 +103,8 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
     """
     main, answer = recorded.of_most_runs(), Answer(recorded)
     show_loss = partial(numbers.format_quantity, quantity="loss")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([TEMPLATES, studies.FOLDER]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "markdown": tables.to_markdown,
-        "percent": tables.percent,
-        "points": tables.points,
-        "signed": tables.signed,
-        "interval": tables.between,
-        "loss": show_loss,
-        "epochs": partial(overview.curve_table, main),
-    }
+    environment = tables.templates(TEMPLATES, studies.FOLDER)
+    environment.filters |= {"loss": show_loss, "epochs": partial(overview.curve_table, main)}
     measured = [(study, study.measure(main)) for study in studies.collect()]
     backend, device = recorded.main_kind
     return environment.get_template("results.md").render(

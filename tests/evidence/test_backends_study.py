@@ -1,8 +1,6 @@
 """Backends are compared number by number, and only where they were measured."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,17 +10,7 @@ from rows import runs_of
 from chollet_cnn.evidence import records
 from chollet_cnn.evidence.studies import backends
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 RECIPE = backends.RECIPES[0]
-
-
-@pytest.fixture
-def compare(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    import compare_backends
-
-    yield compare_backends.compare
-    sys.modules.pop("compare_backends")
 
 
 def observed(backend, order="b", forward=0.0, weights=0.0, loss=0.0):
@@ -44,8 +32,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_what_differs_is_measured_against_tensorflow(compare, folder):
+def test_what_differs_is_measured_against_tensorflow(script, folder):
     other = observed("jax", "c", forward=0.125, weights=0.5, loss=-0.25)
+    compare = script("compare_backends").compare
     table = compare({"tensorflow": observed("tensorflow"), "jax": other})
     table.to_csv(folder / backends.TABLE, index=False)
     found = backends.measure(records.read(folder))

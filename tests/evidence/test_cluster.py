@@ -4,17 +4,17 @@ import dataclasses
 import os
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from jobs import RECIPE, digits, wait_for
 
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import cluster, records
 from chollet_cnn.evidence.cluster import Node, kept, train_on_cluster
-from chollet_cnn.evidence.run_many import Job, train_here
+from chollet_cnn.evidence.run_many import train_here
 from chollet_cnn.training import runs
 
 pytest.importorskip("ray")
@@ -22,21 +22,6 @@ psutil = pytest.importorskip("psutil")
 from ray.cluster_utils import Cluster  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-RECIPE = "mnist-three-block"
-
-
-def digits(seed, **more):
-    """Return a short job; the embedded digits are not of the book."""
-    return Job(RECIPE, seed, {"dataset": "digits", "epochs": 1} | more)
-
-
-def wait_for(condition, command, seconds=600):
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert command.poll() is None, "the command has ended"
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -138,17 +123,17 @@ def test_every_seed_is_trained_once_though_a_node_and_the_command_are_killed(thr
     assert len(curve) == 1 + 8
 
 
-def test_a_node_that_differs_is_not_used_or_recorded_apart(three_nodes, tmp_path):
+def test_a_node_that_differs_is_not_used_or_recorded_apart(three_nodes, tmp_path, capsys):
     # The metadata that a package of another version would have.
     other = tmp_path / "other" / "keras-1.2.3.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: keras\nVersion: 1.2.3\n")
     path = os.pathsep.join([str(other.parent), os.environ.get("PYTHONPATH", "")])
     odd = three_nodes.add_node(num_cpus=2, env_vars={"PYTHONPATH": path})
-    said = []
     try:
         jobs = [digits(0)]
-        ((_, there),) = train_on_cluster(three_nodes.address, jobs, say=said.append)
+        ((_, there),) = train_on_cluster(three_nodes.address, jobs)
+        said = capsys.readouterr().out.splitlines()
         (line,) = (line for line in said if "not used" in line)
         assert "keras 1.2.3 instead of" in line
         ((_, here),) = train_here(jobs, tmp_path, 1)
@@ -168,6 +153,24 @@ def test_a_node_that_differs_is_not_used_or_recorded_apart(three_nodes, tmp_path
     assert sorted([*own["seed"], *apart["seed"]]) == [job.seed for job in jobs]
 
 
+def test_where_nodes_have_gpus_each_trains_one_run(three_nodes, tmp_path, capsys):
+    with_gpus = three_nodes.add_node(num_cpus=8, num_gpus=2)  # Ray only counts them
+    jobs = [digits(seed, epochs=8) for seed in range(3)]
+    try:
+        done = train_on_cluster(three_nodes.address, jobs, out=str(tmp_path))
+        assert sorted(job.seed for job, _ in done) == [0, 1, 2]
+    finally:
+        three_nodes.remove_node(with_gpus)
+    said = capsys.readouterr().out
+    assert said.count("works, with 2 GPUs") == 1
+    assert said.count("it has no GPU") == said.count("\n") - 1
+    begun, ended = (
+        sorted(path.stat().st_mtime for path in tmp_path.glob(f"{RECIPE}/*/{name}"))
+        for name in ("config.json", "metrics.json")
+    )
+    assert begun[1] < ended[0] < begun[2]
+
+
 def test_a_run_that_ray_could_not_train_says_why_in_one_sentence(three_nodes):
     with pytest.raises(UserError, match=r"seed 3 was not trained: .*epochs"):
         list(train_on_cluster(three_nodes.address, [digits(3, epochs=0)]))
@@ -183,7 +186,7 @@ def test_a_storage_that_cannot_be_opened_is_refused_before_anything_is_trained()
         list(train_on_cluster("127.0.0.1:9", [digits(0)], out="nosuch://runs"))
 
 
-HERE = {"keras": "3.15.1", "images of a": "0123"}
+HERE = {"keras": "3.15.1", "processor kind": "family 25", "images of a": "0123"}
 
 
 @pytest.mark.parametrize(
@@ -192,21 +195,22 @@ HERE = {"keras": "3.15.1", "images of a": "0123"}
         ([(2, 0, {}), (1, 0, {})], [0], "fewer than the 2 cores"),
         ([(8, 0, {}), (8, 2, {})], [1], "it has no GPU"),
         ([(2, 0, {}), (2, 0, {"images of a": "4567"})], [0], "images of a 4567 instead of 0123"),
+        ([(2, 0, {}), (2, 0, {"processor kind": "family 26"})], [0], "kind family 26 instead of"),
         ([(2, 0, {}), (2, 0, {"it does not work": "no pandas"})], [0], "no pandas"),
     ],
 )
-def test_which_nodes_are_used_is_said(nodes, used, says):
+def test_which_nodes_are_used_is_said(nodes, used, says, capsys):
     all_of_them = [
         Node(str(place), f"node {place}", cores, gpus, HERE | facts)
         for place, (cores, gpus, facts) in enumerate(nodes)
     ]
-    said = []
-    chosen = cluster._choose_nodes(all_of_them, HERE, False, said.append)
+    chosen = cluster._choose_nodes(all_of_them, HERE, False)
     assert [int(node.id) for node in chosen] == used
+    said = capsys.readouterr().out.splitlines()
     assert [line for line in said if "is not used" in line and says in line], said
     only = dataclasses.replace(all_of_them[0], facts=HERE | {"keras": "2.0"})
     with pytest.raises(UserError, match="no node of the cluster can be used"):
-        cluster._choose_nodes([only], HERE, False, said.append)
+        cluster._choose_nodes([only], HERE, False)
 
 
 def test_a_run_is_kept_in_a_storage_and_fetched_from_it(tmp_path):

@@ -1,8 +1,6 @@
 """Seeds that are recorded are not trained again; the others are, here or on a cluster."""
 
-import importlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -10,15 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from jobs import RECIPE as A
+from jobs import digits, wait_for
 
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, run_many
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.run_many import Job, jobs_left, time_left, train_here
-from chollet_cnn.training import environment, runs
+from chollet_cnn.training import devices, environment, runs
 
 ROOT = Path(__file__).parents[2]
-A, B = "mnist-three-block", "mnist-first-edition"
+B = "mnist-first-edition"
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,9 @@ def job(recipe, seed, **options):
 
 
 def write(folder, table, **columns):
-    rows = pd.DataFrame(columns)
-    if "device" not in rows:
-        rows["device"] = "cpu"
-    rows.to_csv(folder / table, index=False)
+    pd.DataFrame({"backend": "tensorflow", "device": "cpu"} | columns).to_csv(
+        folder / table, index=False
+    )
 
 
 def test_only_runs_that_are_not_recorded_are_trained(tmp_path):
@@ -57,19 +56,23 @@ def test_only_runs_that_are_not_recorded_are_trained(tmp_path):
     assert left == [job(A, 0), job(B, 0), job(B, 1)]
 
 
-def test_a_run_on_a_gpu_does_not_count_for_the_cpu(tmp_path):
-    write(tmp_path, "runs.csv", recipe=[A, A], seed=[0, 1], backend="jax", device=["cpu", "gpu"])
-    assert jobs_left([A], [0, 1], "jax", device="cpu", results=tmp_path) == [job(A, 1)]
-    assert jobs_left([A], [0, 1], "jax", device="gpu", results=tmp_path) == [job(A, 0)]
-    assert jobs_left([A], [0, 1], "jax", results=tmp_path) == []
+@pytest.mark.parametrize(
+    ("device", "apart", "seeds"),
+    [("cpu", False, [1, 2]), ("gpu", False, [0, 2]), (None, False, [2]), (None, True, [])],
+)
+def test_runs_of_another_device_or_machine_count_where_asked(tmp_path, device, apart, seeds):
+    (tmp_path / "apart" / "0a1b2c3d").mkdir(parents=True)
+    write(tmp_path, "runs.csv", recipe=A, seed=[0, 1], device=["cpu", "gpu"])
+    write(tmp_path / "apart" / "0a1b2c3d", "runs.csv", recipe=A, seed=[2])
+    found = {"device": device, "apart": apart, "results": tmp_path}
+    left = jobs_left([A], [0, 1, 2], "tensorflow", **found)
+    assert left == [job(A, seed) for seed in seeds]
 
 
 def test_with_weights_or_order_held_seed_0_is_the_recorded_run(tmp_path):
-    write(tmp_path, "runs.csv", recipe=[A, A], seed=[0, 1], backend="tensorflow")
-    write(
-        tmp_path, "variants.csv", variant=["same-order", "same-weights"], recipe=[A, A],
-        seed=[1, 2], backend="tensorflow",
-    )  # fmt: skip
+    write(tmp_path, "runs.csv", recipe=A, seed=[0, 1])
+    variants = ["same-order", "same-weights"]
+    write(tmp_path, "variants.csv", variant=variants, recipe=A, seed=[1, 2])
 
     def left(variant, seeds):
         return jobs_left([A], seeds, "tensorflow", variant=variant, results=tmp_path)
@@ -84,8 +87,7 @@ def test_with_weights_or_order_held_seed_0_is_the_recorded_run(tmp_path):
 
 def test_each_seed_is_trained_on_originals_and_on_copies(tmp_path):
     recipe = "cats-vs-dogs-first-edition"
-    kind = {"recipe": recipe, "seed": [0], "backend": "tensorflow"}
-    write(tmp_path, "copies.csv", pictures="originals", **kind)
+    write(tmp_path, "copies.csv", pictures="originals", recipe=recipe, seed=[0])
     left = jobs_left([recipe], [0, 1], "tensorflow", copies_in=Path("pics"), results=tmp_path)
     assert [(found.seed, found.label, found.options["data_dir"]) for found in left] == [
         (0, "copies", Path("pics/copies.zip")),
@@ -95,15 +97,11 @@ def test_each_seed_is_trained_on_originals_and_on_copies(tmp_path):
     assert {found.table for found in left} == {records.COPIES}
 
 
-def test_the_device_is_asked_of_a_keras_that_starts(monkeypatch):
-    def answering(returncode, stdout, stderr=""):
-        told = subprocess.CompletedProcess([], returncode, stdout, stderr)
-        monkeypatch.setattr(run_many.subprocess, "run", lambda *_, **__: told)
-        return run_many.find_device
-
-    assert answering(0, "some notice\ngpu\n")() == "gpu"
-    with pytest.raises(UserError, match="Keras did not start: no such backend"):
-        answering(1, "", "Traceback\nno such backend\n")()
+def test_a_device_is_looked_for_with_the_backend_that_would_train(monkeypatch):
+    assert run_many.find_device() == devices.choose().kind
+    monkeypatch.setenv("KERAS_BACKEND", "no-such-backend")
+    with pytest.raises(UserError, match="check KERAS_BACKEND"):
+        run_many.find_device()
 
 
 def test_the_time_left_goes_by_each_recipe_and_by_how_many_run_at_once():
@@ -131,11 +129,6 @@ def test_finished_runs_are_recorded_and_counted(tmp_path):
         f"2. {A} seed 1: 98.00%; none left",
     ]
     assert records.read_table(tmp_path, records.RUNS)["seed"].tolist() == [0, 1]
-
-
-def digits(seed, **more):
-    """Return a short job; the embedded digits are not of the book."""
-    return Job(A, seed, {"dataset": "digits", "epochs": 1} | more)
 
 
 def test_two_runs_are_trained_at_once_with_the_cores_shared(tmp_path):
@@ -166,16 +159,10 @@ def test_runs_end_with_a_command_that_is_killed(tmp_path):
     command = subprocess.Popen([sys.executable, str(tmp_path / "many.py")], env=variables)
     history = tmp_path / A / "seed-0" / "history.csv"
 
-    def wait_until(condition):
-        until = time.monotonic() + 120
-        while not condition() and time.monotonic() < until:
-            time.sleep(0.1)
-        return condition()
-
     try:
-        assert wait_until(history.is_file)
+        wait_for(history.is_file, command)
     finally:
-        command.send_signal(signal.SIGKILL)
+        command.kill()
         command.wait()
 
     def stands_still():
@@ -183,18 +170,10 @@ def test_runs_end_with_a_command_that_is_killed(tmp_path):
         time.sleep(3)
         return history.read_text() == before
 
-    assert wait_until(stands_still)
+    wait_for(stands_still)
 
 
 # The scripts.
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    yield importlib.import_module
-    for name in ("run_seeds", "update_results"):
-        sys.modules.pop(name, None)
 
 
 def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypatch):
@@ -220,6 +199,12 @@ def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypa
 def test_a_wrong_option_is_refused_before_anything_is_trained(script, options, says):
     with pytest.raises(UserError, match=says):
         script("run_seeds").main(options)
+
+
+def test_nothing_slow_is_imported_before_the_command_says_that_it_starts():
+    ask = "import sys, run_seeds; sys.exit({'numpy', 'pandas', 'ray'} & set(sys.modules) or 0)"
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")])}
+    subprocess.run([sys.executable, "-c", ask], env=variables, check=True)
 
 
 def test_recorded_runs_are_not_trained_again(script, capsys):
