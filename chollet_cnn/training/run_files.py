@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from chollet_cnn.book.recipes import OPTIMIZERS
 from chollet_cnn.data import scaling
 from chollet_cnn.errors import UserError
 
@@ -95,6 +96,7 @@ class Settings(_Part):
     epochs: Number
     batch_size: Number | None
     learning_rate: Annotated[float, Field(gt=0)] | None
+    optimizer: Literal[tuple(OPTIMIZERS)] | None = None
     steps_per_epoch: Number | None
     network_options: dict[str, Any]
     data_options: DataOptions

@@ -117,6 +117,9 @@ def test_training_does_not_go_on_under_settings_that_change_the_bits(copy):
     runs.write_json(copy.path / "environment.json", copy.environment | {"numerics": numerics})
     with pytest.raises(UserError, match=r"other settings \(onednn\)"):
         again(copy, epochs=3, resume=True)
+    (copy.path / "environment.json").unlink()
+    with pytest.raises(UserError, match=r"environment\.json cannot be read \(there is no such"):
+        again(copy, epochs=3, resume=True)
 
 
 @pytest.mark.parametrize("owner", [{"seed": 5}, {"learning_rate": 0.5}])
