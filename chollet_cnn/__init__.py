@@ -23,8 +23,23 @@ package imports neither NumPy nor Keras. Those modules hold more.
 """
 
 import os
+import signal
+import sys
 
 import lazy_loader
+
+
+def _end(number: int, _frame: object) -> None:
+    """End a command that is interrupted while it is still importing what it needs."""
+    try:
+        os.write(2, b"interrupted\n")
+    finally:
+        os._exit(128 + number)
+
+
+if sys.argv[:1] == ["-m"]:  # python -m chollet_cnn.train, say; later errors.run_cli takes over
+    for _signal in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_signal, _end)
 
 __version__ = "0.2.0"
 

@@ -71,8 +71,7 @@ def held(folder: Path) -> Iterator[None]:
         os.close(place)
 
 
-def unwritable(path: Path, problem: OSError) -> UserError:
-    """Return the error that says that a place cannot be written to."""
-    return UserError(
-        f"cannot write {path} ({problem.strerror or problem}); free the place or choose another"
-    )
+def unwritable(path: Path, problem: OSError | ValueError) -> UserError:
+    """Return the error that says that a place cannot be written to, or cannot be a path at all."""
+    why = getattr(problem, "strerror", None) or problem
+    return UserError(f"cannot write {path} ({why}); free the place or choose another")

@@ -38,13 +38,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--list", action="store_true", help="list the recipes and exit")
     add("--dataset", help="mnist, digits or cats-vs-dogs (default: the recipe's)")
     add("--data-dir", metavar="DIR", help="where to look for the data first")
-    add(
-        "--epochs",
-        type=integer,
-        metavar="N",
-        help="train for N epochs instead of the recipe's",
-    )
-    add("--batch-size", type=integer, metavar="N", help="N images in a training batch")
+    number = {"type": integer, "metavar": "N"}
+    add("--epochs", **number, help="train for N epochs instead of the recipe's")
+    add("--batch-size", **number, help="N images in a training batch")
     add("--learning-rate", type=float, metavar="X", help="step size of the optimizer")
     add("--optimizer", choices=recipes.OPTIMIZERS, help="another optimizer; those with a year are "
         "as in the Keras of that time")  # fmt: skip
@@ -52,47 +48,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "the Keras of that time, for cats-vs-dogs-first-edition-augmented")  # fmt: skip
     add("--splits", choices=("folders",), help="split cats and dogs as the folders train, "
         "validation and test do")  # fmt: skip
-    add(
-        "--seed",
-        type=integer,
-        default=0,
-        metavar="N",
-        help="of everything random (default: 0)",
-    )
-    add(
-        "--weights-seed",
-        type=integer,
-        metavar="N",
-        help="another seed for the starting weights",
-    )
-    add(
-        "--order-seed",
-        type=integer,
-        metavar="N",
-        help="another seed for the order of the images",
-    )
+    add("--seed", **number, default=0, help="of everything random (default: 0)")
+    add("--weights-seed", **number, help="another seed for the starting weights")
+    add("--order-seed", **number, help="another seed for the order of the images")
     add("--out", default="runs", metavar="DIR", help="where run directories go (default: runs)")
     add("--device", choices=plan.DEVICES, default="auto", help="default: a GPU if there is one")
-    add(
-        "--devices",
-        type=_devices,
-        default=1,
-        metavar="N|all",
-        help="share every batch among N devices, with Keras on JAX (default: 1)",
-    )
-    add(
-        "--coordinator",
-        metavar="HOST:PORT",
-        help="with --processes: where the first process listens; start the same command on each "
-        "machine, with its own --process-index",
-    )
-    add(
-        "--processes",
-        type=integer,
-        default=1,
-        metavar="N",
-        help="processes that train the run together, with Keras on JAX (default: 1)",
-    )
+    add("--devices", type=_devices, default=1, metavar="N|all", help="share every batch among N "
+        "devices, with Keras on JAX (default: 1)")  # fmt: skip
+    add("--coordinator", metavar="HOST:PORT", help="with --processes: where the first process "
+        "listens; start the same command on each machine, with its own "
+        "--process-index")  # fmt: skip
+    add("--processes", **number, default=1, help="processes that train the run together, with "
+        "Keras on JAX (default: 1)")  # fmt: skip
     add("--process-index", type=integer, default=0, metavar="I",
         help="which of them this is; 0 is the first, which writes the run")  # fmt: skip
     add("--precision", choices=plan.PRECISIONS, default="float32", help="default: float32")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tabulate import tabulate
+
 from chollet_cnn.book import published, recipes
 from chollet_cnn.training.facts import changes, counts, device
 
@@ -41,20 +43,17 @@ def epoch_line(row: dict[str, float], epochs: int, config: dict) -> str:
 
 def table_of_recipes() -> str:
     """Return a line for every recipe: the network's size, the training, the book's figure."""
-    rows = [("recipe", "parameters", "epochs", "batch", "optimizer", "the book")]
-    for recipe in recipes.RECIPES.values():
-        rows.append(
-            (
-                recipe.name,
-                f"{recipe.parameters:,}",
-                str(recipe.epochs),
-                str(recipe.batch_size),
-                f"{recipe.optimizer} {recipe.learning_rate:g}",
-                published.figure_in_words(recipe.name),
-            )
+    rows = [
+        (
+            recipe.name,
+            f"{recipe.parameters:,}",
+            recipe.epochs,
+            recipe.batch_size,
+            f"{recipe.optimizer} {recipe.learning_rate:g}",
+            published.figure_in_words(recipe.name),
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+        for recipe in recipes.RECIPES.values()
+    ]
+    headings = ("recipe", "parameters", "epochs", "batch", "optimizer", "the book")
+    table = tabulate([headings, *rows], tablefmt="plain", disable_numparse=True)
+    return "\n".join(map(str.rstrip, table.splitlines()))

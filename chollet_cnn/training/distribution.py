@@ -9,15 +9,13 @@ is computed whole by every device.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import groupby
 from typing import Any
 
 import keras
 import numpy as np
 
-from chollet_cnn.data import Split
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import loop
 from chollet_cnn.training.machines import Group, ProcessLost
@@ -177,20 +175,11 @@ class Shares:
         pixels, answers = _Divided(images, self), _Divided(labels.astype(np.int32), self)
 
         def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
-            for _, alike in groupby(batches, key=len):
-                run = list(alike)
-                for start in range(0, len(run), loop.STEPS_IN_ONE_RUN):
-                    yield pixels, answers, np.stack(run[start : start + loop.STEPS_IN_ONE_RUN])
-                    loop.forget_pages(images)
+            for piece in loop.cut(batches, lambda _: loop.STEPS_IN_ONE_RUN):
+                yield pixels, answers, piece
+                loop.forget_pages(images)
 
         return pieces
-
-    def evaluation(self, steps: Callable, split: Split) -> Callable[..., loop.Score]:
-        """Return a function that computes the loss and accuracy over a split, in order."""
-        feed = self.feed_from(split.images, split.labels)
-        size = -(-loop.EVALUATION_BATCH // self.count) * self.count
-        batches = np.split(np.arange(len(split)), range(size, len(split), size))
-        return lambda on_progress=lambda n: None: loop.run_epoch(steps, feed, batches, on_progress)
 
 
 class _Divided:

@@ -167,20 +167,21 @@ def _fit(job: Job) -> runs.Run:
     return _finish(job, state, steps, diverged)
 
 
-def _evaluation(job: Job, steps: Steps, split: Split) -> Callable[..., Score]:
+def _feed(job: Job, split: Split) -> loop.Feed:
     if job.shares:
-        return job.shares.evaluation(steps.evaluate, split)
-    return loop.evaluation(steps.evaluate, split, job.environment["device"])
+        return job.shares.feed_from(split.images, split.labels)
+    return loop.feed_from(split.images, split.labels, job.environment["device"])
+
+
+def _evaluation(job: Job, steps: Steps, split: Split) -> Callable[..., Score]:
+    count = job.shares.count if job.shares else 1
+    return loop.evaluation(steps.evaluate, split, feed=_feed(job, split), devices=count)
 
 
 def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
     """Run the epochs that are left; return the one whose loss was not finite, if there was one."""
     train, monitored = job.data.train, job.data.validation or job.data.test
-    if job.shares:
-        feed = job.shares.feed_from(train.images, train.labels)
-    else:
-        feed = loop.feed_from(train.images, train.labels, job.environment["device"])
-    evaluate = _evaluation(job, steps, monitored)
+    feed, evaluate = _feed(job, train), _evaluation(job, steps, monitored)
     epochs = job.plan.recipe.epochs
     for epoch in range(len(state.checkpoint.rows), epochs):
         began = time.perf_counter()

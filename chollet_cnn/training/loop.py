@@ -111,10 +111,21 @@ def feed_from(images: np.ndarray, labels: np.ndarray, device: str = "cpu") -> Fe
     return _handed_over(images, labels)
 
 
-def evaluation(steps: Callable, split: Split, device: str = "cpu") -> Callable[..., Score]:
-    """Return a function that computes the loss and accuracy over a split, in order."""
-    feed = feed_from(split.images, split.labels, device)
-    batches = np.split(np.arange(len(split)), range(EVALUATION_BATCH, len(split), EVALUATION_BATCH))
+def evaluation(
+    steps: Callable, split: Split, device: str = "cpu", feed: Feed | None = None, devices: int = 1
+) -> Callable[..., Score]:
+    """Return a function that computes the loss and accuracy over a split, in order.
+
+    Args:
+        steps: ``Steps.evaluate``.
+        split: the images.
+        device: ``cpu`` or ``gpu``.
+        feed: how the images reach the loop, if not as :func:`feed_from` does it.
+        devices: among how many a batch is divided equally.
+    """
+    feed = feed or feed_from(split.images, split.labels, device)
+    size = -(-EVALUATION_BATCH // devices) * devices
+    batches = np.split(np.arange(len(split)), range(size, len(split), size))
     if keras.backend.backend() == "tensorflow":
         # TensorFlow keeps the memory that it has used and divides it among smaller arrays later.
         # Evaluation has the largest ones, so it takes its memory before training does.
@@ -126,32 +137,41 @@ def _held(images: np.ndarray, labels: np.ndarray) -> Feed:
     pixels, answers = ops.convert_to_tensor(np.asarray(images)), ops.convert_to_tensor(labels)
 
     def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
-        for _, alike in groupby(batches, key=len):
-            yield pixels, answers, np.stack(list(alike)).astype(np.int32)
+        for piece in cut(batches, lambda _: len(batches)):
+            yield pixels, answers, piece.astype(np.int32)
 
     return pieces
 
 
 def _handed_over(images: np.ndarray, labels: np.ndarray) -> Feed:
     def pieces(batches: list[np.ndarray]) -> Iterator[tuple]:
-        for piece in _pieces(batches, images[0].nbytes):
-            chosen = np.concatenate(piece)
+        for piece in cut(batches, lambda size: _steps_to_transfer(size * images[0].nbytes)):
+            chosen = piece.ravel()
             pixels = np.asarray(images[chosen])
             forget_pages(images)
-            places = np.arange(len(chosen), dtype=np.int32).reshape(len(piece), -1)
-            yield pixels, labels[chosen], places
+            yield pixels, labels[chosen], np.arange(piece.size, dtype=np.int32).reshape(piece.shape)
 
     return pieces
 
 
-def _pieces(batches: list[np.ndarray], bytes_per_sample: int) -> Iterator[list[np.ndarray]]:
-    """Cut an epoch into pieces of batches of one size, each small enough to transfer at once."""
+def _steps_to_transfer(bytes_per_batch: int) -> int:
+    fitting = max(1, min(STEPS_IN_ONE_RUN, BYTES_IN_ONE_RUN // bytes_per_batch))
+    return 1 << (fitting.bit_length() - 1)  # a power of two: see _padded
+
+
+def cut(batches: list[np.ndarray], most: Callable[[int], int]) -> Iterator[np.ndarray]:
+    """Cut an epoch into pieces of batches of one size.
+
+    Args:
+        batches: the sample numbers of each batch.
+        most: takes the size of a batch and returns how many of them a piece may hold.
+
+    Yields:
+        Sample numbers ``(steps, batch)``.
+    """
     for size, alike in groupby(batches, key=len):
-        run = list(alike)
-        fitting = max(1, min(STEPS_IN_ONE_RUN, BYTES_IN_ONE_RUN // (size * bytes_per_sample)))
-        length = 1 << (fitting.bit_length() - 1)  # a power of two: see _padded
-        for start in range(0, len(run), length):
-            yield run[start : start + length]
+        run, length = np.stack(list(alike)), most(size)
+        yield from (run[start : start + length] for start in range(0, len(run), length))
 
 
 def forget_pages(images: np.ndarray) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import environment, plan, run_files, runs
+from chollet_cnn.training import checkpoints, environment, plan, run_files, runs
 from chollet_cnn.training.machines import Group
 from chollet_cnn.training.plan import Plan
 
@@ -100,8 +100,8 @@ def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> l
 
     A run that is going on must find everything that decides its bits; a finished one has them.
     """
-    if not (path / "environment.json").is_file():
-        return []
+    if not ((path / "environment.json").is_file() or (path / checkpoints.FILE).is_file()):
+        return []  # it was cut off before it had computed anything
     then = run_files.read_environment(path)
     differing = list(environment.differing_settings(then, now))
     differing = [name for name in differing if name not in environment.DIVISION]

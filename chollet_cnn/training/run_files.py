@@ -2,7 +2,8 @@
 
 A run may come from somebody else, from another version of this package or from a damaged disk. Each
 file has a model here, and whatever does not fit it is refused with a sentence that names the file
-and the field. Keys that a model does not know are kept: a newer version may have written them.
+and the field. Keys that a model does not know are kept: a newer version may have written them. The
+first versions did not record those that have a value here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -24,14 +24,14 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
+from chollet_cnn.book.recipes import OPTIMIZERS
 from chollet_cnn.data import scaling
 from chollet_cnn.errors import UserError
 
-COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-"""The columns of ``history.csv``."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a recipe's name may be, since it becomes the name of a folder."""
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -46,7 +46,6 @@ DAMAGES = (
     RecursionError, MemoryError, SyntaxError, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 """What NumPy raises for a damaged file."""
-_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 
 
 def _plain_name(text: str) -> str:
@@ -85,19 +84,25 @@ class DataOptions(_Part):
             raise ValueError("it has no image_size")
         return self
 
+    @model_serializer
+    def _given(self) -> dict[str, Any]:
+        given = self.model_fields_set | ({"resize"} if self.image_size else set())
+        return {name: value for name, value in self if name in given}
+
 
 class Settings(_Part):
     """The recipe of a run, as far as others read it."""
 
     dataset: PlainName
-    network: str
-    judged_by: str
+    network: str = "unknown"
+    judged_by: str = "last epoch"
     epochs: Number
-    batch_size: Number | None
-    learning_rate: Annotated[float, Field(gt=0)] | None
-    steps_per_epoch: Number | None
-    network_options: dict[str, Any]
-    data_options: DataOptions
+    batch_size: Number | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    optimizer: Literal[tuple(OPTIMIZERS)] | None = None
+    steps_per_epoch: Number | None = None
+    network_options: dict[str, Any] = {}
+    data_options: DataOptions = DataOptions()
 
 
 class Change(_Part):
@@ -142,10 +147,10 @@ class BookPictures(_Part):
 class Fingerprint(_Part):
     """Which images a run was trained and tested on."""
 
-    dataset: str
+    dataset: str = "unknown"
     sha256: str
-    pictures: dict[str, Count]
-    note: str
+    pictures: dict[str, Count] = {}
+    note: str = ""
     split: str = "numbers"
     book_pictures: BookPictures | None = None
 
@@ -153,15 +158,15 @@ class Fingerprint(_Part):
 class Environment(_Part):
     """``environment.json``."""
 
-    backend: PlainName
+    backend: PlainName = "unknown"
     device: PlainName
     device_name: str
     devices: Number = 1
     processes: Number = 1
     processor: str
-    cores: Count
-    versions: dict[str, str]
-    numerics: dict[str, Any]
+    cores: Count = 0
+    versions: dict[str, str] = {}
+    numerics: dict[str, Any] = {}
     data: Fingerprint
 
 
@@ -170,31 +175,32 @@ class Published(_Part):
 
     quantity: Literal["test_accuracy", "val_accuracy"]
     value: Share
-    step: Annotated[float, Field(gt=0, le=1)]
-    source: str
+    step: Annotated[float, Field(gt=0, le=1)] = 0.0001
+    source: str = "the book"
 
 
 class Metrics(_Part):
     """``metrics.json``."""
 
     test_accuracy: Share
-    test_loss: float | None
-    last_epoch_test_accuracy: Share | None
-    val_accuracy: Share | None
-    val_loss: float | None
+    test_loss: float | None = None
+    last_epoch_test_accuracy: Share | None = None
+    val_accuracy: Share | None = None
+    val_loss: float | None = None
     parameters: Count
     epochs: Number
-    judged_epoch: Number
-    best_epoch: Number | None
+    judged_epoch: Number | None = None
+    best_epoch: Number | None = None
     train_seconds: Annotated[float, Field(ge=0)]
     published: Published | None
     dataset: str
     test_pictures: Number
-    weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     diverged_epoch: Number | None = None
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
+        self.judged_epoch = self.judged_epoch or self.epochs
         for name in ("judged_epoch", "best_epoch"):
             if (getattr(self, name) or 0) > self.epochs:
                 raise ValueError(f"{name} is {getattr(self, name)} of {self.epochs} epochs")
@@ -203,8 +209,10 @@ class Metrics(_Part):
         return self
 
 
-class Row(_Part):
-    """A row of ``history.csv``."""
+class Row(BaseModel):
+    """A row of ``history.csv``; its numbers come as text and read back bit for bit."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     epoch: Number
     loss: float
@@ -214,24 +222,24 @@ class Row(_Part):
     seconds: Annotated[float, Field(ge=0)]
 
 
+def _numbered(rows: list[Row]) -> list[Row]:
+    if [row.epoch for row in rows] != list(range(1, len(rows) + 1)):
+        raise ValueError("its epochs are not 1, 2, 3 and so on")
+    return rows
+
+
+COLUMNS = tuple(Row.model_fields)
+"""The columns of ``history.csv``."""
+HISTORY = TypeAdapter(Annotated[list[Row], AfterValidator(_numbered)])
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """Read the ``config.json`` of the run in ``path``.
 
     Raises:
         UserError: if it is missing or damaged.
     """
-    content = read_json(path / "config.json")
-    if isinstance(settings := content.get("settings"), dict):
-        # What the first runs did not record.
-        for name in ("batch_size", "learning_rate", "steps_per_epoch"):
-            settings.setdefault(name, None)
-        settings.setdefault("network", "unknown")
-        settings.setdefault("judged_by", "last epoch")
-        for name in ("network_options", "data_options"):
-            settings.setdefault(name, {})
-        if isinstance(options := settings["data_options"], dict) and options:
-            options.setdefault("resize", "bilinear")
-    return _checked(path / "config.json", Config, content)
+    return _checked(path / "config.json", TypeAdapter(Config), read_json(path / "config.json"))
 
 
 def read_environment(path: Path) -> dict[str, Any]:
@@ -240,13 +248,8 @@ def read_environment(path: Path) -> dict[str, Any]:
     Raises:
         UserError: if it is missing or damaged.
     """
-    content = read_json(path / "environment.json")
-    for name, value in {"backend": "unknown", "cores": 0, "versions": {}, "numerics": {}}.items():
-        content.setdefault(name, value)
-    if isinstance(data := content.get("data"), dict):
-        for name, value in {"dataset": "unknown", "pictures": {}, "note": ""}.items():
-            data.setdefault(name, value)
-    return _checked(path / "environment.json", Environment, content)
+    file = path / "environment.json"
+    return _checked(file, TypeAdapter(Environment), read_json(file))
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -255,16 +258,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     Raises:
         UserError: if it is missing or damaged.
     """
-    content = read_json(path / "metrics.json")
-    content.setdefault("judged_epoch", content.get("epochs"))
-    for name in ("test_loss", "last_epoch_test_accuracy", "val_accuracy", "val_loss"):
-        content.setdefault(name, None)
-    for name in ("best_epoch", "weights_sha256"):
-        content.setdefault(name, None)
-    if isinstance(published := content.get("published"), dict):
-        published.setdefault("step", 0.0001)
-        published.setdefault("source", "the book")
-    return _checked(path / "metrics.json", Metrics, content)
+    return _checked(path / "metrics.json", TypeAdapter(Metrics), read_json(path / "metrics.json"))
 
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
@@ -280,43 +274,18 @@ def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
         raise unreadable(file, problem) from problem
     if len(rows) != epochs:
         raise unreadable(file, f"it has {len(rows)} rows, and metrics.json {epochs} epochs")
-    return _checked(file, TypeAdapter(list[Row]), [_to_numbers(row) for row in rows], _numbered)
+    return _checked(file, HISTORY, rows)
 
 
-def _to_numbers(row: dict[str, Any]) -> dict[str, Any]:
-    """Read each number with Python's own float, so that every bit is as it was written."""
-    row = {
-        name: float(row[name]) if _NUMBER.fullmatch(row.get(name) or "") else row.get(name)
-        for name in COLUMNS
-    }
-    if isinstance(row["epoch"], float) and row["epoch"].is_integer():
-        row["epoch"] = int(row["epoch"])
-    return row
-
-
-def _numbered(rows: list[Row]) -> None:
-    if [row.epoch for row in rows] != list(range(1, len(rows) + 1)):
-        raise ValueError("its epochs are not 1, 2, 3 and so on")
-
-
-def _checked(
-    file: Path,
-    model: type[BaseModel] | TypeAdapter,
-    content: Any,  # noqa: ANN401
-    together: Callable[[Any], None] = lambda found: None,
-) -> Any:  # noqa: ANN401
-    """Return the content of a file, as it was given, if it fits the model."""
-    validate = model.validate_python if isinstance(model, TypeAdapter) else model.model_validate
+def _checked(file: Path, kind: TypeAdapter, content: Any) -> Any:  # noqa: ANN401
+    """Return the content of a file with what it leaves out, if it is as it must be."""
     try:
-        together(validate(content))
+        return kind.dump_python(kind.validate_python(content))
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         what = first["msg"].removeprefix("Value error, ")
         raise unreadable(file, f"{where}: {what}" if where else what) from problem
-    except ValueError as problem:
-        raise unreadable(file, problem) from problem
-    return content
 
 
 def read_json(file: Path) -> dict[str, Any]:

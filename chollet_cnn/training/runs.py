@@ -20,6 +20,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     import keras
 
 EPOCHS = "epochs"
+EPOCH_FILE = re.compile(r".*weights-([0-9]{3}|[1-9][0-9]{3,9})\.npz", re.DOTALL)
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,8 +91,8 @@ class Run:
     @property
     def kept_epochs(self) -> list[int]:
         """The epochs whose weights were kept, counted from 1 and in order."""
-        stems = (file.stem.removeprefix("weights-") for file in (self.path / EPOCHS).glob("*.npz"))
-        return sorted(int(stem) for stem in stems if stem.isdecimal())
+        epochs = map(EPOCH_FILE.fullmatch, map(str, (self.path / EPOCHS).glob("*.npz")))
+        return sorted(int(found[1]) for found in epochs if found and Path(found[0]).is_file())
 
     def read_epoch_weights(self, epoch: int) -> list[np.ndarray]:
         """Return the weights after an epoch, in the order of ``model.get_weights()``.
@@ -103,6 +105,8 @@ class Run:
         """
         file = _epoch_file(self.path, epoch)
         try:
+            if not file.is_file():  # a pipe would be waited for
+                raise FileNotFoundError
             with np.load(file, allow_pickle=False) as arrays:
                 weights = [arrays[f"weight_{i}"] for i in range(len(arrays.files))]
             if sum(array.size for array in weights) != self.metrics["parameters"]:
@@ -129,7 +133,8 @@ class Run:
         from chollet_cnn.book import legacy_keras
 
         path = self.path / "model.keras"
-        if not zipfile.is_zipfile(path):  # Keras would try older formats, which may hold code
+        # A pipe would be waited for, and Keras would try older formats, which may hold code.
+        if not (path.is_file() and zipfile.is_zipfile(path)):
             raise unreadable(path, "it is not a file of Keras")
         try:
             model = models.load_model(path, compile=False, safe_mode=True)
@@ -275,7 +280,7 @@ def locked(path: Path) -> Iterator[None]:
             "out",
             "out",
         ) from problem
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         raise files.unwritable(path, problem) from problem
     try:
         for leftover in [*path.glob("*.part*"), *path.glob("checkpoint/*.part")]:

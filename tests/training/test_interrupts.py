@@ -41,6 +41,18 @@ def test_a_signal_ends_a_command_with_one_line_whatever_it_computes(work, number
     assert time.perf_counter() - began < 10
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_command_that_is_still_being_imported(tmp_path, number, status):
+    slow = "import time; print('importing', flush=True); time.sleep(60)"
+    (tmp_path / "rich.py").write_text(slow)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    process = start(sys.executable, "-m", "chollet_cnn.train", "--list", env=environment)
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(number)
+    assert process.communicate(timeout=30)[1] == "interrupted\n"
+    assert process.returncode == status
+
+
 @pytest.mark.parametrize(
     ("work", "status", "says"),
     [

@@ -7,18 +7,9 @@ import numpy as np
 import pytest
 
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import checkpoints, runs, trainer
+from chollet_cnn.training import checkpoints, loop, runs, state, trainer
 
 DIGITS = {"dataset": "digits", "epochs": 2}
-
-
-def curve(run):
-    return run.history.drop(columns="seconds").to_dict("records")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return trainer.train_network(out=tmp_path_factory.mktemp("runs"), seed=4, **DIGITS)
 
 
 def test_a_second_call_with_nothing_changed_returns_the_finished_run(run):
@@ -50,6 +41,10 @@ def copy(run, tmp_path):
     return runs.load_run(runs.directory(tmp_path, "mnist-three-block", 4))
 
 
+def interrupted(*arguments):
+    raise KeyboardInterrupt
+
+
 def again(run, **options):
     return trainer.train_network(out=run.path.parents[1], **{"seed": 4, **DIGITS, **options})
 
@@ -63,7 +58,7 @@ def test_a_finished_run_is_not_returned_for_one_on_other_images_or_another_devic
         again(copy)
 
 
-def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(copy, tmp_path):
+def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(copy, tmp_path, curve):
     with pytest.raises(UserError, match=r"\(epochs\).*resume=True trains on to more epochs"):
         again(copy, epochs=3)
     longer = again(copy, epochs=3, resume=True)
@@ -76,14 +71,8 @@ def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(cop
 def test_an_extended_run_stays_finished_until_it_has_a_new_epoch_and_then_resumes(
     copy, tmp_path, monkeypatch
 ):
-    from chollet_cnn.training import loop, state
-
     whole = trainer.train_network(out=tmp_path / "whole", seed=4, **DIGITS | {"epochs": 4})
     before = contents(copy.path)
-
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -117,6 +106,9 @@ def test_training_does_not_go_on_under_settings_that_change_the_bits(copy):
     runs.write_json(copy.path / "environment.json", copy.environment | {"numerics": numerics})
     with pytest.raises(UserError, match=r"other settings \(onednn\)"):
         again(copy, epochs=3, resume=True)
+    (copy.path / "environment.json").unlink()
+    with pytest.raises(UserError, match=r"environment\.json cannot be read \(there is no such"):
+        again(copy, epochs=3, resume=True)
 
 
 @pytest.mark.parametrize("owner", [{"seed": 5}, {"learning_rate": 0.5}])
@@ -146,12 +138,8 @@ def contents(path):
 
 def test_an_overwritten_run_is_whole_until_the_new_one_has_an_epoch(copy, monkeypatch):
     before = contents(copy.path)
-
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr("chollet_cnn.training.loop.run_epoch", interrupted)
+        patch.setattr(loop, "run_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             again(copy, learning_rate=0.01, overwrite=True)
     with pytest.raises(trainer.Diverged):
@@ -189,9 +177,7 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path, run):
         trainer.train_network(out=tmp_path, resume=True, overwrite=True, **DIGITS)
 
 
-def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch):
-    from chollet_cnn.training import loop
-
+def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch, curve):
     good = trainer.train_network(out=tmp_path / "good", **DIGITS)
     real, calls = loop.run_epoch, []
 

@@ -161,6 +161,7 @@ def test_an_unfinished_run_is_told_from_none(tmp_path):
      ("config", {"changed": [1]}, "changed"), ("config", {"changed": {"a": 1}}, "changed.a"),
      ("config", {"changed": {"weights_seed": {"recipe": 0, "run": "x"}}}, "changed.weights_seed"),
      ("config", {"settings": CONFIG["settings"] | {"epochs": 0}}, "settings.epochs"),
+     ("config", {"settings": CONFIG["settings"] | {"optimizer": "x"}}, "settings.optimizer"),
      ("config", {"settings": CONFIG["settings"] | {"data_options": {"resize": "nearest"}}},
       "settings.data_options"),
      ("config", {"settings": CONFIG["settings"] | {"data_options": {"image_size": [0, 100_000]}}},
@@ -240,10 +241,29 @@ def test_a_damaged_file_is_named(finished):
             runs.load_run(finished.path)
 
 
-def test_a_place_under_a_file_cannot_be_written(tmp_path):
+@pytest.mark.parametrize("name", ["file/run", "nul\0", "surrogate\ud800"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path, name):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="free the place or choose another"):
-        runs.begin(tmp_path / "file" / "run", {})
+    with (
+        pytest.raises(UserError, match="free the place or choose another"),
+        runs.locked(tmp_path / name),
+    ):
+        pass
+
+
+def test_pipes_are_not_waited_for_and_odd_names_are_no_epochs(finished):
+    for epoch in (1, 2, 1000):
+        runs.write_epoch_weights(finished.path, epoch, [])
+    for name in ("weights-1.npz", "weights-\u0663\u0663\u0663.npz", f"weights-{'9' * 99}.npz"):
+        (finished.path / "epochs" / name).touch()
+    for file in (finished.path / "model.keras", finished.path / "epochs" / "weights-002.npz"):
+        file.unlink()
+        os.mkfifo(file)
+    assert finished.kept_epochs == [1, 1000]
+    with pytest.raises(UserError, match=r"weights-002\.npz cannot be read"):
+        finished.read_epoch_weights(2)
+    with pytest.raises(UserError, match=r"model\.keras cannot be read"):
+        finished.load_model()
 
 
 def test_beginning_again_leaves_nothing_of_the_old_run(finished):
