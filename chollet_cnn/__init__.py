@@ -7,16 +7,18 @@ For a notebook, one import is enough::
     cc.list_recipes()                               # the book's networks, as a table
     run = cc.train_network("mnist-first-edition")   # or cc.load_run("runs/...")
     cc.plot_learning_curve(run.history)
-    cc.plot_prediction(*cc.predict_images(run, "photo-of-a-seven.jpg"))
     cc.write_report([run.path])                     # the tutorial page, with your run in it
 
-    model, image = run.load_model(), cc.load_dataset("mnist").test.images[0]
+    (answer,) = cc.predict_images(run, "photo-of-a-seven.jpg")
+    cc.plot_prediction(answer)
+    model, image = run.load_model(), answer.seen[0] # or cc.load_dataset("mnist").test.images[0]
+    heatmap = cc.compute_occlusion(model, image)    # or cc.compute_grad_cam
+    cc.plot_heatmaps(image, {"occlusion": heatmap})
+
     cc.list_layers(model)                           # output shapes, parameters, receptive fields
     cc.plot_kernels(cc.first_kernels(model))
     layer, maps = next(iter(cc.compute_activations(model, image).items()))
     cc.plot_activations(maps[0], layer)
-    heatmap = cc.compute_occlusion(model, image)    # or cc.compute_grad_cam
-    cc.plot_heatmaps(image, {"occlusion": heatmap})
 
 Each name is loaded on first use, from the module that ``__init__.pyi`` names, so importing the
 package imports neither NumPy nor Keras. Those modules hold more.
@@ -25,6 +27,9 @@ package imports neither NumPy nor Keras. Those modules hold more.
 import os
 import signal
 import sys
+from html import escape
+from importlib import import_module
+from typing import Any
 
 import lazy_loader
 
@@ -37,7 +42,8 @@ def _end(number: int, _frame: object) -> None:
         os._exit(128 + number)
 
 
-if sys.argv[:1] == ["-m"]:  # python -m chollet_cnn.train, say; later errors.run_cli takes over
+# During the import of python -m chollet_cnn.train, say; later errors.run_cli takes over.
+if sys.argv[:1] == ["-m"] and any(word.startswith(__name__) for word in sys.orig_argv):
     for _signal in (signal.SIGINT, signal.SIGTERM):
         signal.signal(_signal, _end)
 
@@ -46,4 +52,27 @@ __version__ = "0.2.0"
 # TensorFlow logs its start-up to the terminal unless this is set before it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+_IMPORT_KERAS = {
+    "compute_activations",
+    "compute_grad_cam",
+    "compute_occlusion",
+    "first_kernels",
+    "list_layers",
+    "plot_activations",
+    "plot_heatmaps",
+    "plot_kernels",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Load a function; where that imports Keras, without the notes that TensorFlow prints."""
+    if name in _IMPORT_KERAS:
+        import_module("chollet_cnn.training.devices").start_keras()
+    return _load(name)
+
+
+def _repr_html_() -> str:
+    """Return what a notebook displays of the package: what can be done with it."""
+    return f"<pre>{escape(__doc__)}</pre>"

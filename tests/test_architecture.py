@@ -45,28 +45,19 @@ def modules():
     }
 
 
-def imported_by(node):
-    """Return the names that an import statement imports, as ``package.module``."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module:
-        full = [f"{node.module}.{alias.name}" for alias in node.names]
-        return [name if name in modules() else node.module for name in full]
-    return []
-
-
 @cache
 def imports():
     """Return the modules that each module imports, in functions and for type hints too."""
-    return {
-        name: {
-            imported
-            for node in ast.walk(tree)
-            for imported in imported_by(node)
-            if imported in modules() and imported not in (name, "chollet_cnn")
-        }
-        for name, tree in modules().items()
-    }
+    found = {name: set() for name in modules()}
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                for full in (f"{node.module}.{alias.name}" for alias in node.names):
+                    found[name].add(full if full in found else node.module)
+        found[name] = found[name] & found.keys() - {name, "chollet_cnn"}
+    return found
 
 
 def room(name):
@@ -119,41 +110,48 @@ def test_no_file_is_longer_than_one_can_read_in_a_sitting():
     assert {name: lines for name, lines in lengths.items() if lines > 500} == {}
 
 
+def run_script(script):
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_data_concepts_and_drawing_need_no_backend():
     names = [name for name in modules() if room(name) in {"data", "concepts", "drawing"}]
-    script = (
+    run_script(
         f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\n"
         f"sys.exit(', '.join({BACKENDS} & set(sys.modules)) or None)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_answers_without_importing_anything_slow(command):
     module, slow = ("data.__main__", SLOW - {"numpy"}) if command == "data" else (command, SLOW)
-    script = (
-        f"import sys\nfrom importlib import import_module\n"
-        f"command = import_module('chollet_cnn.{module}')\n"
-        "try: command.main(['--help'])\nexcept SystemExit: pass\n"
+    printed = run_script(
+        "import sys\nfrom chollet_cnn import __main__\n"
+        f"from chollet_cnn.{module} import main\n"
+        f"for start, words in ((main, []), (__main__.main, ['{command}'])):\n"
+        "    try: start([*words, '--help'])\n    except SystemExit as end: assert not end.code\n"
         f"sys.exit(', '.join({slow} & set(sys.modules)) or None)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"usage: python -m chollet_cnn.{command} ")
+    assert printed.startswith(f"usage: python -m chollet_cnn.{command} ")
+    assert f"\nusage: chollet-cnn {command} " in printed
 
 
-def test_every_file_that_ci_names_is_there():
-    named = re.findall(r"\b(?:tests|scripts)/[\w/]+\.py", (ROOT / ".ci" / "run").read_text())
-    assert named
-    for name in named:
-        assert (ROOT / name).is_file(), name
+DRAWN = re.search(r"```\n(chollet_cnn/\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
 
 
-def test_every_file_that_the_readme_draws_is_there():
-    drawing = re.search(r"```\n(chollet_cnn/\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    for name in re.findall(r"\b[\w/]+(?:\.py|/)", drawing[1]):
-        assert (PACKAGE / name).exists() or (ROOT / name).exists(), name
+@pytest.mark.parametrize(
+    "names",
+    [
+        re.findall(r"\b(?:tests|scripts)/[\w/]+\.py", (ROOT / ".ci" / "run").read_text()),
+        re.findall(r"\b[\w/]+(?:\.py|/)", DRAWN),
+    ],
+    ids=["CI", "the README's layout"],
+)
+def test_every_file_that_is_named_is_there(names):
+    assert names
+    assert [n for n in names if not ((PACKAGE / n).exists() or (ROOT / n).exists())] == []
 
 
 def test_the_constraints_are_names_and_versions_only():

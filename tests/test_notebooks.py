@@ -1,11 +1,16 @@
 """In a real kernel: what a cell displays, and that the notebooks run and their exercises check."""
 
+import re
+import shutil
 import struct
 import sys
 from base64 import b64decode
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
+
+from chollet_cnn.training.trainer import NEXT_CELLS
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed: pip install nbformat")
 pytest.importorskip("nbclient", reason="nbclient is not installed: pip install nbclient")
@@ -17,6 +22,7 @@ import execute_notebooks  # noqa: E402
 
 sys.path.remove(str(ROOT / "scripts"))
 
+CELLS_SHOWN = map(dedent, re.findall(r"(?:^  .*\n)+", NEXT_CELLS, re.MULTILINE))
 CELLS = {
     "import": "import chollet_cnn as cc\nfrom chollet_cnn.drawing import sheet",
     "figure": "figure = sheet.panels(2.0, 'a title')\nfigure.subplots()\nfigure",
@@ -25,6 +31,9 @@ CELLS = {
     "train": "run = cc.train_network(dataset='digits', epochs=2)",
     "run": "run",
     "again": "run = cc.train_network(dataset='digits', epochs=2)",
+    "package": "cc",
+    **dict(zip(("prediction", "heatmap"), CELLS_SHOWN, strict=True)),
+    "answers": "cc.predict_images(run, 'photo.jpg')",
     "quiet": "run = cc.train_network(dataset='digits', epochs=2, quiet=True)",
 }
 ANSWERS = (
@@ -39,23 +48,28 @@ ANSWERS = (
     "in_convolution = 64 * (3 * 3 * 32 + 1)",
     "in_dense = 1024 * (512 + 1)",
 )
+WRONG = (
+    "sixth = 1", "windows = 25", "value = 0", "correlate = lambda image, kernel: image",
+    "turned = kernel.T", "max_pool = lambda image: image[::2, ::2]",
+    "in_convolution = 64 * 9 * 32", "in_dense = 512 * 1024",
+)  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def kernels_import_this_package(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+@pytest.fixture(autouse=True, scope="module")
+def kernels_import_this_package():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        yield
 
 
 @pytest.fixture(scope="module")
 def displayed(tmp_path_factory):
     """Run the cells in one kernel; return the outputs of each."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
-        notebook = nbformat.v4.new_notebook(
-            cells=list(map(nbformat.v4.new_code_cell, CELLS.values()))
-        )
-        execute_notebooks.execute(notebook, tmp_path_factory.mktemp("kernel"))
-    return {name: cell.outputs for name, cell in zip(CELLS, notebook.cells, strict=True)}
+    folder = tmp_path_factory.mktemp("kernel")
+    shutil.copy(execute_notebooks.NOTEBOOKS / "seven.jpg", folder / "photo.jpg")
+    cells = list(map(nbformat.v4.new_code_cell, CELLS.values()))
+    execute_notebooks.execute(nbformat.v4.new_notebook(cells=cells), folder)
+    return {name: cell.outputs for name, cell in zip(CELLS, cells, strict=True)}
 
 
 def stored(name):
@@ -91,8 +105,9 @@ def test_a_figure_shows_once_when_asked_to_and_with_matplotlib_inline(displayed,
 def test_training_shows_a_line_an_epoch_and_a_second_call_only_that_it_is_finished(displayed):
     lines = "".join(output["text"] for output in displayed["train"]).splitlines()
     assert [line.split()[1] for line in lines if line.startswith("epoch ")] == ["1/2", "2/2"]
-    (output,) = displayed["again"]
-    assert output["text"].endswith("seed-0 is finished already.\n")
+    assert lines[-len(NEXT_CELLS.splitlines()) :] == NEXT_CELLS.splitlines()
+    again = "".join(output["text"] for output in displayed["again"])
+    assert again.endswith(f"seed-0 is finished already.\n{NEXT_CELLS}")
     assert displayed["quiet"] == []
 
 
@@ -100,6 +115,13 @@ def test_a_run_displays_its_facts_and_its_learning_curve(displayed):
     (output,) = displayed["run"]
     assert output["data"]["text/html"].count("<img ") == 1
     assert len(output["data"]["text/plain"]) < 200
+
+
+def test_the_cells_lead_from_the_package_to_a_heatmap_of_the_reader_s_own_image(displayed):
+    assert "run = cc.train_network(" in displayed["package"][0]["data"]["text/html"]
+    assert displayed["answers"][0]["data"]["text/plain"].startswith("[<Answer photo.jpg: ")
+    for cell in ("prediction", "heatmap"):
+        assert "image/png" in displayed[cell][-1]["data"]
 
 
 def test_a_progress_bar_is_a_widget_that_goes_when_the_work_is_done(tmp_path):
@@ -117,38 +139,34 @@ def test_a_progress_bar_is_a_widget_that_goes_when_the_work_is_done(tmp_path):
     assert client.widget_state[bar]["value"] == client.widget_state[bar]["max"] == 3
 
 
-@pytest.mark.parametrize("name", ["train-and-look-inside", "convolution-by-hand"])
-def test_a_notebook_runs_and_displays_what_is_stored_in_it(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train-and-look-inside", "% of 355 test images are classified correctly"),
+        ("does-the-number-come-back", "your run after epoch 1: 9"),
+    ],
+)
+def test_a_notebook_runs_and_displays_what_is_stored_in_it(name, text, tmp_path, request):
+    if name == "does-the-number-come-back":
+        request.getfixturevalue("real_mnist_dir")
     now = execute_notebooks.execute(stored(name), tmp_path)
     assert images(now) == images(stored(name))
     assert any(map(bool, images(now)))
+    assert text in "".join(printed(cell) for cell in now.cells if cell.cell_type == "code")
 
 
-def test_the_notebook_of_records_runs_and_places_the_reader_s_run(tmp_path, real_mnist_dir):
-    now = execute_notebooks.execute(stored("does-the-number-come-back"), tmp_path)
-    assert images(now) == images(stored("does-the-number-come-back"))
-    text = "".join(printed(cell) for cell in now.cells if cell.cell_type == "code")
-    assert "your run after epoch 1: 9" in text
-
-
-def checks(notebook):
-    return [printed(cell) for cell in notebook.cells if "\ncheck(" in f"\n{cell.source}"]
-
-
-def test_the_checks_of_the_exercises_wait_for_an_answer_and_accept_the_right_one(tmp_path):
-    empty = stored("convolution-by-hand")
-    assert checks(empty) == ["Not answered yet.\n"] * len(ANSWERS)
-    solved = execute_notebooks.execute(empty, tmp_path, ANSWERS)
-    assert checks(solved) == ["Right.\n"] * len(ANSWERS)
-
-
-def test_a_wrong_answer_is_not_accepted(tmp_path):
-    wrong = ["sixth = 1", "windows = 25", "value = 0", "correlate = lambda image, kernel: image"]
-    wrong += ["turned = kernel.T", "max_pool = lambda image: image[::2, ::2]"]
-    wrong += ["in_convolution = 64 * 9 * 32", "in_dense = 512 * 1024"]
-    now = execute_notebooks.execute(stored("convolution-by-hand"), tmp_path, wrong)
-    assert len(checks(now)) == len(wrong)
-    assert all(line.startswith("Not yet") for line in checks(now))
+@pytest.mark.parametrize(
+    ("answers", "said"), [((), "Not answered yet."), (ANSWERS, "Right."), (WRONG, "Not yet")]
+)
+def test_the_checks_of_the_exercises_wait_for_an_answer_and_accept_only_the_right_one(
+    answers, said, tmp_path
+):
+    notebook = execute_notebooks.execute(stored("convolution-by-hand"), tmp_path, answers)
+    checks = [printed(cell) for cell in notebook.cells if "\ncheck(" in f"\n{cell.source}"]
+    assert len(checks) == len(ANSWERS)
+    assert all(line.startswith(said) for line in checks)
+    assert images(notebook) == images(stored("convolution-by-hand"))
+    assert any(map(bool, images(notebook)))
 
 
 @pytest.mark.parametrize(

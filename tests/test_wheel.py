@@ -14,25 +14,16 @@ ROOT = Path(__file__).parents[1]
 def built(tmp_path, source, kind):
     """Build without a network, with the build backend that is installed here."""
     pytest.importorskip("hatchling", reason="hatchling is not installed: pip install hatchling")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(tmp_path)],
-        cwd=source,
-        check=True,
-        capture_output=True,
-    )
+    build = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(tmp_path)]
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
     (archive,) = tmp_path.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return archive
 
 
 def wheel_of(source, folder):
     """Return the files of the wheel that is built from a folder, with their contents."""
-    folder.mkdir()
-    with zipfile.ZipFile(built(folder, source, "wheel")) as archive:
-        return {
-            name: archive.read(name)
-            for name in archive.namelist()
-            if name.startswith("chollet_cnn/")
-        }
+    with zipfile.ZipFile(built(folder, source, "wheel")) as wheel:
+        return {n: wheel.read(n) for n in wheel.namelist() if n.startswith("chollet_cnn/")}
 
 
 def test_the_wheel_holds_the_package_and_the_recorded_runs_and_the_checkout_stays_clean(tmp_path):

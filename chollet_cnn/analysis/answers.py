@@ -27,7 +27,7 @@ SHOWN_AT_MOST = 12  # digits in one figure
 LONGEST_STEM = 120  # bytes of a file's name in a figure's name; file systems allow 255 in all
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """What a network predicts for one image: a class, or a row of digits.
 
@@ -43,10 +43,14 @@ class Answer:
     """Each class and its probability, the most likely first."""
     boxes: list[tuple[int, int, int, int]] = field(default_factory=list)
     """Left, top, right and bottom edge of each digit, in pixels of the upright image."""
-    seen: list[np.ndarray] = field(default_factory=list, repr=False)
+    seen: list[np.ndarray] = field(default_factory=list)
     """``(height, width, channels)`` uint8, what the network was given."""
     error: str | None = None
     """Why there is no answer."""
+
+    def __repr__(self) -> str:
+        """Return the file and its likeliest classes, or why there is no answer."""
+        return f"<Answer {self.error or self.in_words()}>"
 
     def in_words(self, top: int = 3) -> str:
         """Return one line: the file and its ``top`` likeliest classes, or the row of its digits."""
@@ -86,10 +90,15 @@ def prepare_images(
     Raises:
         UserError: an image cannot be used, or there are no images in a folder.
         ValueError: ``errors`` is neither "raise" nor "keep".
+        TypeError: ``images`` is an array or an opened image.
     """
     if errors not in ("raise", "keep"):
         raise ValueError(f"unknown errors {errors!r}; choose 'raise' or 'keep'")
     paths = [images] if isinstance(images, (str, os.PathLike)) else images
+    if isinstance(paths, (np.ndarray, Image.Image)):
+        raise TypeError(
+            "images are named by their paths; save this one to a file and pass its path"
+        )
     prepared = []
     for path in _find_images(paths):
         try:

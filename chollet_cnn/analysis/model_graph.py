@@ -65,9 +65,15 @@ def check_supported(model: keras.Model) -> None:
     """Check that a network is built, has one input, and that its layers can be listed.
 
     Raises:
+        TypeError: it is not a Keras model.
         UnsupportedModelError: it is subclassed with a ``call`` of its own, not built, has several
             inputs, or operations with ``data_format="channels_first"``.
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"a network is a Keras model, not a {type(model).__name__}; that of a run is "
+            "run.load_model()"
+        )
     if not _is_network(model):
         raise UnsupportedModelError(
             f"the layers of {model.name}, a subclassed model ({type(model).__name__}), cannot be "

@@ -176,7 +176,8 @@ def get(name: str) -> Recipe:
     close = get_close_matches(str(name), RECIPES, n=2, cutoff=0.4)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise UserError(
-        f"unknown recipe {name!r}; {hint}`python -m chollet_cnn.train --list` shows all of them"
+        f"unknown recipe {name!r}; {hint}list_recipes() in Python and `python -m chollet_cnn.train "
+        "--list` show all of them"
     )
 
 

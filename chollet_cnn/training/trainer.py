@@ -18,6 +18,17 @@ from chollet_cnn.training import machines, plan, runs
 from chollet_cnn.training.plan import Diverged
 from chollet_cnn.training.resuming import Request, how_to_begin
 
+NEXT_CELLS = """
+Now ask it about an image of your own, in a cell:
+  (answer,) = cc.predict_images(run, "photo.jpg")
+  cc.plot_prediction(answer)
+
+and see which part of the image the answer depends on:
+  heatmap = cc.compute_occlusion(run.load_model(), answer.seen[0])
+  cc.plot_heatmaps(answer.seen[0], {"occlusion": heatmap})
+"""
+"""What a notebook prints after training, where the package is imported as ``cc``."""
+
 
 def train_network(
     recipe: str | Recipe = recipes.DEFAULT,
@@ -125,6 +136,8 @@ def train_network(
         raise Diverged.in_epoch(
             diverged, planned, f"{run.path} holds the network of epoch {diverged - 1}"
         )
+    if not request.quiet and in_notebook():
+        print(NEXT_CELLS, end="")
     return run
 
 
