@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 
+import chollet_cnn
 from chollet_cnn.drawing.progress import silenced, spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 
@@ -35,6 +36,21 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _refuse_without_a_run(paths: list[str]) -> None:
+    """Raise what is wrong with the first of the runs named, if none of them can be read.
+
+    Reading a run takes no Keras; one that is wrong among others is left out of the page.
+    """
+    problems = []
+    for path in paths:
+        try:
+            chollet_cnn.load_run(path)
+        except UserError as problem:
+            problems.append(problem)
+    if problems and len(problems) == len(paths):
+        raise problems[0]
+
+
 def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.report") -> int:
     """Run the command; status 1 says that something was left out."""
     options = _parser(prog).parse_args(argv)
@@ -42,6 +58,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repor
         if (size := getattr(options, name)) is not None and size <= 0:
             raise UserError(f"--{name} {size:g} is not positive; give a number above 0")
     with spinner("loading the package", shown=not options.quiet):
+        _refuse_without_a_run(options.runs)
         from chollet_cnn.page import build  # takes seconds; --help must not
 
     def say(line: str, _done: float = 0) -> None:

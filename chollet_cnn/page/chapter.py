@@ -2,13 +2,13 @@
 
 A chapter is a pair of files of one name in :mod:`chollet_cnn.page.chapters`: the template has all
 its words, ``title``, ``short`` (the title in the list of contents) and ``question`` first; the
-module has a function ``content`` that computes its numbers, tables, figures and code, of the
-reader's own networks if the chapter is about them.
+module has a function ``content`` that computes its numbers, tables and figures, of the reader's
+own networks if the chapter is about them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class Call:
-    """Python code that the page shows; a test runs every one of them."""
-
-    code: str
-
-
 @dataclass(frozen=True, eq=False)
 class Chapter:
     """One question and its answer: a template, and what is filled into it."""
@@ -43,28 +36,13 @@ class Chapter:
     slug: str
     """Its address on the page."""
     content: Mapping[str, Any]
-    """What the template shows: numbers, tables, figures, code."""
+    """What the template shows: numbers, tables, figures."""
 
     @cached_property
     def laid_out(self) -> TemplateModule:
-        """The filled template."""
+        """The filled template, with its ``title``, ``short`` title and ``question``."""
         template = templates().get_template(f"{self.slug.replace('-', '_')}.html")
         return template.make_module(dict(self.content))
-
-    @property
-    def title(self) -> str:
-        """What stands above it."""
-        return str(self.laid_out.title)
-
-    @property
-    def short(self) -> str:
-        """Its title in the list of contents."""
-        return str(self.laid_out.short)
-
-    @property
-    def question(self) -> str:
-        """What a student would ask."""
-        return str(self.laid_out.question)
 
     @property
     def html(self) -> Markup:
@@ -74,12 +52,7 @@ class Chapter:
     @property
     def figures(self) -> list[Figure]:
         """Every figure in the chapter, in order."""
-        return [item for item in _walk(self.content) if isinstance(item, Figure)]
-
-    @property
-    def calls(self) -> list[Call]:
-        """Every piece of code that the chapter shows."""
-        return [item for item in _walk(self.content) if isinstance(item, Call)]
+        return list(_figures(self.content))
 
     @property
     def problems(self) -> list[str]:
@@ -88,31 +61,18 @@ class Chapter:
         return [f"{s['name']}: {s['problem']}" for s in sections if s.get("problem")]
 
 
-def program(imports: Iterable[str], *lines: str) -> Call:
-    """Return a small program: its imports, each ``from module import name``, and what it does."""
-    names: dict[str, set[str]] = {}
-    for line in imports:
-        module, name = line.removeprefix("from ").split(" import ")
-        names.setdefault(module, set()).add(name)
-    ordered = [
-        f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names)
-    ]
-    return Call("\n".join([*ordered, "", *lines]))
-
-
 def cells(array: np.ndarray, name: str = "value") -> pd.DataFrame:
     """List the cells of an array ``(rows, columns)``: row, column, value."""
     rows, columns = np.indices(array.shape)
     return pd.DataFrame({"row": rows.ravel(), "column": columns.ravel(), name: array.ravel()})
 
 
-def _walk(content: object) -> Iterator[object]:
-    yield content
-    if isinstance(content, Mapping):
-        content = list(content.values())
-    if isinstance(content, list | tuple):
-        for item in content:
-            yield from _walk(item)
+def _figures(content: object) -> Iterator[Figure]:
+    if isinstance(content, Figure):
+        yield content
+    elif isinstance(content, Mapping | list | tuple):
+        for item in content.values() if isinstance(content, Mapping) else content:
+            yield from _figures(item)
 
 
 def template_text(name: str) -> Markup:
@@ -124,7 +84,9 @@ def template_text(name: str) -> Markup:
 def templates() -> jinja2.Environment:
     """Return the templates; whatever is filled into them is text and never markup."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([FOLDER / "chapters", FOLDER / "templates"]),
+        loader=jinja2.FileSystemLoader(
+            [FOLDER / name for name in ("chapters", "templates", "explorer")]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,8 @@ import numpy as np
 from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
-from chollet_cnn.data import handwriting, image_files, scaling
-from chollet_cnn.data.sources import NotFound
+from chollet_cnn.data import Split, handwriting, image_files, scaling
 from chollet_cnn.errors import UserError
-from chollet_cnn.page.chapter import Call, program
 from chollet_cnn.page.explorer.layers import describe_layers
 from chollet_cnn.training import devices, runs, seeding
 
@@ -26,12 +25,8 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-    from chollet_cnn.data import Split
-
 SAMPLE = 3_000_000
 """Pixels of test images that a network is asked about in a few seconds; 133 of 150x150."""
-READ = "from chollet_cnn.data import handwriting, image_files"
-SCALE = "from chollet_cnn.data import image_files, scaling"
 SHIPPED = "from chollet_cnn.concepts.figures import photographs"
 
 
@@ -43,8 +38,10 @@ class Shown:
     """``(height, width, channels)`` uint8."""
     kind: str
     """``own``, ``own digit``, ``shipped digit``, ``test digit`` or ``cat``."""
-    code: tuple[str, ...]
-    """Lines of Python that make ``image``, its imports first."""
+    imports: tuple[str, ...]
+    """The imports that ``code`` needs."""
+    code: str
+    """A line of Python that makes ``image``."""
     file: str = ""
     """The name of the reader's own file."""
     label: str = ""
@@ -59,10 +56,6 @@ class TrainedModel:
     slug: str
     """Its name in the names of files."""
     model: keras.Model
-    layers: pd.DataFrame | None
-    """What :func:`chollet_cnn.analysis.layer_table.list_layers` says of the network, or None."""
-    why_no_layers: str
-    """Why it says nothing, as of a network that branches."""
     shown: Shown
     """The image that the figures send through the network."""
     answer: np.ndarray
@@ -107,11 +100,21 @@ class TrainedModel:
         named = model_graph.layers_of(self.model).items()
         return [name for name, layer in named if type(layer).__name__ == "Conv2D"]
 
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """What :func:`~chollet_cnn.analysis.layer_table.list_layers` says of the network.
+
+        Raises:
+            ValueError: it says nothing, as of a network that branches.
+        """
+        return list_layers(self.model)
+
     def receptive_field(self, layer: str) -> int | tuple[int, int] | None:
         """Return how many pixels one unit of a layer sees; None where that is not known."""
-        if self.layers is None:
+        try:
+            return self.layers.set_index("layer")["receptive_field"].get(layer)
+        except ValueError:
             return None
-        return self.layers.set_index("layer")["receptive_field"].get(layer)
 
     @property
     def sample(self) -> np.ndarray:
@@ -126,17 +129,6 @@ class TrainedModel:
         seeds = self.run.config["changed"].get("weights_seed", {})
         seeding.set_starting_weights(model, seeds.get("run", self.run.config["seed"]))
         return model
-
-    def program(self, needed: str, *lines: str) -> Call:
-        """Return a program that has the network as ``model`` and the image as ``image``."""
-        *imports, image = self.shown.code
-        imports = ["from chollet_cnn.training import runs", needed, *imports]
-        return program(imports, self.model_code, image, *lines)
-
-    @property
-    def model_code(self) -> str:
-        """A line of Python that loads the network; it needs ``runs``."""
-        return f"model = runs.load_run({str(self.run.path)!r}).load_model()"
 
 
 def read(
@@ -164,13 +156,10 @@ def read(
         test, why_no_test = _test_images(run, data_dir)
         model = run.load_model()
         shown = _choose_image(model, run, test, picture, data_dir)
-        layers, why_no_layers = _layers(model)
         return TrainedModel(
             run=run,
             slug=slug,
             model=model,
-            layers=layers,
-            why_no_layers=why_no_layers,
             shown=shown,
             answer=_predictions(run, model, shown.pixels[None])[0],
             test=test,
@@ -200,13 +189,6 @@ def _explorer(model: keras.Model, name: str) -> str:
     return name
 
 
-def _layers(model: keras.Model) -> tuple[pd.DataFrame | None, str]:
-    try:
-        return list_layers(model), ""
-    except ValueError as problem:
-        return None, str(problem)
-
-
 def _predictions(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Ask a run's network; where its training diverged there is no answer, and the run is named."""
     try:
@@ -218,24 +200,16 @@ def _predictions(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.nd
 def _slug(name: str, taken: Iterable[str]) -> str:
     """Make a file name of a run's name, and another one if it is taken."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "run"
-    number = 2
-    unique = slug
-    while unique in taken:
-        unique = f"{slug}-{number}"
-        number += 1
-    return unique
+    names = (slug if number == 1 else f"{slug}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _test_images(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | None, str]:
     """Load the images that a run was tested on, or say why not; nothing is downloaded for it."""
     try:
-        found = run.load_dataset(data_dir)
-    except NotFound as problem:
-        return None, str(problem)
-    if found.fingerprint["sha256"] != run.environment["data"]["sha256"]:
-        source = found.fingerprint["source"]
-        return None, f"{source} holds other images than the run's; name their folder by --data-dir"
-    return found.test, ""
+        return Split(*run.test_data(data_dir)), ""
+    except UserError as problem:
+        return None, problem.in_terms_of_flags()
 
 
 def _choose_image(
@@ -247,45 +221,38 @@ def _choose_image(
 ) -> Shown:
     """Choose the image that goes through a network: the reader's own, a digit, or the cat."""
     size = model.input_shape[1:3]
-    if model.input_shape[-1] == 3:
-        return _photograph(size, run.config["settings"]["data_options"], own)
-    file = "" if own is None else Path(own).name
+    file, pixels = "", None
     if own is not None:
-        photograph = image_files.read(own)
+        file, pixels, made = (
+            Path(own).name,
+            image_files.read(own),
+            f"image_files.read({str(own)!r})",
+        )
+    if model.input_shape[-1] == 3:
+        resize = run.config["settings"]["data_options"].get("resize", "bilinear")
+        kind, imports = "own", ("from chollet_cnn.data import image_files, scaling",)
+        if pixels is None:
+            kind, pixels, made = "cat", photographs.cat(), "photographs.cat()"
+            imports = (SHIPPED, "from chollet_cnn.data import scaling")
+        line = f"image = scaling.scale({made}, {tuple(size)}, {resize!r})"
+        return Shown(scaling.scale(pixels, size, resize), kind, imports, line, file)
+    if pixels is not None:
         try:
-            digit = handwriting.as_digit(photograph)
+            digit = handwriting.as_digit(pixels)
         except UserError:
             pass  # a photograph of something else: a digit is shown instead, and the page says so
         else:
-            line = f"image = handwriting.as_digit(image_files.read({str(own)!r}))"
-            return Shown(digit, "own digit", (READ, line), file)
+            imports = ("from chollet_cnn.data import handwriting, image_files",)
+            line = f"image = handwriting.as_digit({made})"
+            return Shown(digit, "own digit", imports, line, file)
     if test is None:
         line = f"image = photographs.digit({size[0]})[..., None]"
-        return Shown(photographs.digit(size[0])[..., None], "shipped digit", (SHIPPED, line), file)
-    name = run.dataset_name
+        return Shown(photographs.digit(size[0])[..., None], "shipped digit", (SHIPPED,), line, file)
     place = "" if data_dir is None else f", {str(data_dir)!r}"
-    line = f"image = data.load_dataset({name!r}{place}).test.images[0]"
-    code = ("from chollet_cnn import data", line)
-    return Shown(test.images[0], "test digit", code, file, run.config["classes"][test.labels[0]])
-
-
-def _photograph(
-    size: tuple[int, int], options: Mapping[str, object], own: str | Path | None
-) -> Shown:
-    """Scale the reader's picture, or the cat, as the network's training images were scaled."""
-    resize = options.get("resize", "bilinear")
-    if own is None:
-        image, made = photographs.cat(), "photographs.cat()"
-        imports = ("from chollet_cnn.data import scaling", SHIPPED)
-    else:
-        image, made, imports = image_files.read(own), f"image_files.read({str(own)!r})", (SCALE,)
-    line = f"image = scaling.scale({made}, {tuple(size)}, {resize!r})"
-    return Shown(
-        scaling.scale(image, size, resize),
-        "cat" if own is None else "own",
-        (*imports, line),
-        "" if own is None else Path(own).name,
-    )
+    line = f"image = data.load_dataset({run.dataset_name!r}{place}).test.images[0]"
+    label = run.config["classes"][test.labels[0]]
+    imports = ("from chollet_cnn import data",)
+    return Shown(test.images[0], "test digit", imports, line, file, label)
 
 
 def sections(
@@ -304,5 +271,6 @@ def sections(
             kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
             section = {"problem": f"{kind}{problem}"}
             print(f"left out of {model.run.path}: {section['problem']}", file=sys.stderr)
-        found.append({"name": model.name, "explorer": model.explorer} | section)
+        about = {"name": model.name, "explorer": model.explorer, "path": repr(str(model.run.path))}
+        found.append(about | section)
     return found

@@ -9,7 +9,6 @@ import pandas as pd
 
 from chollet_cnn.concepts import neurons
 from chollet_cnn.concepts.figures import neurons as plots
-from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 
 SUMS = -60, 110
@@ -33,9 +32,4 @@ def content() -> dict[str, Any]:
         "relu": [(value, int(neurons.relu(value))) for value in SUMS],
         "half": float(neurons.sigmoid(0)),
         "slope": float(neurons.sigmoid_derivative(0)),
-        "call": Call(
-            "from chollet_cnn.concepts import neurons\n\n"
-            f"neurons.relu([-60, 110])   # {neurons.relu([-60, 110]).tolist()}\n"
-            f"float(neurons.sigmoid(0))  # {float(neurons.sigmoid(0))}"
-        ),
     }

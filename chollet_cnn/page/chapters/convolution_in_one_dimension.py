@@ -9,7 +9,6 @@ import pandas as pd
 
 from chollet_cnn.concepts import convolution
 from chollet_cnn.concepts.figures import convolution as plots
-from chollet_cnn.page.chapter import Call, number
 from chollet_cnn.page.figure import Figure
 
 LINE = [10, 9, 10, 9, 10, 1, 10, 9, 10, 8]
@@ -38,9 +37,4 @@ def content() -> dict[str, Any]:
         "taken": LINE[AT - 2 : AT + 1],
         "flipped": convolution.convolve1d([0, 1, 0], [7, 8, 9], "same").tolist(),
         "not_flipped": convolution.cross_correlate1d([0, 1, 0], [7, 8, 9], "same").tolist(),
-        "call": Call(
-            "from chollet_cnn.concepts.convolution import convolve1d\n\n"
-            f"line = {LINE}\n"
-            f"convolve1d(line, [1/3, 1/3, 1/3])[{AT}]   # {number(means[AT])}"
-        ),
     }

@@ -12,7 +12,7 @@ from chollet_cnn.concepts.figures import convolution as plots
 from chollet_cnn.concepts.figures.convolution import LOPSIDED
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.drawing import sheet, style
-from chollet_cnn.page.chapter import Call, cells, number
+from chollet_cnn.page.chapter import cells, number
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import sum_of_products
 
@@ -45,12 +45,6 @@ def content() -> dict[str, Any]:
             "convolution-beside-cross-correlation",
             plots.plot_convolution_beside_correlation(dot, LOPSIDED),
             both,
-        ),
-        "call": Call(
-            "from chollet_cnn.concepts import convolution, kernels\n"
-            "from chollet_cnn.concepts.figures.images import PADLOCK\n\n"
-            "sharper = convolution.cross_correlate2d(PADLOCK, kernels.SHARPEN)\n"
-            f"sharper[{WINDOW[0]}, {WINDOW[1]}], sharper.shape   # {result[WINDOW]}, {result.shape}"
         ),
     }
 

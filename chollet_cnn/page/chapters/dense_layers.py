@@ -9,7 +9,6 @@ import pandas as pd
 
 from chollet_cnn.concepts import geometry, neurons
 from chollet_cnn.drawing import sheet, style
-from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 
 if TYPE_CHECKING:
@@ -38,13 +37,6 @@ def content() -> dict[str, Any]:
         "value": int(result[2]),
         "example": example,
         "totals": [sum(count for _, count in layers) for layers in networks.values()],
-        "call": Call(
-            "from chollet_cnn.concepts import geometry, neurons\n\n"
-            "neurons.dense([2, 3], [[1, 0, 1],\n"
-            "                       [0, 1, 1]], bias=[0, 0, 10])"
-            f"   # {result.tolist()}\n"
-            f"geometry.dense_parameters(512, 1024)   # {example}"
-        ),
     }
 
 

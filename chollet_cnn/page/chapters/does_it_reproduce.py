@@ -23,7 +23,6 @@ from chollet_cnn.evidence.studies import (
     rmsprop,
     weights_or_order,
 )
-from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
 
@@ -88,12 +87,6 @@ def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> 
         ],
         "notes": sorted(set(recorded.runs["data_note"].dropna())),
         "copies": copies.measure(recorded).get("plain"),
-        "call": Call(
-            "from chollet_cnn.book.published import CLAIMS\n"
-            "from chollet_cnn.evidence import records\n"
-            "from chollet_cnn.evidence.comparison import compare, to_table\n\n"
-            "to_table(compare(CLAIMS, records.read()))"
-        ),
     }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
             {"image": model.image},
         ),
         "first": first,
+        "first_shape": maps[first].shape,
         "inactive": _inactive(model, inactive) if model.test is not None else None,
         "first_share": inactive["share_inactive_for_image"].iloc[0],
         "last_share": inactive["share_inactive_for_image"].iloc[-1],
@@ -56,11 +57,6 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
         "rises": len(shares) > 1 and shares[-1] > shares[0],
         "last": learned.iloc[-1].to_dict() if len(learned) else None,
         "cell": _one_cell(model, maps),
-        "call": model.program(
-            "from chollet_cnn.analysis import activations",
-            "maps = activations.compute_activations(model, image)",
-            f"maps[{first!r}].shape   # {maps[first].shape}",
-        ),
     }
 
 

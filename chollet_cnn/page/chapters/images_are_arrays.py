@@ -8,7 +8,7 @@ from chollet_cnn.concepts import images
 from chollet_cnn.concepts.figures import images as plots
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.figures.images import PADLOCK
-from chollet_cnn.page.chapter import Call, cells
+from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
 
 PIXEL = 4, 5
@@ -38,10 +38,4 @@ def content() -> dict[str, Any]:
         "column": column,
         "place": place,
         "value": int(value),
-        "call": Call(
-            "from chollet_cnn.concepts import images\n"
-            "from chollet_cnn.concepts.figures.images import PADLOCK\n\n"
-            f"images.unroll(PADLOCK)[{place}]           # {value}\n"
-            f"images.feature_count((16, 16, 3))   # {colour}"
-        ),
     }

@@ -10,7 +10,7 @@ import pandas as pd
 from chollet_cnn.concepts import kernels
 from chollet_cnn.concepts.convolution import cross_correlate2d
 from chollet_cnn.concepts.figures import kernels as plots
-from chollet_cnn.page.chapter import Call, cells
+from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import sum_of_products
 
@@ -40,11 +40,4 @@ def content() -> dict[str, Any]:
         "doubled": response(bright_right, 2 * kernels.SOBEL_VERTICAL),
         "vertical_sum": sum_of_products(kernels.SOBEL_VERTICAL[:, 2], bright_right[:, 2]),
         "horizontal_sum": sum_of_products(kernels.SOBEL_HORIZONTAL[:, 2], bright_right[:, 2]),
-        "call": Call(
-            "from chollet_cnn.concepts import convolution, kernels\n"
-            "from chollet_cnn.concepts.figures import photographs\n\n"
-            "cat = photographs.grey(photographs.cat(120))\n"
-            "edges = convolution.cross_correlate2d(cat, kernels.SOBEL_VERTICAL)\n"
-            "edges.shape   # (118, 118)"
-        ),
     }

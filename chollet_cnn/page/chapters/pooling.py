@@ -10,7 +10,7 @@ from chollet_cnn.concepts import convolution, kernels, pooling
 from chollet_cnn.concepts.figures import convolution as convolution_plots
 from chollet_cnn.concepts.figures import pooling as plots
 from chollet_cnn.concepts.figures.images import PADLOCK
-from chollet_cnn.page.chapter import Call, cells, number
+from chollet_cnn.page.chapter import cells, number
 from chollet_cnn.page.figure import Figure
 
 BLOCK = 1, 2
@@ -37,16 +37,10 @@ def content() -> dict[str, Any]:
             plots.plot_max_beside_average(small),
             cells(pooling.max_pool2d(small), "largest").assign(mean=small_means),
         ),
+        "block": BLOCK,
         "four": [number(value) for value in four],
         "total": int(four.sum()),
         "largest": int(pooled[BLOCK]),
         "mean": float(averaged[BLOCK]),
         "deep": pooling.max_pool2d(np.zeros((100, 100, 16))).shape,
-        "call": Call(
-            "from chollet_cnn.concepts import convolution, kernels, pooling\n"
-            "from chollet_cnn.concepts.figures.images import PADLOCK\n\n"
-            "sharper = convolution.cross_correlate2d(PADLOCK, kernels.SHARPEN)\n"
-            f"pooling.max_pool2d(sharper)[{row}, {column}]       # {pooled[BLOCK]}\n"
-            f"pooling.average_pool2d(sharper)[{row}, {column}]   # {averaged[BLOCK]}"
-        ),
     }

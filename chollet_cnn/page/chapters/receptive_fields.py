@@ -8,7 +8,6 @@ import pandas as pd
 
 from chollet_cnn.concepts import geometry
 from chollet_cnn.concepts.figures import geometry as plots
-from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 
 
@@ -25,10 +24,4 @@ def content() -> dict[str, Any]:
         ),
         "rows": table.to_dict("records"),
         "stacked": [field.size for field in geometry.receptive_field([(3, 1)] * 3)],
-        "call": Call(
-            "from chollet_cnn.concepts import geometry\n\n"
-            "layers = [(3, 1), (2, 2), (3, 1), (2, 2), (3, 1), (2, 2)]\n"
-            "[field.size for field in geometry.receptive_field(layers)]\n"
-            f"# {table['sees'].tolist()}"
-        ),
     }

@@ -11,7 +11,6 @@ import pandas as pd
 from chollet_cnn.concepts import neurons
 from chollet_cnn.concepts.figures import neurons as plots
 from chollet_cnn.drawing.numbers import format_percent
-from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import work_out
 
@@ -38,11 +37,6 @@ def content() -> dict[str, Any]:
         "two": float(neurons.softmax([2.0, 1.0])[0]),
         "one": float(neurons.sigmoid(2.0 - 1.0)),
         "large": neurons.softmax([1000, 1000]).tolist(),
-        "call": Call(
-            "from chollet_cnn.concepts import neurons\n\n"
-            f"neurons.softmax({scores}).round(3)\n# {shares.round(3).tolist()}\n"
-            f"neurons.softmax([1000, 1000])   # {neurons.softmax([1000, 1000]).tolist()}"
-        ),
     }
 
 

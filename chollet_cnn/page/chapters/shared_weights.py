@@ -9,7 +9,6 @@ import pandas as pd
 
 from chollet_cnn.concepts import convolution, geometry, neurons
 from chollet_cnn.concepts.figures import neurons as plots
-from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import sum_of_products
 
@@ -35,11 +34,4 @@ def content() -> dict[str, Any]:
         "different": kernel.size,
         "dense": geometry.dense_parameters(28 * 28, 26 * 26),
         "shared": geometry.conv_parameters(3, 1, 1),
-        "call": Call(
-            "import numpy as np\n"
-            "from chollet_cnn.concepts import neurons\n\n"
-            "image = np.arange(16).reshape(4, 4)\n"
-            "matrix = neurons.convolution_matrix([[1, 2], [3, 4]], (4, 4))\n"
-            f"(matrix @ image.ravel())[0]   # {product[0]}"
-        ),
     }

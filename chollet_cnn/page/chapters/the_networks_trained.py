@@ -10,7 +10,6 @@ import numpy as np
 from chollet_cnn.analysis import learning_curves, mistakes
 from chollet_cnn.book import published
 from chollet_cnn.drawing import sheet
-from chollet_cnn.page.chapter import program
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.first_screen import outcome
 from chollet_cnn.page.trained_model import TrainedModel, sections
@@ -57,12 +56,6 @@ def _training(model: TrainedModel) -> dict[str, Any]:
         "accuracy": metrics["test_accuracy"],
         "mistakes": _mistakes(model) if model.test is not None else None,
         "why_no_test": model.why_no_test,
-        "call": program(
-            ["from chollet_cnn.training import runs"],
-            f"run = runs.load_run({str(run.path)!r})",
-            f'run.metrics["test_accuracy"]   # {metrics["test_accuracy"]}',
-            "run.history",
-        ),
     }
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from chollet_cnn.analysis import network_diagram
 from chollet_cnn.drawing.numbers import format_integer
-from chollet_cnn.page.chapter import program
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel, sections
 
@@ -20,8 +19,6 @@ def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
 
 
 def _layers(model: TrainedModel) -> dict[str, Any]:
-    if model.layers is None:
-        raise ValueError(model.why_no_layers)
     table = model.layers
     learned = table[table["parameters"] > 0]
     heaviest = learned.loc[learned["parameters"].idxmax()]
@@ -54,14 +51,6 @@ def _layers(model: TrainedModel) -> dict[str, Any]:
         "sees": pixels(table.iloc[-1]["receptive_field"]),
         "sees_all": table.iloc[-1]["receptive_field"] == model.image.shape[0],
         "side": model.image.shape[0],
-        "call": program(
-            [
-                "from chollet_cnn.training import runs",
-                "from chollet_cnn.analysis.layer_table import list_layers",
-            ],
-            model.model_code,
-            "list_layers(model)",
-        ),
     }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from chollet_cnn.concepts import convolution, geometry, kernels
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.drawing import numbers, sheet, style
-from chollet_cnn.page.chapter import Call, number
+from chollet_cnn.page.chapter import number
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import tidy
 
@@ -50,11 +50,6 @@ def content() -> dict[str, Any]:
         "total": int(responses.max()),
         "parameters": geometry.conv_parameters(3, 3, 32),
         "second": geometry.conv_parameters(3, 32, 64),
-        "call": Call(
-            "from chollet_cnn.concepts import geometry\n\n"
-            "geometry.conv_parameters(3, channels_in=3, channels_out=32)\n"
-            f"# {geometry.conv_parameters(3, 3, 32)}"
-        ),
     }
 
 

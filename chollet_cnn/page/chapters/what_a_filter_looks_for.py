@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from chollet_cnn.analysis import activations, filters
-from chollet_cnn.page.chapter import program
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel, file_name, sections
 from chollet_cnn.page.worked import work_out
@@ -51,13 +50,6 @@ def _filters(model: TrainedModel) -> dict[str, Any]:
         "colours": kernels.shape[2],
         "kernel_sum": work_out(parts, float(total[nearest]), "{:.3f}".format),
         "exciting": _exciting(model, names[-1]) if model.test is not None else None,
-        "call": program(
-            ["from chollet_cnn.training import runs", "from chollet_cnn.analysis import filters"],
-            model.model_code,
-            "images = filters.maximize_activation(",
-            f"    model, {names[0]!r}, [0, 1], size=16)",
-            f"images.shape   # {(2, 16, 16, kernels.shape[2])}",
-        ),
     }
 
 

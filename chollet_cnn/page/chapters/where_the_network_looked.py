@@ -54,10 +54,6 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
         ),
         "doubtful": _doubtful(model),
         "covered": _covered(model, occlusion),
-        "call": model.program(
-            "from chollet_cnn.analysis import heatmaps",
-            f"heatmaps.compute_grad_cam(model, image).shape   # {raw.shape}",
-        ),
     }
 
 

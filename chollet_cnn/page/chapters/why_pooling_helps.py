@@ -10,7 +10,6 @@ import pandas as pd
 from chollet_cnn.concepts import kernels, pooling
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.figures import pooling as plots
-from chollet_cnn.page.chapter import Call
 from chollet_cnn.page.figure import Figure
 
 
@@ -38,15 +37,6 @@ def content() -> dict[str, Any]:
         "pooled": pooled[0][0].tolist(),
         "unpooled_change": plots.moved_share(before, after),
         "pooled_change": plots.moved_share(*pooled),
-        "call": Call(
-            "from chollet_cnn.concepts import kernels\n"
-            "from chollet_cnn.concepts.figures import photographs, pooling\n\n"
-            "digit = photographs.digit(32).astype(float)\n"
-            "moved = pooling.shift_right(digit, 4)\n"
-            "before, after = (pooling.responses(d, kernels.EDGE, poolings=3)\n"
-            "                 for d in (digit, moved))\n"
-            f"pooling.moved_share(before, after)   # {far[3]:.2f}"
-        ),
     }
 
 

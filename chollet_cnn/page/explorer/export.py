@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -22,7 +21,7 @@ from chollet_cnn import files
 from chollet_cnn.analysis import activations, filters, mistakes
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, digits, scaling
-from chollet_cnn.page.chapter import template_text
+from chollet_cnn.page.chapter import template_text, templates
 from chollet_cnn.page.explorer import packing, still
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
 
@@ -203,25 +202,22 @@ def pack_epochs(run: Run, room: int) -> list[dict[str, Any]]:
 
 def render(described: Mapping[str, Any]) -> str:
     """Return the page: the template with style, script and data filled in."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     script = bundle_script()
     hashed = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # "<" is escaped so that no text in the data can end the script element.
     embedded = json.dumps(described, separators=(",", ":")).replace("<", "\\u003c")
     of_digits = described["layers"][0]["inputShape"][-1] == 1
-    return environment.get_template("explorer.html").render(
-        run=described,
-        heading="Draw a digit; your network answers" if of_digits else "Show it a photograph",
-        style=template_text("theme.css") + Markup((FOLDER / "explorer.css").read_text("utf-8")),
-        script=Markup(script),
-        script_hash=hashed,
-        data=Markup(embedded),
+    return (
+        templates()
+        .get_template("explorer.html")
+        .render(
+            run=described,
+            heading="Draw a digit; your network answers" if of_digits else "Show it a photograph",
+            style=template_text("theme.css") + Markup((FOLDER / "explorer.css").read_text("utf-8")),
+            script=Markup(script),
+            script_hash=hashed,
+            data=Markup(embedded),
+        )
     )
 
 
