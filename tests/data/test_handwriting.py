@@ -226,6 +226,8 @@ NOT_DIGITS = {
     "the sky at night": skimage.data.hubble_deep_field(),
     "a maze": BINARY,
     "a cat": skimage.data.cat(),
+    "a man with a camera": skimage.data.camera(),
+    "the silhouette of a horse": skimage.data.horse() * np.uint8(255),
 }
 
 
