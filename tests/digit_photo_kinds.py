@@ -3,13 +3,14 @@
 Every kind takes a 28x28 digit (light on dark, as in MNIST) and a random generator, chooses sizes,
 places, angles and colours anew each time, and returns a Pillow image.
 
-Run it to measure how many of each kind a trained network reads correctly::
+Run it to measure how many of each kind trained networks read correctly::
 
-    python tests/digit_photo_kinds.py RUN --data-dir DIR --count 30
+    python tests/digit_photo_kinds.py RUN... --data-dir DIR --count 30
 """
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 from skimage.morphology import disk
+
+from chollet_cnn.analysis import answers
+from chollet_cnn.data import mnist
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 BLUE_INK, BLACK_INK = (30, 40, 120), (35, 33, 38)
@@ -60,21 +64,13 @@ def lit_from_one_side(shape, random, strength=0.35):
     return light[..., np.newaxis]
 
 
-def scan(digit, random):
-    return finish(paint(coverage(digit, random)), random)
+def plain(digit, random, paper=WHITE, pen=BLACK, noise=0.0):
+    return finish(paint(coverage(digit, random), paper, pen), random, noise)
 
 
 def photograph_in_uneven_light(digit, random):
     pixels = paint(coverage(digit, random), (235, 230, 220), BLUE_INK)
     return finish(pixels * lit_from_one_side(pixels.shape, random), random, noise=4)
-
-
-def chalk_on_a_board(digit, random):
-    return finish(paint(coverage(digit, random), (40, 60, 50), (225, 225, 215)), random, noise=4)
-
-
-def faint_pencil(digit, random):
-    return finish(paint(coverage(digit, random), (240, 240, 240), (190, 190, 190)), random, noise=3)
 
 
 def printed_box(digit, random):
@@ -149,51 +145,26 @@ def note_on_a_wooden_table(digit, random):
     return _on_a_table(digit, table * lit_from_one_side(table.shape, random, 0.2), random)
 
 
-def _at_the_frame(digit, random):
-    """Cut the picture so that the digit's lowest ink lies on its frame."""
+def ink_touches_the_frame(digit, random, speck=False):
+    """Cut the picture so that the digit's lowest ink is on its frame."""
     ink = cropped(coverage(digit, random, sides=(300, 420), size=500))
     above, left, right = random.integers(20, 120, 3)
     lowest = np.flatnonzero((ink > 0.5).any(axis=1))[-1]
-    return np.pad(ink[: lowest + 1], ((above, 0), (left, right)))
-
-
-def ink_touches_the_frame(digit, random):
-    return finish(paint(_at_the_frame(digit, random)), random).convert("L")
-
-
-def ink_touches_the_frame_beside_a_speck(digit, random):
-    ink = _at_the_frame(digit, random)
-    size = random.integers(2, 12)
-    ink[5 : 5 + size, 5 : 5 + size] = random.uniform(0.6, 1)
+    ink = np.pad(ink[: lowest + 1], ((above, 0), (left, right)))
+    if speck:
+        size = random.integers(2, 12)
+        ink[5 : 5 + size, 5 : 5 + size] = random.uniform(0.6, 1)
     return finish(paint(ink), random).convert("L")
 
 
-def white_ink_on_transparent(digit, random):
+def on_transparent(digit, random, level):
     alpha = np.rint(255 * coverage(digit, random).clip(0, 1)).astype(np.uint8)
-    return Image.fromarray(np.dstack([np.full((*alpha.shape, 3), 255, np.uint8), alpha]))
+    return Image.fromarray(np.dstack([np.full((*alpha.shape, 3), level, np.uint8), alpha]))
 
 
-def black_ink_on_transparent(digit, random):
-    alpha = np.rint(255 * coverage(digit, random).clip(0, 1)).astype(np.uint8)
-    return Image.fromarray(np.dstack([np.zeros((*alpha.shape, 3), np.uint8), alpha]))
-
-
-def grey_of_10_bits_in_16(digit, random):
+def grey_in_16_bits(digit, random, brightest):
     ink = coverage(digit, random).clip(0, 1)
-    return Image.fromarray(np.rint((1 - ink) * random.integers(600, 1024)).astype(np.uint16))
-
-
-def grey_of_12_bits_in_16(digit, random):
-    ink = coverage(digit, random).clip(0, 1)
-    return Image.fromarray(np.rint((1 - ink) * random.integers(2500, 4096)).astype(np.uint16))
-
-
-def red_ink_on_blue_paper(digit, random):
-    return finish(paint(coverage(digit, random), (40, 90, 200), (235, 30, 30)), random)
-
-
-def red_ink_on_green_paper(digit, random):
-    return finish(paint(coverage(digit, random), (0, 112, 0), (220, 0, 0)), random)
+    return Image.fromarray(np.rint((1 - ink) * random.integers(*brightest)).astype(np.uint16))
 
 
 def hard_shadow(digit, random):
@@ -214,15 +185,12 @@ def thick_marker_cropped_closely(digit, random):
     return finish(paint(cropped(ink, int(random.integers(3, 9)))), random)
 
 
-def two_digits(digit, random, other=None):
-    """Two digits side by side; without another one, the same twice."""
-    first, second = (
-        cropped(coverage(one, random, sides=(200, 260)))
-        for one in (digit, digit if other is None else other)
-    )
+def two_digits(digit, random):
+    """The same digit twice, side by side."""
+    twice = [cropped(coverage(digit, random, sides=(200, 260))) for _ in range(2)]
     ink = np.zeros((400, 640))
     gap, left = random.integers(45, 110), random.integers(15, 50)
-    for one in (first, second):
+    for one in twice:
         top = (400 - one.shape[0]) // 2 + random.integers(-15, 16)
         ink[top : top + one.shape[0], left : left + one.shape[1]] = one
         left += one.shape[1] + gap
@@ -230,30 +198,27 @@ def two_digits(digit, random, other=None):
 
 
 KINDS: dict[str, Callable] = {
-    make.__name__: make
-    for make in (
-        scan,
-        photograph_in_uneven_light,
-        chalk_on_a_board,
-        faint_pencil,
-        printed_box,
-        underlined,
-        ruled_lines_as_dark_as_the_pen,
-        squared_paper,
-        note_on_a_dark_table,
-        note_on_a_wooden_table,
-        ink_touches_the_frame,
-        ink_touches_the_frame_beside_a_speck,
-        white_ink_on_transparent,
-        black_ink_on_transparent,
-        grey_of_10_bits_in_16,
-        grey_of_12_bits_in_16,
-        red_ink_on_blue_paper,
-        red_ink_on_green_paper,
-        hard_shadow,
-        thick_marker_cropped_closely,
-        two_digits,
-    )
+    "scan": plain,
+    "photograph_in_uneven_light": photograph_in_uneven_light,
+    "chalk_on_a_board": partial(plain, paper=(40, 60, 50), pen=(225, 225, 215), noise=4),
+    "faint_pencil": partial(plain, paper=(240, 240, 240), pen=(190, 190, 190), noise=3),
+    "printed_box": printed_box,
+    "underlined": underlined,
+    "ruled_lines_as_dark_as_the_pen": ruled_lines_as_dark_as_the_pen,
+    "squared_paper": squared_paper,
+    "note_on_a_dark_table": note_on_a_dark_table,
+    "note_on_a_wooden_table": note_on_a_wooden_table,
+    "ink_touches_the_frame": ink_touches_the_frame,
+    "ink_touches_the_frame_beside_a_speck": partial(ink_touches_the_frame, speck=True),
+    "white_ink_on_transparent": partial(on_transparent, level=255),
+    "black_ink_on_transparent": partial(on_transparent, level=0),
+    "grey_of_10_bits_in_16": partial(grey_in_16_bits, brightest=(600, 1024)),
+    "grey_of_12_bits_in_16": partial(grey_in_16_bits, brightest=(2500, 4096)),
+    "red_ink_on_blue_paper": partial(plain, paper=(40, 90, 200), pen=(235, 30, 30)),
+    "red_ink_on_green_paper": partial(plain, paper=(0, 112, 0), pen=(220, 0, 0)),
+    "hard_shadow": hard_shadow,
+    "thick_marker_cropped_closely": thick_marker_cropped_closely,
+    "two_digits": two_digits,
 }
 SUFFIX = {"grey_of_12_bits_in_16": ".tif", "hard_shadow": ".jpg"}
 
@@ -270,48 +235,44 @@ def label_of(kind, label):
     return str(label) * (2 if kind == "two_digits" else 1)
 
 
-def measure_rates(run, test, count, kinds=tuple(KINDS), seed=0):
-    """Let a trained network read ``count`` images of each kind.
+def wrong_answers(models, test, count, kind, seed=0):
+    """Let networks read ``count`` images of a kind.
 
     Returns:
-        For each kind the files that were read wrong, as (file name, answer or error).
+        For each network the files that it reads wrong, as (file name, answer or error).
     """
-    from chollet_cnn import predict
-
-    wrong = {}
+    truths = {}
     with TemporaryDirectory() as folder:
-        for kind in kinds:
-            places = np.random.default_rng(seed).choice(len(test.images), count, replace=False)
-            files = {}
-            for place in places:
-                path = Path(folder) / f"{kind}-{place}"
-                file = save(kind, test.images[place, ..., 0], path, seed=int(place))
-                files[file] = label_of(kind, test.labels[place])
-            answers = predict.predict_images(run, files, errors="keep")
-            wrong[kind] = [
-                (Path(one.file).name, one.answer or one.error)
-                for one in answers
-                if one.answer != files[Path(one.file)]
-            ]
+        for place in np.random.default_rng(seed).choice(len(test.images), count, replace=False):
+            path = Path(folder) / f"{kind}-{place}"
+            file = save(kind, test.images[place, ..., 0], path, seed=int(place))
+            truths[file.name] = label_of(kind, test.labels[place])
+        prepared = answers.prepare_images(folder, {}, errors="keep")
+    seen = np.concatenate([one.seen for one in prepared if one.seen])
+    wrong = []
+    for model in models:
+        probabilities = model.predict(seen, verbose=0)
+        found = answers.with_probabilities(prepared, probabilities, "0123456789")
+        shown = [(Path(one.file).name, one.answer or one.error) for one in found]
+        wrong.append([(name, answer) for name, answer in shown if answer != truths[name]])
     return wrong
 
 
 def main():
-    from chollet_cnn.data import mnist
     from chollet_cnn.training import runs
 
     parser = argparse.ArgumentParser(description="Measure how many of each kind are read rightly.")
-    parser.add_argument("run", help="a run directory, trained on MNIST")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories, trained on MNIST")
     parser.add_argument("--data-dir", help="where MNIST is")
     parser.add_argument("--count", type=int, default=30, help="images of each kind (default: 30)")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND")
     options = parser.parse_args()
-    run, test = runs.load_run(options.run), mnist.load(options.data_dir).test
+    test = mnist.load(options.data_dir).test
+    models = [runs.load_run(run).load_model() for run in options.runs]
     for kind in options.kinds:
-        (wrong,) = measure_rates(run, test, options.count, [kind]).values()
-        print(
-            f"{kind:40} {options.count - len(wrong):3} of {options.count}", *wrong[:3], flush=True
-        )
+        wrong = wrong_answers(models, test, options.count, kind)
+        rates = (f"{options.count - len(one):5}" for one in wrong)
+        print(f"{kind:40}", *rates, "of", options.count, *wrong[0][:2], flush=True)
 
 
 if __name__ == "__main__":

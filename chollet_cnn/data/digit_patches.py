@@ -11,7 +11,8 @@ from skimage.morphology import skeletonize
 from chollet_cnn.errors import UserError
 
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
-UNEVEN = 0.15  # what the paper around a digit may differ from even, as a share of its ink
+UNEVEN_PAPER = 0.15  # what the paper around a digit may differ from even, as a share of its ink
+UNEVEN_STROKES = 0.55  # standard deviation of a stroke's width, as a share of its mean
 MOST_DIGITS = 30
 NOT_DIGITS = (
     "no digit found in the image: it looks like text, a pattern or a picture, so crop it to the "
@@ -84,21 +85,28 @@ def _belongs(region: object, group: list) -> bool:
 
 
 def _is_drawn_with_strokes(mask: np.ndarray, all_ink: np.ndarray, strength: np.ndarray) -> bool:
-    """Tell a digit from a blot and from the texture of a photograph.
+    """Tell a digit from a blot, a silhouette and the texture of a photograph.
 
-    Its widest stroke is much shorter than the digit, and most of what surrounds it is even paper.
+    Its widest stroke is much shorter than the digit, its strokes are about equally wide, and most
+    of what surrounds it is even paper.
     """
     places = np.argwhere(mask)
     (top, left), (bottom, right) = places.min(axis=0), places.max(axis=0) + 1
     longest = max(bottom - top, right - left)
-    widest = 2 * ndimage.distance_transform_edt(np.pad(mask, 1)).max()
+    padded = np.pad(mask, 1)
+    radius = ndimage.distance_transform_edt(padded)
+    on_skeleton = radius[skeletonize(padded)]
     full = np.percentile(strength[mask], 75)
     margin = max(4, round(0.15 * longest))
     around = np.zeros_like(mask)
     around[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = True
     around &= ~ndimage.binary_dilation(all_ink, iterations=4)
     rest = np.percentile(np.abs(strength[around]), 75) if around.any() else 0
-    return widest < 0.75 * longest and rest < UNEVEN * full
+    return (
+        2 * radius.max() < 0.75 * longest
+        and on_skeleton.std() < UNEVEN_STROKES * on_skeleton.mean()
+        and rest < UNEVEN_PAPER * full
+    )
 
 
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:

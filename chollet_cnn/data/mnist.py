@@ -218,11 +218,7 @@ def read(files: tuple[Path, ...]) -> Arrays:
     for name in IDX_FILES:
         if name not in arrays:
             raise suspects.get(name) or _damaged(files[0], f"it has no {name}")
-    # Some containers hold an image as one row of 784 pixels.
-    return {
-        name: arrays[name].reshape((-1, 28, 28) if name.startswith("x") else -1)
-        for name in IDX_FILES
-    }
+    return {name: arrays[name] for name in IDX_FILES}
 
 
 @permitted()

@@ -21,10 +21,12 @@ IDX_FILES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 # Whatever follows, such as ".idx3-ubyte", or the " (1)" that browsers add to a second download.
+COUNTS = {"train": 60_000, "test": 10_000}
 IDX_NAME = re.compile(r"(train|t10k)[-_. ](images|labels).*", re.IGNORECASE)
+PART = re.compile(r"train|test|t10k", re.IGNORECASE)  # in the name of an array
 NPZ_NAME = re.compile(r".*\.npz\b.*", re.IGNORECASE)  # "mnist.npz.1" is wget's second download
 LARGEST_FILE = 128 << 20  # bytes
-LARGEST_ARRAY = 60_000 * 28 * 28  # bytes, those of x_train
+LARGEST_ARRAY = 70_000 * 28 * 28 * 4  # bytes: all images, a float of 32 bits for each pixel
 
 Arrays = dict[str, np.ndarray]
 
@@ -63,49 +65,75 @@ def read_arrays(file: str, contents: bytes) -> Arrays:
         contents: its bytes.
 
     Returns:
-        All four arrays of an ``.npz`` file, or the one of another file: uint8, images as
-        ``(n, 28, 28)`` or ``(n, 784)`` and labels as ``(n,)``.
+        The arrays of an ``.npz`` file, or the one of another file, under the names in ``ARRAYS``:
+        uint8, images as ``(n, 28, 28)`` and labels as ``(n,)``.
 
     Raises:
         Damaged: not such a file, truncated, or claims sizes that MNIST does not have.
     """
     if _is_npz(file):
-        arrays = _read_npz(contents)
-    else:
-        name = array_in(file)
-        is_npy = file.lower().endswith(".npy")
-        arrays = {
-            name: _read_npy(io.BytesIO(contents), name) if is_npy else _read_idx(contents, name)
-        }
-    for name, array in arrays.items():
-        if name.startswith("y") and array.ndim != 1:
-            raise Damaged(f"{name} has {array.ndim} axes, not 1")
-        if name.startswith("x") and math.prod(array.shape[1:]) != 28 * 28:
-            raise Damaged(f"{name} has the shape {array.shape}, not (n, 28, 28)")
-    return arrays
+        return _read_npz(contents)
+    name = array_in(file)
+    is_npy = file.lower().endswith(".npy")
+    values = _read_npy(io.BytesIO(contents), name) if is_npy else _read_idx(contents, name)
+    return {name: _as_images_or_labels(name, values)}
 
 
 def _read_npz(contents: bytes) -> Arrays:
+    """Read the arrays of Keras's file, or of one whose arrays have other names."""
+    named, unnamed = {}, {}
     try:
         with zipfile.ZipFile(io.BytesIO(contents)) as archive:
-            names = set(archive.namelist())
-            for name in ARRAYS:
-                if f"{name}.npy" not in names:
-                    raise Damaged(f"it has no {name}")
-            arrays = {}
-            for name in ARRAYS:
-                with archive.open(f"{name}.npy") as file:
-                    arrays[name] = _read_npy(file, name)
-            return arrays
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            keys = sorted(name.removesuffix(".npy") for name in names)
+            for key in ARRAYS if set(ARRAYS) <= set(keys) else keys:
+                try:
+                    with archive.open(f"{key}.npy") as file:
+                        values = _as_images_or_labels(key, _read_npy(file, key))
+                except Damaged:
+                    if key in ARRAYS:
+                        raise
+                    continue  # something else is kept beside the images
+                (named if PART.search(key) else unnamed).update(_named(key, values))
     except ZIP_ERRORS as problem:
         raise Damaged("it is not a complete .npz file") from problem
+    return unnamed | named
+
+
+def _named(key: str, values: np.ndarray) -> Arrays:
+    """Give an array its name by what it is called, or else by its length."""
+    letter = "x" if values.ndim > 1 else "y"
+    train, test = COUNTS.values()
+    if called := PART.search(key):
+        return {f"{letter}_{'train' if called[0].lower() == 'train' else 'test'}": values}
+    if len(values) == train + test:
+        return {f"{letter}_train": values[:train], f"{letter}_test": values[train:]}
+    return {f"{letter}_{part}": values for part, count in COUNTS.items() if len(values) == count}
+
+
+def _as_images_or_labels(name: str, values: np.ndarray) -> np.ndarray:
+    """Reshape an array to ``(n, 28, 28)`` or ``(n,)``."""
+    size = math.prod(values.shape[1:])
+    if not values.ndim or size not in (1, 28 * 28):
+        raise Damaged(f"{name} has the shape {values.shape}, neither (n, 28, 28) nor (n,)")
+    return values.reshape((-1, 28, 28) if size > 1 else -1)
 
 
 def _read_npy(file: io.BufferedIOBase, name: str) -> np.ndarray:
+    """Read an array of whole numbers from 0 to 255, or of such divided by 255, of any type."""
     shape, in_columns, kind = _read_npy_header(file, name)
-    if kind != np.uint8:
+    if kind.kind not in "uif":
         raise Damaged(f"{name} has the type {kind}, not uint8")
-    return _take(file, name, shape, "F" if in_columns else "C")
+    values = _take(file, name, shape, "F" if in_columns else "C", kind)
+    if kind == np.uint8:
+        return values
+    if kind.kind == "f" and values.size and values.max() <= 1:
+        values = np.rint(values * 255)
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.uint8)
+    if not np.array_equal(whole, values):
+        raise Damaged(f"{name} has other values than whole numbers from 0 to 255")
+    return whole
 
 
 def _read_npy_header(file: io.BufferedIOBase, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -131,17 +159,19 @@ def _read_idx(contents: bytes, name: str) -> np.ndarray:
         if dimensions[0] != axes:
             raise Damaged(f"it has {dimensions[0]} axes, not {axes}")
         shape = struct.unpack(f">{axes}I", file.read(4 * axes))
-        return _take(file, "it", shape, "C")
+        return _take(file, "it", shape, "C", np.dtype(np.uint8))
     except (OSError, EOFError, ValueError, struct.error, zlib.error) as problem:
         raise Damaged("it is truncated or cannot be unpacked") from problem
 
 
-def _take(file: io.BufferedIOBase, name: str, shape: tuple[int, ...], order: str) -> np.ndarray:
-    """Read exactly as many bytes as an array of this shape has."""
-    count = math.prod(shape)
+def _take(
+    file: io.BufferedIOBase, name: str, shape: tuple[int, ...], order: str, kind: np.dtype
+) -> np.ndarray:
+    """Read exactly as many bytes as an array of this shape and type has."""
+    count = math.prod(shape) * kind.itemsize
     if not 0 <= count <= LARGEST_ARRAY:
         raise Damaged(f"{name} claims {count:,} bytes, more than MNIST's {LARGEST_ARRAY:,}")
     values = file.read(count)
     if len(values) != count or file.read(1):
         raise Damaged(f"{name} is truncated or too long: it has not the {count:,} bytes it claims")
-    return np.frombuffer(values, dtype=np.uint8).reshape(shape, order=order).copy(order="C")
+    return np.frombuffer(values, dtype=kind).reshape(shape, order=order).copy(order="C")

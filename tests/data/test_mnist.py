@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pets import put_folder, put_zip, zipped
 
-from chollet_cnn.data import load_dataset, mnist, sources
+from chollet_cnn.data import load_dataset, mnist, mnist_files, sources
 from chollet_cnn.errors import UserError
 
 PARTS = {"train": 6, "test": 4}
@@ -26,6 +26,7 @@ def small(monkeypatch):
     hashes = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
     assert hashes.keys() == mnist.ARRAY_SHA256.keys()
     monkeypatch.setattr(mnist, "ARRAY_SHA256", hashes)
+    monkeypatch.setattr(mnist_files, "COUNTS", PARTS)
     return arrays
 
 
@@ -67,6 +68,23 @@ def test_keras_own_file_is_read(small, tmp_path):
     assert dataset.fingerprint["source"] == "mnist.npz"
 
 
+def npz_with(**changed):
+    return lambda arrays: {"mnist.npz": npz(arrays | {n: f(arrays[n]) for n, f in changed.items()})}
+
+
+def in_one(arrays, letter):
+    return np.concatenate([arrays[f"{letter}_train"], arrays[f"{letter}_test"]])
+
+
+def renamed(arrays, images, labels, kind=np.int64):
+    """Return an .npz file whose arrays have other names, and labels of another type."""
+    new = {}
+    for part in PARTS:
+        new[images.format(part)] = arrays[f"x_{part}"]
+        new[labels.format(part)] = arrays[f"y_{part}"].astype(kind)
+    return npz(new | {"author": np.array(["LeCun"])})
+
+
 def gz(content):
     return gzip.compress(content, 1)
 
@@ -105,6 +123,24 @@ PLACES = {
         lambda a: {"mnist.npz": npz(a | {n: a[n].reshape(-1, 784) for n in ("x_train", "x_test")})},
         ".",
     ),
+    "other names": (lambda a: {"d.npz": renamed(a, "{}_images", "{}_labels")}, "."),
+    "capitals": (lambda a: {"mnist.npz": renamed(a, "X_{}", "Y_{}", np.float32)}, "."),
+    "t10k": (
+        lambda a: {"d.npz": renamed(a, "{}X", "{}y").replace(b"test", b"t10k")}, "d.npz",
+    ),
+    "both parts together": (
+        lambda a: {"d.npz": npz({"images": in_one(a, "x"), "labels": in_one(a, "y")[:, None]})},
+        ".",
+    ),
+    "a file for each part": (
+        lambda a: {
+            f"{n}.npz": npz({"image": a[f"x_{n}"], "label": a[f"y_{n}"]}) for n in PARTS
+        }, ".",
+    ),
+    "pixels from 0 to 1": (
+        lambda a: {"d.npz": npz(a | {"x_train": (a["x_train"] / 255).astype(np.float32)})}, ".",
+    ),
+    "labels in a column": (npz_with(y_train=lambda a: a.reshape(-1, 1)), "."),
     "by columns": (
         lambda a: {"mnist.npz": npz(a | {"x_test": np.asfortranarray(a["x_test"])})}, ".",
     ),
@@ -170,10 +206,6 @@ def idx_damaged(change, name="t10k-images-idx3-ubyte", pattern="{name}", pack=by
     return make
 
 
-def npz_with(**changed):
-    return lambda arrays: {"mnist.npz": npz(arrays | {n: f(arrays[n]) for n, f in changed.items()})}
-
-
 def flipped(array):
     array = array.copy()
     array[2, 14, 14] ^= 1
@@ -190,8 +222,9 @@ DAMAGED = {
         lambda a: {"mnist.npz": npz({n: a[n] for n in a if n != "y_test"})}, "has no y_test",
     ),
     "objects": (npz_with(x_train=lambda a: np.array([{"a": "dict"}])), "has the type object"),
-    "labels with three axes": (
-        npz_with(y_train=lambda a: a.reshape(-1, 1, 1)), "y_train has 3 axes, not 1",
+    "pixels between whole numbers": (npz_with(x_test=lambda a: a + 0.5), "other values than whole"),
+    "labels of pairs": (
+        npz_with(y_train=lambda a: a.reshape(-1, 2)), r"y_train has the shape \(3, 2\), neither",
     ),
     "IDX cut": (idx_damaged(lambda c: c[:-9]), "t10k-images-idx3-ubyte is damaged .*truncated"),
     "IDX of floats": (idx_damaged(lambda c: b"\0\0\x0d" + c[3:]), "does not begin as an IDX file"),
