@@ -171,6 +171,9 @@ def record_quick(
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Train short runs, each a recipe, a data set and epochs, and write ``results/quick.csv``."""
+    path = results / records.QUICK
+    files.write(path.with_suffix(".probe"), "")  # before minutes of training, not after
+    path.with_suffix(".probe").unlink()
     rows = []
     for (recipe, dataset, epochs), seed in product(short_runs, seeds):
         say(f"{recipe} on {dataset}, seed {seed}")
@@ -178,7 +181,6 @@ def record_quick(
         with tempfile.TemporaryDirectory() as folder, spinner("training"):
             row = records.to_quick_row(_train(short, data_dir, folder))
         rows.append(row | {"dataset": dataset})
-    path = results / records.QUICK
     files.write(path, pd.DataFrame(rows).drop(columns=["seconds"]).to_csv(index=False))
     return path
 

@@ -189,6 +189,12 @@ def test_a_wrong_request_is_one_sentence(arguments, says):
         reproduce.main(arguments)
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot write"):
+        reproduce.main(["--quick", "--record", "--results", str(tmp_path / "file" / "results")])
+
+
 def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
     rows = pd.DataFrame(
         [
