@@ -113,8 +113,8 @@ def maximize_activation(
         ``(channels, height, width, colours)`` uint8, 0..255.
 
     Raises:
-        ValueError: there is no such layer or channel, the layer has no feature maps, or the
-            gradient is zero everywhere, as it is before steps such as ``one_hot``.
+        ValueError: there is no such layer or channel, the layer has no feature maps, or no gradient
+            passes the layers before it, as none passes ``one_hot``.
         UnsupportedModelError: the network is subclassed or not built.
 
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013; jitter as

@@ -35,7 +35,7 @@ def differentiated(
     Returns:
         A function that takes an array for each input, and returns the values ``(n,)`` and their
         gradient with respect to the first input, of that input's shape. It raises ValueError if the
-        gradient is zero everywhere, as it is behind steps such as ``one_hot``.
+        values depend on that input but the gradient is zero everywhere, as behind ``one_hot``.
     """
     backends = {"tensorflow": _tensorflow_gradient, "jax": _jax_gradient, "torch": _torch_gradient}
     both = _between_arrays(backends, model, function)
@@ -43,11 +43,14 @@ def differentiated(
     def checked(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values, slope = both(*inputs)
         if not slope.any():
-            raise ValueError(
-                f"{model.name} has a gradient of zero everywhere for this input, which shows "
-                "nothing; a network that turns pixels into whole numbers, as one_hot and Embedding "
-                "do, never has another: use compute_occlusion, or compute_grad_cam of a later layer"
-            )
+            first, *others = inputs
+            turned, _ = both(np.flip(first, tuple(range(1, first.ndim))), *others)
+            if (turned != values).any():  # so a zero is not the truth, as for a dead network
+                raise ValueError(
+                    f"{model.name} depends on its input, but the gradient is zero everywhere, as "
+                    "of a network that turns pixels into whole numbers with one_hot or Embedding; "
+                    "use compute_occlusion, or compute_grad_cam of a layer after that"
+                )
         return values, slope
 
     return checked

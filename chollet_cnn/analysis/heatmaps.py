@@ -50,8 +50,8 @@ def compute_grad_cam(
         its cells are in the image.
 
     Raises:
-        ValueError: the image does not fit, there is no such class or layer, or the gradient is zero
-            everywhere, as it is before steps such as ``one_hot``.
+        ValueError: the image does not fit, there is no such class or layer, or no gradient passes
+            the layers after it, as none passes ``one_hot``.
         UnsupportedModelError: the network is subclassed or not built, or its class scores cannot be
             found.
 

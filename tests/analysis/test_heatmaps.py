@@ -240,13 +240,19 @@ def test_pixels_that_are_looked_up_have_no_gradient_and_the_maps_after_them_have
         lambda: heatmaps.smooth_grad(model, IMAGE, 1),
         lambda: filters.maximize_activation(model, "maps"),
     ):
-        with pytest.raises(ValueError, match="gradient of zero everywhere"):
+        with pytest.raises(ValueError, match="the gradient is zero everywhere"):
             ask()
     seen = activations.compute_activations(model, IMAGE, ["maps"])["maps"][0]
     weights = WEIGHTS[4][:, 1].reshape(4, 4, 3).mean(axis=(0, 1))
     expected = np.maximum((seen * weights).sum(axis=-1), 0)
     assert heatmaps.compute_grad_cam(model, IMAGE, 1) == pytest.approx(expected, abs=1e-6)
     assert np.abs(heatmaps.compute_occlusion(model, IMAGE, 1)).max() > 0
+
+
+def test_a_network_whose_units_are_all_dead_has_heatmaps_of_zero(softmax_network):
+    softmax_network.get_layer("maps").set_weights([KERNEL, np.full(3, -1e3)])
+    assert not heatmaps.saliency(softmax_network, IMAGE, 1).any()
+    assert not heatmaps.compute_grad_cam(softmax_network, IMAGE, 1).any()
 
 
 @pytest.mark.parametrize("activation", ["softmax", "log_softmax", None])

@@ -1,5 +1,7 @@
 """The tutorial's figures show the numbers that the computations give, and can be read."""
 
+import inspect
+
 import numpy as np
 import pytest
 from examples import ARTICLE, IMAGE
@@ -20,21 +22,12 @@ from chollet_cnn.concepts.geometry import ImpossibleGeometry
 from chollet_cnn.concepts.kernels import GALLERY, SHARPEN
 from chollet_cnn.drawing import sheet, style
 
+MODULES = (images, convolution, kernels, pooling, geometry, neurons)
 TUTORIAL = [
-    images.plot_pixel_values,
-    images.plot_channels,
-    convolution.plot_sliding_kernel,
-    convolution.plot_sharpened_and_pooled,
-    convolution.plot_smoothed_signal,
-    convolution.plot_convolution_beside_correlation,
-    kernels.plot_kernel_gallery,
-    pooling.plot_max_beside_average,
-    pooling.plot_shifted_digit,
-    geometry.plot_padding_and_stride,
-    geometry.plot_receptive_fields,
-    neurons.plot_shared_weights,
-    neurons.plot_activations,
-    neurons.plot_softmax_beside_sigmoids,
+    function
+    for module in MODULES
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if name.startswith("plot_")
 ]
 
 

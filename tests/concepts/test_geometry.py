@@ -81,22 +81,6 @@ def test_a_window_larger_than_the_input_is_impossible():
     assert (str(sent), sent.input_sizes) == (str(raised.value), (5,))
 
 
-@pytest.mark.parametrize("function", [output_size, keras_output_size])
-@pytest.mark.parametrize(
-    ("numbers", "words"),
-    [
-        ((0, 3), "input size must be a whole number of at least 1, not 0"),
-        ((9, 0), "kernel size must be a whole number of at least 1"),
-        ((9, 3, 0), "stride must be a whole number of at least 1"),
-        ((9, 3, 1, -1), "padding must be a whole number of at least 0, not -1"),
-        ((9, 2.5), "kernel size must be a whole number of at least 1, not 2.5"),
-    ],
-)
-def test_a_size_is_computed_from_whole_numbers_only(function, numbers, words):
-    with pytest.raises(ValueError, match=words):
-        function(*numbers)
-
-
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("stride", [1, 2, 3, 5])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5])
@@ -112,10 +96,6 @@ def test_kerass_size_is_what_keras_makes_of_every_picture(padding, stride, kerne
 def test_keras_rounds_down_where_the_strict_rule_raises():
     assert keras_output_size(10, 3, stride=2) == 4
     assert keras_output_size(10, 3, stride=2, padding=1) == 5
-    with pytest.raises(ValueError, match="window of 7 does not fit into a padded input of 5"):
-        keras_output_size(3, 7, padding=1)
-    with pytest.raises(ValueError, match='"valid", "same" or a number, not \'full\''):
-        keras_output_size(10, 3, padding="full")
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -129,12 +109,8 @@ def test_a_layer_has_as_many_parameters_as_in_keras(bias):
     assert geometry.dense_parameters(512, 1024, bias=bias) == layer.count_params()
 
 
-def test_parameters_need_whole_numbers():
-    assert geometry.dense_parameters(512, 1024) == 525_312  # as in the articles
-    with pytest.raises(ValueError, match="channels out must be a whole number of at least 1"):
-        geometry.conv_parameters(3, 1, 0)
-    with pytest.raises(ValueError, match="number of units must be a whole number"):
-        geometry.dense_parameters(3, 0)
+def test_a_dense_layer_has_the_articles_525312_parameters():
+    assert geometry.dense_parameters(512, 1024) == 525_312
 
 
 @some
@@ -157,16 +133,3 @@ def test_the_receptive_fields_of_vgg16_are_the_published_ones():
     fields = receptive_field(block * 2 + [(3, 1), *block] * 3)
     # Araujo, Norris and Sim (2019), table of receptive fields: VGG-16's last pooling, 212 and 32.
     assert fields[-1] == (212, 32)
-
-
-@pytest.mark.parametrize(
-    ("stack", "words"),
-    [
-        ([(3, 0)], "stride must be a whole number of at least 1"),
-        ([3, 3], r"given as \(kernel size, stride\), not as 3"),
-        (3, r"a list of \(kernel size, stride\), not 3"),
-    ],
-)
-def test_a_receptive_field_needs_whole_numbers(stack, words):
-    with pytest.raises(ValueError, match=words):
-        receptive_field(stack)
