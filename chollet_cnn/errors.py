@@ -56,10 +56,6 @@ def integer(text: str) -> int:
     return int(text)
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end by SIGTERM."""
-
-
 def run_cli(
     main: Callable[[list[str] | None], int | None], interrupted: str = "interrupted"
 ) -> None:
@@ -116,7 +112,7 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         signal.signal(number, signal.SIG_IGN)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise KeyboardInterrupt
 
     def watch() -> None:
         number = os.read(reader, 1)[0]
