@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import IO
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters that a terminal obeys, tabs and line breaks aside; names of files may have them."""
 SECONDS_TO_STOP = 1.5
 """How long a command that was interrupted may clean up before its process is ended."""
 
@@ -72,6 +74,8 @@ def run_cli(
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # consoles that are not UTF-8
+    if sys.stdout:
+        sys.stdout = _Printable(sys.stdout)
     signals: list[int] = []
     with _signals_end_the_process(signals, interrupted):
         try:
@@ -96,6 +100,19 @@ def run_cli(
                 raise
     gc.freeze()  # the process ends: searching all that it holds for garbage would take a second
     sys.exit(status)
+
+
+class _Printable:
+    """A stream that shows a terminal nothing that it would obey."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(CONTROLS.sub("?", text))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
