@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import IO
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters that a terminal obeys, tabs and line breaks aside; names of files may have them."""
 SECONDS_TO_STOP = 1.5
 """How long a command that was interrupted may clean up before its process is ended."""
 
@@ -56,10 +58,6 @@ def integer(text: str) -> int:
     return int(text)
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end by SIGTERM."""
-
-
 def run_cli(
     main: Callable[[list[str] | None], int | None], interrupted: str = "interrupted"
 ) -> None:
@@ -76,6 +74,8 @@ def run_cli(
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # consoles that are not UTF-8
+    if sys.stdout:
+        sys.stdout = _Printable(sys.stdout)
     signals: list[int] = []
     with _signals_end_the_process(signals, interrupted):
         try:
@@ -102,6 +102,19 @@ def run_cli(
     sys.exit(status)
 
 
+class _Printable:
+    """A stream that shows a terminal nothing that it would obey."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(CONTROLS.sub("?", text))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
 @contextlib.contextmanager
 def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
     """Raise KeyboardInterrupt on SIGINT and SIGTERM, and end the process if that does not do it.
@@ -116,7 +129,7 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         signal.signal(number, signal.SIG_IGN)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise KeyboardInterrupt
 
     def watch() -> None:
         number = os.read(reader, 1)[0]

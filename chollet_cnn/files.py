@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,9 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+SECONDS_OF_A_LEFTOVER = 3600
+"""How long nothing was written to an unfinished file before it is taken for a leftover."""
 
 
 def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]) -> None:
@@ -31,6 +36,8 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
     beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in leftovers(path.parent, f"{glob.escape(path.name)}.*.part"):
+            leftover.unlink(missing_ok=True)
         with open(beside, "wb") as file:
             if callable(content):
                 content(file)
@@ -44,6 +51,21 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def leftovers(folder: Path, pattern: str) -> list[Path]:
+    """Return what a process that was killed left in a folder: nothing was written to it for long.
+
+    Args:
+        folder: the folder.
+        pattern: of the names, as in :meth:`pathlib.Path.glob`.
+    """
+    found = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # its process has just finished
+            if os.lstat(path).st_mtime < time.time() - SECONDS_OF_A_LEFTOVER:
+                found.append(path)
+    return found
 
 
 @contextlib.contextmanager

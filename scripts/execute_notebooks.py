@@ -8,6 +8,7 @@ for it.
 
 from __future__ import annotations
 
+import argparse
 import io
 import tempfile
 from base64 import b64decode, b64encode
@@ -62,6 +63,7 @@ def shrink(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def main() -> None:
     """Execute all of them."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         print(f"executing {path.name}", flush=True)
         with tempfile.TemporaryDirectory() as folder:

@@ -120,7 +120,7 @@ def _drawn(
             *columns,
             console=console,
             transient=not stays,
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=bool(sys.stdout) and sys.stdout.isatty(),
         ) as bar:
             task = bar.add_task(title, total=total, completed=done)
             yield lambda steps: bar.advance(task, steps)

@@ -16,6 +16,7 @@ from typing import Any
 
 import matplotlib as mpl
 
+from chollet_cnn import files
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.drawing.progress import share_bar
 from chollet_cnn.errors import UserError
@@ -263,13 +264,15 @@ def _written_whole(out: Path) -> Iterator[Path]:
     was_there = os.path.exists(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
+        for leftover in files.leftovers(out, ".unfinished-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
     except OSError as problem:
         raise _unwritable(out, problem) from problem
     try:
         yield folder
-        files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-        for file in sorted(files, key=lambda file: file.name == "index.html"):
+        written = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+        for file in sorted(written, key=lambda file: file.name == "index.html"):
             (out / file).parent.mkdir(exist_ok=True)
             os.replace(folder / file, out / file)
     except BrokenPipeError:  # whoever read what is printed has gone; nothing is wrong with out

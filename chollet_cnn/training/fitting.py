@@ -73,11 +73,9 @@ def fit(request: Request) -> runs.Run:
         if begun["beginning"] == FINISHED:
             say(f"{path} is finished already.")
             return runs.Run(path, **begun["run"])
-        job = Job(
-            plan, images, path, surroundings, begun["beginning"], begun["keep_weights"],
-            request.tensorboard, request.quiet, request.first, shares,
-        )  # fmt: skip
-        return _fit(job)
+        decided = {name: begun[name] for name in ("beginning", "keep_weights")}
+        asked = vars(request) | {"plan": plan} | decided
+        return _fit(Job(**asked, data=images, environment=surroundings, shares=shares))
 
 
 def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
@@ -147,7 +145,7 @@ def make_optimizer(recipe: Recipe) -> keras.Optimizer:
 
 def _fit(job: Job) -> runs.Run:
     """Build the network, run the epochs that are left, and write the results."""
-    if job.beginning == NEW and job.writes:
+    if job.beginning == NEW and job.first:
         runs.begin(job.path, job.config, job.environment)
     recipe, seeds = job.plan.recipe, job.plan.seeds
     model = build(recipe)
@@ -158,7 +156,7 @@ def _fit(job: Job) -> runs.Run:
     state = State(job, model, optimizer)
     if job.beginning in (RESUME, EXTEND):
         state.restore()
-    if job.beginning == RESUME and job.writes:
+    if job.beginning == RESUME and job.first:
         runs.reopen(job.path, job.config, job.environment)
     if not job.quiet:
         print(console.opening(recipe, job.config, job.environment, job.path), flush=True)
@@ -204,7 +202,7 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
             "seconds": round(time.perf_counter() - began, 3),
         }
         state.save(row)
-        if job.tensorboard and job.writes:
+        if job.tensorboard and job.first:
             _write_tensorboard(job.path, row)
         if not job.quiet:
             print(console.epoch_line(row, epochs, job.config), flush=True)
@@ -224,7 +222,7 @@ def _finish(job: Job, state: State, steps: Steps, diverged: int | None) -> runs.
     metrics = _metrics(job, state, test, last)
     if diverged:
         metrics |= {"diverged_epoch": diverged, "published": None}
-    if not job.writes:
+    if not job.first:
         return runs.Run(job.path, job.config, job.environment, metrics)
     return runs.finish(job.path, state.model, metrics)
 

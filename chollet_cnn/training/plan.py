@@ -75,20 +75,11 @@ class Plan:
         if book is None:
             changed["recipe"] = {"recipe": "one of the book's", "run": self.base.name}
         book = book or self.base
-        options = {"network_options", "data_options"}
-        for field in dataclasses.fields(Recipe):
-            if field.name not in {"dataset", *options, *WORDS}:
-                changed |= _difference(
-                    field.name, getattr(book, field.name), getattr(self.recipe, field.name)
-                )
-        for name in options:
-            then, now = getattr(book, name), getattr(self.recipe, name)
-            for option in {**then, **now}:
-                value = then.get(option)
-                if option == "augmentation" and value is True:
-                    value = "Keras 3's layers"
-                if then.get(option) != now.get(option):
-                    changed |= _difference(option, value, now.get(option))
+        then, now = _settings_of(book), _settings_of(self.recipe)
+        for name in then | now:
+            changed |= _difference(name, then.get(name), now.get(name))
+        if "augmentation" in changed and then["augmentation"] is True:
+            changed["augmentation"]["recipe"] = "Keras 3's layers"
         changed |= _difference("dataset", book.dataset, self.dataset)
         changed |= _difference("precision", "float32", self.precision)
         changed |= _difference("weights_seed", self.seeds.run, self.seeds.weights)
@@ -201,9 +192,9 @@ def whole_number(name: str, value: object, least: int = 1, most: float = math.in
     Raises:
         UserError: if it is not a whole number from ``least`` to ``most``.
     """
-    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-    whole = isinstance(number, numbers.Real) and not isinstance(number, bool)
-    if whole and math.isfinite(number) and number == int(number) and least <= number <= most:
+    number = _plain_number(value)
+    whole = number is not None and math.isfinite(number) and number == int(number)
+    if whole and least <= number <= most:
         return int(number)
     bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
     raise UserError(f"{name} must be a whole number {bounds}, got {_brief(value)}", name)
@@ -223,11 +214,16 @@ def _seed(name: str, value: object) -> int:
 
 
 def _positive(name: str, value: object) -> float:
-    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-    real = isinstance(number, numbers.Real) and not isinstance(number, bool)
-    if not real or not 0 < number < math.inf:
+    number = _plain_number(value)
+    if number is None or not 0 < number < math.inf:
         raise UserError(f"{name} must be a positive number, got {_brief(value)}", name)
     return float(number)
+
+
+def _plain_number(value: object) -> float | None:
+    """Return a number, also one of NumPy's, and None for anything else."""
+    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    return number if isinstance(number, numbers.Real) and not isinstance(number, bool) else None
 
 
 def _choice(name: str, value: object, choices: tuple[str, ...] | dict[str, Any]) -> str:
@@ -276,6 +272,13 @@ def _dataset(recipe: Recipe, dataset: str | None) -> str:
             "dataset",
         )
     return dataset or recipe.dataset
+
+
+def _settings_of(recipe: Recipe) -> dict[str, object]:
+    """Return what of a recipe decides a run, its data set aside, and the options one by one."""
+    found = {k: v for k, v in vars(recipe).items() if k not in {"dataset", *WORDS}}
+    options = found.pop("network_options") | found.pop("data_options")
+    return found | options
 
 
 def _difference(name: str, book: object, run: object) -> dict[str, dict[str, object]]:

@@ -283,7 +283,7 @@ def locked(path: Path) -> Iterator[None]:
     except (OSError, ValueError) as problem:
         raise files.unwritable(path, problem) from problem
     try:
-        for leftover in [*path.glob("*.part*"), *path.glob("checkpoint/*.part")]:
+        for leftover in [*path.glob("*.part*"), *path.glob("*/*.part")]:
             leftover.unlink(missing_ok=True)  # of a process that was killed
         yield
     finally:

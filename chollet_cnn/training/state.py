@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,25 +15,17 @@ from chollet_cnn.errors import UserError
 from chollet_cnn.training import checkpoints, distribution, runs, seeding
 from chollet_cnn.training.checkpoints import Checkpoint
 from chollet_cnn.training.distribution import Shares
-from chollet_cnn.training.plan import Plan
-from chollet_cnn.training.resuming import EXTEND, NEW, OVERWRITE, RESUME
+from chollet_cnn.training.resuming import EXTEND, NEW, OVERWRITE, RESUME, Request
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is trained, on what, where to, and how it begins."""
+class Job(Request):
+    """A request that can be carried out: with its images, and how and where it begins."""
 
-    plan: Plan
     data: Dataset
-    path: Path
     environment: dict[str, Any]
     beginning: str
-    keep_weights: bool
-    tensorboard: bool
-    quiet: bool
-    writes: bool = True
-    """Whether this process writes the run; of several the first does."""
-    shares: Shares | None = None
+    shares: Shares | None
     """The devices among which every batch is divided, if there are several."""
 
     @property
@@ -104,7 +95,7 @@ class State:
             best = self.model.get_weights()
         job, rows = self.job, [*rows, row]
         self.checkpoint = Checkpoint(rows, self.arrays(), best)
-        if not job.writes:
+        if not job.first:
             return
         if not self.open:  # until the first new epoch is on the disk, the old run is whole
             checkpoints.write(job.path, self.checkpoint, self.identity)
@@ -119,13 +110,13 @@ class State:
     def keep_weights(self) -> None:
         """Keep the weights after the last epoch in a file of their own, if the run keeps them."""
         epoch = len(self.checkpoint.rows)
-        if self.job.keep_weights and self.job.writes and epoch:
+        if self.job.keep_weights and self.job.first and epoch:
             runs.write_epoch_weights(self.job.path, epoch, self.model.get_weights())
 
     def open_run(self) -> None:
         """Let the run directory be this run's, if it holds a finished or another one."""
         job = self.job
-        if job.writes and not self.open:
+        if job.first and not self.open:
             runs.reopen(job.path, job.config, job.environment, anew=job.beginning == OVERWRITE)
             runs.write_history(job.path, self.checkpoint.rows)
             self.open = True

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -250,6 +251,15 @@ def test_a_data_folder_that_is_not_there_is_named_at_once(digits_run, tmp_path):
             [str(digits_run), "--data-dir", "no-such-place", "--out", str(tmp_path / "page")]
         )
     assert not (tmp_path / "page").exists()
+
+
+def test_what_a_killed_report_left_is_removed_an_hour_later(tmp_path):
+    for name, written in (("old", 0), ("new", time.time())):
+        (tmp_path / f".unfinished-{name}").mkdir()
+        os.utime(tmp_path / f".unfinished-{name}", (written, written))
+    with build._written_whole(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [".unfinished-new"]
 
 
 def test_a_reader_that_went_away_is_not_taken_for_a_full_disk(tmp_path):

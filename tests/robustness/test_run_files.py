@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records
 from chollet_cnn.page import trained_model
 from chollet_cnn.training import backend, checkpoints, plan, resuming, runs, seeding
@@ -97,12 +96,10 @@ def test_damaged_history(run, attack):
 
     def check(content):
         write(run.path / "history.csv", content)
-        try:
-            history = run.history
-        except UserError:
-            return
-        assert history["epoch"].tolist() == list(range(1, run.metrics["epochs"] + 1))
-        assert np.isfinite(history.to_numpy()).all()
+        history, refusal = ask(lambda: run.history)
+        epochs = list(range(1, run.metrics["epochs"] + 1))
+        assert refusal or history["epoch"].tolist() == epochs
+        assert refusal or np.isfinite(history.to_numpy()).all()
 
     attack(damaged, check, 100, 3000)
 
@@ -115,12 +112,9 @@ def test_damaged_checkpoint(tmp_path, attack):
 
     def check(content):
         (tmp_path / checkpoints.FILE).write_bytes(content)
-        try:
-            found = checkpoints.read(tmp_path, owner, whole)
-        except UserError:
-            return
-        assert found.rows == whole.rows
-        np.testing.assert_array_equal(found.variables[0], whole.variables[0])
+        found, refusal = ask(checkpoints.read, tmp_path, owner, whole)
+        assert refusal or found.rows == whole.rows
+        assert refusal or np.array_equal(found.variables[0], whole.variables[0])
 
     attack(damaged_bytes((tmp_path / checkpoints.FILE).read_bytes()), check, 100, 3000)
 
@@ -133,12 +127,9 @@ def test_damaged_weights_of_an_epoch(tmp_path, attack):
 
     def check(content):
         file.write_bytes(content)
-        try:
-            found = run.read_epoch_weights(1)
-        except UserError:
-            return
-        for one, other in zip(found, kept, strict=True):
-            np.testing.assert_array_equal(one, other)
+        found, refusal = ask(run.read_epoch_weights, 1)
+        assert refusal or len(found) == len(kept)
+        assert refusal or all(map(np.array_equal, found, kept))
 
     attack(damaged_bytes(file.read_bytes()), check, 100, 3000)
 
@@ -148,10 +139,7 @@ def test_damaged_network(run, attack):
 
     def check(content):
         file.write_bytes(content)
-        try:
-            model = run.load_model()
-        except UserError:
-            return
-        assert seeding.sha256_of_weights(model) == run.metrics["weights_sha256"]
+        model, refusal = ask(run.load_model)
+        assert refusal or seeding.sha256_of_weights(model) == run.metrics["weights_sha256"]
 
     attack(damaged_bytes(file.read_bytes()), check, 8, 100)

@@ -49,6 +49,16 @@ def test_what_a_console_cannot_show_is_escaped(module, odd):
     done.stdout.decode("ascii" if odd == "C locale" else "cp1252")
 
 
+def test_standard_output_may_be_closed_while_a_terminal_shows_progress():
+    code = "from chollet_cnn.drawing.progress import progress_bar\nwith progress_bar('x', 1): pass"
+    ours, terminal = os.openpty()
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", code]
+    assert subprocess.run(command, stderr=terminal, check=False).returncode == 0
+    assert b"Traceback" not in os.read(ours, 100_000)
+    os.close(terminal)
+    os.close(ours)
+
+
 def test_nobody_has_a_home():
     done = run(WHERE, without={"HOME", "USERPROFILE"})
     assert done.returncode == 0

@@ -18,21 +18,20 @@ from chollet_cnn.training import backend, devices, machines, runs, trainer
 on_jax = pytest.mark.skipif(backend.BACKEND != "jax", reason="only Keras on JAX divides a batch")
 
 
-def test_the_cpu_is_taken_when_asked_for():
-    assert devices.choose("cpu") == devices.Device("cpu", "CPU")
+@pytest.mark.parametrize(
+    ("there", "wanted", "taken"),
+    [(None, "auto", "cpu"), (None, "cpu", "cpu"), ("H200", "auto", "gpu"), ("H200", "cpu", "cpu")],
+)
+def test_a_gpu_is_taken_by_itself_where_there_is_one(there, wanted, taken, monkeypatch):
+    monkeypatch.setattr(backend, "first_gpu", lambda: there)
+    assert devices.choose(wanted) == devices.Device(taken, there if taken == "gpu" else "CPU")
 
 
-def test_a_gpu_is_taken_by_itself_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(backend, "first_gpu", lambda: "NVIDIA H200")
-    assert devices.choose("auto") == devices.Device("gpu", "NVIDIA H200")
-    assert devices.choose("cpu").kind == "cpu"
-
-
-def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch):
+def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(backend, "first_gpu", lambda: None)
-    assert devices.choose("auto").kind == "cpu"
     with pytest.raises(UserError, match="sees no GPU"):
-        devices.choose("gpu")
+        trainer.train_network(dataset="digits", device="gpu", out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_precision_changes_how_layers_compute_and_not_what_they_keep():

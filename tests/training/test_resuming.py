@@ -12,6 +12,16 @@ from chollet_cnn.training import checkpoints, loop, runs, state, trainer
 DIGITS = {"dataset": "digits", "epochs": 2}
 
 
+def curve(run):
+    return run.history.drop(columns="seconds").to_dict("records")
+
+
+@pytest.fixture(scope="module")
+def run(train_once):
+    """A run that all workers share: copy it before changing anything in it."""
+    return train_once("digits-seed-4", seed=4, **DIGITS)
+
+
 def test_a_second_call_with_nothing_changed_returns_the_finished_run(run):
     before = (run.path / "metrics.json").stat().st_mtime_ns
     for resume in (False, True):
@@ -58,7 +68,7 @@ def test_a_finished_run_is_not_returned_for_one_on_other_images_or_another_devic
         again(copy)
 
 
-def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(copy, tmp_path, curve):
+def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(copy, tmp_path):
     with pytest.raises(UserError, match=r"\(epochs\).*resume=True trains on to more epochs"):
         again(copy, epochs=3)
     longer = again(copy, epochs=3, resume=True)
@@ -173,11 +183,9 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path, run):
     (path / "config.json").write_text(json.dumps(begun))
     with pytest.raises(UserError, match=r"begun with other settings \(learning rate\)"):
         trainer.train_network(out=tmp_path, resume=True, **DIGITS)
-    with pytest.raises(UserError, match="contradict"):
-        trainer.train_network(out=tmp_path, resume=True, overwrite=True, **DIGITS)
 
 
-def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch, curve):
+def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch):
     good = trainer.train_network(out=tmp_path / "good", **DIGITS)
     real, calls = loop.run_epoch, []
 

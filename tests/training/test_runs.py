@@ -101,7 +101,8 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
         [sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout.readline() == "held\n"
-    leftover = path / "config.json.1-2.part"
+    leftover = path / "epochs" / "weights-001.npz.1-2.part"
+    leftover.parent.mkdir()
     leftover.touch()
     with pytest.raises(UserError, match=f"process {holder.pid} is training"), runs.locked(path):
         pass
@@ -122,6 +123,15 @@ def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
         list(pool.map(lambda n: files.write(tmp_path / "a", str(n) * 9999), [1, 2, 3, 4] * 20))
     assert len(set((tmp_path / "a").read_text())) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_a_killed_process_left_beside_a_file_is_removed_an_hour_later(tmp_path):
+    old, new = tmp_path / "a[1].csv.1-2.part", tmp_path / "a[1].csv.3-4.part"
+    for leftover in (old, new):
+        leftover.touch()
+    os.utime(old, (0, 0))
+    files.write(tmp_path / "a[1].csv", "text")
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "a[1].csv", new]
 
 
 def test_nan_and_infinities_are_null_in_json(tmp_path):
