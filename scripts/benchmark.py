@@ -18,8 +18,9 @@ floor    forward and backward passes alone on one batch in memory
 
 KERAS_BACKEND=jax or torch measures keras, runner and torch on those backends, on a GPU if the
 backend finds one. Every measurement is a process of its own, and the contenders take turns, so that
-a slowdown of the machine affects all of them. Each repeat is a row of results/benchmark.csv and
-replaces the earlier rows of its recipe; results/benchmark.md has medians, ranges and ratios.
+a slowdown of the machine affects all of them. Each repeat is a row of results/benchmark.csv; the
+earlier rows of its recipe are replaced, or kept with --add. results/benchmark.md has medians,
+ranges and ratios; a ratio compares contenders of one repeat.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ import pandas as pd
 from contenders import CONTENDERS, TENSORFLOW_ONLY, with_images
 
 from chollet_cnn import data, files
-from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.book import recipes
 from chollet_cnn.data import archives, containers
 from chollet_cnn.drawing.progress import spinner
@@ -113,6 +113,7 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
     """Return the number of multiplications in one image's forward pass."""
     devices.start_keras()
+    from chollet_cnn.analysis.layer_table import list_layers
     from chollet_cnn.training import fitting
 
     return int(list_layers(fitting.build(recipe))["multiply_accumulates"].sum())
@@ -210,8 +211,8 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
 
 
 def _cores(rows: pd.DataFrame) -> pd.Series:
-    """Return how many cores each process kept busy, where that was measured."""
-    return (rows["processor_seconds"] / rows["epoch_seconds"]).dropna()
+    """Return how many cores each process kept busy."""
+    return rows["processor_seconds"] / rows["epoch_seconds"]
 
 
 def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
@@ -224,6 +225,7 @@ def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
 
 def _range(values: pd.Series, places: str) -> str:
     """Return the median with the lowest and the highest value, or nothing where there are none."""
+    values = values.dropna()
     if values.empty:
         return ""
     low, middle, high = (format(f(values), places) for f in (min, np.median, max))
@@ -301,6 +303,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--epochs", type=integer, default=2, help="epochs timed after a first one (default: 2)")
     add("--memory", type=integer, nargs="+", metavar="IMAGES", help="measure peak memory instead, "
         f"training {MEMORY_RECIPE} on so many images; writes memory.csv")  # fmt: skip
+    add("--add", action="store_true", help="keep the earlier repeats of the recipes beside these")
     add("--data-dir", help="where to look for the data first")
     add("--out", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     options = parser.parse_args(argv)
@@ -318,8 +321,12 @@ def main(argv: list[str] | None = None) -> int:
         measured = compare(recipe, contenders, options.repeats, options.epochs, options.data_dir)
         if out.is_file():
             before = pd.read_csv(out)
-            others = before[before["recipe"] != recipe.name]
-            measured = pd.concat([others, measured], ignore_index=True)
+            of_recipe = before["recipe"] == recipe.name
+            if options.add and of_recipe.any():
+                measured["repeat"] += before.loc[of_recipe, "repeat"].max() + 1
+            else:
+                before = before[~of_recipe]
+            measured = pd.concat([before, measured], ignore_index=True)
         write(measured, out)
     return 0
 

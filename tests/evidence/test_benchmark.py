@@ -8,6 +8,7 @@ import pytest
 from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError
+from chollet_cnn.evidence import records
 from chollet_cnn.training import fitting
 
 
@@ -20,6 +21,8 @@ def test_ratios_are_taken_repeat_by_repeat(script):
     ratio = script("benchmark")._ratio
     assert ratio(rows, "runner", "keras") == "0.50 (0.50 to 0.62)"
     assert ratio(rows, "keras", "keras") == ratio(rows, "runner", "torch") == ""
+    other_repeat = rows.iloc[:1].assign(contender="torch", repeat=7)
+    assert ratio(pd.concat([rows, other_repeat]), "keras", "torch") == ""
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,10 @@ def test_what_was_measured_is_written_recipe_by_recipe(script, monkeypatch, tmp_
     kept = pd.read_csv(tmp_path / "benchmark.csv")
     assert kept["contender"].tolist() == ["keras", "runner"]
     assert set(kept["recipe"]) == {"mnist-second-edition"}
+    again = ["mnist-second-edition", "--contenders", "runner", "tuned", "--repeats", "1"]
+    for flags, repeats in ((["--add"], [0, 0, 1, 1]), ([], [0, 0])):
+        benchmark.main([*again, *flags, "--out", str(tmp_path)])
+        assert pd.read_csv(tmp_path / "benchmark.csv")["repeat"].tolist() == repeats
 
 
 def test_the_summary_has_a_row_a_recipe_and_empty_cells_where_nothing_was_measured(script):
@@ -150,6 +157,12 @@ def test_the_forward_pass_of_the_second_edition_takes_these_many_products(script
     # 26*26*32*9 + 11*11*64*9*32 + 3*3*128*9*64 + 1152*10, counted by hand.
     count = script("benchmark").multiply_accumulates(recipes.get("mnist-second-edition"))
     assert count == 194_688 + 2_230_272 + 663_552 + 11_520
+
+
+def test_training_takes_at_most_1_3_times_the_memory_of_fit():
+    rows = pd.read_csv(records.RESULTS / "benchmark.csv")
+    peak = rows.pivot_table("peak_mib", "recipe", "contender", "median")
+    assert (peak["runner"] < 1.3 * peak["keras"]).all(), peak
 
 
 def test_memory_is_measured_on_as_many_images_as_asked_for(

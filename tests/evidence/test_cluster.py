@@ -155,7 +155,7 @@ def test_a_node_that_differs_is_not_used_or_recorded_apart(three_nodes, tmp_path
 
 def test_where_nodes_have_gpus_each_trains_one_run(three_nodes, tmp_path, capsys):
     with_gpus = three_nodes.add_node(num_cpus=8, num_gpus=2)  # Ray only counts them
-    jobs = [digits(seed, epochs=8) for seed in range(3)]
+    jobs = [digits(seed, epochs=20) for seed in range(3)]
     try:
         done = train_on_cluster(three_nodes.address, jobs, out=str(tmp_path))
         assert sorted(job.seed for job, _ in done) == [0, 1, 2]
@@ -165,10 +165,10 @@ def test_where_nodes_have_gpus_each_trains_one_run(three_nodes, tmp_path, capsys
     assert said.count("works, with 2 GPUs") == 1
     assert said.count("it has no GPU") == said.count("\n") - 1
     begun, ended = (
-        sorted(path.stat().st_mtime for path in tmp_path.glob(f"{RECIPE}/*/{name}"))
+        [path.stat().st_mtime for path in tmp_path.glob(f"{RECIPE}/*/{name}")]
         for name in ("config.json", "metrics.json")
     )
-    assert begun[1] < ended[0] < begun[2]
+    assert min(ended) < max(begun)  # the third waited, though there are cores for four at once
 
 
 def test_a_run_that_ray_could_not_train_says_why_in_one_sentence(three_nodes):

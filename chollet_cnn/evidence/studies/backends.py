@@ -48,19 +48,13 @@ def _steps(measured: pd.DataFrame) -> dict[str, object]:
     """Return what is identical, the largest differences, and the losses step by step."""
     wide = measured.pivot(index=["quantity", "step"], columns="backend", values="value")
     wide = wide[[backend for backend in NAMES if backend in wide]]
-    losses = wide.loc[LOSS].astype(float)
-    differences = losses.sub(losses["tensorflow"], axis=0).abs().max()
-    cells = []
-    for backend in wide.columns:
-        one = wide[backend].droplevel("step").drop(LOSS)
-        equal = one[list(IDENTICAL)] == wide["tensorflow"].droplevel("step")[list(IDENTICAL)]
-        others = one.drop(list(IDENTICAL)).astype(float)
-        cells.append(
-            {"backend": NAMES[backend]}
-            | {name: "every bit" if same else "other bits" for name, same in equal.items()}
-            | {name: f"{value:.1e}" for name, value in others.items()}
-            | {"loss of a step": f"{differences[backend]:.1e}"}
-        )
+    losses, once = wide.loc[LOSS].astype(float), wide.drop(LOSS).droplevel("step")
+    identical, others = once.loc[list(IDENTICAL)], once.drop(list(IDENTICAL)).astype(float)
+    others.loc["loss of a step"] = losses.sub(losses["tensorflow"], axis=0).abs().max()
+    same = identical.eq(identical["tensorflow"], axis=0)
+    cells = pd.concat([
+        same.map({True: "every bit", False: "other bits"}.get), others.map("{:.1e}".format)
+    ])  # fmt: skip
     shown = losses.rename(columns=NAMES).map("{:.6f}".format)
     shown.insert(0, "step", [f"{step:,}" for step in losses.index])
     first = measured.drop_duplicates("backend").set_index("backend")
@@ -69,7 +63,7 @@ def _steps(measured: pd.DataFrame) -> dict[str, object]:
         for backend, told in first["versions"].loc[list(wide.columns)].items()
     ]
     return {
-        "differences": pd.DataFrame(cells),
+        "differences": cells.rename(columns=NAMES).T.reset_index(names="backend"),
         "losses": shown,
         "last_step": int(losses.index.max()),
         "machine": first["machine"].iloc[0],
