@@ -39,6 +39,10 @@ class UserError(Exception):
         """Return the message."""
         return str(self.args[0])
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the message, without a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
     def in_terms_of_flags(self) -> str:
         """Return the message with ``learning_rate`` as ``--learning-rate``, as a command shows it.
 

@@ -34,6 +34,7 @@ CELLS = {
     "package": "cc",
     **dict(zip(("prediction", "heatmap"), CELLS_SHOWN, strict=True)),
     "answers": "cc.predict_images(run, 'photo.jpg')",
+    "mistake": "cc.train_network('mnist-frist-edition')",
     "quiet": "run = cc.train_network(dataset='digits', epochs=2, quiet=True)",
 }
 ANSWERS = (
@@ -67,9 +68,10 @@ def displayed(tmp_path_factory):
     """Run the cells in one kernel; return the outputs of each."""
     folder = tmp_path_factory.mktemp("kernel")
     shutil.copy(execute_notebooks.NOTEBOOKS / "seven.jpg", folder / "photo.jpg")
-    cells = list(map(nbformat.v4.new_code_cell, CELLS.values()))
-    execute_notebooks.execute(nbformat.v4.new_notebook(cells=cells), folder)
-    return {name: cell.outputs for name, cell in zip(CELLS, cells, strict=True)}
+    cells = {name: nbformat.v4.new_code_cell(source) for name, source in CELLS.items()}
+    cells["mistake"].metadata.tags = ["raises-exception"]
+    execute_notebooks.execute(nbformat.v4.new_notebook(cells=list(cells.values())), folder)
+    return {name: cell.outputs for name, cell in cells.items()}
 
 
 def stored(name):
@@ -109,6 +111,12 @@ def test_training_shows_a_line_an_epoch_and_a_second_call_only_that_it_is_finish
     again = "".join(output["text"] for output in displayed["again"])
     assert again.endswith(f"seed-0 is finished already.\n{NEXT_CELLS}")
     assert displayed["quiet"] == []
+
+
+def test_a_mistake_is_one_sentence_below_the_cell_and_no_traceback(displayed):
+    (output,) = displayed["mistake"]
+    assert output["traceback"] == [f"UserError: {output['evalue']}"]
+    assert "did you mean mnist-first-edition" in output["evalue"]
 
 
 def test_a_run_displays_its_facts_and_its_learning_curve(displayed):

@@ -15,17 +15,8 @@ def list_recipes() -> pd.DataFrame:
         ``parameters``, ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate`` and ``book``,
         the published accuracy as text, empty where the book gives none.
     """
-    rows = [
-        {
-            "recipe": recipe.name,
-            "dataset": recipe.dataset,
-            "parameters": recipe.parameters,
-            "epochs": recipe.epochs,
-            "batch_size": recipe.batch_size,
-            "optimizer": recipe.optimizer,
-            "learning_rate": recipe.learning_rate,
-            "book": published.figure_in_words(recipe.name),
-        }
-        for recipe in recipes.RECIPES.values()
+    table = pd.DataFrame(recipes.RECIPES.values()).set_index("name").rename_axis("recipe")
+    table["book"] = table.index.map(published.figure_in_words)
+    return table[
+        ["dataset", "parameters", "epochs", "batch_size", "optimizer", "learning_rate", "book"]
     ]
-    return pd.DataFrame(rows).set_index("recipe")

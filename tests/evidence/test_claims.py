@@ -26,7 +26,7 @@ def test_the_tables_fit_100_columns(options, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     kinds = records.read().runs.drop_duplicates(["recipe", *records.KIND])["recipe"].value_counts()
-    figures = sum(kinds[c.recipe] for c in CLAIMS if options or c.epoch is None)
+    figures = sum(kinds.get(c.recipe, 1) for c in CLAIMS if options or c.epoch is None)
     ends = ("inside", "above", "below", "too few")
     assert sum(line.endswith(ends) and ": " not in line for line in lines) == figures
 
