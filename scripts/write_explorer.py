@@ -1,4 +1,4 @@
-"""Write results/explorer.html, the explorer of a recorded run, and its picture for the README.
+"""Write results/explorer.html, the explorer of a recorded run.
 
 python scripts/write_explorer.py RUN       from a run of the recipe mnist-first-edition
 python scripts/write_explorer.py           again with today's code, from the data in the page itself
