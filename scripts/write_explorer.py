@@ -5,8 +5,6 @@ python scripts/write_explorer.py           again with today's code, from the dat
 python scripts/write_explorer.py --check   only say whether the page is what today's code writes
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Build the tutorial page from runs: every figure, the data behind it, and one HTML file."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

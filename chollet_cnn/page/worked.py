@@ -1,7 +1,5 @@
 """Worked lines: a calculation written out so that what is printed gives what is printed."""
 
-from __future__ import annotations
-
 import ast
 import math
 import operator

@@ -1,18 +1,14 @@
 """In a dense layer every unit has a weight for every input, and that adds up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib.figure
 import pandas as pd
 
 from chollet_cnn.concepts import geometry, neurons
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.page.figure import Figure
-
-if TYPE_CHECKING:
-    import matplotlib.figure
 
 
 def content() -> dict[str, Any]:

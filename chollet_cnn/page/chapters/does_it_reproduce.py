@@ -1,7 +1,5 @@
 """The last chapter: is the book's number what its recipe gives, or one lucky run?"""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which parts of the image decided the prediction: four ways to ask."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,20 +1,16 @@
 """Draw the network on one test image, for readers without a script and for print."""
 
-from __future__ import annotations
-
 import io
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 from PIL import Image
 
 from chollet_cnn.analysis import activations
 from chollet_cnn.drawing.mosaics import mosaic
-
-if TYPE_CHECKING:
-    import keras
 
 COLUMNS = 32
 GAP = 2
