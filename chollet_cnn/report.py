@@ -3,8 +3,6 @@
 From Python use :func:`chollet_cnn.page.build.write_report`.
 """
 
-from __future__ import annotations
-
 import argparse
 
 import chollet_cnn

@@ -1,11 +1,9 @@
-"""Write results/explorer.html, the explorer of a recorded run, and its picture for the README.
+"""Write results/explorer.html, the explorer of a recorded run.
 
 python scripts/write_explorer.py RUN       from a run of the recipe mnist-first-edition
 python scripts/write_explorer.py           again with today's code, from the data in the page itself
 python scripts/write_explorer.py --check   only say whether the page is what today's code writes
 """
-
-from __future__ import annotations
 
 import argparse
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Build the tutorial page from runs: every figure, the data behind it, and one HTML file."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -46,7 +44,7 @@ from chollet_cnn.page.chapters import (
 from chollet_cnn.page.explorer import export
 from chollet_cnn.page.figure import FORMATS, LOOK
 from chollet_cnn.page.trained_model import TrainedModel, sections
-from chollet_cnn.training import devices, runs
+from chollet_cnn.training import runs
 
 OPERATIONS = (
     images_are_arrays,
@@ -153,7 +151,12 @@ def write_report(
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
         if not figures_only:
-            _write_explorers(models, folder, problems, tell)
+            for model in models:
+                if model.explorer:
+                    tell(f"    {model.explorer}", 0.97)
+                    export.write_explorer(model, folder / model.explorer)
+                else:
+                    problems.append(f"{model.name}: the explorer does not know all its layers")
             screens = sections(models, first_screen.facts)
             for screen in screens:
                 if screen.get("glance"):
@@ -228,9 +231,6 @@ def _read(
 ) -> tuple[list[TrainedModel], list[str]]:
     """Read the runs; one that cannot be read is named and left out."""
     found, problems = [], []
-    if paths:
-        say("    starting Keras ...", 0.02)
-        devices.start_keras()
     for number, path in enumerate(paths, start=1):
         try:
             taken = {other.slug for other in found}
@@ -241,21 +241,6 @@ def _read(
         else:
             say(f"    read {path}", READING * number / len(paths))
     return found, problems
-
-
-def _write_explorers(
-    models: Sequence[TrainedModel],
-    folder: Path,
-    problems: list[str],
-    say: Callable[[str, float], None],
-) -> None:
-    """Write the explorer of each network that the explorer can compute."""
-    for model in models:
-        if model.explorer:
-            say(f"    {model.explorer}", 0.97)
-            export.write_explorer(model, folder / model.explorer)
-        else:
-            problems.append(f"{model.name}: it has no explorer, which does not know all its layers")
 
 
 @contextmanager

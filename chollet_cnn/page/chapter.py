@@ -6,25 +6,20 @@ module has a function ``content`` that computes its numbers, tables and figures,
 own networks if the chapter is about them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
+from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from chollet_cnn.drawing import numbers
 from chollet_cnn.page.figure import Figure
-
-if TYPE_CHECKING:
-    from jinja2.environment import TemplateModule
-
 
 FOLDER = Path(__file__).parent
 

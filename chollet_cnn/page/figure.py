@@ -1,7 +1,5 @@
 """A figure of the page: drawn once, written into the page as SVG and beside it as a file."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re
@@ -9,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import matplotlib.figure
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -24,10 +23,6 @@ from matplotlib.text import Text
 from PIL import Image
 
 from chollet_cnn.drawing import style
-
-if TYPE_CHECKING:
-    import matplotlib.figure
-    import pandas as pd
 
 FORMATS = ("png", "svg", "pdf")
 DPI = 170

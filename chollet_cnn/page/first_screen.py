@@ -1,7 +1,5 @@
 """What the first screen says of a run; the words for it are in ``templates/page.html``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A run as the page needs it: its network, an image to send through it, its test images."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -9,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+import pandas as pd
 
 from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import list_layers
@@ -19,11 +19,7 @@ from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, handwriting, image_files, scaling
 from chollet_cnn.errors import UserError
 from chollet_cnn.page.explorer.layers import describe_layers
-from chollet_cnn.training import devices, runs, seeding
-
-if TYPE_CHECKING:
-    import keras
-    import pandas as pd
+from chollet_cnn.training import runs, seeding
 
 SAMPLE = 3_000_000
 """Pixels of test images that a network is asked about in a few seconds; 133 of 150x150."""
@@ -125,7 +121,7 @@ class TrainedModel:
     @cached_property
     def untrained(self) -> keras.Model:
         """The network with the weights that its training started from."""
-        model = devices.start_keras().models.clone_model(self.model)
+        model = keras.models.clone_model(self.model)
         seeds = self.run.config["changed"].get("weights_seed", {})
         seeding.set_starting_weights(model, seeds.get("run", self.run.config["seed"]))
         return model

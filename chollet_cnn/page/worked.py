@@ -1,7 +1,5 @@
 """Worked lines: a calculation written out so that what is printed gives what is printed."""
 
-from __future__ import annotations
-
 import ast
 import math
 import operator
@@ -13,15 +11,8 @@ from chollet_cnn.drawing.numbers import MINUS
 
 MOST_PLACES = 9
 """Decimals: a term that needs more than these is not one to check in one's head."""
-FUNCTIONS = {
-    "sqrt": math.sqrt,
-    "exp": math.exp,
-    "ln": math.log,
-    "sin": math.sin,
-    "max": max,
-    "ReLU": lambda x: max(x, 0),
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
-}
+FUNCTIONS = {"sqrt": math.sqrt, "ln": math.log, "sin": math.sin}
+PRINTED = {"·": "*", MINUS: "-", "√": "sqrt", "π": str(math.pi), "²": "**2"}
 OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -88,14 +79,11 @@ def sum_of_products(weights: Sequence[float], values: Sequence[float]) -> str:
 def evaluate(expression: str) -> float:
     """Compute an expression as it is printed.
 
-    >>> evaluate("(1,024 − 24)/4"), evaluate("the largest of 3, −4, 2"), evaluate("√(2·8)")
-    (250.0, 3, 4.0)
+    >>> evaluate("(1,024 − 24)/4"), evaluate("√(2·8)"), evaluate("−ln(1)")
+    (250.0, 4.0, -0.0)
     """
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", expression)
-    text = re.sub(r"^the largest of (.*)$", r"max(\1)", text)
-    for printed, python in (
-        ("·", "*"), (MINUS, "-"), ("√", "sqrt"), ("π", str(math.pi)), ("²", "**2"), ("%", "/100"),
-    ):  # fmt: skip
+    for printed, python in PRINTED.items():
         text = text.replace(printed, python)
     return _value(ast.parse(text.strip(), mode="eval").body)
 

@@ -22,20 +22,26 @@ def wait_for(browser, script, seconds=60):
     return WebDriverWait(browser, seconds, 0.02).until(lambda b: b.execute_script(script))
 
 
-FORWARD = """
+AS_TEXT = """
+const asText = (arrays) => new Promise((resolve) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(reader.result.split(",")[1]);
+  reader.readAsDataURL(new Blob(arrays.map((values) => Float32Array.from(values))));
+});
+"""
+"""A function of the page that returns arrays of numbers as base64."""
+FORWARD = (
+    AS_TEXT
+    + """
 const [pixels, shape] = [Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0)), 784];
 const parts = [];
 for (let at = 0; at < pixels.length; at += shape) {
   const pass = explorer.forward(explorer.state.layers, pixels.subarray(at, at + shape));
-  const wanted = arguments[1] ? pass.values : pass.values.slice(-1);
-  for (const values of wanted) parts.push(Float32Array.from(values));
+  parts.push(...(arguments[1] ? pass.values : pass.values.slice(-1)));
 }
-const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-let text = "";
-for (let at = 0; at < bytes.length; at += 30000)
-  text += String.fromCharCode(...bytes.subarray(at, at + 30000));
-arguments[2](btoa(text));
+asText(parts).then(arguments[2]);
 """
+)
 
 
 def ask(browser, images, every_layer=False):

@@ -9,6 +9,7 @@ import pytest
 
 from chollet_cnn.page.chapter import Chapter
 from chollet_cnn.page.chapters import does_it_reproduce
+from chollet_cnn.page.worked import Worked
 from chollet_cnn.training.runs import Run
 
 
@@ -44,7 +45,7 @@ def recorded(folder, accuracies, models=(), **other):
 def test_few_seeds_are_not_taken_for_an_answer(tmp_path):
     assert "One run cannot tell luck from rule" in text_of(recorded(tmp_path, [0.99]))
     few = text_of(recorded(tmp_path, [0.99, 0.991]))
-    assert "only a few runs yet, take those with care: MNIST, first edition." in few
+    assert "only a few runs yet; take those with care: MNIST, first edition." in few
     assert "with care" not in text_of(recorded(tmp_path, [0.99] * 5))
 
 
@@ -108,7 +109,7 @@ def test_the_table_has_the_verdict_on_each_figure_of_the_book(tmp_path):
     assert text == ("MNIST, first edition, erratum", "99.3%", "99.11%", "5", "inside")
     (luck,) = chapter.content["spread"]
     # The error 0.0089 over twice 10,000 images.
-    assert (luck["sum"], luck["result"]) == ("100 · √((1 − 0.9911) / (2 · 10,000))", "0.07")
+    assert luck["sum"] == Worked("100 · √((1 − 0.9911) / (2 · 10,000))", "0.07")
     assert chapter.content["larger"] == []
     far = recorded(tmp_path, [0.98, 0.99, 0.97, 0.98, 0.99])
     assert far.content["larger"] == ["MNIST, first edition"]
@@ -172,34 +173,29 @@ def legacy_and_current(folder, recipe, variant):
     return without, recorded(folder, [0.7], recipe=recipe, **kind)
 
 
-def test_legacy_rmsprop_is_shown_where_runs_with_it_are_recorded(tmp_path):
-    without, chapter = legacy_and_current(tmp_path, "cats-vs-dogs-first-edition", "rmsprop-2017")
-    assert without.content["optimizer"] is None
-    found = chapter.content["optimizer"]
-    assert found["picture"].name == "the-optimizer-has-changed"
-    assert found["picture"].data.groupby("variant")["loss"].first().to_dict() == {
-        "": 0.5, "rmsprop-2017": 0.4
-    }  # fmt: skip
-    # 1e-4 / (1e-4 + 1e-7), and 1e-4 / sqrt(1e-8 + 1e-7) = 1 / sqrt(11).
-    assert found["legacy"] == ("0.0001 / (0.00000001 + √(0.0001²))", "1.00")
-    assert found["current"] == ("0.0001 / √(0.0000001 + 0.0001²)", "0.30")
-    assert "0.0001 / √(0.0000001 + 0.0001²)" in text_of(chapter)
-    assert chapter.content["augmentation"] is None
-
-
-def test_legacy_augmentation_is_shown_where_runs_with_it_are_recorded(tmp_path):
-    without, chapter = legacy_and_current(
-        tmp_path, "cats-vs-dogs-first-edition-augmented", "keras-2017"
-    )
-    assert without.content["augmentation"] is None
-    found = chapter.content["augmentation"]
-    assert found["picture"].name == "the-augmentation-has-changed"
-    assert set(found["picture"].data["variant"]) == {"", "keras-2017"}
-    # 75 sin 0.2 = 14.90; 0.2 degrees are 0.00349 radians: 75 x 0.00349 = 0.262.
-    assert found["legacy"] == ("75 · sin(0.2)", "14.9")
-    assert found["current"] == ("75 · sin(0.2 · π / 180)", "0.26")
-    assert "an image 150 pixels wide, 75 from its center" in text_of(chapter)
-    assert chapter.content["optimizer"] is None
+@pytest.mark.parametrize(
+    ("place", "other", "study", "recipe", "legacy", "current"),
+    [
+        # 1e-4 / (1e-4 + 1e-7), and 1e-4 / sqrt(1e-8 + 1e-7) = 1 / sqrt(11).
+        ("optimizer", "augmentation", "rmsprop-2017", "cats-vs-dogs-first-edition",
+         ("0.0001 / (0.00000001 + √(0.0001²))", "1.00"),
+         ("0.0001 / √(0.0000001 + 0.0001²)", "0.30")),
+        # 75 sin 0.2 = 14.90; 0.2 degrees are 0.00349 radians: 75 x 0.00349 = 0.262.
+        ("augmentation", "optimizer", "keras-2017", "cats-vs-dogs-first-edition-augmented",
+         ("75 · sin(0.2)", "14.9"), ("75 · sin(0.2 · π / 180)", "0.26")),
+    ],
+)  # fmt: skip
+def test_what_legacy_keras_did_is_shown_where_runs_with_it_are_recorded(
+    tmp_path, place, other, study, recipe, legacy, current
+):
+    without, chapter = legacy_and_current(tmp_path, recipe, study)
+    assert without.content[place] is chapter.content[other] is None
+    found = chapter.content[place]
+    assert found["picture"].name == f"the-{place}-has-changed"
+    losses = found["picture"].data.groupby("variant")["loss"].first()
+    assert losses.to_dict() == {"": 0.5, study: 0.4}
+    assert (found["legacy"], found["current"]) == (Worked(*legacy), Worked(*current))
+    assert current[0] in text_of(chapter)
 
 
 def test_a_selected_epoch_before_the_last_is_shown_with_its_cost(tmp_path):
@@ -217,7 +213,8 @@ def test_a_selected_epoch_before_the_last_is_shown_with_its_cost(tmp_path):
     # -ln 0.9 = 0.105 and -ln 0.1 = 2.303; -ln 0.999 = 0.001 and -ln 0.001 = 6.908.
     assert "(8 · 0.105 + 2 · 2.303) / 10" in html
     assert "(9 · 0.001 + 1 · 6.908) / 10" in html
-    assert [sums["loss"] for sums in chapter.content["selection"]["sums"]] == ["0.545", "0.692"]
+    losses = [sums["loss"].result for sums in chapter.content["selection"]["sums"]]
+    assert losses == ["0.545", "0.692"]
     assert "epoch 2 of 3" in html
     assert "81.35%" in html
     assert "84.85%" in html

@@ -4,7 +4,6 @@ import io
 import re
 import zlib
 from base64 import b64decode
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,8 +14,6 @@ from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
 from chollet_cnn.page.explorer import export, packing, still
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
-
-RECORDED = Path(__file__).parents[2] / "results" / "explorer.html"
 
 
 def unpack(packed):
@@ -31,14 +28,14 @@ def test_a_packed_array_holds_every_bit(dtype):
     np.testing.assert_array_equal(unpack(packing.pack(values.reshape(10, 100))), values)
 
 
-def test_the_recorded_page_is_what_the_code_writes():
-    page = RECORDED.read_text(encoding="utf-8")
+def test_the_recorded_page_is_what_the_code_writes(recorded):
+    page = recorded.read_text(encoding="utf-8")
     assert export.render(export.read_description(page)) == page, "run scripts/write_explorer.py"
     assert len(page.encode()) < export.LARGEST_PAGE
 
 
-def test_the_recorded_page_holds_the_first_edition_s_network():
-    described = export.read_description(RECORDED.read_text(encoding="utf-8"))
+def test_the_recorded_page_holds_the_first_edition_s_network(recorded):
+    described = export.read_description(recorded.read_text(encoding="utf-8"))
     assert described["title"] == "MNIST, first edition"
     assert described["dataset"] == "MNIST"
     assert len(unpack(described["weights"]["tested"])) == described["parameters"] == 93_322
@@ -85,8 +82,8 @@ def test_the_static_picture_has_no_paper_of_its_own():
     assert (np.delete(alpha, [26, 27], axis=1) == 255).all()
 
 
-def test_data_cannot_end_the_script_element():
-    described = export.read_description(RECORDED.read_text(encoding="utf-8"))
+def test_data_cannot_end_the_script_element(recorded):
+    described = export.read_description(recorded.read_text(encoding="utf-8"))
     page = export.render(described | {"title": "</script><img src=x>"})
     assert "</script><img" not in page
     assert page.count("<img src=x>") == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import open_page, requests
-from explorer_page import every_layer, heat, select, texts, wait_for
+from explorer_page import AS_TEXT, every_layer, heat, select, texts, wait_for
 from PIL import Image
 
 from chollet_cnn import data
@@ -21,13 +21,7 @@ from chollet_cnn.training import trainer
 NETWORKS = [f"cats-vs-dogs-{edition}-edition" for edition in ("first", "second", "third")]
 IMAGES = int(os.environ.get("CHOLLET_CNN_EXPLORER_PHOTOGRAPHS", "40"))
 FOUND = "return Array.from(explorer.state.pass.values.at(-1))"
-LAYERS = """
-const done = arguments[0], values = explorer.state.pass.values;
-const blob = new Blob(values.map((v) => Float32Array.from(v)));
-const reader = new FileReader();
-reader.onload = () => done(reader.result.split(",")[1]);
-reader.readAsDataURL(blob);
-"""
+LAYERS = f"{AS_TEXT}; asText(explorer.state.pass.values).then(arguments[0]);"
 
 
 @pytest.fixture(scope="module", params=NETWORKS)

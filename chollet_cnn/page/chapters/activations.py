@@ -1,7 +1,5 @@
 """After the sum a bend: without it, several layers would be one layer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

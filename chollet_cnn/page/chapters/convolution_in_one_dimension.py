@@ -1,7 +1,5 @@
 """A mean of neighbours slides along a noisy signal; the kernel is flipped."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

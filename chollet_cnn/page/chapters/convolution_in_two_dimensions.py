@@ -1,7 +1,5 @@
 """A kernel of nine numbers slides over the image; each window becomes one number."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -61,16 +59,12 @@ def _slider(image: np.ndarray, kernel: np.ndarray, result: np.ndarray) -> dict[s
     }
 
 
-def _grid(values: np.ndarray, limits: tuple[float, float]) -> dict[str, object]:
+def _grid(values: np.ndarray, limits: tuple[float, float]) -> list[list[dict[str, str]]]:
     fills = sheet.greys(values.astype(float), limits)
-    written = [
-        {
-            "row": row,
-            "column": column,
-            "text": number(values[row, column]),
-            "fill": to_hex(fills[row, column]),
-            "ink": style.contrasting(fills[row, column]),
-        }
-        for row, column in np.ndindex(values.shape)
+    return [
+        [
+            {"text": number(value), "fill": to_hex(fill), "ink": style.contrasting(fill)}
+            for value, fill in zip(*line, strict=True)
+        ]
+        for line in zip(values, fills, strict=True)
     ]
-    return {"rows": values.shape[0], "columns": values.shape[1], "cells": written}

@@ -1,18 +1,14 @@
 """In a dense layer every unit has a weight for every input, and that adds up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib.figure
 import pandas as pd
 
 from chollet_cnn.concepts import geometry, neurons
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.page.figure import Figure
-
-if TYPE_CHECKING:
-    import matplotlib.figure
 
 
 def content() -> dict[str, Any]:
@@ -48,25 +44,22 @@ def plot_where_parameters_are(
     Args:
         networks: the network's name, and of each layer its name and its parameters.
     """
-    lines = sum(len(layers) + 1 for layers in networks.values())
-    figure = sheet.sheet(
-        0.8 + 0.3 * lines + 0.25 * len(networks),
+    figure = sheet.panels(
+        3.6,
         "Without pooling, the dense layer has nearly all the parameters",
         "bars to one scale: parameters of each layer",
     )
     largest = max(count for layers in networks.values() for _, count in layers)
-    left, longest = 2.0, 3.3
-    down = 0.85
-    for name, layers in networks.items():
-        total = sum(count for _, count in layers)
-        sheet.write(figure, sheet.EDGE, down + 0.12, f"{name}: {total:,}", fontweight="bold")
-        down += 0.3
-        for layer, count in layers:
-            sheet.write(figure, sheet.EDGE, down + 0.14, layer, color=style.GREY)
-            width = max(longest * count / largest, 0.01)
-            axes = sheet.place(figure, left, down, width, 0.2, f"{name} {layer}")
-            axes.set_facecolor(style.POINTED_AT if count == largest else style.DATA)
-            sheet.write(figure, left + width + 0.08, down + 0.15, f"{count:,}")
-            down += 0.3
-        down += 0.25
+    panels = figure.subplots(len(networks), 1, sharex=True)
+    for axes, (network, layers) in zip(panels, networks.items(), strict=True):
+        names, counts = zip(*layers, strict=True)
+        colors = [style.POINTED_AT if count == largest else style.DATA for count in counts]
+        bars = axes.barh(names, counts, 0.65, color=colors)
+        axes.bar_label(bars, [f"{count:,}" for count in counts], padding=4, fontsize=sheet.BODY)
+        title = f"{network}: {sum(counts):,}"
+        axes.set_title(title, loc="left", fontsize=sheet.BODY, fontweight="bold")
+        axes.tick_params(length=0, labelbottom=False, labelsize=sheet.BODY)
+        axes.spines[:].set_visible(False)
+        axes.margins(x=0.15)
+        axes.invert_yaxis()
     return figure

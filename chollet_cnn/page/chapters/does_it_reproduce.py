@@ -1,7 +1,5 @@
 """The last chapter: is the book's number what its recipe gives, or one lucky run?"""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +23,7 @@ from chollet_cnn.evidence.studies import (
 )
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.page.worked import Worked, work_out
 
 SHEAR = 0.2
 """What listing 5.11 asks for: radians in the book's Keras, degrees in the current one."""
@@ -63,15 +62,16 @@ def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> 
         "optimizer": _changed(
             recorded, rmsprop, "rmsprop-2017", "the-optimizer-has-changed",
             # A constant gradient has a mean square of its own square.
-            (f"{GRADIENT:g} / ({LEGACY_EPSILON:.8f} + √({GRADIENT:g}²))",
-             f"{GRADIENT / (math.sqrt(GRADIENT**2) + LEGACY_EPSILON):.2f}"),
-            (f"{GRADIENT:g} / √({EPSILON:.7f} + {GRADIENT:g}²)",
-             f"{GRADIENT / math.sqrt(GRADIENT**2 + EPSILON):.2f}"),
+            work_out([f"{GRADIENT:g} / ({LEGACY_EPSILON:.8f} + √({GRADIENT:g}²))"],
+                     GRADIENT / (math.sqrt(GRADIENT**2) + LEGACY_EPSILON), "{:.2f}".format),
+            work_out([f"{GRADIENT:g} / √({EPSILON:.7f} + {GRADIENT:g}²)"],
+                     GRADIENT / math.sqrt(GRADIENT**2 + EPSILON), "{:.2f}".format),
         ),
         "augmentation": _changed(
             recorded, augmentation, "keras-2017", "the-augmentation-has-changed",
-            (f"{half} · sin({SHEAR:g})", f"{half * math.sin(SHEAR):.1f}"),
-            (f"{half} · sin({SHEAR:g} · π / 180)", f"{half * math.sin(math.radians(SHEAR)):.2f}"),
+            work_out([f"{half} · sin({SHEAR:g})"], half * math.sin(SHEAR), "{:.1f}".format),
+            work_out([f"{half} · sin({SHEAR:g} · π / 180)"],
+                     half * math.sin(math.radians(SHEAR)), "{:.2f}".format),
         ),
         "gradient": f"{GRADIENT:g}",
         "shear": f"{SHEAR:g}",
@@ -151,8 +151,8 @@ def _changed(
     study: ModuleType,
     variant: str,
     name: str,
-    legacy: tuple[str, str],
-    current: tuple[str, str],
+    legacy: Worked,
+    current: Worked,
 ) -> dict[str, Any] | None:
     """Draw what legacy and current Keras make of a recipe, if runs with both are recorded.
 
@@ -161,7 +161,7 @@ def _changed(
         study: the study that draws them, about a recipe and this variant of it.
         variant: the runs with legacy Keras.
         name: of the figure.
-        legacy: what legacy Keras computes of an example: the calculation and its result.
+        legacy: what legacy Keras computes of an example.
         current: the same with current Keras.
     """
     recipe = recipes.get(study.RECIPES[0])
@@ -190,16 +190,19 @@ def _selection(recorded: Records) -> dict[str, Any] | None:
     }
 
 
-def _cross_entropy(right: int, wrong: int, confidence: float) -> dict[str, str]:
+def _cross_entropy(right: int, wrong: int, confidence: float) -> dict[str, Any]:
     """Work out the loss of predictions of two classes that all have one confidence."""
     of_right, of_wrong = -math.log(confidence), -math.log(1 - confidence)
     count = right + wrong
     return {
-        "right": f"{right}",
-        "wrong": f"{wrong}",
+        "right": right,
+        "wrong": wrong,
         "confidence": f"{100 * confidence:g}%",
-        "sum": f"({right} · {of_right:.3f} + {wrong} · {of_wrong:.3f}) / {count}",
-        "loss": f"{(right * of_right + wrong * of_wrong) / count:.3f}",
+        "loss": work_out(
+            [f"({right} · ", of_right, f" + {wrong} · ", of_wrong, f") / {count}"],
+            (right * of_right + wrong * of_wrong) / count,
+            "{:.3f}".format,
+        ),
     }
 
 
@@ -211,8 +214,12 @@ def _spread(item: Comparison) -> dict[str, Any]:
     """Work out the standard deviation that the size of the test set alone explains."""
     images = recipes.image_count(item.claim.recipe, item.claim.quantity)
     return {
-        "sum": f"100 · √((1 − {item.sample.mean:.4f}) / (2 · {images:,}))",
-        "result": f"{100 * item.test_set_sd:.2f}",
+        "sum": work_out(
+            ["100 · √((1 − ", float(item.sample.mean), f") / (2 · {images:,}))"],
+            100 * item.test_set_sd,
+            "{:.2f}".format,
+            places=4,
+        ),
         "n": item.sample.n,
         "title": item.title,
         "sd": f"{100 * item.sample.sd:.2f}",

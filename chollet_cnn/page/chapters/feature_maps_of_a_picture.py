@@ -1,7 +1,5 @@
 """Every channel of every layer for one image, and how many of them are inactive."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An image is numbers in cells; a colour image has three for each cell."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from chollet_cnn.concepts import images

@@ -1,7 +1,5 @@
 """The same operation with other numbers blurs, sharpens or finds edges."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

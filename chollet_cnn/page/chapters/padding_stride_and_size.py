@@ -1,7 +1,5 @@
 """A window cannot stand on the border; padding lets it, a stride lets it jump."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

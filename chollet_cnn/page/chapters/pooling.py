@@ -1,7 +1,5 @@
 """Of four neighbours keep the largest, or the mean."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Each layer looks through the one before it, so each sees more of the image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

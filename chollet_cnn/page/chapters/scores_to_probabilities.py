@@ -1,7 +1,5 @@
 """Softmax divides one whole among the classes; sigmoids answer one by one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A convolution is a dense layer with most connections cut and the others shared."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,10 +1,9 @@
 """How the accuracy grew, where it ended, what the network still gets wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib.figure
 import numpy as np
 
 from chollet_cnn.analysis import learning_curves, mistakes
@@ -14,9 +13,6 @@ from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.first_screen import outcome
 from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.page.worked import work_out
-
-if TYPE_CHECKING:
-    import matplotlib.figure
 
 SURE = 0.6, 0.1
 """Two probabilities of the true class, whose loss is worked out."""

@@ -1,7 +1,5 @@
 """Every volume of a network, to scale, and what each layer costs and sees."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,9 +1,8 @@
 """A kernel is as deep as what it is laid on; a layer has many kernels."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+import matplotlib.figure
 import numpy as np
 import pandas as pd
 
@@ -13,9 +12,6 @@ from chollet_cnn.drawing import numbers, sheet, style
 from chollet_cnn.page.chapter import number
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import tidy
-
-if TYPE_CHECKING:
-    import matplotlib.figure
 
 CHANNELS = ("red", "green", "blue")
 TINTS = ((0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.0, 0.45, 0.7))

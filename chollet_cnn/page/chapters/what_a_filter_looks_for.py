@@ -1,7 +1,5 @@
 """The first layer's kernels, and for deeper layers the image that activates a channel most."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which parts of the image decided the prediction: four ways to ask."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ from chollet_cnn.analysis import heatmaps, mistakes, model_graph, receptive_fiel
 from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel, sections
-from chollet_cnn.page.worked import Worked, tidy
+from chollet_cnn.page.worked import work_out
 
 
 def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
@@ -105,19 +103,22 @@ def _heat(
 def _covered(model: TrainedModel, fall: np.ndarray) -> dict[str, Any]:
     """Cover the place that counts most with the image's mean, and ask again."""
     image = model.image
-    side = image.shape[0] // 5
+    side = round(image.shape[0] / 5)  # as occlusion covers it
     row, column = np.unravel_index(fall.argmax(), fall.shape)
     top, left = (int(np.clip(at - side // 2, 0, image.shape[0] - side)) for at in (row, column))
     covered = image.copy()
     covered[top : top + side, left : left + side] = image.mean(axis=(0, 1)).astype(np.uint8)
     before, after = mistakes.predictions(model.model, np.stack([image, covered]))
     predicted = int(before.argmax())
-    terms = [round(float(probability[predicted]), 3) for probability in (before, after)]
     return {
         "side": side,
         "row": top,
         "column": left,
-        "fall": Worked(f"{terms[0]:.3f} − {terms[1]:.3f}", tidy(f"{terms[0] - terms[1]:.3f}")),
+        "fall": work_out(
+            [float(before[predicted]), " − ", float(after[predicted])],
+            float(before[predicted] - after[predicted]),
+            "{:.3f}".format,
+        ),
         "still": int(after.argmax()) == predicted,
         "instead": model.classes[int(after.argmax())],
     }

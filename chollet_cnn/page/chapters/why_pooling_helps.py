@@ -1,7 +1,5 @@
 """A digit moves by a few pixels; after pooling its responses move less."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

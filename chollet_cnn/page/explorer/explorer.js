@@ -224,6 +224,7 @@ export async function start(source) {
   byId("mistakes-block").hidden = data.mistakes.list.length === 0;
 
   document.documentElement.classList.add("scripted");
+  document.documentElement.classList.toggle("framed", window.parent !== window);
   const rows = layerRows(byId("rows"), data.layers, data.classes, select);
   const about = inspector(byId("inspector"), {
     select,

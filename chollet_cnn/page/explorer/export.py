@@ -4,15 +4,13 @@ From Python :func:`write_explorer`. The page computes with plain JavaScript modu
 beside this file and are put into the page when it is written.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -24,10 +22,8 @@ from chollet_cnn.data import Split, digits, scaling
 from chollet_cnn.page.chapter import template_text, templates
 from chollet_cnn.page.explorer import packing, still
 from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
-
-if TYPE_CHECKING:
-    from chollet_cnn.page.trained_model import TrainedModel
-    from chollet_cnn.training.runs import Run
+from chollet_cnn.page.trained_model import TrainedModel
+from chollet_cnn.training.runs import Run
 
 FOLDER = Path(__file__).parent
 MODULES = (

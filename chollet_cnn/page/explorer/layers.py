@@ -1,14 +1,11 @@
 """Describe a network's layers to the page's JavaScript."""
 
-from __future__ import annotations
-
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import keras
 
 from chollet_cnn.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 
 def describe_layers(model: keras.Model) -> list[dict[str, Any]]:

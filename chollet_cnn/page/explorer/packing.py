@@ -1,7 +1,5 @@
 """Pack an array into text for the page: bytes apart, deflated, base64."""
 
-from __future__ import annotations
-
 import zlib
 from base64 import b64encode
 

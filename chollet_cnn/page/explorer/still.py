@@ -1,19 +1,16 @@
 """Draw the network on one test image, for readers without a script and for print."""
 
-from __future__ import annotations
-
 import io
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 from PIL import Image
 
 from chollet_cnn.analysis import activations
-
-if TYPE_CHECKING:
-    import keras
+from chollet_cnn.drawing.mosaics import mosaic
 
 COLUMNS = 32
 GAP = 2
@@ -75,15 +72,10 @@ def draw(
 def _sheet(maps: np.ndarray) -> np.ndarray:
     """Lay the channels of ``(rows, columns, channels)`` side by side, paper between them."""
     times = max(1, SIDE // maps.shape[0])
-    maps = maps.repeat(times, axis=0).repeat(times, axis=1)
-    rows, columns, channels = maps.shape
-    across = min(COLUMNS, channels)
-    down = -(-channels // across)
-    sheet = np.full((down * (rows + GAP) - GAP, across * (columns + GAP) - GAP), PAPER, np.uint8)
-    for channel in range(channels):
-        top, left = (channel // across) * (rows + GAP), (channel % across) * (columns + GAP)
-        sheet[top : top + rows, left : left + columns] = np.rint(254 * maps[..., channel])
-    return sheet
+    levels = np.rint(254 * maps).astype(np.uint8).repeat(times, axis=0).repeat(times, axis=1)
+    across = min(COLUMNS, maps.shape[-1])
+    sheet = mosaic(np.moveaxis(levels, -1, 0), across, margin=(GAP, GAP), fill=PAPER)
+    return sheet[GAP:, GAP:]
 
 
 def _png(image: np.ndarray, **options: int) -> str:

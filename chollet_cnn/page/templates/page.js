@@ -1,6 +1,7 @@
 "use strict";
-// The page reads well without this. It adds three things: the chapter being read is marked in the
-// list, the window of chapter 3 moves with the arrow keys, and a figure can be enlarged.
+// The page reads well without this. It adds four things: the chapter being read is marked in the
+// list, the window of chapter 3 moves with the arrow keys, a figure can be enlarged, and what slides
+// in its box fades at the edge beyond which there is more.
 
 document.documentElement.classList.add("scripted");
 
@@ -122,6 +123,16 @@ function tileAt(drawing, event) {
   });
 }
 
+function fadeWhatSlides(box) {
+  const mark = () => {
+    const left = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    box.classList.toggle("more", left > 2);
+  };
+  box.addEventListener("scroll", mark, { passive: true });
+  new ResizeObserver(mark).observe(box);
+}
+
 markChapterBeingRead();
 document.querySelectorAll(".slider").forEach(slideWindow);
 enlargeFigures();
+document.querySelectorAll(".sheet, .table").forEach(fadeWhatSlides);
