@@ -27,6 +27,7 @@ from chollet_cnn.data.archives import find
 from chollet_cnn.data.decoded import Order, decode_once
 from chollet_cnn.data.download import Unreachable
 from chollet_cnn.data.download import download as download_file
+from chollet_cnn.data.image_cache import LeftOut
 from chollet_cnn.data.layouts import CLASSES, Picture, counts_each_split, split_by_folder
 from chollet_cnn.data.scaling import WAYS
 from chollet_cnn.data.sources import NotFound, download_folder
@@ -96,7 +97,8 @@ def load(
     if len(missing) > most_skipped:
         raise _incomplete(archive, pictures, missing, total)
     order = Order(wanted, tuple(image_size), resize)
-    images, index = decode_once(archive, order, most_skipped, len(missing))
+    check = partial(_check_damaged, archive, most_skipped, len(missing))
+    images, index = decode_once(archive, order, check)
     left_out = [
         {"file": f"{kind} number {number}", "why": "there is no such file"}
         for kind, number in missing
@@ -244,6 +246,18 @@ def _incomplete(
     )
 
 
+def _check_damaged(archive: Path, most: int, missing: int, damaged: list[LeftOut]) -> None:
+    """Refuse an archive of which more images than ``most`` are missing or cannot be decoded."""
+    if not damaged or missing + len(damaged) <= most:
+        return
+    too = f"; {missing:,} more are missing" if missing else ""
+    raise UserError(
+        f"{archive} is damaged: more than 1% of the images that the splits ask for cannot be used "
+        f"(the first is {damaged[0]['file']}: {damaged[0]['why']}{too}), so delete it and get it "
+        "again"
+    )
+
+
 def _write_ranges(numbers: set[int]) -> str:
     """Write numbers as ``0-999 and 2000-2499``; of more than three ranges, the first three."""
     runs = [
@@ -267,7 +281,7 @@ def _say_that_folders_split(archive: Path, parts: Parts) -> None:
     )
 
 
-def _say_what_is_skipped(archive: Path, left_out: list[dict[str, str]], total: int) -> None:
+def _say_what_is_skipped(archive: Path, left_out: list[LeftOut], total: int) -> None:
     names = [entry["file"] for entry in left_out]
     damaged = [name for name in names if name in DAMAGED_AT_SOURCE]
     print(

@@ -53,15 +53,6 @@ def kept_set(place):
     return folder
 
 
-def test_the_environment_variable_and_keras_cache_are_searched(place, tmp_path, monkeypatch):
-    monkeypatch.setenv("CHOLLET_CNN_DATA", str(place))
-    (tmp_path / "keras" / "datasets").mkdir(parents=True)
-    put_zip(tmp_path / "keras" / "datasets" / "dogs.zip", FLAT)
-    assert small(None).fingerprint["source"] == "dogs.zip"
-    put_zip(place / "train.zip", FLAT)
-    assert small(None).fingerprint["source"] == "train.zip"
-
-
 def test_the_books_splits_are_by_file_number():
     numbers = range(2500)
     index = layouts.index("a", [(f"{k}.{n}.jpg", (0, 0)) for k in ("cat", "dog") for n in numbers])
