@@ -11,20 +11,16 @@ while 0.3% of the pairs of different pictures agree within the tolerance of 3. I
 smaller than 75x75 pixels a few right pictures fail, 0.5% to 0.8% at 30x30.
 """
 
-import os
-import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chollet_cnn.data.containers import reader
-from chollet_cnn.data.decoding import LARGEST_FILE, read_image
+from chollet_cnn.data.decoded import on_every_core
+from chollet_cnn.data.decoding import read_image
 from chollet_cnn.data.layouts import CLASSES, Picture
-from chollet_cnn.drawing.progress import progress_bar
 
 COUNT = 2500  # pictures of each class that the book uses: all three editions stay below this number
 TOTAL = len(CLASSES) * COUNT
@@ -71,7 +67,8 @@ def count_in_archive(archive: Path, pictures: Sequence[Picture]) -> int:
         pictures: its pictures, as :func:`chollet_cnn.data.archives.find` returns them.
     """
     known = [picture for picture in pictures if picture.number < COUNT]
-    return _count_matches(known, _read_mean_colours(archive, known))
+    means = on_every_core(_mean_colour, archive, known, "comparing with the book's", stays=False)
+    return _count_matches(known, np.reshape(list(means), (-1, 3)))
 
 
 def absent(pictures: Sequence[Picture]) -> list[tuple[str, int]]:
@@ -109,22 +106,7 @@ def describe_fingerprint(fingerprint: dict[str, Any]) -> str | None:
     return f"{words}; not the book's split" if fingerprint.get("split") == "folders" else words
 
 
-def _read_mean_colours(archive: Path, pictures: Sequence[Picture]) -> np.ndarray:
-    """Decode pictures and return their mean colours, NaN for one that cannot be decoded."""
-    means = np.full((len(pictures), 3), np.nan)
-    with (
-        warnings.catch_warnings(action="ignore"),
-        reader(archive, LARGEST_FILE) as read,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        progress_bar("comparing with the book's", len(pictures), stays=False) as advance,
-    ):
-        results = pool.map(lambda picture: _mean_colour(read, picture.file), pictures)
-        for place, mean in enumerate(results):
-            means[place] = mean
-            advance(1)
-    return means
-
-
-def _mean_colour(read: Callable[[str], bytes], file: str) -> np.ndarray | float:
-    result = read_image(read, file, DRAFT)
-    return np.nan if isinstance(result, str) else mean_colours(result[1][np.newaxis])[0]
+def _mean_colour(read: Callable[[str], bytes], picture: Picture) -> np.ndarray:
+    """Decode a picture and return its mean colour, NaN if it cannot be decoded."""
+    result = read_image(read, picture.file, DRAFT)
+    return np.full(3, np.nan) if isinstance(result, str) else mean_colours(result[1][np.newaxis])[0]

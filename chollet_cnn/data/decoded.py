@@ -6,11 +6,11 @@ import os
 import shutil
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from chollet_cnn.errors import UserError
 
 FORMAT = 1  # raise it when a change here makes images that were kept before wrong
 BATCH = 64  # images in memory at a time
+
+Result = TypeVar("Result")
 
 
 class Order(NamedTuple):
@@ -103,7 +105,10 @@ def _write_images(
     kept, left_out, sizes = [], [], set()
     sources, written = hashlib.sha256(), hashlib.sha256()
     with (folder / image_cache.PIXELS_FILE).open("wb") as file:
-        for position, (picture, result) in enumerate(_decode_all(archive, order)):
+        work = partial(_decode_and_scale, order)
+        results = on_every_core(work, archive, order.pictures, "decoding images")
+        for position, result in enumerate(results):
+            picture = order.pictures[position]
             if isinstance(result, str):
                 left_out.append({"file": picture.name, "why": result})
                 check(left_out)
@@ -120,25 +125,8 @@ def _write_images(
     image_cache.write_index(folder, index, written.hexdigest())
 
 
-def _decode_all(
-    archive: Path, order: Order
-) -> Iterator[tuple[Picture, tuple[str, str, np.ndarray] | str]]:
-    """Decode on every core, a batch at a time so that memory stays small; the order is kept."""
-    pictures = order.pictures
-    with (
-        warnings.catch_warnings(action="ignore"),  # Pillow warns of odd notes in a camera's files
-        reader(archive, LARGEST_FILE) as read,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        progress_bar("decoding images", len(pictures)) as advance,
-    ):
-        for start in range(0, len(pictures), BATCH):
-            batch = pictures[start : start + BATCH]
-            yield from zip(batch, pool.map(partial(_decode_one, read, order), batch), strict=True)
-            advance(len(batch))
-
-
-def _decode_one(
-    read: Callable[[str], bytes], order: Order, picture: Picture
+def _decode_and_scale(
+    order: Order, read: Callable[[str], bytes], picture: Picture
 ) -> tuple[str, str, np.ndarray] | str:
     """Return the file's SHA-256, its size and the scaled pixels, or why it cannot be decoded."""
     result = read_image(read, picture.file)
@@ -148,3 +136,31 @@ def _decode_one(
     source_size = "{1}x{0}".format(*pixels.shape)
     scaled = scale(pixels, order.size, order.resize)
     return hashlib.sha256(contents).hexdigest(), source_size, scaled
+
+
+def on_every_core(
+    work: Callable[[Callable[[str], bytes], Picture], Result],
+    archive: Path,
+    pictures: Sequence[Picture],
+    title: str,
+    stays: bool = True,
+) -> Iterator[Result]:
+    """Work on each picture of an archive, a batch at a time so that memory stays small.
+
+    Args:
+        work: takes the function that reads one of the archive's files, and the picture.
+        archive: the zip file or folder.
+        pictures: which ones; the order of the results is theirs.
+        title: what the progress bar says.
+        stays: whether the bar stays when it is full.
+    """
+    with (
+        warnings.catch_warnings(action="ignore"),  # Pillow warns of odd notes in a camera's files
+        reader(archive, LARGEST_FILE) as read,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        progress_bar(title, len(pictures), stays=stays) as advance,
+    ):
+        for start in range(0, len(pictures), BATCH):
+            batch = pictures[start : start + BATCH]
+            yield from pool.map(partial(work, read), batch)
+            advance(len(batch))

@@ -87,7 +87,7 @@ def test_an_option_that_makes_no_sense_is_named(place, options, why):
 def test_the_second_load_decodes_nothing(place, monkeypatch):
     put_zip(place / "train.zip", KAGGLE)
     first = small(place)
-    monkeypatch.setattr(decoded, "_decode_all", None)
+    monkeypatch.setattr(decoded, "on_every_core", None)
     monkeypatch.setattr(Image, "open", None)
     second = small(place)
     assert_is_whole(second)
@@ -151,7 +151,7 @@ def test_a_cache_of_before_there_were_hashes_is_used_and_gets_one(flat, monkeypa
     record = kept_set(flat) / "pictures.sha256"
     expected = record.read_text()
     record.unlink()
-    monkeypatch.setattr(decoded, "_decode_all", None)
+    monkeypatch.setattr(decoded, "on_every_core", None)
     assert_is_whole(small(flat))
     assert record.read_text() == expected
 
