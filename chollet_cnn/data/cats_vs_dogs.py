@@ -108,7 +108,11 @@ def load(
     if left_out:
         _say_what_is_skipped(archive, left_out, total)
     kept = [wanted[place] for place in index.kept]
-    images_of = _cut(images, kept, parts)
+    bounds = np.searchsorted(index.kept, np.cumsum([0, *map(len, parts.values())]))
+    images_of = {
+        name: _as_split(images[begin:end], kept[begin:end])
+        for name, (begin, end) in zip(parts, pairwise(bounds), strict=True)
+    }
     numbers = [picture.number for picture in wanted] + [number for _, number in missing]
     sizes = "of various sizes" if index.source_size == "various" else f"all {index.source_size}"
     note = f"source pictures are {sizes}"
@@ -291,22 +295,12 @@ def _say_what_is_skipped(archive: Path, left_out: list[LeftOut], total: int) -> 
     )
 
 
-def _cut(images: np.ndarray, kept: list[Picture], parts: Parts) -> dict[str, Split]:
-    """Cut the images, which follow one another split by split, into the splits."""
-    splits, begin = {}, 0
-    for name, part in parts.items():
-        members = set(part)
-        end = begin
-        while end < len(kept) and kept[end] in members:
-            end += 1
-        own = kept[begin:end]
-        splits[name] = Split(
-            images=images[begin:end],
-            labels=np.array([CLASSES.index(picture.kind) for picture in own], dtype=np.int64),
-            names=tuple(picture.name for picture in own),
-        )
-        begin = end
-    return splits
+def _as_split(images: np.ndarray, pictures: list[Picture]) -> Split:
+    return Split(
+        images=images,
+        labels=np.array([CLASSES.index(picture.kind) for picture in pictures], dtype=np.int64),
+        names=tuple(picture.name for picture in pictures),
+    )
 
 
 def fetch(folder: Path) -> Path:
