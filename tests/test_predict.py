@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import digit_photo_kinds
 import keras
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from PIL import Image
 
 from chollet_cnn import predict
 from chollet_cnn.analysis import answers
-from chollet_cnn.data import digits, mnist
+from chollet_cnn.data import digits
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import runs
 
@@ -26,62 +27,36 @@ def run(digits_run, tmp_path_factory):
     return runs.load_run(shutil.copytree(digits_run, tmp_path_factory.mktemp("runs") / "seed-0"))
 
 
-def photograph(digit, folder, name, random):
-    """Draw a digit as dark ink on large, unevenly lit, grainy paper, off the middle."""
-    ink = np.asarray(Image.fromarray(digit.squeeze()).resize((280, 280)))
-    paper = np.linspace(200, 240, 500)[np.newaxis, :] + random.normal(0, 3, (400, 500))
-    paper[40:320, 150:430] -= ink * 0.65
-    Image.fromarray(paper.clip(0, 255).astype(np.uint8)).save(folder / name)
-    return folder / name
-
-
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     """Photographs of two embedded digits of each kind, and which digit each shows."""
-    folder, random = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("photographs")
     test = digits.load().test
+    places = [place for n in range(10) for place in np.flatnonzero(test.labels == n)[:2]]
     return {
-        photograph(test.images[place], folder, f"digit-{digit}-{number}.png", random): str(digit)
-        for digit in range(10)
-        for number, place in enumerate(np.flatnonzero(test.labels == digit)[:2])
+        digit_photo_kinds.save(
+            "photograph_in_uneven_light", test.images[place].squeeze(), folder / f"{place}", place
+        ): str(test.labels[place])
+        for place in places
     }
-
-
-def right_answers(run, photographs):
-    found = predict.predict_images(run, list(photographs))
-    return sum(one.answer == digit for one, digit in zip(found, photographs.values(), strict=True))
 
 
 def test_photographs_of_small_digits_are_mostly_read_as_the_digits_they_show(run, photographs):
-    assert right_answers(run, photographs) >= 15  # of 20, where guessing gets 2
+    found = predict.predict_images(run, list(photographs))
+    right = [one.answer == digit for one, digit in zip(found, photographs.values(), strict=True)]
+    assert sum(right) >= 15  # of 20, where guessing gets 2
 
 
-def test_photographs_of_mnist_digits_are_read_as_the_digits_they_show(
-    real_mnist_run, real_mnist_dir, tmp_path
-):
-    test = mnist.load(real_mnist_dir).test
-    random = np.random.default_rng(1)
-    files = {
-        photograph(test.images[place], tmp_path, f"{place}.png", random): str(test.labels[place])
-        for place in range(60)
-    }
-    assert right_answers(real_mnist_run, files) >= 56
-
-
-def test_the_probabilities_of_a_picture_add_up_to_one_and_come_in_order(run, photographs):
+def test_an_answer_has_a_probability_for_each_class_and_what_the_network_saw(run, photographs):
     for answer in predict.predict_images(run, list(photographs)[:3]):
-        (probabilities,) = answer.probabilities
+        (probabilities,), (seen,) = answer.probabilities, answer.seen
         shares = list(probabilities.values())
         assert sum(shares) == pytest.approx(1, abs=1e-5)
         assert shares == sorted(shares, reverse=True)
         assert len(shares) == 10
-
-
-def test_what_the_network_saw_is_light_on_dark_28_by_28(run, photographs):
-    (seen,) = predict.predict_images(run, list(photographs)[:1])[0].seen
-    assert (seen.shape, seen.dtype) == ((28, 28, 1), np.uint8)
-    assert seen[0].max() == 0
-    assert seen.max() > 200
+        assert (seen.shape, seen.dtype) == ((28, 28, 1), np.uint8)
+        assert seen[0].max() == 0  # light on dark
+        assert seen.max() > 200
 
 
 def test_many_pictures_get_the_answers_that_they_get_one_by_one(run, photographs, monkeypatch):
@@ -157,43 +132,33 @@ def test_a_figure_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def two_digits(photographs, tmp_path_factory):
-    """One image of two digits side by side, and the two alone."""
-    files = list(photographs)
-    one, other = files[4], files[15]
-    both = np.hstack([np.asarray(Image.open(file)) for file in (one, other)])
-    path = tmp_path_factory.mktemp("two") / "both.png"
-    Image.fromarray(both).save(path)
-    return path, (one, other)
+def two_zeros(tmp_path_factory):
+    folder, test = tmp_path_factory.mktemp("two"), digits.load().test
+    zero = test.images[np.flatnonzero(test.labels == 0)[0]].squeeze()
+    return digit_photo_kinds.save("two_digits", zero, folder / "both", seed=0)
 
 
-def test_two_digits_are_answered_as_a_row_with_a_probability_each(run, two_digits):
-    both, alone = two_digits
-    (answer,) = predict.predict_images(run, both)
-    singles = predict.predict_images(run, alone)
-    assert answer.answer == "".join(single.answer for single in singles)
+def test_two_digits_are_answered_as_a_row_with_a_probability_each(run, two_zeros):
+    (answer,) = predict.predict_images(run, two_zeros)
+    assert answer.answer == "00"
     assert len(answer.probabilities) == len(answer.boxes) == 2
     assert answer.boxes[0][2] < answer.boxes[1][0]
 
 
-def test_one_path_a_generator_and_a_folder_are_taken(run, photographs, tmp_path):
+def test_one_path_a_generator_and_a_folder_with_images_are_taken(run, photographs, tmp_path):
     files = list(photographs)[:3]
     for file in files:
         shutil.copy(file, tmp_path)
     (tmp_path / "notes.txt").write_text("not an image")
-    wanted = [answer.answer for answer in predict.predict_images(run, files)]
-    assert predict.predict_images(run, str(files[0]))[0].answer == wanted[0]
-    assert predict.predict_images(run, files[0])[0].answer == wanted[0]
-    assert [one.answer for one in predict.predict_images(run, (file for file in files))] == wanted
-    in_folder = predict.predict_images(run, tmp_path)
-    assert {Path(one.file).name: one.answer for one in in_folder} == dict(
-        zip([file.name for file in files], wanted, strict=True)
-    )
-
-
-def test_a_folder_without_images_is_named(run, tmp_path):
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no images in the folder"):
-        predict.predict_images(run, tmp_path)
+        predict.predict_images(run, tmp_path / "empty")
+    wanted = [answer.answer for answer in predict.predict_images(run, files)]
+    for one in (files[0], str(files[0])):
+        assert predict.predict_images(run, one)[0].answer == wanted[0]
+    for many in ((file for file in files), tmp_path):
+        found = predict.predict_images(run, many)
+        assert sorted(answer.answer for answer in found) == sorted(wanted)
 
 
 def test_a_bad_image_is_raised_or_kept(run, photographs, tmp_path):
@@ -216,15 +181,17 @@ def command(tmp_path, monkeypatch, capsys):
     return lambda *words: (predict.main([*map(str, words)]), *capsys.readouterr())
 
 
-def test_the_command_answers_what_it_can_and_names_the_bad_files(run, two_digits, command):
-    both, alone = two_digits
+def test_the_command_answers_what_it_can_and_names_the_bad_files(
+    run, photographs, two_zeros, command
+):
+    one = next(iter(photographs))
     status, out, errors = command(
-        *(run.path, alone[0], "missing.png", both, "--json", "--top", 2, "--csv", "answers.csv")
+        *(run.path, one, "missing.png", two_zeros, "--json", "--top", 2, "--csv", "answers.csv")
     )
     assert status == 1
     assert "missing.png" in errors
     single, missing, row = json.loads(out)
-    assert single["file"] == str(alone[0])
+    assert single["file"] == str(one)
     assert len(single["probabilities"]) == len(single["boxes"]) == 1
     assert len(single["probabilities"][0]) == 2
     assert missing["answer"] is None
@@ -234,15 +201,14 @@ def test_the_command_answers_what_it_can_and_names_the_bad_files(run, two_digits
     assert [file.name for file in Path().iterdir()] == ["answers.csv"]
 
 
-def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_digits, command):
-    both, _ = two_digits
-    status, out, _ = command(run.path, both, "--show")
+def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_zeros, command):
+    status, out, _ = command(run.path, two_zeros, "--show")
     assert status == 0
     assert not list(Path().iterdir())
     written = Path(out.split("written: ")[1].strip())
     assert written == Path(run.path) / "predictions" / "both-seen.png"
     assert Image.open(written).width > 500
-    command(run.path, both, "--show", "--out", "here")
+    command(run.path, two_zeros, "--show", "--out", "here")
     assert [file.name for file in Path("here").iterdir()] == ["both-seen.png"]
 
 
@@ -282,18 +248,21 @@ def test_a_mistake_ends_the_process_with_status_2(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_run_without_its_network_is_named(run, photographs, tmp_path):
-    copy = shutil.copytree(run.path, tmp_path / "copy")
+@pytest.fixture
+def copy(run, tmp_path):
+    return shutil.copytree(run.path, tmp_path / "copy")
+
+
+def test_a_run_without_its_network_is_named(copy, photographs):
     (copy / "model.keras").unlink()
     with pytest.raises(UserError, match=r"model\.keras"):
-        predict.predict_images(copy, [next(iter(photographs))])
+        predict.predict_images(copy, next(iter(photographs)))
 
 
-def test_a_network_with_other_weights_than_the_run_s_is_refused(run, photographs, tmp_path):
-    copy = shutil.copytree(run.path, tmp_path / "copy")
+def test_a_network_with_other_weights_than_the_run_s_is_refused(copy, photographs):
     model = runs.load_run(copy).load_model()
     last = model.layers[-1]
     last.set_weights([weights * float("nan") for weights in last.get_weights()])
     keras.saving.save_model(model, copy / "model.keras")
     with pytest.raises(UserError, match="its weights are not those of the run"):
-        predict.predict_images(copy, [next(iter(photographs))])
+        predict.predict_images(copy, next(iter(photographs)))

@@ -9,29 +9,18 @@ Measured on 5,000 copies and 2,000 originals of the book's pictures, scaled to 1
 200x200 pixels with either method: no channel of a right picture is off by more than 2.9 of 255,
 while 0.3% of the pairs of different pictures agree within the tolerance of 3. In images that are
 smaller than 75x75 pixels a few right pictures fail, 0.5% to 0.8% at 30x30.
-
-To make the table again from an archive that is known to hold the book's pictures::
-
-    from chollet_cnn.data import book_pictures
-    np.save("book_pictures.npy", book_pictures.compute_table("dogs-vs-cats-first-2500.zip"))
 """
 
-import os
-import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chollet_cnn.data.archives import find
-from chollet_cnn.data.containers import reader
-from chollet_cnn.data.decoding import LARGEST_FILE, read_image
+from chollet_cnn.data.decoded import on_every_core
+from chollet_cnn.data.decoding import read_image
 from chollet_cnn.data.layouts import CLASSES, Picture
-from chollet_cnn.drawing.progress import progress_bar
-from chollet_cnn.errors import UserError
 
 COUNT = 2500  # pictures of each class that the book uses: all three editions stay below this number
 TOTAL = len(CLASSES) * COUNT
@@ -39,22 +28,6 @@ TOLERANCE = 3  # grey levels of 255, in each channel
 ENOUGH = 0.95  # of the pictures must match to be called the book's
 DRAFT = (64, 64)  # (width, height): no JPEG is decoded smaller than this
 BATCH = 256  # images in memory at a time
-
-
-def matches(pictures: Sequence[Picture], mean_colours: np.ndarray) -> np.ndarray:
-    """Tell which pictures look like the book's pictures of the same class and number.
-
-    Args:
-        pictures: which ones they are.
-        mean_colours: ``(n, 3)``, the mean of each channel, 0..255.
-
-    Returns:
-        ``(n,)`` bool; false for numbers that the book does not use.
-    """
-    known = np.array([picture.number < COUNT for picture in pictures], dtype=bool)
-    places = [(CLASSES.index(p.kind), min(p.number, COUNT - 1)) for p in pictures]
-    expected = table()[tuple(np.array(places, dtype=int).reshape(-1, 2).T)]
-    return known & (np.abs(mean_colours.reshape(-1, 3) - expected) <= TOLERANCE).all(axis=1)
 
 
 @cache
@@ -75,9 +48,15 @@ def count_in_images(pictures: Sequence[Picture], images: np.ndarray) -> int:
     places = [place for place, picture in enumerate(pictures) if picture.number < COUNT]
     batches = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
     return sum(
-        int(matches([pictures[place] for place in batch], mean_colours(images[batch])).sum())
+        _count_matches([pictures[place] for place in batch], mean_colours(images[batch]))
         for batch in batches
     )
+
+
+def _count_matches(pictures: Sequence[Picture], mean_colours: np.ndarray) -> int:
+    places = np.array([(CLASSES.index(p.kind), p.number) for p in pictures], dtype=int)
+    expected = table()[tuple(places.reshape(-1, 2).T)]
+    return int((np.abs(mean_colours - expected) <= TOLERANCE).all(axis=1).sum())
 
 
 def count_in_archive(archive: Path, pictures: Sequence[Picture]) -> int:
@@ -88,7 +67,8 @@ def count_in_archive(archive: Path, pictures: Sequence[Picture]) -> int:
         pictures: its pictures, as :func:`chollet_cnn.data.archives.find` returns them.
     """
     known = [picture for picture in pictures if picture.number < COUNT]
-    return int(matches(known, _read_mean_colours(archive, known)).sum())
+    means = on_every_core(_mean_colour, archive, known, "comparing with the book's", stays=False)
+    return _count_matches(known, np.reshape(list(means), (-1, 3)))
 
 
 def absent(pictures: Sequence[Picture]) -> list[tuple[str, int]]:
@@ -126,49 +106,7 @@ def describe_fingerprint(fingerprint: dict[str, Any]) -> str | None:
     return f"{words}; not the book's split" if fingerprint.get("split") == "folders" else words
 
 
-def compute_table(data_dir: str | Path) -> np.ndarray:
-    """Compute the table of this module from an archive with the book's pictures.
-
-    Args:
-        data_dir: the archive, or the folder in which it is found first.
-
-    Returns:
-        As :func:`table`.
-
-    Raises:
-        UserError: one of the pictures is missing or cannot be decoded.
-    """
-    archive, pictures = find(data_dir)
-    known = [picture for picture in pictures if picture.number < COUNT]
-    means = _read_mean_colours(archive, known, draft=None)
-    if absent(known) or np.isnan(means).any():
-        raise UserError(f"{archive} lacks some of the book's pictures: name a complete archive")
-    colours = np.empty((len(CLASSES), COUNT, 3), dtype=np.uint8)
-    for picture, mean in zip(known, means, strict=True):
-        colours[CLASSES.index(picture.kind), picture.number] = np.rint(mean)
-    return colours
-
-
-def _read_mean_colours(
-    archive: Path, pictures: Sequence[Picture], draft: tuple[int, int] | None = DRAFT
-) -> np.ndarray:
-    """Decode pictures and return their mean colours, NaN for one that cannot be decoded."""
-    means = np.full((len(pictures), 3), np.nan)
-    with (
-        warnings.catch_warnings(action="ignore"),
-        reader(archive, LARGEST_FILE) as read,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        progress_bar("comparing with the book's", len(pictures), stays=False) as advance,
-    ):
-        results = pool.map(lambda picture: _mean_colour(read, picture.file, draft), pictures)
-        for place, mean in enumerate(results):
-            means[place] = mean
-            advance(1)
-    return means
-
-
-def _mean_colour(
-    read: Callable[[str], bytes], file: str, draft: tuple[int, int] | None
-) -> np.ndarray | float:
-    result = read_image(read, file, draft)
-    return np.nan if isinstance(result, str) else mean_colours(result[1][np.newaxis])[0]
+def _mean_colour(read: Callable[[str], bytes], picture: Picture) -> np.ndarray:
+    """Decode a picture and return its mean colour, NaN if it cannot be decoded."""
+    result = read_image(read, picture.file, DRAFT)
+    return np.full(3, np.nan) if isinstance(result, str) else mean_colours(result[1][np.newaxis])[0]

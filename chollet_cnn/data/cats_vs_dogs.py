@@ -27,6 +27,7 @@ from chollet_cnn.data.archives import find
 from chollet_cnn.data.decoded import Order, decode_once
 from chollet_cnn.data.download import Unreachable
 from chollet_cnn.data.download import download as download_file
+from chollet_cnn.data.image_cache import LeftOut
 from chollet_cnn.data.layouts import CLASSES, Picture, counts_each_split, split_by_folder
 from chollet_cnn.data.scaling import WAYS
 from chollet_cnn.data.sources import NotFound, download_folder
@@ -96,7 +97,8 @@ def load(
     if len(missing) > most_skipped:
         raise _incomplete(archive, pictures, missing, total)
     order = Order(wanted, tuple(image_size), resize)
-    images, index = decode_once(archive, order, most_skipped, len(missing))
+    check = partial(_check_damaged, archive, most_skipped, len(missing))
+    images, index = decode_once(archive, order, check)
     left_out = [
         {"file": f"{kind} number {number}", "why": "there is no such file"}
         for kind, number in missing
@@ -106,7 +108,11 @@ def load(
     if left_out:
         _say_what_is_skipped(archive, left_out, total)
     kept = [wanted[place] for place in index.kept]
-    images_of = _cut(images, kept, parts)
+    bounds = np.searchsorted(index.kept, np.cumsum([0, *map(len, parts.values())]))
+    images_of = {
+        name: _as_split(images[begin:end], kept[begin:end])
+        for name, (begin, end) in zip(parts, pairwise(bounds), strict=True)
+    }
     numbers = [picture.number for picture in wanted] + [number for _, number in missing]
     sizes = "of various sizes" if index.source_size == "various" else f"all {index.source_size}"
     note = f"source pictures are {sizes}"
@@ -244,6 +250,18 @@ def _incomplete(
     )
 
 
+def _check_damaged(archive: Path, most: int, missing: int, damaged: list[LeftOut]) -> None:
+    """Refuse an archive of which more images than ``most`` are missing or cannot be decoded."""
+    if not damaged or missing + len(damaged) <= most:
+        return
+    too = f"; {missing:,} more are missing" if missing else ""
+    raise UserError(
+        f"{archive} is damaged: more than 1% of the images that the splits ask for cannot be used "
+        f"(the first is {damaged[0]['file']}: {damaged[0]['why']}{too}), so delete it and get it "
+        "again"
+    )
+
+
 def _write_ranges(numbers: set[int]) -> str:
     """Write numbers as ``0-999 and 2000-2499``; of more than three ranges, the first three."""
     runs = [
@@ -267,7 +285,7 @@ def _say_that_folders_split(archive: Path, parts: Parts) -> None:
     )
 
 
-def _say_what_is_skipped(archive: Path, left_out: list[dict[str, str]], total: int) -> None:
+def _say_what_is_skipped(archive: Path, left_out: list[LeftOut], total: int) -> None:
     names = [entry["file"] for entry in left_out]
     damaged = [name for name in names if name in DAMAGED_AT_SOURCE]
     print(
@@ -277,22 +295,12 @@ def _say_what_is_skipped(archive: Path, left_out: list[dict[str, str]], total: i
     )
 
 
-def _cut(images: np.ndarray, kept: list[Picture], parts: Parts) -> dict[str, Split]:
-    """Cut the images, which follow one another split by split, into the splits."""
-    splits, begin = {}, 0
-    for name, part in parts.items():
-        members = set(part)
-        end = begin
-        while end < len(kept) and kept[end] in members:
-            end += 1
-        own = kept[begin:end]
-        splits[name] = Split(
-            images=images[begin:end],
-            labels=np.array([CLASSES.index(picture.kind) for picture in own], dtype=np.int64),
-            names=tuple(picture.name for picture in own),
-        )
-        begin = end
-    return splits
+def _as_split(images: np.ndarray, pictures: list[Picture]) -> Split:
+    return Split(
+        images=images,
+        labels=np.array([CLASSES.index(picture.kind) for picture in pictures], dtype=np.int64),
+        names=tuple(picture.name for picture in pictures),
+    )
 
 
 def fetch(folder: Path) -> Path:

@@ -34,7 +34,7 @@ class _Answer(NamedTuple):
     total: int | None  # the length of the whole file, where the server tells
 
 
-def download(url: str, destination: Path, size: int, sha256: str, progress: bool = True) -> Path:
+def download(url: str, destination: Path, size: int, sha256: str) -> Path:
     """Download a file, or resume an earlier download.
 
     Bytes are collected in ``<destination>.part``; only when size and checksum are right does the
@@ -46,7 +46,6 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
         destination: the file to write; missing folders are created.
         size: how many bytes the file has.
         sha256: its checksum, in hexadecimal.
-        progress: show a progress bar, if standard error is a terminal.
 
     Returns:
         ``destination``.
@@ -57,7 +56,7 @@ def download(url: str, destination: Path, size: int, sha256: str, progress: bool
     """
     with _alone(destination):
         if not is_whole(destination, size, sha256):
-            _fetch(url, destination, size, sha256, progress)
+            _fetch(url, destination, size, sha256)
     return destination
 
 
@@ -82,12 +81,12 @@ def _alone(file: Path) -> Iterator[None]:
             os.unlink(lock.lock_file)
 
 
-def _fetch(url: str, destination: Path, size: int, sha256: str, progress: bool) -> None:
+def _fetch(url: str, destination: Path, size: int, sha256: str) -> None:
     """Download as :func:`download` describes, in one process at a time."""
     part = destination.with_name(destination.name + ".part")
     collected = part.stat().st_size if part.is_file() else 0
     if collected != size:
-        _collect(url, part, collected if collected < size else 0, size, progress)
+        _collect(url, part, collected if collected < size else 0, size)
     if not is_whole(part, size, sha256):
         part.unlink()
         raise UserError(
@@ -97,7 +96,7 @@ def _fetch(url: str, destination: Path, size: int, sha256: str, progress: bool) 
     os.replace(part, destination)
 
 
-def _collect(url: str, part: Path, collected: int, size: int, progress: bool) -> None:
+def _collect(url: str, part: Path, collected: int, size: int) -> None:
     """Download what is missing from ``part`` and leave it on the disk."""
     try:
         answer = _ask(url, collected)
@@ -113,7 +112,7 @@ def _collect(url: str, part: Path, collected: int, size: int, progress: bool) ->
                 f"{url} is now a file of {answer.total:,} bytes, not the expected {size:,}: "
                 "get the file elsewhere"
             )
-        _write(answer, part, size, progress)
+        _write(answer, part, size)
     reached = part.stat().st_size
     if reached < size:
         raise Unreachable(
@@ -147,14 +146,12 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def _write(answer: _Answer, part: Path, size: int, progress: bool) -> None:
+def _write(answer: _Answer, part: Path, size: int) -> None:
     """Append the server's bytes to ``part`` until they end, break off, or are too many."""
     try:
         with part.open("r+b" if answer.start else "wb") as file:
             file.seek(answer.start)
-            with progress_bar(
-                part.stem, size, answer.start, in_bytes=True, shown=progress
-            ) as advance:
+            with progress_bar(part.stem, size, answer.start, in_bytes=True) as advance:
                 while (chunk := _next_chunk(answer.body)) and file.tell() <= size:
                     file.write(chunk)
                     advance(len(chunk))

@@ -61,20 +61,19 @@ def find_digits(image: np.ndarray) -> list[Digit]:
     """
     image = image.squeeze(-1) if image.shape[2:] == (1,) else image
     image = np.dstack([image] * 3) if image.ndim == 2 else image
-    sheet = paper.cut_out_sheet(image)
-    small = paper.shrink(sheet.image)
+    sheet, (x, y) = paper.cut_out_sheet(image)
+    small = paper.shrink(sheet)
     ink = paper.separate_ink(small)
     mask = _find_strokes(ink)
-    scale = max(sheet.image.shape) / max(small.shape)
+    scale = max(sheet.shape) / max(small.shape)
     digits, others = [], 0
     for patch in group_into_digits(mask, ink.strength):
         cropped, (top, left, bottom, right) = _crop(_brighten(ink, patch, mask & ~patch))
-        (x, y), far = sheet.corner, (sheet.image.shape[1], sheet.image.shape[0])
         box = (
             x + round(left * scale),
             y + round(top * scale),
-            x + min(far[0], round(right * scale)),
-            y + min(far[1], round(bottom * scale)),
+            x + min(sheet.shape[1], round(right * scale)),
+            y + min(sheet.shape[0], round(bottom * scale)),
         )
         pixels = _centre(_fit_into_box(_even_out_width(cropped)))
         if is_shaped_like_a_digit(pixels):

@@ -14,10 +14,12 @@ import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 PIXELS_FILE = "pictures.uint8"
 INDEX_FILE = "index.json"
@@ -26,19 +28,23 @@ UNFINISHED = ".building-"  # how the names of sets begin that are being written
 DAY = 24 * 60 * 60  # seconds
 
 
+# An image that could not be decoded, and why.
+LeftOut = Annotated[dict[Literal["file", "why"], str], Field(min_length=2)]
+
+
 @dataclass(frozen=True)
 class Index:
     """What is in a file of decoded images.
 
     Attributes:
         kept: the positions, in the order that was asked for, of the images that were decoded.
-        left_out: ``{"file": ..., "why": ...}`` for each one that could not be decoded.
+        left_out: each one that could not be decoded.
         source_size: ``"200x200"`` (width x height), or ``"various"``.
         sha256: a hash of each picture's class, number and file, whatever archive it came in.
     """
 
     kept: list[int]
-    left_out: list[dict[str, str]]
+    left_out: list[LeftOut]
     source_size: str
     sha256: str
 
@@ -62,22 +68,15 @@ def open_set(folder: Path, size: tuple[int, int], most: int) -> tuple[np.ndarray
         if pixels.stat().st_size != np.prod(shape, dtype=np.int64) or not _is_unchanged(folder):
             return None
         return np.memmap(pixels, dtype=np.uint8, mode="r", shape=shape), index
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError):
         return None
 
 
 def _read_index(file: Path, most: int) -> Index:
-    index = Index(**json.loads(file.read_text(encoding="utf-8")))
-    positions = all(type(position) is int and 0 <= position < most for position in index.kept)
-    if not positions or sorted(set(index.kept)) != index.kept:
-        raise ValueError("the positions are not increasing")
-    if not all(set(entry) == {"file", "why"} for entry in index.left_out):
-        raise ValueError("an entry does not say which file is left out and why")
-    texts = [text for entry in index.left_out for text in entry.values()]
-    if not all(isinstance(text, str) for text in [*texts, index.source_size, index.sha256]):
-        raise ValueError("something is not text")
-    if len(index.kept) + len(index.left_out) != most:
-        raise ValueError("some images are neither kept nor left out")
+    index = TypeAdapter(Index).validate_json(file.read_bytes(), strict=True)
+    increasing = all(one < other for one, other in pairwise([-1, *index.kept, most]))
+    if not increasing or len(index.kept) + len(index.left_out) != most:
+        raise ValueError("each image is either kept or left out")
     return index
 
 

@@ -32,16 +32,6 @@ class Ink:
     """Share of the image's frame that is explained by a single, smoothly lit paper."""
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """The part of a photograph that shows the sheet of paper."""
-
-    image: np.ndarray
-    """``(height, width, 3)`` uint8."""
-    corner: tuple[int, int] = (0, 0)
-    """Column and row of its first pixel in the photograph."""
-
-
 def shrink(image: np.ndarray, size: int = WORKING_SIZE) -> np.ndarray:
     """Scale ``(height, width, 3)`` uint8 down to at most ``size`` pixels, as floats 0..1."""
     picture = Image.fromarray(image)
@@ -49,26 +39,26 @@ def shrink(image: np.ndarray, size: int = WORKING_SIZE) -> np.ndarray:
     return np.asarray(picture, dtype=np.float64) / 255
 
 
-def cut_out_sheet(image: np.ndarray) -> Sheet:
+def cut_out_sheet(image: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     """Crop a photograph to the sheet of paper that carries the ink.
 
     Args:
         image: ``(height, width, 3)`` uint8.
 
     Returns:
-        The sheet, with the table in its corners painted over by the paper beside it; the image
-        itself where no sheet stands out.
+        The sheet, with the table in its corners painted over by the paper beside it, and the column
+        and row of its first pixel in the photograph; the image itself where no sheet stands out.
     """
     sheet = _find_sheet(shrink(image, SHEET_SIZE))
     if sheet is None:
-        return Sheet(image)
+        return image, (0, 0)
     height, width = image.shape[:2]
     sheet = np.asarray(Image.fromarray(sheet).resize((width, height), Image.Resampling.NEAREST))
     rows, columns = (np.flatnonzero(sheet.any(axis=axis)) for axis in (1, 0))
     place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     cropped, inside = image[place], sheet[place]
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    return Sheet(cropped[tuple(nearest)], (int(columns[0]), int(rows[0])))
+    return cropped[tuple(nearest)], (int(columns[0]), int(rows[0]))
 
 
 def _find_sheet(image: np.ndarray) -> np.ndarray | None:

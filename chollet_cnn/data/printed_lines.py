@@ -120,7 +120,8 @@ def without_underline(mask: np.ndarray) -> np.ndarray:
 def _base_line(patch: np.ndarray) -> np.ndarray:
     """Mark the thin straight line that a patch of ink stands on, if it goes beyond both its sides.
 
-    The base of a 2 goes beyond one side, and is at most 2.5 times as wide as what is above it.
+    The base of a 2 goes beyond one side, and is at most 2.5 times as wide as what is above it. The
+    bar of a 5, apart from the rest, has nothing above it.
     """
     height, width = patch.shape
     columns, rows = np.arange(width), np.arange(height)[:, np.newaxis]
@@ -139,10 +140,10 @@ def _base_line(patch: np.ndarray) -> np.ndarray:
     height_of_line = model.predict_y(columns)
     thick = np.median(thickness[on_line])
     band = (rows > height_of_line - thick - 2) & (rows < height_of_line + 3)
-    body = np.flatnonzero((patch & ~band).any(axis=0))
-    if not len(body):
+    above, body = np.nonzero(patch & ~band)
+    if not len(body) or np.ptp(above) < 3 * thick:
         return np.zeros_like(patch)
-    left, right = body[0], width - 1 - body[-1]
+    left, right = body.min(), width - 1 - body.max()
     beyond = min(left, right) > max(0.05 * width, 2 * thick) or left + right > 1.5 * np.ptp(body)
     line = band & (on_line | (thickness <= 2 * thick))  # where a stroke crosses it, it stays
     level = abs(np.ptp(height_of_line)) < 0.15 * width

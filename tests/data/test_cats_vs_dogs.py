@@ -53,15 +53,6 @@ def kept_set(place):
     return folder
 
 
-def test_the_environment_variable_and_keras_cache_are_searched(place, tmp_path, monkeypatch):
-    monkeypatch.setenv("CHOLLET_CNN_DATA", str(place))
-    (tmp_path / "keras" / "datasets").mkdir(parents=True)
-    put_zip(tmp_path / "keras" / "datasets" / "dogs.zip", FLAT)
-    assert small(None).fingerprint["source"] == "dogs.zip"
-    put_zip(place / "train.zip", FLAT)
-    assert small(None).fingerprint["source"] == "train.zip"
-
-
 def test_the_books_splits_are_by_file_number():
     numbers = range(2500)
     index = layouts.index("a", [(f"{k}.{n}.jpg", (0, 0)) for k in ("cat", "dog") for n in numbers])
@@ -96,7 +87,7 @@ def test_an_option_that_makes_no_sense_is_named(place, options, why):
 def test_the_second_load_decodes_nothing(place, monkeypatch):
     put_zip(place / "train.zip", KAGGLE)
     first = small(place)
-    monkeypatch.setattr(decoded, "_decode_all", None)
+    monkeypatch.setattr(decoded, "on_every_core", None)
     monkeypatch.setattr(Image, "open", None)
     second = small(place)
     assert_is_whole(second)
@@ -160,7 +151,7 @@ def test_a_cache_of_before_there_were_hashes_is_used_and_gets_one(flat, monkeypa
     record = kept_set(flat) / "pictures.sha256"
     expected = record.read_text()
     record.unlink()
-    monkeypatch.setattr(decoded, "_decode_all", None)
+    monkeypatch.setattr(decoded, "on_every_core", None)
     assert_is_whole(small(flat))
     assert record.read_text() == expected
 

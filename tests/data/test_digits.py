@@ -6,22 +6,17 @@ from chollet_cnn.data import digits, load_dataset
 
 def test_the_embedded_digits_never_pass_for_mnist():
     dataset = load_dataset("digits")
-    assert dataset.title == "digits (embedded)"
-    assert dataset.fingerprint["dataset"] == "digits (embedded)"
+    assert dataset.title == dataset.fingerprint["dataset"] == "digits (embedded)"
     assert dataset.name == "digits"
 
 
-def test_all_1797_digits_are_used_once():
+def test_all_1797_digits_are_used_once_and_a_fifth_of_each_class_for_the_test():
     dataset = load_dataset("digits")
-    assert len(dataset.train) + len(dataset.test) == 1797
-    counts = np.bincount(np.concatenate([dataset.train.labels, dataset.test.labels]))
     # The class counts of the UCI test set, as its description lists them.
-    assert counts.tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-
-
-def test_each_class_gives_a_fifth_to_the_test():
-    dataset = load_dataset("digits")
-    assert np.bincount(dataset.test.labels).tolist() == [35, 36, 35, 36, 36, 36, 36, 35, 34, 36]
+    expected = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    tested = np.bincount(dataset.test.labels)
+    assert (np.bincount(dataset.train.labels) + tested).tolist() == expected
+    assert tested.tolist() == [count // 5 for count in expected]
 
 
 def test_the_fifth_zero_is_in_the_test_and_the_first_four_are_not():
@@ -33,14 +28,10 @@ def test_the_fifth_zero_is_in_the_test_and_the_first_four_are_not():
 
 
 def test_a_digit_fills_the_middle_20_by_20_of_28_by_28_as_in_mnist():
-    dataset = load_dataset("digits")
-    images = dataset.train.images
-    assert images.shape[1:] == (28, 28, 1)
-    assert images.dtype == np.uint8
-    assert not images[:, :4].any()
-    assert not images[:, 24:].any()
-    assert not images[:, :, :4].any()
-    assert not images[:, :, 24:].any()
+    images = load_dataset("digits").train.images
+    assert (images.shape[1:], images.dtype) == ((28, 28, 1), np.uint8)
+    images[:, 4:24, 4:24] = 0
+    assert not images.any()
     assert digits.enlarge(np.full((8, 8), 16.0)).sum() == 20 * 20 * 255
 
 

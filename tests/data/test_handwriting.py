@@ -9,20 +9,13 @@ from chollet_cnn.data import digit_patches, digits, handwriting, image_files, mn
 from chollet_cnn.errors import UserError
 
 
-def on_paper(digit, seed, side=300, dark_ink=True):
+def on_paper(digit, seed):
     """Photograph a 28x28 digit: big, off-centre, on noisy paper that is lit from one side."""
-    draw = np.random.default_rng(seed)
-    height, width = 600, 450
-    ink = np.zeros((height, width))
-    big = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
-    top, left = draw.integers(0, height - side), draw.integers(0, width - side)
-    ink[top : top + side, left : left + side] = np.asarray(big) / 255
-    y, x = np.mgrid[:height, :width] / width
-    paper = 0.95 - 0.35 * x - 0.2 * (y - 0.3) ** 2
-    photo = paper * (1 - 0.7 * ink) + draw.normal(0, 0.03, ink.shape)
-    grey = np.rint(255 * photo.clip(0, 1))
-    coloured = np.stack([grey, 0.95 * grey, 0.9 * grey], axis=-1).astype(np.uint8)
-    return coloured if dark_ink else 255 - coloured
+    random = np.random.default_rng(seed)
+    ink = digit_photo_kinds.coverage(digit, random, angle=0)
+    pixels = digit_photo_kinds.paint(ink, (235, 230, 220), digit_photo_kinds.BLUE_INK)
+    lit = pixels * digit_photo_kinds.lit_from_one_side(ink.shape, random)
+    return np.asarray(digit_photo_kinds.finish(lit, random, noise=4))
 
 
 def alike(one, other):
@@ -33,18 +26,6 @@ def alike(one, other):
 
 def embedded_digits(count):
     return [digits.enlarge(image) for image in load_digits().images[:count]]
-
-
-@pytest.mark.parametrize("dark_ink", [True, False], ids=["pen-on-paper", "chalk-on-board"])
-def test_a_photographed_digit_comes_back_as_it_was_drawn(dark_ink):
-    likeness = []
-    for seed, digit in enumerate(embedded_digits(10)):
-        result = handwriting.as_digit(on_paper(digit, seed, dark_ink=dark_ink))
-        assert result.shape == (28, 28, 1)
-        assert result.dtype == np.uint8
-        drawn = handwriting.as_digit(digit)  # the same digit in MNIST's frame, without the paper
-        likeness.append(alike(result[..., 0], drawn[..., 0]))
-    assert min(likeness) > 0.85
 
 
 def test_a_photographed_mnist_digit_comes_back_as_it_was(real_mnist_dir):
@@ -76,8 +57,8 @@ def test_a_digit_is_brought_to_mnists_frame():
 def test_specks_and_a_dark_edge_are_taken_for_dirt():
     photo = on_paper(embedded_digits(1)[0], seed=1)
     dirty = photo.copy()
-    dirty[:, :12] = 20  # the table beside the paper
-    dirty[590:594, 440:444] = 20
+    dirty[:, :8] = 20  # the table beside the paper
+    dirty[390:394, 390:394] = 20
     assert alike(handwriting.as_digit(dirty)[..., 0], handwriting.as_digit(photo)[..., 0]) > 0.95
 
 
@@ -87,14 +68,6 @@ def test_a_thin_pen_does_not_fade_away():
     result = handwriting.as_digit(photo)[..., 0]
     assert (result.max(axis=1) > 150).sum() == 20
     assert 1.5 <= result.sum() / 255 / 20 <= 3
-
-
-@pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_picture_has_no_digit(level):
-    noise = np.random.default_rng(level).integers(-20, 21, (200, 150, 3))
-    for blank in (np.full_like(noise, level), level + noise):
-        with pytest.raises(UserError, match="no digit found"):
-            handwriting.as_digit(blank.clip(0, 255).astype(np.uint8))
 
 
 def enlarged(digit, side=280):
@@ -113,6 +86,8 @@ def test_a_digit_of_every_kind_of_photograph_comes_back(tmp_path, kind):
         file = digit_photo_kinds.save(kind, digit, tmp_path / f"{seed}", seed)
         found = handwriting.find_digits(image_files.read(file))
         assert len(found) == len(digit_photo_kinds.label_of(kind, 0))
+        assert {one.image.shape for one in found} == {(28, 28, 1)}
+        assert {one.image.dtype for one in found} == {np.dtype(np.uint8)}
         drawn = handwriting.as_digit(enlarged(digit))
         likeness += [alike(one.image[..., 0], drawn[..., 0]) for one in found]
     assert np.median(likeness) > (0.7 if kind in SHAPE_CHANGED else 0.85)
@@ -212,6 +187,17 @@ def empty_box(thick, inset, angle=0):
     return np.asarray(image.rotate(angle, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255)))
 
 
+def blank(level, noise=0):
+    grain = np.random.default_rng(level).integers(-noise, noise + 1, (200, 150, 3))
+    return (level + grain).clip(0, 255).astype(np.uint8)
+
+
+def faint_ink():
+    grain = np.random.default_rng(1).normal(0, 3, (280, 280))
+    photo = 230 - enlarged(embedded_digits(1)[0]) * 0.05 + grain
+    return photo.clip(0, 255).astype(np.uint8)
+
+
 BINARY = skimage.data.binary_blobs(300, rng=0) * np.uint8(255)
 NOT_DIGITS = {
     "a blot": page_of((400, 400), (100, 300, 100, 300)),
@@ -232,6 +218,9 @@ NOT_DIGITS = {
     "a maze": BINARY,
     "a cat": skimage.data.cat(),
     "a man with a camera": skimage.data.camera(),
+    "ink that is hardly there": faint_ink(),
+    **{f"blank, {level}": blank(level) for level in (0, 128, 255)},
+    **{f"blank and noisy, {level}": blank(level, noise=20) for level in (0, 128, 255)},
     "the silhouette of a horse": skimage.data.horse() * np.uint8(255),
 }
 
@@ -245,10 +234,3 @@ def test_what_is_not_a_digit_is_refused(name):
 def test_every_digit_of_mnist_is_shaped_like_a_digit(real_mnist_dir):
     images = mnist.load(real_mnist_dir).test.images[:300, ..., 0]
     assert all(map(digit_patches.is_shaped_like_a_digit, images))
-
-
-def test_ink_that_is_hardly_there_is_refused():
-    grain = np.random.default_rng(1).normal(0, 3, (280, 280))
-    photo = 230 - enlarged(embedded_digits(1)[0]) * 0.05 + grain
-    with pytest.raises(UserError, match="no digit found"):
-        handwriting.find_digits(photo.clip(0, 255).astype(np.uint8))
