@@ -18,6 +18,7 @@ from chollet_cnn.concepts.convolution import (
 )
 
 SHARPEN = np.array(ARTICLE["sharpen_kernel"])
+LOPSIDED = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 10]])
 
 
 def test_the_articles_signal_is_smoothed_to_the_articles_numbers():
@@ -39,6 +40,25 @@ def test_sharpening_the_articles_picture_gives_its_14x14_exactly():
         np.testing.assert_array_equal(result, expected)
         assert result.dtype == np.int64
     assert not windows(IMAGE, 3).flags.writeable
+
+
+def test_the_first_of_196_windows_is_all_255_and_sharpens_to_255():
+    every = windows(IMAGE, 3)
+    assert every.shape[0] * every.shape[1] == 196
+    assert (every[0, 0] == 255).all()
+    assert np.sum(every[0, 0] * SHARPEN) == 255
+
+
+def test_a_lopsided_kernel_tells_convolution_from_cross_correlation():
+    turned = convolve2d(IMAGE, LOPSIDED[::-1, ::-1])
+    np.testing.assert_array_equal(turned, cross_correlate2d(IMAGE, LOPSIDED))
+    assert not np.array_equal(turned, convolve2d(IMAGE, LOPSIDED))
+
+
+def test_shifting_the_image_shifts_the_result():
+    shifted = np.roll(IMAGE, (1, 2), axis=(0, 1))
+    result, moved = cross_correlate2d(IMAGE, LOPSIDED), cross_correlate2d(shifted, LOPSIDED)
+    np.testing.assert_array_equal(moved[1:, 2:], result[:-1, :-2])
 
 
 @some

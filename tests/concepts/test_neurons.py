@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
 from examples import borders, normal, pairs, sizes, small, some
 from hypothesis import given
@@ -63,6 +64,17 @@ def test_softmax_and_sigmoid_are_scipys(scores, data):
     np.testing.assert_allclose(sigmoid(scores), scipy.special.expit(scores), rtol=1e-12)
     with pytest.raises(ValueError, match="axis"):
         softmax(scores, scores.ndim)
+
+
+@some
+@given(st.floats(-1000, 1000), st.floats(-1000, 1000))
+def test_softmax_of_two_scores_is_the_sigmoid_of_their_difference(one, other):
+    np.testing.assert_allclose(softmax([one, other])[0], sigmoid(one - other), rtol=1e-9)
+
+
+def test_the_matrix_of_a_signal_is_scipys_toeplitz_matrix():
+    expected = scipy.linalg.toeplitz([1, 0, 0, 0], [1, 2, 3, 0, 0, 0])
+    np.testing.assert_array_equal(convolution_matrix([1, 2, 3], 6), expected)
 
 
 @some
