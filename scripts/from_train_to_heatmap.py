@@ -6,12 +6,14 @@ The cells are as one would run them in a notebook, where each figure shows itsel
 """
 
 # %% Where the run and the figures go
-import sys
+import argparse
 from pathlib import Path
 
 import chollet_cnn as cc
 
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else "from-train-to-heatmap")
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("folder", nargs="?", type=Path, default=Path("from-train-to-heatmap"))
+folder = parser.parse_args().folder
 
 # %% Train the three-block network for a few epochs on scikit-learn's small digits
 run = cc.train_network(dataset="digits", epochs=8, out=folder, overwrite=True, quiet=False)

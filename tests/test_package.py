@@ -14,8 +14,11 @@ from chollet_cnn import __main__ as command_line
 ROOT = Path(cc.__file__).parents[1]
 
 
-def python(*arguments):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+SCRIPTS = [path for path in sorted((ROOT / "scripts").glob("*.py")) if path.stem != "contenders"]
+
+
+def python(*arguments, cwd=None):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd)
 
 
 def command(*arguments):
@@ -73,6 +76,13 @@ def test_the_command_names_its_commands(arguments, status):
     assert shown.returncode == status
     for name in command_line.COMMANDS:
         assert f"\n  {name} " in shown.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_says_how_it_is_used_and_does_nothing_else(script, tmp_path):
+    done = python(script, "--help", cwd=tmp_path)
+    assert (done.returncode, done.stdout[:6]) == (0, "usage:")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_says_its_version():
