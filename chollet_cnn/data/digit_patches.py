@@ -12,7 +12,7 @@ from chollet_cnn.errors import UserError
 
 SPECK = 0.05  # a patch of ink smaller than this share of the largest one is dirt
 UNEVEN_PAPER = 0.15  # what the paper around a digit may differ from even, as a share of its ink
-UNEVEN_STROKES = 0.55  # standard deviation of a stroke's width, as a share of its mean
+UNEVEN_STROKES = 0.62  # standard deviation of a stroke's width, as a share of its mean
 MOST_DIGITS = 30
 NOT_DIGITS = (
     "no digit found in the image: it looks like text, a pattern or a picture, so crop it to the "

@@ -73,7 +73,7 @@ def test_odd_server(tmp_path, attack):
             leftover.unlink(missing_ok=True)
         if collected:
             part.write_bytes(CONTENT[:collected])
-        _, refusal = ask(download, url, file, len(CONTENT), SHA256, False)
+        _, refusal = ask(download, url, file, len(CONTENT), SHA256)
         assert refusal or file.read_bytes() == CONTENT
         assert not (refusal and file.exists())
 

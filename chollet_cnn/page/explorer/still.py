@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 from PIL import Image
+from skimage.util import montage
 
 from chollet_cnn.analysis import activations
-from chollet_cnn.drawing.mosaics import mosaic
 
 COLUMNS = 32
 GAP = 2
@@ -74,8 +74,9 @@ def _sheet(maps: np.ndarray) -> np.ndarray:
     times = max(1, SIDE // maps.shape[0])
     levels = np.rint(254 * maps).astype(np.uint8).repeat(times, axis=0).repeat(times, axis=1)
     across = min(COLUMNS, maps.shape[-1])
-    sheet = mosaic(np.moveaxis(levels, -1, 0), across, margin=(GAP, GAP), fill=PAPER)
-    return sheet[GAP:, GAP:]
+    grid = (-(-maps.shape[-1] // across), across)
+    sheet = montage(np.moveaxis(levels, -1, 0), fill=PAPER, grid_shape=grid, padding_width=GAP)
+    return sheet[GAP:-GAP, GAP:-GAP]
 
 
 def _png(image: np.ndarray, **options: int) -> str:
