@@ -7,7 +7,7 @@ For a notebook, one import is enough::
     cc.list_recipes()                               # the book's networks, as a table
     run = cc.train_network("mnist-first-edition")   # or cc.load_run("runs/...")
     cc.plot_learning_curve(run.history)
-    cc.write_report([run.path])                     # the tutorial page, with your run in it
+    cc.write_report(run)                            # the tutorial page, with your run in it
 
     (answer,) = cc.predict_images(run, "photo-of-a-seven.jpg")
     cc.plot_prediction(answer)

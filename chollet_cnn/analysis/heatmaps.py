@@ -25,6 +25,7 @@ from chollet_cnn.analysis.receptive_fields import CellHeatmap, cell_grid_of
 from chollet_cnn.analysis.scores import Scores, find_scores
 from chollet_cnn.concepts.checks import whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
+from chollet_cnn.drawing.progress import progress_bar
 
 BATCH = 32
 """The largest number of changed copies of an image in one batch."""
@@ -129,10 +130,12 @@ def smooth_grad(
     spread = noise * (image.max() - image.min())
     random = np.random.default_rng(seed)
     total = np.zeros(image.shape[1:])
-    for start in range(0, samples, BATCH):
-        copies = min(BATCH, samples - start)
-        grain = random.standard_normal((copies, *image.shape[1:])) * spread
-        total += slope_of((image + grain).astype(image.dtype))[1].sum(axis=0)
+    with progress_bar("adding noise", samples, stays=False) as advance:
+        for start in range(0, samples, BATCH):
+            copies = min(BATCH, samples - start)
+            grain = random.standard_normal((copies, *image.shape[1:])) * spread
+            total += slope_of((image + grain).astype(image.dtype))[1].sum(axis=0)
+            advance(copies)
     return np.abs(total / samples).max(axis=-1)
 
 
@@ -177,14 +180,16 @@ def compute_occlusion(
     color = image[0].mean(axis=(0, 1)) if fill is None else fill
     before = probability(image)[0]
     fall, covers = np.zeros((height, width)), np.zeros((height, width))
-    for start in range(0, len(places), BATCH):
-        some = places[start : start + BATCH]
-        hidden = np.repeat(image, len(some), axis=0)
-        for copy, (top, left) in zip(hidden, some, strict=True):
-            copy[top : top + window, left : left + window] = color
-        for after, (top, left) in zip(probability(hidden), some, strict=True):
-            fall[top : top + window, left : left + window] += before - after
-            covers[top : top + window, left : left + window] += 1
+    with progress_bar("covering the image", len(places), stays=False) as advance:
+        for start in range(0, len(places), BATCH):
+            some = places[start : start + BATCH]
+            hidden = np.repeat(image, len(some), axis=0)
+            for copy, (top, left) in zip(hidden, some, strict=True):
+                copy[top : top + window, left : left + window] = color
+            for after, (top, left) in zip(probability(hidden), some, strict=True):
+                fall[top : top + window, left : left + window] += before - after
+                covers[top : top + window, left : left + window] += 1
+            advance(len(some))
     return fall / covers
 
 

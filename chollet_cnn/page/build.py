@@ -45,6 +45,7 @@ from chollet_cnn.page.explorer import export
 from chollet_cnn.page.figure import FORMATS, LOOK
 from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.training import runs
+from chollet_cnn.training.runs import Run
 
 OPERATIONS = (
     images_are_arrays,
@@ -86,7 +87,7 @@ class Report:
 
 
 def write_report(
-    paths: Sequence[str | Path] = (),
+    paths: str | Path | Run | Sequence[str | Path | Run] = (),
     picture: str | Path | None = None,
     out: str | Path = "report",
     *,
@@ -100,7 +101,8 @@ def write_report(
     """Draw every figure and write the page.
 
     Args:
-        paths: run directories; without one the page has only the chapters on the operations.
+        paths: run directories or runs, or one; without one the page has only the chapters on the
+            operations.
         picture: an image file of yours to send through the networks; without it a test digit or a
             cat is used.
         out: a folder for ``index.html`` and, in ``figures/``, each figure and its data.
@@ -121,6 +123,8 @@ def write_report(
             not exist; nothing is left behind.
     """
     out = Path(out)
+    paths = [paths] if isinstance(paths, str | Path | Run) else paths
+    paths = [run.path if isinstance(run, Run) else run for run in paths]
     if format not in FORMATS:
         raise ValueError(f"format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not {format!r}")
     for name, size in (("width", width), ("dpi", dpi)):

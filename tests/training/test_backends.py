@@ -46,5 +46,5 @@ def test_a_run_of_another_backend_predicts_and_is_reported(run, tmp_path):
     (one,) = answer.probabilities
     assert answer.answer == next(iter(one))
     assert sum(one.values()) == pytest.approx(1, abs=1e-5)
-    build.write_report([run.path], out=tmp_path / "report")
+    build.write_report(run, out=tmp_path / "report")
     assert f"{run.metrics['test_accuracy']:.2%}" in (tmp_path / "report/index.html").read_text()
