@@ -42,7 +42,7 @@ def test_everything_is_written_from_runs_alone(runs_alone, capsys):
         "MNIST, first edition (printed curve), 0 runs: not enough seeds" in capsys.readouterr().out
     )
     assert len(pd.read_csv(runs_alone / "claims.csv")) >= len(CLAIMS)
-    assert (runs_alone / "README.md").read_text().count("No runs yet.")
+    assert (runs_alone / "README.md").read_text().count("Not enough runs yet.")
     assert (runs_alone / "figures" / "seeds.png").is_file()
     assert json.loads((runs_alone / "answer.json").read_text())["figures"]
 

@@ -211,10 +211,10 @@ def test_copies_are_compared_with_originals_seed_by_seed():
     pairs = pd.DataFrame(
         {
             "recipe": "cats-vs-dogs-first-edition",
-            "pictures": ["originals", "copies"] * 3,
-            "seed": [0, 0, 1, 1, 2, 3],  # the last two are no pair
-            "val_accuracy": [0.70, 0.71, 0.72, 0.71, 0.9, 0.1],
-            "test_accuracy": [0.70, 0.72, 0.71, 0.72, 0.9, 0.1],
+            "pictures": ["originals", "copies"] * 4,
+            "seed": [0, 0, 1, 1, 2, 2, 3, 4],  # the last two are no pair
+            "val_accuracy": [0.70, 0.71, 0.72, 0.71, 0.71, 0.71, 0.9, 0.1],
+            "test_accuracy": [0.70, 0.72, 0.71, 0.72, 0.71, 0.725, 0.9, 0.1],
         }
     )
     later = pairs.assign(recipe=f"{PETS}-smaller-test-set")
@@ -222,8 +222,9 @@ def test_copies_are_compared_with_originals_seed_by_seed():
     validation, test, *_ = found["pairs"].to_dict("records")
     assert (validation["on originals"], validation["on copies"]) == ("71.00%", "71.00%")
     assert validation["lowest to highest difference"] == "-1.00 to +1.00"
-    assert (test["difference"], test["pairs"]) == ("+1.50 points", "2")
-    assert found["plain"].n == 2
+    assert (test["difference"], test["pairs"]) == ("+1.50 points", "3")
+    assert found["plain"].n == 3
+    assert measure("copies", copies=[pairs[pairs["seed"] < 2]]) == {}  # too few for an interval
     assert found["pairs"]["recipe"][2] == "Cats vs dogs, second edition, smaller test set"
     assert measure("copies", copies=[later])["plain"] is None
 

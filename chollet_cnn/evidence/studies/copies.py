@@ -37,7 +37,7 @@ def measure(records: Records) -> dict[str, object]:
         originals, copies = kinds.values()
         for quantity in ("val_accuracy", "test_accuracy"):
             moved = statistics.paired_differences(copies, originals, quantity)
-            if moved.n:
+            if moved.n >= statistics.MIN_RUNS_OUTSIDE:
                 summaries[recipe, quantity] = moved
                 cells = {"recipe": title_of(recipe), "accuracy": QUANTITIES[quantity]}
                 means = tables.paired_means(kinds, quantity)
