@@ -20,15 +20,15 @@ For a notebook, one import is enough::
     layer, maps = next(iter(cc.compute_activations(model, image).items()))
     cc.plot_activations(maps[0], layer)
 
-Each name is loaded on first use, from the module that ``__init__.pyi`` names, so importing the
-package imports neither NumPy nor Keras. Those modules hold more.
+``cc.start_keras()`` imports Keras without TensorFlow's notes; what needs Keras calls it. Each name is
+loaded on first use, from the module that ``__init__.pyi`` names, so importing the package imports
+neither NumPy nor Keras. Those modules hold more.
 """
 
 import os
 import signal
 import sys
 from html import escape
-from importlib import import_module
 from typing import Any
 
 import lazy_loader
@@ -69,7 +69,7 @@ _IMPORT_KERAS = {
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Load a function; where that imports Keras, without the notes that TensorFlow prints."""
     if name in _IMPORT_KERAS:
-        import_module("chollet_cnn.training.devices").start_keras()
+        _load("start_keras")()
     return _load(name)
 
 

@@ -8,6 +8,7 @@ from .book.recipe_table import list_recipes
 from .data import load_dataset
 from .page.build import write_report
 from .predict import predict_images
+from .training.devices import start_keras
 from .training.runs import load_run
 from .training.trainer import train_network
 
@@ -26,6 +27,7 @@ __all__ = [
     "plot_learning_curve",
     "plot_prediction",
     "predict_images",
+    "start_keras",
     "train_network",
     "write_report",
 ]
