@@ -20,9 +20,9 @@ For a notebook, one import is enough::
     layer, maps = next(iter(cc.compute_activations(model, image).items()))
     cc.plot_activations(maps[0], layer)
 
-``cc.start_keras()`` imports Keras without TensorFlow's notes; what needs Keras calls it. Each name is
-loaded on first use, from the module that ``__init__.pyi`` names, so importing the package imports
-neither NumPy nor Keras. Those modules hold more.
+``cc.start_keras()`` imports Keras without TensorFlow's notes; what needs Keras calls it. Each name
+is loaded on first use, from the module that ``__init__.pyi`` names, so importing the package
+imports neither NumPy nor Keras. Those modules hold more.
 """
 
 import os
