@@ -129,8 +129,12 @@ def runner(recipe: Recipe, model: keras.Model, load: Load, step_done: Action) ->
     seeding.set_starting_weights(model, seed=0)
     seeding.seed_random_layers(model, seed=0)
     steps = loop.compile_steps(model, fitting.make_optimizer(recipe))
-    feed = loop.feed_from(images.train.images, images.train.labels, device)
-    evaluate = images.validation and loop.evaluation(steps.evaluate, images.validation, device)
+
+    def feed_from(split: data.Split) -> loop.Feed:
+        return loop.feed_from(split.images, split.labels, device)
+
+    feed, monitored = feed_from(images.train), images.validation
+    evaluate = monitored and loop.evaluation(steps.evaluate, monitored, feed_from(monitored))
     numbers = count()
 
     def epoch() -> None:

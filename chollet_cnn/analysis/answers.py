@@ -54,13 +54,13 @@ class Answer:
 
     def in_words(self, top: int = 3) -> str:
         """Return one line: the file and its ``top`` likeliest classes, or the row of its digits."""
-        if len(self.probabilities) == 1:
-            shown = list(self.probabilities[0].items())[:top]
-        else:
-            shown = [next(iter(one.items())) for one in self.probabilities]
-        words = ", ".join(f"{name} {share:.1%}" for name, share in shown)
-        words = words if len(self.probabilities) == 1 else f"{self.answer} ({words})"
-        return f"{printable(self.file)}: {words}"
+        one = len(self.probabilities) == 1
+        words = ", ".join(
+            f"{name} {share:.1%}"
+            for shares in self.probabilities
+            for name, share in list(shares.items())[: top if one else 1]
+        )
+        return f"{printable(self.file)}: {words if one else f'{self.answer} ({words})'}"
 
     def to_dict(self, top: int = 3) -> dict[str, object]:
         """Return what is written as JSON, with the ``top`` likeliest classes."""

@@ -20,8 +20,8 @@ IDX_FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-# Whatever follows, such as ".idx3-ubyte", or the " (1)" that browsers add to a second download.
 COUNTS = {"train": 60_000, "test": 10_000}
+# Whatever follows, such as ".idx3-ubyte", or the " (1)" that browsers add to a second download.
 IDX_NAME = re.compile(r"(train|t10k)[-_. ](images|labels).*", re.IGNORECASE)
 PART = re.compile(r"train|test|t10k", re.IGNORECASE)  # in the name of an array
 NPZ_NAME = re.compile(r".*\.npz\b.*", re.IGNORECASE)  # "mnist.npz.1" is wget's second download

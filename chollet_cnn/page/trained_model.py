@@ -219,11 +219,8 @@ def _choose_image(
     size = model.input_shape[1:3]
     file, pixels = "", None
     if own is not None:
-        file, pixels, made = (
-            Path(own).name,
-            image_files.read(own),
-            f"image_files.read({str(own)!r})",
-        )
+        file, made = Path(own).name, f"image_files.read({str(own)!r})"
+        pixels = image_files.read(own)
     if model.input_shape[-1] == 3:
         resize = run.config["settings"]["data_options"].get("resize", "bilinear")
         kind, imports = "own", ("from chollet_cnn.data import image_files, scaling",)

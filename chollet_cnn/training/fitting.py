@@ -173,7 +173,7 @@ def _feed(job: Job, split: Split) -> loop.Feed:
 
 def _evaluation(job: Job, steps: Steps, split: Split) -> Callable[..., Score]:
     count = job.shares.count if job.shares else 1
-    return loop.evaluation(steps.evaluate, split, feed=_feed(job, split), devices=count)
+    return loop.evaluation(steps.evaluate, split, _feed(job, split), devices=count)
 
 
 def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:

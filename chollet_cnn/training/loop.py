@@ -112,18 +112,17 @@ def feed_from(images: np.ndarray, labels: np.ndarray, device: str = "cpu") -> Fe
 
 
 def evaluation(
-    steps: Callable, split: Split, device: str = "cpu", feed: Feed | None = None, devices: int = 1
+    steps: Callable, split: Split, feed: Feed | None = None, devices: int = 1
 ) -> Callable[..., Score]:
     """Return a function that computes the loss and accuracy over a split, in order.
 
     Args:
         steps: ``Steps.evaluate``.
         split: the images.
-        device: ``cpu`` or ``gpu``.
-        feed: how the images reach the loop, if not as :func:`feed_from` does it.
+        feed: how the images reach the loop; by default as :func:`feed_from` does it on a CPU.
         devices: among how many a batch is divided equally.
     """
-    feed = feed or feed_from(split.images, split.labels, device)
+    feed = feed or feed_from(split.images, split.labels)
     size = -(-EVALUATION_BATCH // devices) * devices
     batches = np.split(np.arange(len(split)), range(size, len(split), size))
     if keras.backend.backend() == "tensorflow":

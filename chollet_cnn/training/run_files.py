@@ -30,11 +30,11 @@ from pydantic import (
 
 from chollet_cnn.book.recipes import OPTIMIZERS
 from chollet_cnn.data import scaling
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import CONTROLS, UserError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a recipe's name may be, since it becomes the name of a folder."""
-UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+UNPRINTABLE = re.compile(rf"{CONTROLS.pattern}|[\ud800-\udfff]")
 """Control characters other than tabs and line breaks, and halves of surrogate pairs."""
 DEEPEST = 20
 """How many objects and lists of a JSON file may be inside one another."""

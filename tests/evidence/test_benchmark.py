@@ -159,6 +159,14 @@ def test_the_forward_pass_of_the_second_edition_takes_these_many_products(script
     assert count == 194_688 + 2_230_272 + 663_552 + 11_520
 
 
+def test_the_texts_are_made_from_the_measured_rows(script, tmp_path):
+    speeds = pd.read_csv(records.RESULTS / "benchmark.csv")
+    script("scaling").write(pd.read_csv(records.RESULTS / "scaling.csv"), speeds, tmp_path)
+    script("benchmark").write(speeds, tmp_path / "benchmark.csv")
+    for name in ("scaling.md", "benchmark.md"):
+        assert (tmp_path / name).read_text() == (records.RESULTS / name).read_text(), name
+
+
 def test_training_takes_at_most_1_3_times_the_memory_of_fit():
     rows = pd.read_csv(records.RESULTS / "benchmark.csv")
     peak = rows.pivot_table("peak_mib", "recipe", "contender", "median")

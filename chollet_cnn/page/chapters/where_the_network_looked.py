@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chollet_cnn.analysis import heatmaps, mistakes, model_graph, receptive_fields
+from chollet_cnn.analysis import heatmaps, mistakes, model_graph
 from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel, sections
@@ -21,9 +21,9 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
     network, image = model.model, model.image
     predicted = int(model.answer.argmax())
     name = model.classes[predicted]
-    raw = heatmaps.compute_grad_cam(network, image, predicted)
+    grad_cam = heatmaps.compute_grad_cam(network, image, predicted)
+    on_image = grad_cam.grid.resize_to_image(grad_cam, image.shape[:2])
     occlusion = heatmaps.compute_occlusion(network, image, predicted)
-    on_image = receptive_fields.cell_grid_of(network).resize_to_image(raw, image.shape[:2])
     pixels = {
         "saliency": heatmaps.saliency(network, image, predicted),
         "SmoothGrad": heatmaps.smooth_grad(network, image, predicted, samples=24),
@@ -33,7 +33,7 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
         "predicted": name,
         "probability": float(model.answer[predicted]),
         "layer": model_graph.last_feature_layer(network),
-        "cells": raw.shape,
+        "cells": grad_cam.shape,
         "side": image.shape[0],
         "largest_fall": float(occlusion.max()),
         "regions": _heat(
@@ -72,13 +72,11 @@ def _doubtful(model: TrainedModel) -> dict[str, Any]:
         truth = int(labels[index])
     first, second = (int(i) for i in answer.argsort()[::-1][:2])
     second = truth if kind == "wrong" else second
-    grid = receptive_fields.cell_grid_of(model.model)
-    heats = {
-        f"for {model.classes[target]}": grid.resize_to_image(
-            heatmaps.compute_grad_cam(model.model, image, target), image.shape[:2]
-        )
-        for target in (first, second)
-    }
+    heats = {}
+    for target in (first, second):
+        heat = heatmaps.compute_grad_cam(model.model, image, target)
+        on_image = heat.grid.resize_to_image(heat, image.shape[:2])
+        heats[f"for {model.classes[target]}"] = on_image
     title = f"What speaks for {model.classes[first]}, and what for {model.classes[second]}"
     return {
         "kind": kind,
