@@ -5,7 +5,9 @@ const BYTES = { uint8: 1, uint16: 2, float16: 2, float32: 4 };
 
 /** Unpack one array. Float16 comes back as a Float32Array. */
 export async function unpack({ dtype, data }) {
-  const packed = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const letters = atob(data);
+  const packed = new Uint8Array(letters.length);
+  for (let i = 0; i < packed.length; i++) packed[i] = letters.charCodeAt(i);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const apart = new Uint8Array(await new Response(stream).arrayBuffer());
   const size = BYTES[dtype];
