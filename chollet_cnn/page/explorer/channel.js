@@ -2,7 +2,7 @@
 
 import { key, kernelOf } from "./changes.js";
 import { decimals } from "./numbers.js";
-import { make, paintGrey, paintImage, paintSigned } from "./pictures.js";
+import { make, paintImage, paintSigned } from "./pictures.js";
 
 /** Kernels of the articles, for the first layer. */
 export const HANDMADE = {
@@ -209,24 +209,27 @@ function exciting(state, layer, channel, actions) {
             : `The strongest of ${state.images.labels.length} test images, with the largest value of its map; click one to see it.`,
         ),
       ),
-      ...(known.ascent ? [ascentFigure(known, layer, channel)] : []),
+      ascentFigure(state, layer, channel),
     ),
     make("p", { class: "note" }, "Found with the tested weights, before any change."),
   ];
 }
 
-/** The image that gradient ascent makes for a channel. */
-function ascentFigure(known, layer, channel) {
-  const size = known.ascent.length / layer.shape[2];
-  const side = Math.sqrt(size);
+/** The image that gradient ascent makes for a channel, or why there is none. */
+function ascentFigure(state, layer, channel) {
+  const { ascent, ascentLevels, ascentSide: side } = state.channels[layer.name];
+  const colours = state.layers[0].inputShape[2];
+  const size = side * side * colours;
+  if (size * channel >= ascent.length) return noAscent(ascent.length / size);
   const label = `Image that gradient ascent makes for channel ${channel}`;
   const canvas = make("canvas", { width: 84, height: 84, role: "img", "aria-label": label });
-  const levels = known.ascent.subarray(channel * size, (channel + 1) * size);
-  paintGrey(
-    canvas,
-    levels.map((level) => (255 * level) / (known.ascentLevels - 1)),
-    side,
-    side,
-  );
+  const levels = ascent.subarray(channel * size, (channel + 1) * size);
+  const pixels = levels.map((level) => (255 * level) / (ascentLevels - 1));
+  paintImage(canvas, pixels, side, side, colours);
   return make("figure", {}, canvas, make("figcaption", {}, "By gradient ascent"));
+}
+
+function noAscent(count) {
+  const words = `Gradient ascent made images for the first ${count} channels; all of them would take minutes.`;
+  return make("p", { class: "note" }, words);
 }

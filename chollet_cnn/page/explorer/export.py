@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from skimage.transform import resize
 
 from chollet_cnn import files
 from chollet_cnn.analysis import activations, filters, mistakes
@@ -46,8 +47,12 @@ STORED_DIGITS, STORED_PHOTOGRAPHS = 1000, 32
 CONFIDENT_ERRORS = 10
 STRONGEST = 5
 """Test images shown for each channel."""
-GREY_LEVELS = 16
-"""Of the gradient-ascent images; fewer levels deflate better and look the same."""
+LEVELS = 16
+"""Of a colour in the gradient-ascent images; fewer levels deflate better and look the same."""
+SMALLEST_ASCENT, SHOWN_ASCENT = 16, 40
+"""Pixels: the least side of a gradient-ascent image of colours, and the largest in the page."""
+MOST_ASCENT = 200_000
+"""Pixels of all gradient-ascent images of a layer; more would take minutes."""
 
 
 def write_explorer(model: TrainedModel, out: str | Path) -> Path:
@@ -158,10 +163,7 @@ def confident_errors(test: Split, probabilities: np.ndarray, run: Run) -> dict[s
 
 
 def describe_channels(model: TrainedModel, images: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Return, for each convolution, what excites its channels: test images and gradient ascent.
-
-    Gradient-ascent images of photographs would be larger than the network and are left out.
-    """
+    """Return, for each convolution, what excites its channels: test images and gradient ascent."""
     found = {}
     every = activations.channel_maxima(model.model, images, model.convolutions, batch_size=16)
     for layer, maxima in every.items():
@@ -171,11 +173,26 @@ def describe_channels(model: TrainedModel, images: np.ndarray) -> dict[str, dict
             "strongest": packing.pack(strongest.T.astype(np.uint16)),
             "largest": packing.pack(largest.T.astype(np.float32)),
         }
-        if model.of_digits:
-            ascent = filters.maximize_activation(model.model, layer)
-            levels = np.rint(ascent / 255 * (GREY_LEVELS - 1)).astype(np.uint8)
-            found[layer] |= {"ascent": packing.pack(levels), "ascentLevels": GREY_LEVELS}
+        ascent = _ascend(model, layer)
+        levels = np.rint(ascent / 255 * (LEVELS - 1)).astype(np.uint8)
+        found[layer] |= {"ascent": packing.pack(levels), "ascentLevels": LEVELS}
+        found[layer]["ascentSide"] = ascent.shape[1]
     return found
+
+
+def _ascend(model: TrainedModel, layer: str) -> np.ndarray:
+    """Return the images that gradient ascent makes for the first channels of a layer, 0..255.
+
+    For a network of photographs they are as large as what one unit sees, and made smaller for the
+    page: whole images would take minutes, and more room than the network.
+    """
+    if model.of_digits:
+        return filters.maximize_activation(model.model, layer)
+    size = min(max(SMALLEST_ASCENT, model.receptive_field(layer)), model.model.input_shape[1])
+    channels = range(min(model.model.get_layer(layer).filters, MOST_ASCENT // size**2))
+    images = filters.maximize_activation(model.model, layer, channels, size=size)
+    shown = min(size, SHOWN_ASCENT)
+    return resize(images, (len(images), shown, shown, 3), preserve_range=True)
 
 
 def pack_epochs(run: Run, room: int) -> list[dict[str, Any]]:
