@@ -169,6 +169,14 @@ def test_the_weights_with_the_lowest_validation_loss_are_tested(noisy_pets, tmp_
     assert loss == pytest.approx(history["val_loss"].min(), rel=1e-3)
 
 
+def test_a_larger_network_keeps_its_weights_of_every_epoch_if_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("chollet_cnn.training.fitting.FEW_WEIGHTS", 60_000)  # below this network's
+    for flags, kept in ([], []), (["--keep-weights"], [1, 2]):
+        out = tmp_path / str(len(flags))
+        train.main(["--dataset", "digits", "--epochs", "2", "--quiet", "--out", str(out), *flags])
+        assert runs.load_run(out / "mnist-three-block" / "seed-0").kept_epochs == kept
+
+
 def test_keras_json_does_not_change_a_recipe_and_nothing_warns(tmp_path, run):
     (tmp_path / "keras.json").write_text(
         '{"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"}'
