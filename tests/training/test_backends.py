@@ -14,15 +14,17 @@ from chollet_cnn import predict
 from chollet_cnn.page import build
 from chollet_cnn.training import backend, devices, runs
 
+NAMED = os.environ.get("RUNS_OF_OTHER_BACKENDS", "").split(os.pathsep)
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run of another backend: that named by RUN_OF_ANOTHER_BACKEND, or one trained here."""
-    if named := os.environ.get("RUN_OF_ANOTHER_BACKEND"):
-        return runs.load_run(named)
+
+@pytest.fixture(scope="module", params=NAMED, ids=range(len(NAMED)))
+def run(request, tmp_path_factory):
+    """A run of another backend: each that RUNS_OF_OTHER_BACKENDS names, or one trained here."""
+    if request.param:
+        return runs.load_run(request.param)
     others = [name for name in devices.BACKENDS if name != backend.BACKEND and find_spec(name)]
     if not others:
-        pytest.skip("no second backend is installed, and RUN_OF_ANOTHER_BACKEND names no run")
+        pytest.skip("no second backend is installed, and RUNS_OF_OTHER_BACKENDS names no run")
     out = tmp_path_factory.mktemp("other")
     train = [sys.executable, "-m", "chollet_cnn.train", "--dataset", "digits", "--epochs", "1"]
     subprocess.run(
