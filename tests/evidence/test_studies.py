@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 import pytest
-from rows import curve_of, records_of, runs_of
+from rows import KIND, curve_of, records_of, runs_of
 
 from chollet_cnn.book.recipes import RECIPES
 from chollet_cnn.errors import UserError
@@ -216,7 +216,7 @@ def test_copies_are_compared_with_originals_seed_by_seed():
             "val_accuracy": [0.70, 0.71, 0.72, 0.71, 0.71, 0.71, 0.9, 0.1],
             "test_accuracy": [0.70, 0.72, 0.71, 0.72, 0.71, 0.725, 0.9, 0.1],
         }
-    )
+    ).assign(**KIND)
     later = pairs.assign(recipe=f"{PETS}-smaller-test-set")
     found = measure("copies", copies=[pairs, later])
     validation, test, *_ = found["pairs"].to_dict("records")
@@ -227,6 +227,22 @@ def test_copies_are_compared_with_originals_seed_by_seed():
     assert measure("copies", copies=[pairs[pairs["seed"] < 2]]) == {}  # too few for an interval
     assert found["pairs"]["recipe"][2] == "Cats vs dogs, second edition, smaller test set"
     assert measure("copies", copies=[later])["plain"] is None
+
+
+def test_verdicts_are_told_again_with_the_effect_of_copies_taken_off():
+    def pairs(effect):
+        return pd.DataFrame({
+            "recipe": "cats-vs-dogs-first-edition", "pictures": ["originals", "copies"] * 3,
+            "seed": [0, 0, 1, 1, 2, 2],
+            "val_accuracy": [0.7, 0.7 + effect] * 3, "test_accuracy": [0.7, 0.7 + effect] * 3,
+        } | KIND)  # fmt: skip
+
+    # The book has 69.5%; nearly the same of five runs, and 10 points more.
+    runs = [runs_of(PETS, [0.690, 0.693, 0.695, 0.697, 0.700])]
+    for effect, expected in ((0.0, "inside"), (-0.1, "below"), (0.1, "above")):
+        corrected = measure("copies", copies=[pairs(effect)], runs=runs)["corrected"]
+        (verdicts,) = [told for figure, told in corrected if figure.claim.recipe == PETS]
+        assert [verdict.split()[0] for verdict in verdicts] == [expected]
 
 
 def test_recipes_are_fitted_to_the_images_of_the_two_archives():

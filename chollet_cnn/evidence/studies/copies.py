@@ -14,11 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 from chollet_cnn.book import recipes
+from chollet_cnn.book.published import CLAIMS
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.drawing.numbers import QUANTITIES
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import statistics, tables
+from chollet_cnn.evidence.comparison import Comparison, compare
 from chollet_cnn.evidence.records import Records
+from chollet_cnn.evidence.statistics import Summary
 from chollet_cnn.training import plan
 
 TITLE = "Does it matter that the images are copies?"
@@ -44,7 +47,39 @@ def measure(records: Records) -> dict[str, object]:
                 rows.append(cells | means | tables.paired_cells(moved))
     if not rows:
         return {}
-    return {"pairs": pd.DataFrame(rows), "plain": summaries.get((RECIPES[0], "val_accuracy"))}
+    found = {
+        quantity: summaries.get((RECIPES[0], quantity))
+        for quantity in ("val_accuracy", "test_accuracy")
+    }
+    return {
+        "pairs": pd.DataFrame(rows),
+        "plain": found["val_accuracy"],
+        "corrected": list(_corrected(records, found)) if all(found.values()) else [],
+    }
+
+
+def _corrected(
+    records: Records, moved: Mapping[str, Summary]
+) -> Iterator[tuple[Comparison, list[str]]]:
+    """Yield each published accuracy of cats vs dogs with the verdicts that originals may give.
+
+    The runs on copies are corrected by what copies change at the least and at the most, the ends of
+    the confidence interval; a verdict that both give once is the only one.
+    """
+    claims = [
+        claim
+        for claim in CLAIMS
+        if recipes.get(claim.recipe).dataset == "cats-vs-dogs"
+        and claim.quantity in moved
+        and claim.epoch is None
+        and not claim.slip
+    ]
+    for figure in compare(claims, records.of_most_runs()):
+        verdicts = [
+            dataclasses.replace(figure, values=[value - end for value in figure.values]).verdict
+            for end in moved[figure.claim.quantity].confidence_interval
+        ]
+        yield figure, sorted(set(verdicts))
 
 
 def title_of(recipe: str) -> str:
