@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,14 +51,15 @@ def raylet_of(node):
     return node.all_processes["raylet"][0].process.pid
 
 
-def seed_on(node):
-    """Return the seed that a node trains now, by the title that Ray gives the process."""
+def seeds_on(node):
+    """Return the seeds that a node trains now, by the titles that Ray gives the processes."""
+    found = []
     for process in psutil.Process(raylet_of(node)).children(recursive=True):
         with suppress(psutil.Error):  # it has just ended
             title = " ".join(process.cmdline())
             if title.startswith(f"ray::{RECIPE} seed "):
-                return int(title.split()[2])
-    return None
+                found.append(int(title.split()[2]))
+    return found
 
 
 def test_every_seed_is_trained_once_though_a_node_and_the_command_are_killed(three_nodes, tmp_path):
@@ -89,13 +91,13 @@ def test_every_seed_is_trained_once_though_a_node_and_the_command_are_killed(thr
 
     def checkpoint_of(seed):
         run = out / "tiny" / RECIPE / f"seed-{seed}"
-        there = seed is not None and (run / "checkpoint" / "state.npz").is_file()
+        there = (run / "checkpoint" / "state.npz").is_file()
         return (run / "history.csv").read_text() if there else None
 
     first = start()
     victim = next(iter(three_nodes.worker_nodes))
-    wait_for(lambda: checkpoint_of(seed_on(victim)), first)
-    cut_off = seed_on(victim)
+    wait_for(lambda: any(map(checkpoint_of, seeds_on(victim))), first)
+    (cut_off,) = seeds_on(victim)
     kill(three_nodes, victim)
     curve_before = checkpoint_of(cut_off).splitlines()
     assert len(curve_before) < 1 + 8
@@ -153,22 +155,28 @@ def test_a_node_that_differs_is_not_used_or_recorded_apart(three_nodes, tmp_path
     assert sorted([*own["seed"], *apart["seed"]]) == [job.seed for job in jobs]
 
 
-def test_where_nodes_have_gpus_each_trains_one_run(three_nodes, tmp_path, capsys):
+def test_where_nodes_have_gpus_each_trains_one_run(three_nodes, capsys):
     with_gpus = three_nodes.add_node(num_cpus=8, num_gpus=2)  # Ray only counts them
-    jobs = [digits(seed, epochs=20) for seed in range(3)]
+    at_once, done = [], threading.Event()
+
+    def watch():
+        while not done.wait(0.2):
+            at_once.append(len(seeds_on(with_gpus)))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     try:
-        done = train_on_cluster(three_nodes.address, jobs, out=str(tmp_path))
-        assert sorted(job.seed for job, _ in done) == [0, 1, 2]
+        jobs = [digits(seed) for seed in range(3)]
+        trained = list(train_on_cluster(three_nodes.address, jobs))
     finally:
+        done.set()
+        watcher.join()
         three_nodes.remove_node(with_gpus)
+    assert sorted(job.seed for job, _ in trained) == [0, 1, 2]
+    assert max(at_once) == 2  # the third waited, though there are cores for four
     said = capsys.readouterr().out
     assert said.count("works, with 2 GPUs") == 1
     assert said.count("it has no GPU") == said.count("\n") - 1
-    begun, ended = (
-        [path.stat().st_mtime for path in tmp_path.glob(f"{RECIPE}/*/{name}")]
-        for name in ("config.json", "metrics.json")
-    )
-    assert min(ended) < max(begun)  # the third waited, though there are cores for four at once
 
 
 def test_a_run_that_ray_could_not_train_says_why_in_one_sentence(three_nodes):
