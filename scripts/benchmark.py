@@ -34,6 +34,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,9 @@ from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.evidence import tables
 from chollet_cnn.training import devices
+
+if TYPE_CHECKING:
+    import keras
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -112,11 +116,21 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
 
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
     """Return the number of multiplications in one image's forward pass."""
-    devices.start_keras()
     from chollet_cnn.analysis.layer_table import list_layers
+
+    return int(list_layers(_network(recipe))["multiply_accumulates"].sum())
+
+
+def count_parameters(recipe: recipes.Recipe) -> int:
+    """Return how many numbers a network learns, which is how many gradients a step has."""
+    return _network(recipe).count_params()
+
+
+def _network(recipe: recipes.Recipe) -> keras.Model:
+    devices.start_keras()
     from chollet_cnn.training import fitting
 
-    return int(list_layers(fitting.build(recipe))["multiply_accumulates"].sum())
+    return fitting.build(recipe)
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,26 +1,36 @@
-"""Measure how the cost of an epoch grows with the images, and write results/scaling.md.
+"""Measure how the cost of an epoch grows with images and devices, and write results/scaling.md.
 
     python scripts/scaling.py                             two minutes on two cores
     python scripts/scaling.py --images 2000 60000
+    KERAS_BACKEND=jax python scripts/scaling.py --devices     devices instead, 10 to 20 minutes
 
 Each number of images is trained on in a process of its own, as scripts/benchmark.py does it; the
-rows go to results/scaling.csv. How a study of many seeds grows with the nodes of a cluster is
-computed from the epochs and starts in results/benchmark.csv.
+rows go to results/scaling.csv. Devices are measured on Linux with Keras on JAX: one process, then
+as many as there are cores, each with a core of its own; the rows go to results/devices.csv. How a
+study of many seeds grows with the nodes of a cluster is computed from the epochs and starts in
+results/benchmark.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmark import RESULTS, measure, render
+from benchmark import RESULTS, count_parameters, measure, render
 
 from chollet_cnn import files
 from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError, integer, run_cli
+from chollet_cnn.training import runs
 
 RECIPE = "mnist-second-edition"
 IMAGES = (2_000, 8_000, 32_000)
@@ -28,6 +38,10 @@ MOST_IMAGES = 60_000
 STUDIES = (RECIPE, "cats-vs-dogs-first-edition", "cats-vs-dogs-second-edition")
 NODES = (1, 2, 5, 10, 20)
 SEEDS = 10
+LAYOUTS = ((128, 1, 1), (128, 2, 1), (128, 1, 2), (1024, 1, 1), (1024, 2, 1), (1024, 1, 2))
+"""Images a batch, processes, and cores of each, on two cores."""
+NETWORK_BYTES_A_SECOND = 1e9 / 8
+"""Of a network of one gigabit a second."""
 
 
 def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
@@ -40,6 +54,77 @@ def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
         print(f"{count:,} images: {told['epoch_seconds']:.2f} s an epoch", flush=True)
     kept = ["epoch_seconds", "processor_seconds", "first_step", "peak_mib"]
     return pd.DataFrame(rows)[["recipe", "pictures", *kept]]
+
+
+def measure_devices(data_dir: str | None) -> pd.DataFrame:
+    """Return the seconds of an epoch by batch size, processes and cores of each."""
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        raise UserError("only Keras on JAX divides a batch; set KERAS_BACKEND=jax for --devices")
+    rows = []
+    for layout in LAYOUTS:
+        with tempfile.TemporaryDirectory() as out:
+            _train_together(out, *layout, data_dir)
+            seconds = runs.load_run(Path(out, RECIPE, "seed-0")).history["seconds"].iloc[-1]
+        names = ("batch_size", "processes", "cores", "epoch_seconds")
+        rows.append(dict(zip(names, (*layout, seconds), strict=True)))
+        print(rows[-1], flush=True)
+    return pd.DataFrame(rows)
+
+
+def _train_together(
+    out: str, batch_size: int, processes: int, cores: int, data_dir: str | None
+) -> None:
+    """Train an epoch after a first one in so many processes, each on cores of its own."""
+    command = [sys.executable, "-m", "chollet_cnn.train", RECIPE, "--epochs", 2, "--quiet"]
+    command += ["--batch-size", batch_size, "--out", out]
+    command += ["--data-dir", data_dir] if data_dir else []
+    if processes > 1:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        command += ["--coordinator", address, "--processes", processes]
+    started = [
+        subprocess.Popen(
+            [str(word) for word in [*command, *(["--process-index", index] * (processes > 1))]],
+            preexec_fn=partial(os.sched_setaffinity, 0, range(index * cores, (index + 1) * cores)),
+        )
+        for index in range(processes)
+    ]
+    if any([process.wait() for process in started]):
+        raise UserError("a process that was to be measured did not train; see what it says above")
+
+
+def sending(devices: pd.DataFrame, parameters: int) -> pd.DataFrame:
+    """Return how many machines take as long to exchange the gradients of a step as to compute it.
+
+    Each machine computes its share of a batch as fast as one core does, and sends and receives
+    twice the gradients, as a ring of many machines does (Patarasuk and Yuan, 2009).
+    """
+    one = devices[devices["processes"] * devices["cores"] == 1]
+    steps = -(-MOST_IMAGES // one["batch_size"])
+    step = one["epoch_seconds"] / steps
+    exchange = 2 * 4 * parameters / NETWORK_BYTES_A_SECOND
+    return pd.DataFrame({
+        "images a batch": one["batch_size"].map("{:,}".format),
+        "a step on one core": step.map("{:.3f} s".format),
+        "exchange": f"{exchange:.4f} s",
+        "machines at which both are equal": (step / exchange).map("{:.0f}".format),
+    })  # fmt: skip
+
+
+def device_gain(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how many times the images of one core each layout trains a second."""
+    total = rows["processes"] * rows["cores"]
+    alone = rows[total == 1].set_index("batch_size")["epoch_seconds"]
+    gain = rows["batch_size"].map(alone) / rows["epoch_seconds"]
+    return pd.DataFrame({
+        "images a batch": rows["batch_size"].map("{:,}".format),
+        "processes": rows["processes"].map(str),
+        "cores of each": rows["cores"].map(str),
+        "seconds an epoch": rows["epoch_seconds"].map("{:.1f}".format),
+        "times one core": gain.map("{:.2f}".format),
+        "of what the cores could do": (gain / total).map("{:.0%}".format),
+    })  # fmt: skip
 
 
 def epoch_cost(rows: pd.DataFrame) -> tuple[float, float]:
@@ -74,8 +159,9 @@ def study_cost(speeds: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def write(rows: pd.DataFrame, speeds: pd.DataFrame, folder: Path) -> None:
-    """Write what was measured, and the text made from it."""
+def write(rows: pd.DataFrame, devices: pd.DataFrame, folder: Path) -> None:
+    """Write what was measured, and the text made from it and from results/benchmark.csv."""
+    speeds = pd.read_csv(RESULTS / "benchmark.csv")
     fixed, each = epoch_cost(rows)
     own = speeds[speeds["contender"] == "runner"]
     text = render(
@@ -88,8 +174,11 @@ def write(rows: pd.DataFrame, speeds: pd.DataFrame, folder: Path) -> None:
         busy=(own["processor_seconds"] / own["epoch_seconds"]).max(),
         seeds=SEEDS,
         studies=study_cost(speeds),
+        devices=device_gain(devices),
+        sending=sending(devices, count_parameters(recipes.get(RECIPE))),
     )
     files.write(folder / "scaling.csv", rows.to_csv(index=False))
+    files.write(folder / "devices.csv", devices.to_csv(index=False))
     files.write(folder / "scaling.md", text)
     print(text)
 
@@ -102,14 +191,19 @@ def main(argv: list[str] | None = None) -> int:
     add = parser.add_argument
     add("--images", type=integer, nargs="+", default=list(IMAGES), metavar="N",
         help="numbers of training images")  # fmt: skip
+    add("--devices", action="store_true", help="measure processes and devices instead")
     add("--data-dir", help="where to look for the data first")
     add("--out", type=Path, default=RESULTS, metavar="DIR", help="default: results")
     options = parser.parse_args(argv)
     counts = sorted(set(options.images))
     if len(counts) < 2 or not 64 <= counts[0] <= counts[-1] <= MOST_IMAGES:
         raise UserError(f"--images takes two or more numbers from 64 to {MOST_IMAGES:,}")
-    speeds = pd.read_csv(RESULTS / "benchmark.csv")
-    write(measure_images(counts, options.data_dir), speeds, options.out)
+    if options.devices:
+        rows, devices = pd.read_csv(RESULTS / "scaling.csv"), measure_devices(options.data_dir)
+    else:
+        rows = measure_images(counts, options.data_dir)
+        devices = pd.read_csv(RESULTS / "devices.csv")
+    write(rows, devices, options.out)
     return 0
 
 

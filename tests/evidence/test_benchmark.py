@@ -116,6 +116,19 @@ def test_a_study_takes_as_many_rounds_as_its_seeds_need(script):
     ]  # fmt: skip
 
 
+def test_two_cores_are_held_against_one_core_that_trains_alone(script):
+    rows = pd.DataFrame({
+        "batch_size": [64, 64, 64], "processes": [1, 2, 1], "cores": [1, 1, 2],
+        "epoch_seconds": [100.0, 62.5, 80.0],
+    })  # fmt: skip
+    _, together, one = script("scaling").device_gain(rows).to_dict("records")
+    assert list(together.values()) == ["64", "2", "1", "62.5", "1.60", "80%"]
+    assert list(one.values()) == ["64", "1", "2", "80.0", "1.25", "62%"]
+    # 938 steps of 0.107 s; a million gradients, there and back, are 8 MB of 125 MB a second.
+    (line,) = script("scaling").sending(rows, 1_000_000).to_dict("records")
+    assert list(line.values()) == ["64", "0.107 s", "0.0640 s", "2"]
+
+
 def test_the_share_of_the_matrix_rate_counts_the_passes(script):
     rows = pd.DataFrame({
         "recipe": "r", "contender": ["runner", "forward"], "repeat": 0, "pictures": 1000,
@@ -160,9 +173,12 @@ def test_the_forward_pass_of_the_second_edition_takes_these_many_products(script
 
 
 def test_the_texts_are_made_from_the_measured_rows(script, tmp_path):
-    speeds = pd.read_csv(records.RESULTS / "benchmark.csv")
-    script("scaling").write(pd.read_csv(records.RESULTS / "scaling.csv"), speeds, tmp_path)
-    script("benchmark").write(speeds, tmp_path / "benchmark.csv")
+    measured = {
+        name: pd.read_csv(records.RESULTS / f"{name}.csv")
+        for name in ("scaling", "devices", "benchmark")
+    }
+    script("scaling").write(measured["scaling"], measured["devices"], tmp_path)
+    script("benchmark").write(measured["benchmark"], tmp_path / "benchmark.csv")
     for name in ("scaling.md", "benchmark.md"):
         assert (tmp_path / name).read_text() == (records.RESULTS / name).read_text(), name
 
