@@ -240,9 +240,11 @@ def test_verdicts_are_told_again_with_the_effect_of_copies_taken_off():
     # The book has 69.5%; nearly the same of five runs, and 10 points more.
     runs = [runs_of(PETS, [0.690, 0.693, 0.695, 0.697, 0.700])]
     for effect, expected in ((0.0, "inside"), (-0.1, "below"), (0.1, "above")):
-        corrected = measure("copies", copies=[pairs(effect)], runs=runs)["corrected"]
-        (verdicts,) = [told for figure, told in corrected if figure.claim.recipe == PETS]
+        found = measure("copies", copies=[pairs(effect)], runs=runs)
+        (verdicts,) = [told for figure, told in found["corrected"] if figure.claim.recipe == PETS]
         assert [verdict.split()[0] for verdict in verdicts] == [expected]
+        others = len(found["corrected"]) - 1  # without runs there are too few either way
+        assert found["kept"] == others + (expected == "inside")
 
 
 def test_recipes_are_fitted_to_the_images_of_the_two_archives():

@@ -51,10 +51,12 @@ def measure(records: Records) -> dict[str, object]:
         quantity: summaries.get((RECIPES[0], quantity))
         for quantity in ("val_accuracy", "test_accuracy")
     }
+    corrected = list(_corrected(records, found)) if all(found.values()) else []
     return {
         "pairs": pd.DataFrame(rows),
         "plain": found["val_accuracy"],
-        "corrected": list(_corrected(records, found)) if all(found.values()) else [],
+        "corrected": corrected,
+        "kept": sum(verdicts == [figure.verdict] for figure, verdicts in corrected),
     }
 
 
