@@ -188,7 +188,7 @@ def lead(rows: pd.DataFrame) -> pd.DataFrame:
             middle = own.groupby("contender")[clock].median()
             ahead = middle["keras"] - middle["runner"]
             saved = middle["keras"] - middle["no-xla"]
-            share = f"{saved / ahead:.0%}" if saved > 0 else "none"
+            share = f"{saved / ahead:.0%}" if min(saved, ahead) > 0 else "none"
             lines.append({
                 "recipe": recipe,
                 "clock": clock.replace("_", " "),

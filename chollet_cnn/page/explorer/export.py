@@ -49,7 +49,7 @@ STRONGEST = 5
 """Test images shown for each channel."""
 LEVELS = 16
 """Of a colour in the gradient-ascent images; fewer levels deflate better and look the same."""
-SMALLEST_ASCENT, SHOWN_ASCENT = 16, 40
+SMALLEST_ASCENT, SHOWN_ASCENT = 16, 20
 """Pixels: the least side of a gradient-ascent image of colours, and the largest in the page."""
 MOST_ASCENT = 200_000
 """Pixels of all gradient-ascent images of a layer; more would take minutes."""
