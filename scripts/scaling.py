@@ -5,8 +5,8 @@
     KERAS_BACKEND=jax python scripts/scaling.py --devices     devices instead, 10 to 20 minutes
 
 Each number of images is trained on in a process of its own, as scripts/benchmark.py does it; the
-rows go to results/scaling.csv. Devices are measured on Linux with Keras on JAX: one process, then
-as many as there are cores, each with a core of its own; the rows go to results/devices.csv. How a
+rows go to results/scaling.csv. Devices are measured on Linux with Keras on JAX: a process
+with one core, two with a core each, and one with both; the rows go to results/devices.csv. How a
 study of many seeds grows with the nodes of a cluster is computed from the epochs and starts in
 results/benchmark.csv.
 """

@@ -14,12 +14,11 @@ from pathlib import Path
 import pandas as pd
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CLAIMS
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.drawing.numbers import QUANTITIES
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import statistics, tables
-from chollet_cnn.evidence.comparison import Comparison, compare
+from chollet_cnn.evidence.comparison import Comparison, compare_whole
 from chollet_cnn.evidence.records import Records
 from chollet_cnn.evidence.statistics import Summary
 from chollet_cnn.training import plan
@@ -27,6 +26,7 @@ from chollet_cnn.training import plan
 TITLE = "Does it matter that the images are copies?"
 RECIPES = ("cats-vs-dogs-first-edition",)
 PICTURES = ("originals", "copies")
+ACCURACIES = ("val_accuracy", "test_accuracy")
 IMAGES = 2000
 """How many images of each class the two archives hold."""
 SMALLER_TEST_SET = "-smaller-test-set"
@@ -38,7 +38,7 @@ def measure(records: Records) -> dict[str, object]:
     for recipe, pairs in records.copies.groupby("recipe", sort=False):
         kinds = {f"on {kind}": pairs[pairs["pictures"] == kind] for kind in PICTURES}
         originals, copies = kinds.values()
-        for quantity in ("val_accuracy", "test_accuracy"):
+        for quantity in ACCURACIES:
             moved = statistics.paired_differences(copies, originals, quantity)
             if moved.n >= statistics.MIN_RUNS_OUTSIDE:
                 summaries[recipe, quantity] = moved
@@ -47,14 +47,11 @@ def measure(records: Records) -> dict[str, object]:
                 rows.append(cells | means | tables.paired_cells(moved))
     if not rows:
         return {}
-    found = {
-        quantity: summaries.get((RECIPES[0], quantity))
-        for quantity in ("val_accuracy", "test_accuracy")
-    }
-    corrected = list(_corrected(records, found)) if all(found.values()) else []
+    plain = {name: summaries.get((RECIPES[0], name)) for name in ACCURACIES}
+    corrected = list(_corrected(records, plain)) if all(plain.values()) else []
     return {
         "pairs": pd.DataFrame(rows),
-        "plain": found["val_accuracy"],
+        "plain": plain["val_accuracy"],
         "corrected": corrected,
         "kept": sum(verdicts == [figure.verdict] for figure, verdicts in corrected),
     }
@@ -63,20 +60,19 @@ def measure(records: Records) -> dict[str, object]:
 def _corrected(
     records: Records, moved: Mapping[str, Summary]
 ) -> Iterator[tuple[Comparison, list[str]]]:
-    """Yield each published accuracy of cats vs dogs with the verdicts that originals may give.
+    """Yield each published accuracy beside runs on copies, with the verdicts on originals.
 
-    The runs on copies are corrected by what copies change at the least and at the most, the ends of
-    the confidence interval; a verdict that both give once is the only one.
+    The runs are corrected by what copies change at the least and at the most, the ends of the
+    confidence interval; a verdict that both give is told once.
     """
-    claims = [
-        claim
-        for claim in CLAIMS
-        if recipes.get(claim.recipe).dataset == "cats-vs-dogs"
-        and claim.quantity in moved
-        and claim.epoch is None
-        and not claim.slip
-    ]
-    for figure in compare(claims, records.of_most_runs()):
+    copies = records.copies[records.copies["pictures"] == "copies"]
+    notes = set(copies["data_note"].astype(object).fillna(""))
+    for figure in compare_whole(records.of_most_runs()):
+        dataset = recipes.get(figure.claim.recipe).dataset
+        if dataset != "cats-vs-dogs" or figure.claim.quantity not in moved:
+            continue
+        if figure.sample.n and figure.data_note not in notes:
+            continue
         verdicts = [
             dataclasses.replace(figure, values=[value - end for value in figure.values]).verdict
             for end in moved[figure.claim.quantity].confidence_interval

@@ -188,8 +188,9 @@ def _ascend(model: TrainedModel, layer: str) -> np.ndarray:
     """
     if model.of_digits:
         return filters.maximize_activation(model.model, layer)
-    size = min(max(SMALLEST_ASCENT, model.receptive_field(layer)), model.model.input_shape[1])
-    channels = range(min(model.model.get_layer(layer).filters, MOST_ASCENT // size**2))
+    seen = int(np.max(model.receptive_field(layer)))  # rows and columns may differ
+    size = min(max(SMALLEST_ASCENT, seen), max(model.model.input_shape[1:3]))
+    channels = range(min(model.model.get_layer(layer).filters, MOST_ASCENT // size**2 or 1))
     images = filters.maximize_activation(model.model, layer, channels, size=size)
     shown = min(size, SHOWN_ASCENT)
     return resize(images, (len(images), shown, shown, 3), preserve_range=True)
