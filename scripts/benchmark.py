@@ -10,6 +10,7 @@ keras    model.fit as in the book: Keras's default compile options, from arrays 
          image_dataset_from_directory (cats vs dogs, with validation)
 no-xla   the same without XLA
 tuned    model.fit with its best options: no XLA, 64 steps per execution, a cached tf.data pipeline
+         that is not tuned while it runs
 runner   this package (cats vs dogs: with validation, from the cache of decoded images)
 bfloat16 this package with --precision bfloat16, which changes the arithmetic
 torch    a plain PyTorch loop with the same layers and optimizer settings, if PyTorch is installed
@@ -77,9 +78,12 @@ def measure(
         said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
         raise UserError(f"{contender} did not run: {said[-1]}")
     told = json.loads(done.stdout.strip().splitlines()[-1])
-    first, *others = told.pop("epochs")
-    told["processor_seconds"] = float(np.median(told["processor_seconds"][1:] or np.nan))
-    return {"epoch_seconds": float(np.median(others or np.nan)), "first_epoch": first} | told
+    told["first_epoch"] = told["epochs"][0]
+    told["epoch_seconds"] = told.pop("epochs")
+    for clock in ("epoch_seconds", "waiting_seconds", "processor_seconds"):
+        others = np.array(told[clock][1:], float)  # None, where a contender has none, becomes NaN
+        told[clock] = float(np.median(others)) if len(others) else np.nan
+    return told
 
 
 def write_images(place: Path, recipe: recipes.Recipe, data_dir: str | None) -> None:
@@ -216,6 +220,7 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
             "recipe": recipe,
             "contender": contender,
             "seconds an epoch": _range(runs["epoch_seconds"], ".1f"),
+            "of which waiting": _range(runs["waiting_seconds"], ".1f"),
             "against keras": _ratio(of_recipe, contender, "keras"),
             "against torch": _ratio(of_recipe, contender, "torch"),
             "pictures a second": f"{rate:,.0f}",

@@ -40,7 +40,7 @@ def test_what_was_measured_is_written_recipe_by_recipe(script, monkeypatch, tmp_
     benchmark = script("benchmark")
     numbers = (
         "epoch_seconds", "processor_seconds", "first_epoch", "first_step",
-        "first_step_after_import", "peak_mib", "matrix_product_gflops",
+        "first_step_after_import", "peak_mib", "matrix_product_gflops", "waiting_seconds",
     )  # fmt: skip
 
     def measure(contender, name, *_):
@@ -138,7 +138,8 @@ def test_two_cores_are_held_against_one_core_that_trains_alone(script):
 def test_the_share_of_the_matrix_rate_counts_the_passes(script):
     rows = pd.DataFrame({
         "recipe": "r", "contender": ["runner", "forward"], "repeat": 0, "pictures": 1000,
-        "epoch_seconds": [2.0, 1.0], "processor_seconds": 3.0, "first_epoch": 3.0,
+        "epoch_seconds": [2.0, 1.0], "waiting_seconds": None, "processor_seconds": 3.0,
+        "first_epoch": 3.0,
         "first_step": 1.0, "first_step_after_import": 0.5, "peak_mib": 100.0,
         "matrix_product_gflops": [60.0, None],
     })  # fmt: skip
@@ -157,6 +158,7 @@ def test_the_plain_torch_network_has_as_many_weights(script, name):
     assert sum(weight.numel() for weight in network.parameters()) == recipe.parameters
 
 
+@pytest.mark.slow
 def test_a_contender_tells_each_epoch_s_time_and_when_its_first_step_ended(script, capsys):
     arguments = ["mnist-second-edition", "--dataset", "digits", "--epochs", "2"]
     for contender in ("keras", "no-xla", "tuned", "runner", "bfloat16", "forward", "floor"):
