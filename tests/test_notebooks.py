@@ -12,6 +12,8 @@ import pytest
 
 from chollet_cnn.training.trainer import NEXT_CELLS
 
+pytestmark = pytest.mark.slow
+
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed: pip install nbformat")
 pytest.importorskip("nbclient", reason="nbclient is not installed: pip install nbclient")
 pytest.importorskip("ipykernel", reason="ipykernel is not installed: pip install ipykernel")

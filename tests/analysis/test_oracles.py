@@ -44,7 +44,12 @@ BUILDERS = {
 """Networks with random weights, by a layer that is asked about."""
 
 
-@pytest.fixture(scope="module", params=BUILDERS)
+KERAS_APPLICATIONS = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("block5_conv3", "out_relu")
+]
+
+
+@pytest.fixture(scope="module", params=[*KERAS_APPLICATIONS, "last", "strided"])
 def network(request):
     keras.utils.set_random_seed(1)
     return BUILDERS[request.param](), request.param

@@ -89,6 +89,7 @@ def test_nothing_is_drawn_where_standard_error_is_not_a_terminal(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_training_turns_a_spinner_until_the_first_epoch_and_quiet_shows_nothing(tmp_path):
     train = ("-m", "chollet_cnn.train", "--dataset", "digits", "--epochs", "1", "--out", tmp_path)
     text, _ = on_a_terminal(*train)

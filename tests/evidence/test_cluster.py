@@ -18,6 +18,8 @@ from chollet_cnn.evidence.cluster import Node, kept, train_on_cluster
 from chollet_cnn.evidence.run_many import train_here
 from chollet_cnn.training import runs
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")
 from ray.cluster_utils import Cluster  # noqa: E402

@@ -131,6 +131,7 @@ def test_finished_runs_are_recorded_and_counted(tmp_path):
     assert records.read_table(tmp_path, records.RUNS)["seed"].tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_two_runs_are_trained_at_once_with_the_cores_shared(tmp_path):
     outcomes = {job.seed: found for job, found in train_here([digits(0), digits(1)], tmp_path, 2)}
     threads = min(2, max(1, environment.cores() // 2))
@@ -147,6 +148,7 @@ def test_a_run_that_cannot_be_trained_ends_the_rest_with_one_sentence(tmp_path):
     assert not runs.is_finished(tmp_path / A / "seed-6")
 
 
+@pytest.mark.slow
 def test_runs_end_with_a_command_that_is_killed(tmp_path):
     script = (
         "from chollet_cnn.evidence.run_many import Job, train_here\n"

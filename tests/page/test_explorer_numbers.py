@@ -28,6 +28,8 @@ from chollet_cnn.page import trained_model
 from chollet_cnn.page.explorer import export
 from chollet_cnn.training import seeding, trainer
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = [name for name in recipes.RECIPES if name.startswith("mnist-")]
 
 

@@ -7,6 +7,8 @@ from explorer_page import next_frame, open_page, press, select, texts, wait_for
 
 from chollet_cnn.data import handwriting
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, explorer):
     open_page(browser, explorer)

@@ -18,6 +18,8 @@ from chollet_cnn.page import trained_model
 from chollet_cnn.page.explorer import export
 from chollet_cnn.training import trainer
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = [f"cats-vs-dogs-{edition}-edition" for edition in ("first", "second", "third")]
 IMAGES = int(os.environ.get("CHOLLET_CNN_EXPLORER_PHOTOGRAPHS", "40"))
 FOUND = "return Array.from(explorer.state.pass.values.at(-1))"

@@ -17,6 +17,8 @@ from chromium import (
     wider_than_the_screen,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def address(report_folder):

@@ -11,6 +11,8 @@ import pytest
 
 from chollet_cnn.training import runs
 
+pytestmark = pytest.mark.slow
+
 # Everything that is random is in it: dropout, augmentation, the order of the images.
 TRAIN = """
 import dataclasses, sys

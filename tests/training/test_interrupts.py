@@ -10,6 +10,8 @@ import pytest
 
 from chollet_cnn.training import runs
 
+pytestmark = pytest.mark.slow
+
 BUSY = """
 import sys, time
 from chollet_cnn.errors import UserError, run_cli

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pets import jpeg
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CHILD = """
 import re, sys
