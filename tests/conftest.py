@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Two workers whose matrix products wait for each other's threads take twice as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from filelock import FileLock
 
@@ -13,20 +16,23 @@ LONGEST_FIRST = (
     "page/test_explorer_photographs",
     "evidence/test_cluster",
     "page/test_explorer_numbers",
-    "training/test_train",
-    "page/test_report",
-    "evidence/test_run_many",
     "test_readme",
-    "page/test_chapters",
+    "page/test_report",
+    "training/test_train",
+    "data/test_handwriting",
     "training/test_interrupts",
-    "test_predict",
-    "training/test_devices",
     "robustness/test_kills",
     "evidence/test_reproduce",
     "page/test_page_in_browser",
     "test_notebooks",
+    "page/test_chapters",
+    "page/test_worked",
+    "evidence/test_run_many",
+    "test_predict",
 )
 """Files that take long; whichever worker is free takes the next, so the last should be short."""
+ONE_PAGE = {f"tests/page/test_{name}.py" for name in ("report", "chapters", "worked")}
+"""Files about the chapters of one page, which the worker that made them holds."""
 
 
 def pytest_addoption(parser):
@@ -50,6 +56,19 @@ def pytest_collection_modifyitems(items):
         return rank.get(file, len(rank))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give the files about one page to one worker, and every other file whole, as loadfile does."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "one page" if file in ONE_PAGE else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Remove what is printed on paper from the mask of its ink: ruled lines, boxes and underlines."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import ndimage
 from skimage.measure import LineModelND, label, ransac, regionprops
@@ -8,6 +10,7 @@ from skimage.transform import hough_line
 from chollet_cnn.data import paper
 
 THICKEST_LINE = 0.04  # of the longer side; a ruled line is not thicker
+ANGLES = np.radians(90 + np.arange(-8, 8.01, 0.25))  # of lines that are nearly horizontal
 
 
 def without_ruled_lines(mask: np.ndarray) -> np.ndarray:
@@ -25,16 +28,15 @@ def without_ruled_lines(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_horizontal_lines(mask: np.ndarray) -> np.ndarray:
-    angles = np.radians(90 + np.arange(-8, 8.01, 0.25))
     thicker = ndimage.binary_dilation(mask, structure=np.ones((3, 1)))
-    votes, _, distances = hough_line(thicker, theta=angles)
-    lengths, *_ = hough_line(np.ones_like(mask), theta=angles)
+    votes, _, distances = hough_line(thicker, theta=ANGLES)
+    lengths = _lengths_of_lines(mask.shape)
     full = (votes > 0.9 * lengths) & (lengths > 0.8 * mask.shape[1])
     if not full.any():
         return mask
     best = full.sum(axis=0).argmax()
     y, x = np.indices(mask.shape)
-    place = np.rint(x * np.cos(angles[best]) + y * np.sin(angles[best]) - distances[0]).astype(int)
+    place = np.rint(x * np.cos(ANGLES[best]) + y * np.sin(ANGLES[best]) - distances[0]).astype(int)
     on_line = mask & full[:, best][place.clip(0, len(distances) - 1)]
     runs, _ = ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
     lengths = np.bincount(runs.ravel())
@@ -44,6 +46,13 @@ def _without_horizontal_lines(mask: np.ndarray) -> np.ndarray:
     touched = np.zeros(len(lengths), dtype=bool)
     touched[runs[ndimage.binary_dilation(on_line, structure=np.ones((3, 1))) & mask]] = True
     return mask & ~(touched & (lengths <= 1.6 * thickness + 1))[runs]
+
+
+@lru_cache(maxsize=8)
+def _lengths_of_lines(shape: tuple[int, int]) -> np.ndarray:
+    """Return how many pixels each line across an image has, by its distance and angle."""
+    lengths, *_ = hough_line(np.ones(shape, dtype=bool), theta=ANGLES)
+    return lengths
 
 
 def _without_rungs(mask: np.ndarray, lines: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps, rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_hex
@@ -63,9 +63,11 @@ class NotebookFigure(Figure):
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw the figure without LaTeX, whatever the reader's matplotlibrc asks for."""
+        asked = rcParams["text.usetex"]  # looking through all texts takes time
         with rc_context({"text.usetex": False}):
-            for text in self.findobj(Text):
-                text.set_usetex(False)
+            if asked:
+                for text in self.findobj(Text):
+                    text.set_usetex(False)
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:

@@ -136,11 +136,12 @@ def compare(published: Iterable[Claim], records: Records) -> list[Comparison]:
         note on the data, since runs of different kinds are never mixed. A figure without a run has
         ``sample.n`` 0.
     """
-    runs_of = cache(records.of)  # hundreds of printed numbers are of one recipe
+    # Hundreds of printed numbers are of one recipe.
+    groups_of = cache(lambda recipe: _by_epoch_and_kind(*records.of(recipe)))
     return [
         Comparison(claim, *kind, values)
         for claim in published
-        for kind, values in _measured(claim, *runs_of(claim.recipe)) or [(("", "", ""), [])]
+        for kind, values in _measured(claim, groups_of(claim.recipe)) or [(("", "", ""), [])]
     ]
 
 
@@ -155,15 +156,28 @@ def to_table(comparisons: Iterable[Comparison]) -> pd.DataFrame:
     return table.astype({"epoch": "Int64", "below_too": "Int64"})
 
 
-def _measured(
-    claim: Claim, runs: pd.DataFrame, curves: pd.DataFrame
-) -> list[tuple[tuple[str, ...], list[float]]]:
+Groups = dict[int | None, list[tuple[tuple[str, ...], pd.DataFrame]]]
+"""Runs by their kind: after each epoch, and whole (None)."""
+
+
+def _by_epoch_and_kind(runs: pd.DataFrame, curves: pd.DataFrame) -> Groups:
+    kind = ["backend", "device", "data_note"]
+    runs, curves = (
+        table.assign(data_note=table["data_note"].astype(object).fillna(""))
+        for table in (runs, curves)
+    )
+    groups: Groups = {None: list(runs.groupby(kind))}
+    for (epoch, *of), own in curves.groupby(["epoch", *kind]):
+        groups.setdefault(epoch, []).append((tuple(of), own))
+    return groups
+
+
+def _measured(claim: Claim, groups: Groups) -> list[tuple[tuple[str, ...], list[float]]]:
     """Return what each kind of run gave for a figure, one number a run."""
-    found = runs if claim.epoch is None else curves[curves["epoch"] == claim.epoch]
-    found = found[found[claim.quantity].notna()]
-    found = found.assign(data_note=found["data_note"].astype(object).fillna(""))
-    kinds = found.groupby(["backend", "device", "data_note"])
-    return [(kind, list(group[claim.quantity])) for kind, group in kinds]
+    values = (
+        (kind, own[claim.quantity].dropna().tolist()) for kind, own in groups.get(claim.epoch, [])
+    )
+    return [(kind, found) for kind, found in values if found]
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,7 @@ def test_a_record_of_another_version_is_compared_with_its_range(results, tmp_pat
     assert reproduce.main(reproduce_it) == 1
 
 
+@pytest.mark.slow
 def test_the_recorded_short_runs_hold_here(data_folder_or_none):
     table = reproduction.reproduce(quick=True, data_dir=data_folder_or_none)
     assert len(table) == len(reproduction.QUICK)

@@ -166,6 +166,7 @@ def test_the_first_screen_is_about_the_readers_run(html, digits_run):
     assert "-at-a-glance" in first_screen
 
 
+@pytest.mark.slow
 def test_without_a_run_the_page_says_how_to_train_one_and_has_its_figures_for_print(without_runs):
     text = (without_runs / "index.html").read_text(encoding="utf-8")
     assert "python -m chollet_cnn.train" in text

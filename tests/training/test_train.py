@@ -142,6 +142,7 @@ def test_the_test_accuracies_of_the_selected_and_the_last_epoch_are_both_kept(tm
     assert re.search(rf"after the last epoch +{watched[7]:.2%} test accuracy", str(run))
 
 
+@pytest.mark.slow
 def test_a_network_with_legacy_augmentation_loads_in_another_process(noisy_pets, tmp_path):
     small = pets("first-edition-augmented", epochs=1, steps_per_epoch=2, batch_size=4)
     noisy_pets(tmp_path, 20, (60, 60))
@@ -177,6 +178,7 @@ def test_a_larger_network_keeps_its_weights_of_every_epoch_if_asked(tmp_path, mo
         assert runs.load_run(out / "mnist-three-block" / "seed-0").kept_epochs == kept
 
 
+@pytest.mark.slow
 def test_keras_json_does_not_change_a_recipe_and_nothing_warns(tmp_path, run):
     (tmp_path / "keras.json").write_text(
         '{"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"}'
@@ -304,6 +306,7 @@ def test_the_environment_names_what_the_bits_depend_on(run):
     assert named == "XLA_FLAGS=--x, oneDNN off"
 
 
+@pytest.mark.slow
 def test_on_real_mnist_the_three_block_network_passes_97_percent_after_one_epoch(real_mnist_run):
     assert real_mnist_run.metrics["dataset"] == "MNIST"
     assert real_mnist_run.metrics["test_pictures"] == 10_000
