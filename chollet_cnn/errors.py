@@ -6,6 +6,7 @@ A library function names its parameters in a message; a command shows them as it
 import argparse
 import contextlib
 import gc
+import multiprocessing
 import os
 import re
 import signal
@@ -60,6 +61,17 @@ def integer(text: str) -> int:
     if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
         raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number that can be used")
     return int(text)
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it ends, and on Ctrl-C without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def run_cli(

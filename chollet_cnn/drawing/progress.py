@@ -85,6 +85,11 @@ def silenced(quiet: bool = True) -> Iterator[None]:
         yield
 
 
+def silence() -> None:
+    """Show no spinner and no bar in this process any more."""
+    _consoles.append(None)
+
+
 def with_spinner(title: str, items: Iterable) -> Iterator:
     """Yield what an iterable yields, and show a spinner while it works on the next item."""
     iterator, end = iter(items), object()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,7 +15,7 @@ from pathlib import Path
 
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, end_with_parent
 from chollet_cnn.evidence import records, studies
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.studies import copies
@@ -223,13 +221,7 @@ def train_here(
 def _begin_process(variables: Mapping[str, str]) -> None:
     """Set the variables of this process, which ends when the one that started it has ended."""
     os.environ.update(variables)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback beside the parent's line
-
-    def wait() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    end_with_parent()
 
 
 def find_device() -> str:

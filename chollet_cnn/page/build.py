@@ -7,9 +7,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import matplotlib as mpl
@@ -97,6 +99,7 @@ def write_report(
     dpi: int | None = None,
     data_dir: str | Path | None = None,
     say: Callable[[str, float], None] = lambda line, done: None,
+    executor: Executor | None = None,
 ) -> Report:
     """Draw every figure and write the page.
 
@@ -113,6 +116,8 @@ def write_report(
         dpi: of PNG files, and of the images inside SVG and PDF files.
         data_dir: where the runs' test images are looked for first.
         say: is called with each line of progress, and the share of the work that is done, 0..1.
+        executor: another process (a ``ProcessPoolExecutor``) that makes the chapters on the
+            operations meanwhile; figures cannot be drawn in two threads.
 
     Returns:
         Where it was written, the chapters, and what was left out.
@@ -145,15 +150,18 @@ def write_report(
             move(done)
 
         (folder / "figures").mkdir()
+        how = (folder / "figures", format, width, dpi), figures_only
+        elsewhere = [
+            executor.submit(_write_operation, number, *how)
+            for number in range(len(OPERATIONS) if executor else 0)
+        ]
         models, problems = _read(paths, picture, data_dir, tell)
         chapters = []
-        for chapter in make_chapters(models, tell):
+        for chapter in make_chapters(models, tell, begin=len(elsewhere)):
             problems += chapter.problems
-            if not figures_only:
-                chapter.html  # noqa: B018, lays it out with the page's own copies of the figures
-            for figure in chapter.figures:
-                figure.write(folder / "figures", format, width, dpi)
+            _write_chapter(chapter, *how)
             chapters.append(chapter)
+        chapters = [future.result() for future in elsewhere] + chapters
         if not figures_only:
             for model in models:
                 if model.explorer:
@@ -186,22 +194,43 @@ def newest_runs(folder: str | Path = "runs") -> list[Path]:
 def make_chapters(
     models: Sequence[TrainedModel],
     say: Callable[[str, float], None] = lambda line, done: None,
+    begin: int = 0,
 ) -> Iterator[Chapter]:
-    """Make the chapters, in the page's order.
+    """Make the chapters, in the page's order and without the first ``begin`` ones.
 
     Without a run, one that says how to get a run takes the place of those on networks.
     """
     every = [(module, ()) for module in OPERATIONS]
     every += [(module, (models,)) for module in NETWORKS] if models else [(None, ())]
     every += [(does_it_reproduce, (models,))]
-    for number, (module, about) in enumerate(every, start=1):
+    for number, (module, about) in enumerate(every[begin:], start=begin + 1):
         began = time.perf_counter()
-        name = module.__name__.rpartition(".")[2] if module else "train_one"
-        chapter = Chapter(name.replace("_", "-"), module.content(*about) if module else {})
+        chapter = _make_chapter(module, *about)
         yield chapter
-        title = name.replace("_", " ").capitalize()  # it is laid out only if there is a page
+        title = chapter.slug.replace("-", " ").capitalize()  # is laid out only if there is a page
         line = f"{number:2}  {title}, {time.perf_counter() - began:.1f} s"
-        say(line, READING + (1 - READING) * number / len(every))
+        say(line, READING + (1 - READING) * (number - begin) / (len(every) - begin))
+
+
+def _make_chapter(module: ModuleType | None, *about: object) -> Chapter:
+    name = module.__name__.rpartition(".")[2] if module else "train_one"
+    return Chapter(name.replace("_", "-"), module.content(*about) if module else {})
+
+
+def _write_chapter(chapter: Chapter, files: tuple, figures_only: bool) -> None:
+    """Lay a chapter out, unless there is no page, and write its figures as :meth:`Figure.write`."""
+    if not figures_only:
+        chapter.html  # noqa: B018, with the page's own copies of the figures
+    for figure in chapter.figures:
+        figure.write(*files)
+
+
+def _write_operation(number: int, files: tuple, figures_only: bool) -> Chapter:
+    """Make and write one chapter on the operations; return it without its drawings."""
+    with mpl.rc_context(LOOK):
+        chapter = _make_chapter(OPERATIONS[number])
+        _write_chapter(chapter, files, figures_only)
+    return Chapter(chapter.slug, {}, None if figures_only else chapter.laid_out)
 
 
 def render(

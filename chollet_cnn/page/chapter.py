@@ -15,13 +15,24 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from chollet_cnn.drawing import numbers
 from chollet_cnn.page.figure import Figure
 
 FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """A filled template."""
+
+    title: str
+    short: str
+    """The title in the list of contents."""
+    question: str
+    html: Markup
+    """Words and figures; templates escape what is filled into them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,17 +43,22 @@ class Chapter:
     """Its address on the page."""
     content: Mapping[str, Any]
     """What the template shows: numbers, tables, figures."""
+    ready: LaidOut | None = None
+    """The filled template, where another process has filled it; ``content`` is empty then."""
 
     @cached_property
-    def laid_out(self) -> TemplateModule:
-        """The filled template, with its ``title``, ``short`` title and ``question``."""
+    def laid_out(self) -> LaidOut:
+        """The filled template."""
+        if self.ready:
+            return self.ready
         template = templates().get_template(f"{self.slug.replace('-', '_')}.html")
-        return template.make_module(dict(self.content))
+        filled = template.make_module(dict(self.content))
+        return LaidOut(filled.title, filled.short, filled.question, Markup(str(filled)))
 
     @property
     def html(self) -> Markup:
-        """Its words and figures; templates escape what is filled into them."""
-        return Markup(str(self.laid_out))
+        """Its words and figures."""
+        return self.laid_out.html
 
     @property
     def figures(self) -> list[Figure]:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HOSTILE, plain_network, write_run
 from PIL import Image
+from untrained_runs import HOSTILE, plain_network, write_run
 
 from chollet_cnn import data, report
 from chollet_cnn.concepts.figures import photographs
@@ -172,6 +172,18 @@ def test_without_a_run_the_page_says_how_to_train_one_and_has_its_figures_for_pr
     assert "python -m chollet_cnn.train" in text
     assert text.count("<section ") == 15
     assert len(list((without_runs / "figures").glob("*.pdf"))) >= 17
+
+
+@pytest.mark.slow
+def test_the_command_s_two_processes_make_the_page_that_one_makes(without_runs, tmp_path):
+    page = build.write_report(out=tmp_path / "page").path
+    assert page.read_text() == (without_runs / "index.html").read_text()
+
+
+def test_a_process_that_is_ended_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(report.environment, "cores", lambda: 2)
+    with pytest.raises(UserError, match="memory"), report._another_process() as executor:
+        executor.submit(os._exit, 1).result()
 
 
 def test_the_newest_finished_run_of_each_recipe_is_taken(tmp_path):
