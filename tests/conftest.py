@@ -25,8 +25,6 @@ LONGEST_FIRST = (
     "evidence/test_reproduce",
     "page/test_page_in_browser",
     "test_notebooks",
-    "page/test_chapters",
-    "page/test_worked",
     "evidence/test_run_many",
     "test_predict",
 )

@@ -150,7 +150,7 @@ def write_report(
             move(done)
 
         (folder / "figures").mkdir()
-        how = (folder / "figures", format, width, dpi), figures_only
+        how = figures_only, folder / "figures", format, width, dpi
         elsewhere = [
             executor.submit(_write_operation, number, *how)
             for number in range(len(OPERATIONS) if executor else 0)
@@ -161,7 +161,9 @@ def write_report(
             problems += chapter.problems
             _write_chapter(chapter, *how)
             chapters.append(chapter)
-        chapters = [future.result() for future in elsewhere] + chapters
+        if elsewhere:
+            chapters = [future.result() for future in elsewhere] + chapters
+            tell(f" 1 to {len(elsewhere)}  The operations, in another process meanwhile", 0.97)
         if not figures_only:
             for model in models:
                 if model.explorer:
@@ -217,19 +219,19 @@ def _make_chapter(module: ModuleType | None, *about: object) -> Chapter:
     return Chapter(name.replace("_", "-"), module.content(*about) if module else {})
 
 
-def _write_chapter(chapter: Chapter, files: tuple, figures_only: bool) -> None:
-    """Lay a chapter out, unless there is no page, and write its figures as :meth:`Figure.write`."""
+def _write_chapter(chapter: Chapter, figures_only: bool, *how: object) -> None:
+    """Lay a chapter out, unless there is no page, then write its figures by ``Figure.write``."""
     if not figures_only:
         chapter.html  # noqa: B018, with the page's own copies of the figures
     for figure in chapter.figures:
-        figure.write(*files)
+        figure.write(*how)
 
 
-def _write_operation(number: int, files: tuple, figures_only: bool) -> Chapter:
+def _write_operation(number: int, figures_only: bool, *how: object) -> Chapter:
     """Make and write one chapter on the operations; return it without its drawings."""
     with mpl.rc_context(LOOK):
         chapter = _make_chapter(OPERATIONS[number])
-        _write_chapter(chapter, files, figures_only)
+        _write_chapter(chapter, figures_only, *how)
     return Chapter(chapter.slug, {}, None if figures_only else chapter.laid_out)
 
 
