@@ -23,6 +23,8 @@ MIN_RUNS_OUTSIDE = 3
 """With fewer runs no figure is said to be outside the prediction interval."""
 MIN_RUNS_INSIDE = 5
 """With fewer runs no figure is said to be inside: the interval is too wide to mean much."""
+PAIR = ["recipe", "seed"]
+"""What both runs of a pair have in common."""
 
 INSIDE = "inside the prediction interval"
 ABOVE = "above the prediction interval"
@@ -104,17 +106,17 @@ def summarize(values: Iterable[float]) -> Summary:
 def paired_differences(
     runs: pd.DataFrame, baseline: pd.DataFrame, quantity: str = "test_accuracy"
 ) -> Summary:
-    """Summarize the differences between runs and the baseline runs with the same seeds.
+    """Summarize the differences between runs and the baseline runs of the same recipe and seed.
 
     Runs with one seed share their starting weights and the order of their images, so the
     differences of such pairs vary less than the difference of two means.
 
     Args:
-        runs: a row a run, with ``seed`` and the quantity.
-        baseline: the runs that are subtracted; seeds that only one side has are skipped.
+        runs: a row a run, with ``recipe``, ``seed`` and the quantity.
+        baseline: the runs that are subtracted; runs that only one side has are skipped.
         quantity: a column of both.
     """
-    difference = runs.set_index("seed")[quantity] - baseline.set_index("seed")[quantity]
+    difference = runs.set_index(PAIR)[quantity] - baseline.set_index(PAIR)[quantity]
     return summarize(difference.dropna())
 
 

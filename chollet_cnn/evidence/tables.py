@@ -117,8 +117,9 @@ def accuracy_cells(recipe: str, sample: Summary, places: int = 2) -> dict[str, s
 
 
 def paired_means(runs: Mapping[str, pd.DataFrame], quantity: str) -> dict[str, str]:
-    """Return the mean accuracy of each kind of run, over the seeds that every kind has."""
-    values = pd.DataFrame({kind: rows.set_index("seed")[quantity] for kind, rows in runs.items()})
+    """Return the mean accuracy of each kind of run, over the recipes and seeds that all have."""
+    columns = {kind: rows.set_index(statistics.PAIR)[quantity] for kind, rows in runs.items()}
+    values = pd.DataFrame(columns)
     return {kind: percent(mean) for kind, mean in values.dropna().mean().items()}
 
 

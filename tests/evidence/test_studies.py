@@ -217,16 +217,35 @@ def test_copies_are_compared_with_originals_seed_by_seed():
             "test_accuracy": [0.70, 0.72, 0.71, 0.72, 0.71, 0.725, 0.9, 0.1],
         }
     ).assign(**KIND)
-    later = pairs.assign(recipe=f"{PETS}-smaller-test-set")
-    found = measure("copies", copies=[pairs, later])
-    validation, test, *_ = found["pairs"].to_dict("records")
+    found = measure("copies", copies=[pairs])
+    validation, test = found["pairs"].to_dict("records")
     assert (validation["on originals"], validation["on copies"]) == ("71.00%", "71.00%")
     assert validation["lowest to highest difference"] == "-1.00 to +1.00"
     assert (test["difference"], test["pairs"]) == ("+1.50 points", "3")
-    assert found["plain"].n == 3
+    assert found["moved"].n == 3
     assert measure("copies", copies=[pairs[pairs["seed"] < 2]]) == {}  # too few for an interval
-    assert found["pairs"]["recipe"][2] == "Cats vs dogs, second edition, smaller test set"
-    assert measure("copies", copies=[later])["plain"] is None
+
+
+def test_the_pairs_of_all_recipes_are_also_taken_together():
+    def pairs(recipe, on_originals, on_copies):
+        each = [("originals", value) for value in on_originals]
+        each += [("copies", value) for value in on_copies]
+        rows = pd.DataFrame(each, columns=["pictures", "val_accuracy"])
+        seeds = [*range(len(on_originals)), *range(len(on_copies))]
+        return rows.assign(recipe=recipe, seed=seeds, test_accuracy=0.7, **KIND)
+
+    first = pairs("cats-vs-dogs-first-edition", [0.70, 0.70, 0.70], [0.71, 0.72, 0.73])
+    second = pairs(f"{PETS}-smaller-test-set", [0.80, 0.80, 0.80], [0.80, 0.81, 0.79])
+    few = pairs("cats-vs-dogs-third-edition-smaller-test-set", [0.1, 0.1], [0.9, 0.9])
+    found = measure("copies", copies=[first, second, few])
+    rows = found["pairs"].query("accuracy == 'validation accuracy'").to_dict("records")
+    assert [(row["recipe"], row["pairs"], row["difference"]) for row in rows] == [
+        ("Cats vs dogs, first edition", "3", "+2.00 points"),
+        ("Cats vs dogs, second edition, smaller test set", "3", "+0.00 points"),
+        ("all of these", "6", "+1.00 points"),
+    ]
+    assert (rows[-1]["on originals"], rows[-1]["on copies"]) == ("75.00%", "76.00%")
+    assert (found["moved"].n, round(found["moved"].mean, 4)) == (6, 0.01)
 
 
 def test_verdicts_are_told_again_with_the_effect_of_copies_taken_off():

@@ -84,7 +84,7 @@ def figure(records: Records) -> Figure | None:
 def _over_the_last(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the averages of each run over its last epochs, a row a run."""
     late = curves[curves["epoch"] > curves["epoch"].max() - LAST]
-    return late.groupby("seed")[_LATE].mean()
+    return late.groupby(statistics.PAIR)[_LATE].mean()
 
 
 def _late_cells(runs: pd.DataFrame, late: pd.DataFrame) -> dict[str, str]:

@@ -86,7 +86,7 @@ def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> 
             if min(sample.n for sample in causes.values()) >= statistics.MIN_RUNS_INSIDE
         ],
         "notes": sorted(set(recorded.runs["data_note"].dropna())),
-        "copies": copies.measure(recorded).get("plain"),
+        "copies": copies.measure(recorded).get("moved"),
     }  # fmt: skip
 
 
