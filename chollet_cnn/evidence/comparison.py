@@ -247,6 +247,8 @@ class Answer:
         adjusted = statistics.holm(item.p_value for item in family)
         self.family = list(zip(family, adjusted, strict=True))
         """Each figure and curve with its adjusted p-value, NaN where there are too few runs."""
+        self.tested = sum(not math.isnan(p) for p in adjusted)
+        """How many have a p-value, which is the number that these are adjusted for."""
 
     def adjusted_p(self, figure: Comparison) -> float:
         """Return the adjusted p-value of a figure; NaN if it is not in the family."""

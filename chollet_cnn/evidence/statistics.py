@@ -137,8 +137,11 @@ def p_value(value: float, half_step: float, sample: Summary) -> float:
         sample: the recorded runs, in the same unit.
 
     Returns:
-        The two-sided p-value of one new run; NaN without a spread.
+        The two-sided p-value of one new run; NaN without a spread, and with fewer than
+        :data:`MIN_RUNS_OUTSIDE` runs, with which nothing is said to differ.
     """
+    if sample.n < MIN_RUNS_OUTSIDE:
+        return math.nan
     distance = max(abs(value - sample.mean) - half_step, 0.0)
     return 2 * share_below(sample.mean - distance, sample)
 

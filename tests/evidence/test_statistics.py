@@ -65,7 +65,7 @@ def test_p_value_is_5_percent_at_the_end_of_the_interval_and_allows_for_rounding
     assert statistics.p_value(high, 0, ONE_TO_FIVE) == pytest.approx(0.05)
     assert statistics.p_value(high + 0.5, 0.5, ONE_TO_FIVE) == pytest.approx(0.05)
     assert statistics.p_value(3.1, 0.5, ONE_TO_FIVE) == 1
-    assert math.isnan(statistics.p_value(3, 0, summarize([3])))
+    assert math.isnan(statistics.p_value(9, 0, summarize([3, 3.1])))  # as the verdict, with two
 
 
 def test_holm_by_hand():

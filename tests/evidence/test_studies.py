@@ -199,12 +199,12 @@ def test_a_run_that_is_stopped_early_keeps_the_best_epoch_so_far():
                  val_loss=[0.6] * 24 + [0.5 - step] + [0.7] * 75)
         for seed, (late, step) in enumerate([(0.79, 0), (0.80, 0), (0.83, -0.2)])
     ]  # fmt: skip
-    found = measure("early_stopping", runs=[runs_of(recipe, [0.79, 0.81])], curves=curves)
+    found = measure("early_stopping", runs=[runs_of(recipe, [0.79, 0.81, 0.82])], curves=curves)
     rows = found["stopped"].to_numpy().tolist()
     assert rows[0] == ["10 epochs", "1", "70.00% (70.00% to 70.00%)", "3 of 3"]
     # The last run's epoch 25 has a loss of 0.7, so that its first is still the best.
     assert rows[2] == ["30 epochs", "1 to 25", "76.33% (70.00% to 80.00%)", "2 of 3"]
-    assert (found["n"], found["below"], found["limit"]) == (2, 1, 0.80)
+    assert (found["n"], found["below"], found["limit"]) == (3, 1, 0.80)
 
 
 def test_copies_are_compared_with_originals_seed_by_seed():

@@ -1,6 +1,6 @@
 """What results/ and the README show is made from the recorded runs."""
 
-import importlib
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -18,6 +18,7 @@ from chollet_cnn.evidence.comparison import Answer
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
+FIRST = "mnist-first-edition"
 TEMPLATES = [*write_up.TEMPLATES.glob("*.md"), *studies.FOLDER.glob("*.md")]
 
 
@@ -84,6 +85,34 @@ def test_links_of_results_readme_lead_somewhere():
     assert set(re.findall(r"\]\(#(.+?)\)", text)) <= heads
     for path in re.findall(r"\]\(([^#)]+?)\)", text):
         assert (RESULTS / path).exists(), path
+
+
+def first_seeds(records, count):
+    """Return what would be recorded if every recipe had been trained with so many seeds."""
+    tables = ("runs", "variants", "copies", "curves", "variant_curves")
+    cut = {name: getattr(records, name).query(f"seed < {count}") for name in tables}
+    return dataclasses.replace(records, **cut)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_with_few_runs_nothing_is_said_that_they_do_not_show(records, count):
+    text = write_up.render(first_seeds(records, count))
+    text = re.sub(r"^(```.*?```$|[| !].*?$)", "", text, flags=re.DOTALL | re.MULTILINE)
+    # Where a number is missing there is a gap, a NaN or a plural of one.
+    assert not re.findall(r".*(?:\S  \S|\( |\bnan\b| [;.,] |\b0 runs|\b0 pairs|\b1 runs).*", text)
+    first = text.split("[answer.json]")[0]
+    if count < statistics.MIN_RUNS_OUTSIDE:
+        assert not re.search(r"comes back|differ|now learns more slowly", first)
+        assert "Not enough runs yet." in text
+
+
+def test_what_a_study_shows_is_what_leads_to_it(records):
+    for study in studies.collect():
+        titles = {RECIPES[name].title for name in study.recipes}
+        for table in study.measure(records.of_most_runs()).values():
+            if isinstance(table, pd.DataFrame) and "recipe" in table:
+                shown = table["recipe"].str.removesuffix(", smaller test set")
+                assert set(shown) - {"all of these"} <= titles, study.name
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
@@ -171,13 +200,14 @@ def test_processors_are_listed_apart():
     assert list(table["seeds"]) == ["0 to 2", "3"]
 
 
-def test_the_results_of_another_checkout_are_not_written(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("name", "arguments"), [("update_results", []), ("run_seeds", [FIRST])])
+def test_the_results_of_another_checkout_are_not_written(
+    script, monkeypatch, tmp_path, name, arguments
+):
     """The package that Python imports need not be the one beside the script."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    script = importlib.import_module("update_results")
-    monkeypatch.setattr(script, "README", tmp_path / "README.md")
+    monkeypatch.setattr(script("update_results"), "README", tmp_path / "README.md")
     with pytest.raises(UserError, match="not beside this script"):
-        script.main([])
+        script(name).main(arguments)
 
 
 def test_a_lost_mark_is_named(tmp_path):

@@ -24,7 +24,13 @@ from chollet_cnn.evidence.statistics import Summary
 from chollet_cnn.training import plan
 
 TITLE = "Does it matter that the images are copies?"
-RECIPES = ("cats-vs-dogs-first-edition",)
+RECIPES = (
+    "cats-vs-dogs-first-edition",
+    "cats-vs-dogs-first-edition-augmented",
+    "cats-vs-dogs-second-edition",
+    "cats-vs-dogs-second-edition-augmented",
+    "cats-vs-dogs-third-edition",
+)
 PICTURES = ("originals", "copies")
 ACCURACIES = ("val_accuracy", "test_accuracy")
 IMAGES = 2000
@@ -35,8 +41,9 @@ SMALLER_TEST_SET = "-smaller-test-set"
 def measure(records: Records) -> dict[str, object]:
     """Compare the runs on copies with the runs on originals, pair by pair.
 
-    The verdicts are told again with the pairs of all recipes together, since those of one recipe
+    The verdicts are told again with the pairs of all these recipes together, since those of one
     are too few for a narrow interval. That each recipe is moved alike is thought, not measured.
+    A recipe with fewer than three pairs is left out.
     """
     groups = [
         (title_of(recipe), pairs)
@@ -114,11 +121,16 @@ def recipe_for(name: str, overrides: Mapping[str, object] | None = None) -> str 
     Returns:
         The name where nothing changes; otherwise a recipe whose name says what does. With the later
         editions the test set has 500 images of each class, not 1,000.
+
+    Raises:
+        UserError: if the archives do not have the recipe's images.
     """
     if others := set(overrides or {}) - {"optimizer", "augmentation"}:
         raise UserError(f"--copies goes with no variant that changes {', '.join(sorted(others))}")
     recipe, new = plan.make(name, **(overrides or {})).recipe, name
-    splits = recipe.data_options["splits"]
+    splits = recipe.data_options.get("splits", {})
+    if not splits or any(splits[part][1] > IMAGES for part in ("train", "validation")):
+        raise UserError(f"--copies has {IMAGES:,} cats and as many dogs, which {name} cannot use")
     if splits["test"][1] > IMAGES:
         splits = splits | {"test": (splits["test"][0], IMAGES)}
         new += SMALLER_TEST_SET

@@ -23,7 +23,7 @@ def measure(records: Records) -> dict[str, object]:
     """
     runs, curves = records.of(RECIPES[0])
     limit = published_figure(RECIPES[0]).stay_below
-    if curves.empty:
+    if len(runs) < statistics.MIN_RUNS_OUTSIDE or curves.empty:
         return {}
     rows = []
     for stop in STOPS:
