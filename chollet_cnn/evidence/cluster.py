@@ -192,28 +192,32 @@ def _alive() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
+def _obstacle(node: Node, here: dict[str, str], apart: bool) -> str:
+    """Return why no run can be trained on a node, if that is so."""
+    if node.cores < CORES_PER_RUN:
+        return f"it offers fewer than the {CORES_PER_RUN} cores of a run"
+    if _BROKEN in node.facts:
+        return f"{_BROKEN}: {node.facts[_BROKEN]}"
+    return "" if apart else differences(node.facts, here)
+
+
 def _choose_nodes(nodes: list[Node], here: dict[str, str], apart: bool) -> list[Node]:
     """Return the nodes that runs are trained on, and print which ones they are."""
-    gpus = any(node.gpus for node in nodes)
+    obstacles = {node.id: _obstacle(node, here, apart) for node in nodes}
+    gpus = any(node.gpus for node in nodes if not obstacles[node.id])
     chosen = []
     for node in nodes:
-        differing = differences(node.facts, here)
-        why = differing
-        if node.cores < CORES_PER_RUN:
-            why = f"it offers fewer than the {CORES_PER_RUN} cores of a run"
-        elif gpus and not node.gpus:
-            why = "it has no GPU, and other nodes have"
-        elif _BROKEN in node.facts:
-            why = f"{_BROKEN}: {node.facts[_BROKEN]}"
-        elif apart or not differing:
-            chosen.append(node)
-            why = ""
+        why = obstacles[node.id]
+        if gpus and not node.gpus:
+            why = why or "it has no GPU, and other nodes have"
         if why:
             print(f"{node.name} is not used: {why}")
-        else:
-            has = f"{node.gpus} GPUs" if gpus else f"{node.cores} cores"
-            note = f"; its runs are recorded in apart/{node.kind}: {differing}" if differing else ""
-            print(f"{node.name} works, with {has}{note}")
+            continue
+        chosen.append(node)
+        has = f"{node.gpus} GPUs" if gpus else f"{node.cores} cores"
+        differing = differences(node.facts, here)
+        note = f"; its runs are recorded in apart/{node.kind}: {differing}" if differing else ""
+        print(f"{node.name} works, with {has}{note}")
     if not chosen:
         raise UserError(
             "no node of the cluster can be used; install on the nodes what is installed here and "

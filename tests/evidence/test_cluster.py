@@ -204,6 +204,7 @@ HERE = {"keras": "3.15.1", "processor kind": "family 25", "images of a": "0123"}
     [
         ([(2, 0, {}), (1, 0, {})], [0], "fewer than the 2 cores"),
         ([(8, 0, {}), (8, 2, {})], [1], "it has no GPU"),
+        ([(8, 0, {}), (8, 2, {"keras": "4.0"})], [0], "keras 4.0 instead of 3.15.1"),
         ([(2, 0, {}), (2, 0, {"images of a": "4567"})], [0], "images of a 4567 instead of 0123"),
         ([(2, 0, {}), (2, 0, {"processor kind": "family 26"})], [0], "kind family 26 instead of"),
         ([(2, 0, {}), (2, 0, {"it does not work": "no pandas"})], [0], "no pandas"),
