@@ -319,10 +319,11 @@ def reopen(
         anew: drop the TensorBoard curves and the kept weights of another run.
     """
     try:
-        _remove(path, "metrics.json")
+        # Weights of the other run beside the new configuration would pass for those of this run.
+        _remove(path, "metrics.json", *(["tensorboard", EPOCHS] if anew else []))
         write_json(path / "config.json", config)
         write_json(path / "environment.json", environment)
-        _remove(path, "model.keras", *(["tensorboard", EPOCHS] if anew else []))
+        _remove(path, "model.keras")
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
 

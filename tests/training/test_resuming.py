@@ -163,6 +163,15 @@ def test_an_overwritten_run_is_whole_until_the_new_one_has_an_epoch(copy, monkey
     assert new.metrics["weights_sha256"] != copy.metrics["weights_sha256"]
 
 
+def test_weights_of_an_overwritten_run_never_pass_for_those_of_the_new_one(copy, monkeypatch):
+    assert (copy.path / runs.EPOCHS).is_dir()
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "write_json", interrupted)  # killed while config.json is written
+        with pytest.raises(KeyboardInterrupt):
+            again(copy, learning_rate=0.01, overwrite=True)
+    assert not (copy.path / runs.EPOCHS).exists()
+
+
 @pytest.mark.parametrize("name", ["checkpoint", "checkpoint/state.npz"])
 def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path):
     (copy.path / name).rename(tmp_path / "elsewhere")
