@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from chollet_cnn import files
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import run_cli
 
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claim
             "book's numbers."
         )
     if options.write:
-        with spinner(f"writing into {results}"):
+        with spinner(f"writing into {results}"), files.held(results):
             write_up.write(results)
     return 0
 

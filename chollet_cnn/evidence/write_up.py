@@ -78,10 +78,9 @@ def write_figures(recorded: Records, folder: Path) -> Iterable[str]:
     for study in studies.collect():
         if study.figure_name:
             drawings[study.figure_name] = partial(study.figure, recorded)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, draw in drawings.items():
         if len(recorded.runs) and (figure := draw()):
-            figure.savefig(folder / f"{name}.png", dpi=DPI)
+            files.write(folder / f"{name}.png", partial(figure.savefig, format="png", dpi=DPI))
             yield name
 
 
