@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repro
     if options.record:
         if not options.quick:
             raise UserError("--record goes with --quick; scripts/run_seeds.py records whole runs")
+        if options.recipes or options.seed is not None or options.all:
+            raise UserError("--quick --record records all short runs; name no recipe or seed")
         say(f"{reproduction.record_quick(options.data_dir, results, say=say)} is written")
         return 0
     compared = reproduction.reproduce(

@@ -309,7 +309,8 @@ def compare(
                 with spinner(turn):
                     told = measure(contender, recipe.name, Path(scratch), *options)
                 row = {"recipe": recipe.name, "contender": contender, "repeat": repeat}
-                row["pictures"] = 60_000 if recipe.dataset == "mnist" else 2_000
+                first, last = recipe.data_options.get("splits", {}).get("train", (0, 30_000))
+                row["pictures"] = 2 * (last - first)  # as many cats as dogs; 60,000 digits
                 rows.append(row | told)
                 print(f"{turn}: {told['epoch_seconds']:.1f} s an epoch", file=sys.stderr)
     return pd.DataFrame(rows)

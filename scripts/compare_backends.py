@@ -28,6 +28,7 @@ from chollet_cnn import data, files
 from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.evidence import records
+from chollet_cnn.evidence.run_many import last_line
 from chollet_cnn.evidence.studies import backends
 from chollet_cnn.training import devices
 
@@ -120,11 +121,16 @@ def main(argv: list[str] | None = None) -> int:
         for backend in backends.NAMES:
             out = Path(folder, f"{backend}.npz")
             print(f"{backend} ...", flush=True)
-            subprocess.run(
-                [pythons.get(backend, sys.executable), __file__, "--observe", out, *flags],
-                env=os.environ | {"KERAS_BACKEND": backend},
-                check=True,
-            )
+            python = pythons.get(backend, sys.executable)
+            command = [python, __file__, "--observe", out, *flags]
+            try:
+                environment = os.environ | {"KERAS_BACKEND": backend}
+                subprocess.run(command, env=environment, check=True)
+            except (OSError, subprocess.CalledProcessError) as problem:
+                raise UserError(
+                    f"{backend} was not trained by {python} ({last_line(problem)}); install it "
+                    f"there, or name the Python that has it with --python {backend}=PATH"
+                ) from problem
             with np.load(out, allow_pickle=False) as arrays:
                 observed[backend] = dict(arrays)
     files.write(options.results / backends.TABLE, compare(observed).to_csv(index=False))

@@ -34,7 +34,7 @@ from chollet_cnn.errors import UserError, integer, run_cli
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     with spinner("starting"):  # these take seconds to import
-        from update_results import update
+        from update_results import check_place, update
 
         from chollet_cnn.evidence import cluster, records, run_many, studies
         from chollet_cnn.training import environment
@@ -56,12 +56,13 @@ def main(argv: list[str] | None = None) -> int:
         help="let Ray train them, at this address or started here")  # fmt: skip
     add("--apart", action="store_true", help="use nodes that differ, and record their runs apart")
     options = parser.parse_args(argv)
-    names = [recipes.get(name).name for name in options.recipes]
+    names = list(dict.fromkeys(recipes.get(name).name for name in options.recipes))
     seeds = run_many.parse_seeds(options.seeds)
     if options.processes is not None and options.processes < 1:
         raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
     if options.apart and not options.cluster:
         raise UserError("--apart is about the nodes of a cluster; give --cluster as well")
+    check_place(options.results)
     results = options.results or records.RESULTS
     if results.exists() and not results.is_dir():
         raise UserError(f"--results names {results}, which is not a folder")

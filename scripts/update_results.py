@@ -29,6 +29,15 @@ def update(results: Path = records.RESULTS, readme: Path = README) -> None:
         write_up.update_marked(readme, "speed", speed)
 
 
+def check_place(results: Path | None) -> None:
+    """Refuse to record without ``--results`` where the imported package is another checkout's."""
+    if results is None and records.RESULTS.parent != README.parent:
+        raise UserError(
+            f"the package that is imported records in {records.RESULTS}, not beside this script; "
+            "install this checkout (pip install -e .) or name a folder with --results"
+        )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(
@@ -38,11 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, metavar="DIR",
                         help="record in this folder, and write no table and no figure")  # fmt: skip
     options = parser.parse_args(argv)
-    if options.results is None and records.RESULTS.parent != README.parent:
-        raise UserError(
-            f"the package that is imported records in {records.RESULTS}, not beside this script; "
-            "install this checkout (pip install -e .) or name a folder with --results"
-        )
+    check_place(options.results)
     for path in options.runs:
         records.record(records.outcome(runs.load_run(path)), options.results or records.RESULTS)
     if options.results is None:

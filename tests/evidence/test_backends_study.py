@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from rows import runs_of
 
+from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records
 from chollet_cnn.evidence.studies import backends
 
@@ -46,6 +47,12 @@ def test_what_differs_is_measured_against_tensorflow(script, folder):
     }  # fmt: skip
     assert found["losses"]["step"].tolist() == ["0", "100", "200"]
     assert (found["last_step"], found["versions"]) == (200, "TensorFlow 1.2, JAX 1.2")
+
+
+def test_a_backend_that_cannot_be_trained_is_named(script, tmp_path):
+    python = tmp_path / "no-python"
+    with pytest.raises(UserError, match=r"tensorflow was not trained by .*no-python.*--python"):
+        script("compare_backends").main(["--python", f"tensorflow={python}"])
 
 
 def test_accuracies_are_compared_seed_by_seed_and_what_is_missing_is_named(folder):

@@ -183,6 +183,7 @@ def test_the_short_runs_have_enough_seeds_for_a_range():
         ),
         (["mnist-treeblock"], "mnist-three-block"),
         (["--record"], "--record goes with --quick"),
+        (["--quick", "--record", "mnist-three-block"], "name no recipe or seed"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(arguments, says):

@@ -196,6 +196,8 @@ def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypa
         ([A, "--processes", "0"], "--processes"),
         ([A, "--seeds", "x"], "--seeds"),
         (["mnist-treeblock"], "mnist-three-block"),
+        ([A, "--copies", "folder"], "2,000 cats and as many dogs, which"),
+        (["cats-vs-dogs-second-edition-full", "--copies", "folder"], "2,000 cats and as many dogs"),
     ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_trained(script, options, says):
@@ -210,5 +212,5 @@ def test_nothing_slow_is_imported_before_the_command_says_that_it_starts():
 
 
 def test_recorded_runs_are_not_trained_again(script, capsys):
-    assert script("run_seeds").main([A, "--seeds", "0-1"]) == 0
+    assert script("run_seeds").main([A, A, "--seeds", "0-1"]) == 0
     assert "0 runs are still to be trained" in capsys.readouterr().out
