@@ -40,7 +40,8 @@ def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") ->
     """Run a network, with ``visit(name, operation, *inputs)`` in place of each of its operations.
 
     An operation is a layer or a node of :mod:`keras.ops`, such as ``x + y``. Whatever ``visit``
-    returns flows on through the network; it need not be a tensor.
+    returns flows on through the network; it need not be a tensor. A single value stands for every
+    output of an operation that has several.
 
     Raises:
         UnsupportedModelError: the model is subclassed or not built.
@@ -50,7 +51,12 @@ def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") ->
     def step(operation: keras.Operation) -> Callable[..., Tensor]:
         if _is_network(operation):
             return lambda inner, *_, **__: walk(operation, inner, visit, f"{path}{operation.name}/")
-        return partial(visit, path + operation.name, operation)
+        return partial(visited, operation)
+
+    def visited(operation: keras.Operation, *args: Tensor, **options: object) -> Tensor:
+        value = visit(path + operation.name, operation, *args, **options)
+        count = len(keras.tree.flatten(operation.output))
+        return [value] * count if count > len(keras.tree.flatten(value)) else value
 
     if isinstance(model, keras.Sequential):
         for layer in model.layers:
@@ -189,7 +195,7 @@ def chain(model: keras.Model) -> list[tuple[str, keras.Operation, tuple[int | No
     def visit(name: str, operation: keras.Operation, *args: object, **options: object) -> _Link:
         nonlocal latest, shape
         links = [leaf for leaf in keras.tree.flatten([args, options]) if isinstance(leaf, _Link)]
-        if links != [latest]:
+        if links != [latest] or len(keras.tree.flatten(operation.output)) > 1:
             raise UnsupportedModelError(
                 f"the network branches at {name}; a network whose layers form one line is needed"
             )
