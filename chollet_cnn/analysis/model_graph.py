@@ -28,6 +28,11 @@ FEATURE_LAYERS = (
     layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
     layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
 )  # fmt: skip
+JOINING = {
+    *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
+    *("BatchNormalization", "GroupNormalization", "LayerNormalization"),
+}
+"""Layers, and nodes of :mod:`keras.ops`, that join or normalize feature maps."""
 SKIPPED = 0.0
 """What stands for outputs that nothing reads."""
 
@@ -105,11 +110,11 @@ def _is_network(layer: keras.Operation) -> bool:
     return isinstance(layer, keras.Sequential | keras.Function) and own.startswith("keras.")
 
 
-def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Layer]:
-    """Return every layer of a network by its name, those of models inside it included."""
+def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Operation]:
+    """Return every layer and node of a network by its name, those of models inside it included."""
     check_supported(model)
     found = {}
-    for layer in model.layers:
+    for layer in getattr(model, "operations", model.layers):
         if _is_network(layer):
             found |= layers_of(layer, f"{_path}{layer.name}/")
         elif not isinstance(layer, keras.layers.InputLayer):
@@ -153,7 +158,12 @@ def last_feature_layer(model: keras.Model) -> str:
         UnsupportedModelError: the network has no feature maps.
     """
     known = layers_of(model)
-    names = [name for name in feature_layers(model) if not isinstance(known[name], POOLINGS)]
+    names = [
+        name
+        for name, at in known.items()
+        if (isinstance(at, FEATURE_LAYERS) or type(at).__name__ in JOINING)
+        and len(at.output.shape) == 4
+    ]
     if not names:
         raise UnsupportedModelError(
             f"the network has no layer with feature maps; its layers are {', '.join(known)}"

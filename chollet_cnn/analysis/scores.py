@@ -75,7 +75,7 @@ class Scores:
             if found:
                 return SKIPPED
             if name in replaced:
-                output = ops.cast(replaced.pop(name), operation.compute_dtype)
+                output = ops.cast(replaced.pop(name), operation.output.dtype)
             else:
                 scores_here = place == self.place and self.before_activation
                 with without_activation(operation) if scores_here else nullcontext():

@@ -381,6 +381,29 @@ def test_inputs_and_outputs_may_have_names(softmax_network):
     assert mistakes.predictions(named, IMAGE[None]) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("join", "name"),
+    [
+        (layers.Add(name="sum"), "sum"),
+        (layers.Concatenate(name="both"), "both"),
+        (lambda both: layers.BatchNormalization(name="norm")(both[0] + both[1]), "norm"),
+        (lambda both: ops.add(*both), "add"),
+    ],
+    ids=["Add", "Concatenate", "BatchNormalization", "x + y"],
+)
+def test_grad_cam_looks_at_what_joins_the_feature_maps_and_not_at_a_shortcut(join, name):
+    keras.utils.clear_session()
+    x = keras.Input((6, 6, 1))
+    maps = layers.Conv2D(3, 3, padding="same", activation="relu", kernel_initializer="ones")(x)
+    shortcut = layers.Conv2D(3, 1, kernel_initializer="zeros", name="shortcut")(x)
+    joined = layers.MaxPooling2D(2)(join([maps, shortcut]))
+    dense = layers.Dense(1, "sigmoid", kernel_initializer="ones")
+    model = keras.Model(x, dense(layers.GlobalAveragePooling2D()(joined)))
+    assert last_feature_layer(model) == name
+    assert heatmaps.compute_grad_cam(model, IMAGE, 1).max() > 0
+    assert not heatmaps.compute_grad_cam(model, IMAGE, 1, "shortcut").any()
+
+
 @pytest.mark.parametrize("at_the_end", [False, True], ids=["convolution", "scores"])
 def test_an_operation_with_several_outputs_is_followed_to_each_of_them(at_the_end):
     positive = keras.initializers.RandomUniform(0, 0.2, seed=0)
