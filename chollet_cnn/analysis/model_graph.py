@@ -250,6 +250,22 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return images.astype(np.float64 if model.inputs[0].dtype == "float64" else np.float32)
 
 
+def image_shape(model: keras.Model) -> tuple[int | None, ...]:
+    """Return height, width and, if there are any, channels of the images that a network takes.
+
+    Raises:
+        UnsupportedModelError: it takes something else; see :func:`check_supported` too.
+    """
+    check_supported(model)
+    shape = tuple(model.inputs[0].shape[1:])
+    if len(shape) not in (2, 3):
+        raise UnsupportedModelError(
+            f"the network takes inputs of shape {shape}; images (height, width) or (height, width, "
+            "channels) are needed"
+        )
+    return shape
+
+
 def one_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
     """Return one image as a batch of one; raise ValueError if it is a batch of several images."""
     batch = as_batch(model, image)

@@ -430,6 +430,26 @@ def test_an_operation_with_several_outputs_is_followed_to_each_of_them(at_the_en
         list_layers(model)
 
 
+@pytest.mark.parametrize("shape", [(6, 6), (36,), (1, 6, 6, 1)])
+def test_images_without_channels_are_served_and_inputs_that_are_not_images_refused(shape):
+    plain, x = network(activation="softmax"), keras.Input(shape)
+    model = keras.Model(x, plain(layers.Reshape((6, 6, 1))(x)))
+    for image_of in (
+        lambda model, image: heatmaps.saliency(model, image, 1),
+        lambda model, image: heatmaps.smooth_grad(model, image, 1, samples=2),
+        lambda model, image: heatmaps.compute_occlusion(model, image, 1),
+        lambda model, _: filters.maximize_activation(model, "maps", [0], steps=2).squeeze(),
+    ):
+        if shape == (6, 6):
+            found = image_of(model, IMAGE[..., 0])
+            assert found == pytest.approx(image_of(plain, IMAGE), abs=1e-6)
+            assert found.shape == (6, 6)
+        else:
+            with pytest.raises(UnsupportedModelError, match=r"images \(height, width\) or \(hei"):
+                image_of(model, IMAGE.reshape(shape))
+    assert heatmaps.compute_grad_cam(model, IMAGE.reshape(shape), 1).shape == (4, 4)
+
+
 def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():
     def head():
         return [layers.Conv2D(5, 1), layers.Conv2D(2, 1, name="logits"), layers.Flatten()]
