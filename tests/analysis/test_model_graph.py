@@ -205,6 +205,28 @@ def test_cells_lie_in_the_picture_where_their_receptive_fields_do(padding):
         assert place.row + 3 * place.row_step == middle_of_receptive_field(model, name, 48)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Resizing(24, 24), layers.Resizing(6, 18), layers.UpSampling2D(2),
+        layers.Conv2DTranspose(1, 2, strides=2, kernel_initializer="ones"),
+        layers.Cropping2D(((3, 0), (1, 4))), layers.CenterCrop(8, 7), layers.CenterCrop(24, 24),
+    ],
+    ids=lambda layer: layer.name,
+)  # fmt: skip
+def test_a_spot_is_drawn_where_it_is_behind_layers_that_resize_or_crop(layer):
+    image = np.zeros((12, 12, 1))
+    image[4:6, 4:6] = 1
+    last = layers.Conv2D(1, 1, kernel_initializer="ones", name="last")
+    model = keras.Sequential([keras.Input((12, 12, 1)), layer, last])
+    maps = activations.compute_activations(model, image, ["last"])["last"][0, ..., 0]
+    drawn = cell_grid_of(model).resize_to_image(maps, (12, 12))
+    assert maps.max() > 0
+    for axis in (0, 1):
+        profile = drawn.sum(axis=axis)
+        assert profile @ np.arange(12) / profile.sum() == pytest.approx(4.5)
+
+
 def test_a_pooling_node_has_the_windows_and_the_cells_of_a_pooling_layer():
     x = keras.Input((9, 9, 1))
     maps = layers.Conv2D(2, 2)(x)
