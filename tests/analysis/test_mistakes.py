@@ -96,10 +96,26 @@ def test_calibration_is_worked_out_bin_by_bin():
 def test_labels_and_answers_belong_together():
     with pytest.raises(ValueError, match="5 labels for 6 predictions"):
         mistakes.reliability(LABELS[1:], ANSWERS)
+    with pytest.raises(ValueError, match="18 labels for 6 predictions"):
+        mistakes.reliability(np.eye(3)[LABELS], ANSWERS)
     with pytest.raises(ValueError, match="2 class names for 3 probabilities"):
         mistakes.confusion_matrix(LABELS, ANSWERS, CLASSES[:2])
     with pytest.raises(ValueError, match="needs two classes; there are 3"):
         mistakes.roc_curve(LABELS, ANSWERS)
+
+
+def test_labels_may_be_a_column_or_whole_floats():
+    expected = mistakes.most_confident_errors(LABELS, ANSWERS, CLASSES)
+    for labels in (LABELS[:, None], LABELS.astype("float32"), LABELS.tolist()):
+        assert mistakes.most_confident_errors(labels, ANSWERS, CLASSES).equals(expected)
+    binary = LABELS[:4, None] == 1
+    assert mistakes.area_under_curve(binary, ANSWERS[:4, :2]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("label", [-1, 3, 0.5, float("nan"), "cat"])
+def test_a_label_that_is_not_the_number_of_a_class_is_refused(label):
+    with pytest.raises(ValueError, match=f"labels are whole numbers from 0 to 2, not {label}"):
+        mistakes.confusion_matrix(np.array([label, *LABELS[1:]]), ANSWERS, CLASSES)
 
 
 def test_the_confusion_matrix_is_drawn_with_its_counts_and_names_the_commonest_mistake():
