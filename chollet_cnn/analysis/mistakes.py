@@ -207,8 +207,8 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
             fontsize=sheet.BODY,
             color=style.GREY if not count else "black" if share[row, column] > 0.85 else style.INK,
         )  # fmt: skip
-    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY, parse_math=False)
-    axes.set_yticks(range(size), table.index, fontsize=sheet.BODY, parse_math=False)
+    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY)
+    axes.set_yticks(range(size), table.index, fontsize=sheet.BODY)
     axes.set_xlabel("predicted class", fontsize=sheet.BODY)
     axes.set_ylabel("true class", fontsize=sheet.BODY)
     axes.spines[:].set_visible(False)

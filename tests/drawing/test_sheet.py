@@ -60,14 +60,16 @@ def test_show_opens_the_image_viewer_or_says_that_there_is_none(monkeypatch):
         sheet.panels(2.0).show()
 
 
-def test_a_matplotlibrc_that_asks_for_latex_changes_no_figure(monkeypatch):
+@pytest.mark.parametrize("usetex", [False, True])
+def test_neither_dollars_nor_a_matplotlibrc_that_asks_for_latex_change_a_text(usetex, monkeypatch):
     def no_latex(*_):
         raise RuntimeError("latex could not be found")
 
     monkeypatch.setattr(TexManager, "make_dvi", no_latex)
-    with rc_context({"text.usetex": True}):
-        figure = sheet.panels(2, "A title with 50%_", "a note")
+    with rc_context({"text.usetex": usetex}):
+        figure = sheet.panels(2, "A title with 50%_ and $\\frac$", "a note of $\\frac$")
         axes = figure.subplots()
-        axes.plot([0, 1], [0.25, 0.75], label="a_b")
+        axes.plot([0, 1], [0.25, 0.75], label="a_b $\\frac$")
+        axes.set_xticks([0, 1], ["$\\frac$", "b"])
         axes.legend()
         assert figure._repr_png_()[0].startswith(b"\x89PNG")
