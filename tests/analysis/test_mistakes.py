@@ -43,6 +43,16 @@ def test_one_sigmoid_unit_gives_a_probability_for_each_class():
     assert found == pytest.approx(of_two(1 / (1 + np.exp([0, -1, -10.2]))), abs=1e-6)
 
 
+def test_one_image_of_any_size_is_a_batch_of_one():
+    x = keras.Input((None, None, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(x / 255)
+    model = keras.Model(x, keras.layers.Dense(3, "softmax")(pooled))
+    image = np.arange(200, dtype=np.uint8).reshape(100, 2, 1)
+    assert mistakes.predictions(model, image).shape == (1, 3)
+    for images in (image[None], [image]):
+        assert (mistakes.predictions(model, images) == mistakes.predictions(model, image)).all()
+
+
 def test_predictions_are_what_keras_predicts():
     model = networks.mnist_three_block()
     seeding.set_starting_weights(model, 1)
