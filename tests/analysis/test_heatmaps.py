@@ -7,7 +7,6 @@ import tensorflow as tf
 from keras import layers, ops
 
 from chollet_cnn.analysis import activations, filters, gradients, heatmaps, mistakes
-from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.analysis.model_graph import UnsupportedModelError, last_feature_layer
 from chollet_cnn.analysis.receptive_fields import cell_grid_of
 from chollet_cnn.analysis.scores import find_scores
@@ -402,32 +401,6 @@ def test_grad_cam_looks_at_what_joins_the_feature_maps_and_not_at_a_shortcut(joi
     assert last_feature_layer(model) == name
     assert heatmaps.compute_grad_cam(model, IMAGE, 1).max() > 0
     assert not heatmaps.compute_grad_cam(model, IMAGE, 1, "shortcut").any()
-
-
-@pytest.mark.parametrize("at_the_end", [False, True], ids=["convolution", "scores"])
-def test_an_operation_with_several_outputs_is_followed_to_each_of_them(at_the_end):
-    positive = keras.initializers.RandomUniform(0, 0.2, seed=0)
-    x, maps = keras.Input((6, 6, 1)), layers.Conv2D(6, 3, name="maps", kernel_initializer=positive)
-    dense = layers.Dense(6, kernel_initializer=positive)
-
-    def gated(halves):
-        if at_the_end:
-            first, second = halves(dense(layers.Flatten()(maps(x))))
-            return keras.Model(x, first * ops.sigmoid(second))
-        first, second = halves(maps(x))
-        return keras.Model(x, dense(layers.Flatten()(first * ops.sigmoid(second))))
-
-    model = gated(lambda y: ops.split(y, 2, axis=-1))
-    sliced = gated(lambda y: (y[..., :3], y[..., 3:]))
-    for method in ("compute_grad_cam", "saliency", "compute_occlusion"):
-        found, expected = (
-            getattr(heatmaps, method)(one, IMAGE / 255, 1) for one in (model, sliced)
-        )
-        assert found == pytest.approx(expected, abs=1e-6)
-        assert np.abs(found).max() > 0
-    assert list(activations.compute_activations(model, IMAGE)) == ["maps"]
-    with pytest.raises(UnsupportedModelError, match="the network branches at split"):
-        list_layers(model)
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (36,), (1, 6, 6, 1)])
