@@ -20,6 +20,7 @@ from chollet_cnn.analysis.model_graph import (
     UnsupportedModelError,
     channels_of,
     full_name,
+    image_shape,
     layer_outputs,
     layers_of,
 )
@@ -110,12 +111,13 @@ def maximize_activation(
         seed: of the noise and the shifts.
 
     Returns:
-        ``(channels, height, width, colours)`` uint8, 0..255.
+        ``(channels, height, width, colours)`` uint8, 0..255; without the last axis if the network
+        takes ``(height, width)``.
 
     Raises:
         ValueError: there is no such layer or channel, the layer has no feature maps, or no gradient
             passes the layers before it, as none passes ``one_hot``.
-        UnsupportedModelError: the network is subclassed or not built.
+        UnsupportedModelError: the network is subclassed or not built, or takes no images.
 
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013; jitter as
     in Mordvintsev et al., "Inceptionism", 2015.
@@ -123,8 +125,8 @@ def maximize_activation(
     name = full_name(model, layer)
     wanted = channels_of(model, name, channels)
     ascend = gradients.differentiated(model, _mean_of_map(model, name, pixel_range, bent=True))
-    height, width, colors = model.inputs[0].shape[1:]
-    shape = (size or height or 128, size or width or 128, colors)
+    height, width, *colors = image_shape(model)
+    shape = (size or height or 128, size or width or 128, *colors)
     far = shape[0] // 4
     parts = []
     with progress_bar("gradient ascent", steps * len(wanted), stays=False) as advance:
@@ -182,15 +184,15 @@ def _mean_of_map(
 
 def _normalized(slope: np.ndarray, blur: float) -> np.ndarray:
     """Smooth each image's gradient and scale it to a root mean square of 1, unless it is 0."""
-    smooth = gaussian_filter(slope, (0, blur, blur, 0), mode="wrap")
-    length = np.sqrt((smooth**2).mean(axis=(1, 2, 3), keepdims=True))
+    smooth = gaussian_filter(slope, blur, axes=(1, 2), mode="wrap")
+    length = np.sqrt((smooth**2).mean(axis=tuple(range(1, smooth.ndim)), keepdims=True))
     return smooth / np.maximum(length, 1e-20)
 
 
 def _within(images: np.ndarray) -> np.ndarray:
     """Reduce each image's contrast to the largest allowed, and clip it to 0..1."""
     away = images - 0.5
-    spread = np.sqrt((away**2).mean(axis=(1, 2, 3), keepdims=True))
+    spread = np.sqrt((away**2).mean(axis=tuple(range(1, away.ndim)), keepdims=True))
     return np.clip(0.5 + away * np.minimum(1, CONTRAST / np.maximum(spread, 1e-20)), 0, 1)
 
 

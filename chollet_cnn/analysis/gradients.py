@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from chollet_cnn.analysis.model_graph import Tensor, as_batch
+from chollet_cnn.analysis.model_graph import Tensor, as_batch, check_supported
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -48,8 +48,9 @@ def differentiated(
             if (turned != values).any():  # so a zero is not the truth, as for a dead network
                 raise ValueError(
                     f"{model.name} depends on its input, but the gradient is zero everywhere, as "
-                    "of a network that turns pixels into whole numbers with one_hot or Embedding; "
-                    "use compute_occlusion, or compute_grad_cam of a layer after that"
+                    "of a network that turns pixels into whole numbers with one_hot or Embedding, "
+                    "or whose units are all inactive for this image; use compute_occlusion, or "
+                    "compute_grad_cam of a layer after that"
                 )
         return values, slope
 
@@ -70,11 +71,16 @@ def run_in_batches(
 ) -> list:
     """Run a function of a network on many images, so that one batch is in memory at a time.
 
+    One image without an axis for the number is a batch of one.
+
     Raises:
         ValueError: there are no images, or they do not fit the network.
     """
     if not len(images):
         raise ValueError("there are no images; at least one is needed")
+    check_supported(model)
+    if np.ndim(images[0]) < len(model.inputs[0].shape) - 1:
+        images = [images]  # one image
     run = compiled(model, function)
     starts = range(0, len(images), batch_size)
     return [run(as_batch(model, images[start : start + batch_size])) for start in starts]

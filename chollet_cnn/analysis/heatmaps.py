@@ -17,6 +17,7 @@ from chollet_cnn.analysis import gradients
 from chollet_cnn.analysis.model_graph import (
     channels_of,
     full_name,
+    image_shape,
     last_feature_layer,
     layer_outputs,
     one_image,
@@ -91,9 +92,15 @@ def saliency(model: keras.Model, image: np.ndarray, target: int | None = None) -
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks: Visualising Image
     Classification Models and Saliency Maps", 2013.
     """
+    image_shape(model)
     image, scores, target = _asked(model, image, target)
     _, slope = gradients.differentiated(model, lambda x: scores.of_class(x, target))(image)
-    return np.abs(slope[0]).max(axis=-1)
+    return _by_pixel(slope[0])
+
+
+def _by_pixel(slope: np.ndarray) -> np.ndarray:
+    """Return the largest absolute value over the channels, if there are channels."""
+    return np.abs(slope) if slope.ndim == 2 else np.abs(slope).max(axis=-1)
 
 
 def smooth_grad(
@@ -124,6 +131,7 @@ def smooth_grad(
     Source: Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017.
     """
     whole_number(samples, "number of samples")
+    image_shape(model)
     image, scores, target = _asked(model, image, target)
     slope_of = gradients.differentiated(model, lambda x: scores.of_class(x, target))
     slope_of(image)  # without noise first, which an Embedding would not survive
@@ -136,7 +144,7 @@ def smooth_grad(
             grain = random.standard_normal((copies, *image.shape[1:])) * spread
             total += slope_of((image + grain).astype(image.dtype))[1].sum(axis=0)
             advance(copies)
-    return np.abs(total / samples).max(axis=-1)
+    return _by_pixel(total / samples)
 
 
 def compute_occlusion(
@@ -168,6 +176,7 @@ def compute_occlusion(
 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
     """
+    image_shape(model)
     image, scores, target = _asked(model, image, target)
     height, width = image.shape[1:3]
     window = max(1, round(min(height, width) / 5)) if window is None else window

@@ -125,7 +125,7 @@ def _windows(
         return [Window(1, 1, 0)] * 2
     raise UnsupportedModelError(
         f"the receptive field of {layer.name}, a {kind} from {shape[1:]} to {output_shape[1:]}, is "
-        f"not known; layer_table knows {', '.join(sorted(WINDOWED | GATHERING | CELL_BY_CELL))}"
+        f"not known; list_layers knows {', '.join(sorted(WINDOWED | GATHERING | CELL_BY_CELL))}"
     )
 
 

@@ -53,7 +53,7 @@ def plot_learning_curve(
     *,
     title: str = "",
     name: str = "training",
-    monitored: str | None = "validation",
+    monitored: str | None = "",
     others: Mapping[str, Histories] | None = None,
     book: Sequence[float] | float | None = None,
     book_name: str = "the book",
@@ -70,7 +70,8 @@ def plot_learning_curve(
         quantity: ``accuracy`` or ``loss``; if ``monitored`` is None any column.
         title: of the axes.
         name: the label of the curve.
-        monitored: what the ``val_`` columns were measured on; None leaves them out.
+        monitored: what the ``val_`` columns were measured on; by default what the history of a run
+            says, otherwise "validation". None leaves them out.
         others: runs made in another way to compare with, by the name of that way.
         book: the book's values: one for each epoch, or one level.
         book_name: the label of the book's curve.
@@ -87,7 +88,8 @@ def plot_learning_curve(
     ends = [_draw_runs(axes, histories, quantity, name, color)]
     for other, runs in (others or {}).items():
         ends.append(_draw_runs(axes, _listed(runs), quantity, other, style.THIRD))
-    if monitored:
+    if monitored is not None:
+        monitored = monitored or histories[0].attrs.get("monitored", "validation")
         ends.append(_draw_runs(axes, histories, f"val_{quantity}", monitored, style.THIRD))
         _ring_best_epoch(axes, histories, f"val_{quantity}")
     if isinstance(book, Sequence):

@@ -1,7 +1,7 @@
 """Mistakes: what a network gets wrong, and whether its confidence is justified.
 
-Everything here starts from the true labels, whole numbers ``(n,)``, and the result of
-:func:`predictions`, probabilities ``(n, classes)``.
+Everything here starts from the true labels, whole numbers from 0, ``(n,)`` or ``(n, 1)``,
+and the result of :func:`predictions`, probabilities ``(n, classes)``.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     Raises:
         ValueError: there are not two classes.
     """
-    positive = _of_second_class(labels, probabilities)
+    labels, positive = _of_two_classes(labels, probabilities)
     # Thresholds on a straight piece of the curve are kept too: 0.5 may be between them.
     false, true, thresholds = metrics.roc_curve(labels, positive, drop_intermediate=False)
     return pd.DataFrame(
@@ -156,14 +156,15 @@ def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
 
 def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the probability that an image of the second class ranks above one of the first."""
-    return float(metrics.roc_auc_score(labels, _of_second_class(labels, probabilities)))
+    return float(metrics.roc_auc_score(*_of_two_classes(labels, probabilities)))
 
 
-def _of_second_class(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    _checked(labels, probabilities)
+def _of_two_classes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels and the probability of the second class, after checking them."""
+    labels, _ = _checked(labels, probabilities)
     if probabilities.shape[1] != 2:
         raise ValueError(f"a ROC curve needs two classes; there are {probabilities.shape[1]}")
-    return probabilities[:, 1]
+    return labels, probabilities[:, 1]
 
 
 def _checked(
@@ -171,8 +172,12 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return true and predicted classes, after checking that the arguments fit together."""
     labels, (count, units) = np.asarray(labels), np.shape(probabilities)
-    if len(labels) != count:
-        raise ValueError(f"there are {len(labels)} labels for {count} predictions")
+    if labels.size != count:
+        raise ValueError(f"there are {labels.size} labels for {count} predictions")
+    unknown = labels[~np.isin(labels, np.arange(units))]
+    if unknown.size:
+        raise ValueError(f"labels are whole numbers from 0 to {units - 1}, not {unknown[0]}")
+    labels = labels.reshape(count).astype(int)
     if classes is not None and len(classes) != units:
         raise ValueError(f"there are {len(classes)} class names for {units} probabilities")
     return labels, np.argmax(probabilities, axis=1)
@@ -202,8 +207,8 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
             fontsize=sheet.BODY,
             color=style.GREY if not count else "black" if share[row, column] > 0.85 else style.INK,
         )  # fmt: skip
-    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY, parse_math=False)
-    axes.set_yticks(range(size), table.index, fontsize=sheet.BODY, parse_math=False)
+    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY)
+    axes.set_yticks(range(size), table.index, fontsize=sheet.BODY)
     axes.set_xlabel("predicted class", fontsize=sheet.BODY)
     axes.set_ylabel("true class", fontsize=sheet.BODY)
     axes.spines[:].set_visible(False)

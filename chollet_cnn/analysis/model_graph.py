@@ -28,6 +28,11 @@ FEATURE_LAYERS = (
     layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
     layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
 )  # fmt: skip
+JOINING = {
+    *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
+    *("BatchNormalization", "GroupNormalization", "LayerNormalization"),
+}
+"""Layers, and nodes of :mod:`keras.ops`, that join or normalize feature maps."""
 SKIPPED = 0.0
 """What stands for outputs that nothing reads."""
 
@@ -40,7 +45,8 @@ def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") ->
     """Run a network, with ``visit(name, operation, *inputs)`` in place of each of its operations.
 
     An operation is a layer or a node of :mod:`keras.ops`, such as ``x + y``. Whatever ``visit``
-    returns flows on through the network; it need not be a tensor.
+    returns flows on through the network; it need not be a tensor. A single value stands for every
+    output of an operation that has several.
 
     Raises:
         UnsupportedModelError: the model is subclassed or not built.
@@ -50,7 +56,12 @@ def walk(model: keras.Model, inputs: Tensor, visit: Callable, path: str = "") ->
     def step(operation: keras.Operation) -> Callable[..., Tensor]:
         if _is_network(operation):
             return lambda inner, *_, **__: walk(operation, inner, visit, f"{path}{operation.name}/")
-        return partial(visit, path + operation.name, operation)
+        return partial(visited, operation)
+
+    def visited(operation: keras.Operation, *args: Tensor, **options: object) -> Tensor:
+        value = visit(path + operation.name, operation, *args, **options)
+        count = len(keras.tree.flatten(operation.output))
+        return [value] * count if count > len(keras.tree.flatten(value)) else value
 
     if isinstance(model, keras.Sequential):
         for layer in model.layers:
@@ -99,11 +110,11 @@ def _is_network(layer: keras.Operation) -> bool:
     return isinstance(layer, keras.Sequential | keras.Function) and own.startswith("keras.")
 
 
-def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Layer]:
-    """Return every layer of a network by its name, those of models inside it included."""
+def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Operation]:
+    """Return every layer and node of a network by its name, those of models inside it included."""
     check_supported(model)
     found = {}
-    for layer in model.layers:
+    for layer in getattr(model, "operations", model.layers):
         if _is_network(layer):
             found |= layers_of(layer, f"{_path}{layer.name}/")
         elif not isinstance(layer, keras.layers.InputLayer):
@@ -147,7 +158,12 @@ def last_feature_layer(model: keras.Model) -> str:
         UnsupportedModelError: the network has no feature maps.
     """
     known = layers_of(model)
-    names = [name for name in feature_layers(model) if not isinstance(known[name], POOLINGS)]
+    names = [
+        name
+        for name, at in known.items()
+        if (isinstance(at, FEATURE_LAYERS) or type(at).__name__ in JOINING)
+        and len(at.output.shape) == 4
+    ]
     if not names:
         raise UnsupportedModelError(
             f"the network has no layer with feature maps; its layers are {', '.join(known)}"
@@ -189,7 +205,7 @@ def chain(model: keras.Model) -> list[tuple[str, keras.Operation, tuple[int | No
     def visit(name: str, operation: keras.Operation, *args: object, **options: object) -> _Link:
         nonlocal latest, shape
         links = [leaf for leaf in keras.tree.flatten([args, options]) if isinstance(leaf, _Link)]
-        if links != [latest]:
+        if links != [latest] or len(keras.tree.flatten(operation.output)) > 1:
             raise UnsupportedModelError(
                 f"the network branches at {name}; a network whose layers form one line is needed"
             )
@@ -232,6 +248,22 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
     # A gradient needs floating point, also where the network takes whole numbers; a network in
     # half precision converts by itself.
     return images.astype(np.float64 if model.inputs[0].dtype == "float64" else np.float32)
+
+
+def image_shape(model: keras.Model) -> tuple[int | None, ...]:
+    """Return height, width and, if there are any, channels of the images that a network takes.
+
+    Raises:
+        UnsupportedModelError: it takes something else; see :func:`check_supported` too.
+    """
+    check_supported(model)
+    shape = tuple(model.inputs[0].shape[1:])
+    if len(shape) not in (2, 3):
+        raise UnsupportedModelError(
+            f"the network takes inputs of shape {shape}; images (height, width) or (height, width, "
+            "channels) are needed"
+        )
+    return shape
 
 
 def one_image(model: keras.Model, image: np.ndarray) -> np.ndarray:

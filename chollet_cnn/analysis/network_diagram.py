@@ -17,8 +17,8 @@ from chollet_cnn.drawing.numbers import format_integer, format_shape
 
 DRAWING = 3.7
 """Inches from the left for the volumes; the text is to the right of them."""
-TALLEST = 1.7
-"""Inches: the side of the tallest face."""
+LARGEST = 1.7
+"""Inches: the longest side of a face."""
 DEEPEST = 2.3
 """Inches: the length of the deepest volume."""
 LONGEST = DRAWING - sheet.EDGE
@@ -95,7 +95,7 @@ def plot_network(model: keras.Model) -> Figure:
     boxes = [volume.shape for volume in drawn if len(volume.shape) == 3]
     if not boxes:
         raise UnsupportedModelError(f"the input of {model.name} is not an image")
-    pixel = TALLEST / max(shape[0] for shape in boxes)
+    pixel = LARGEST / max(max(shape[:2]) for shape in boxes)
     channel = min(
         DEEPEST / max(shape[2] for shape in boxes),
         *((DRAWING - 0.15 - shape[1] * pixel) / shape[2] / cos(SLOPE) for shape in boxes),

@@ -118,9 +118,9 @@ class CellHeatmap(np.ndarray):
 def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
     """Return where the cells of a layer's feature maps are, from strides and paddings before it.
 
-    Feature maps that are added or joined are taken to have one grid. Layers that resize feature
-    maps in other ways than convolution, pooling and zero padding, such as UpSampling2D, are taken
-    to leave every cell in place.
+    Feature maps that are added or joined are taken to have one grid. A layer that slides no window
+    and has another output size, such as UpSampling2D or Conv2DTranspose, is taken to stretch its
+    input, where both sizes are known; a cropping to cut it.
 
     Args:
         model: the network.
@@ -133,16 +133,33 @@ def cell_grid_of(model: keras.Model, layer: str | None = None) -> CellGrid:
     def visit(at: str, layer: keras.Layer, *args: object, **options: object) -> CellGrid:
         leaves = keras.tree.flatten([args, options])
         grid = next(leaf for leaf in leaves if isinstance(leaf, CellGrid))
-        windows = windows_of(layer, getattr(layer.input, "shape", ())) or [Window(1, 1, 0)] * 2
-        down, right = ((window.size - 1) / 2 - window.padding for window in windows)
+        (down, row_step), (right, column_step) = _places(layer)
         grid = CellGrid(
             grid.row + down * grid.row_step,
             grid.column + right * grid.column_step,
-            grid.row_step * windows[0].stride,
-            grid.column_step * windows[1].stride,
+            grid.row_step * row_step,
+            grid.column_step * column_step,
         )
         found.setdefault(at, grid)  # of a layer that is used more than once, its first use
         return grid
 
     walk(model, CellGrid(0.0, 0.0, 1.0, 1.0), visit)
     return found[name]
+
+
+def _places(layer: keras.Operation) -> list[tuple[float, float]]:
+    """Return where a layer's first cell is in its input, and the step to the next, for both axes.
+
+    Both are in cells of the input, counted between centres.
+    """
+    before, after = (tuple(getattr(at, "shape", ())) for at in (layer.input, layer.output))
+    if windows := windows_of(layer, before):
+        return [((window.size - 1) / 2 - window.padding, window.stride) for window in windows]
+    if type(layer).__name__ == "Cropping2D":
+        return [(cropped, 1) for cropped, _ in layer.cropping]
+    if len(before) != 4 or len(after) != 4 or None in before[1:3] + after[1:3]:
+        return [(0, 1)] * 2
+    sizes = list(zip(before[1:3], after[1:3], strict=True))
+    if type(layer).__name__ == "CenterCrop" and all(cells >= kept for cells, kept in sizes):
+        return [((cells - kept) // 2, 1) for cells, kept in sizes]
+    return [((cells / kept - 1) / 2, cells / kept) for cells, kept in sizes]

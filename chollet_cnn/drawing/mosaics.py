@@ -61,7 +61,7 @@ def plot_mosaic(
         color = style.ink(style.POINTED_AT) if mark else style.GREY
         axes.text(
             start, top - above * 0.12, label, color=color, fontsize=sheet.SMALL, va="bottom",
-            linespacing=1.1, fontweight="bold" if mark else None, parse_math=False,
+            linespacing=1.1, fontweight="bold" if mark else None,
         )  # fmt: skip
         edge, line = (style.POINTED_AT, 1.2) if mark else (style.PALE, 0.5)
         corner = (start - 0.5, top - 0.5)  # an outline, so that a white image has an edge too

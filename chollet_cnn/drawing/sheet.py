@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps, rc_context, rcParams
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_hex
@@ -62,12 +62,15 @@ class NotebookFigure(Figure):
             )
 
     def draw(self, renderer: RendererBase) -> None:
-        """Draw the figure without LaTeX, whatever the reader's matplotlibrc asks for."""
-        asked = rcParams["text.usetex"]  # looking through all texts takes time
-        with rc_context({"text.usetex": False}):
-            if asked:
-                for text in self.findobj(Text):
-                    text.set_usetex(False)
+        """Draw the figure with its texts as they are.
+
+        LaTeX is not used, whatever the reader's matplotlibrc asks for, and dollars, as in the name
+        of a class, are not taken for mathematics.
+        """
+        for text in self.findobj(Text):
+            text.set_usetex(False)
+            text.set_parse_math(False)
+        with rc_context({"text.usetex": False, "text.parse_math": False}):
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
@@ -110,14 +113,13 @@ def _heading_height(title: str, note: str) -> float:
 
 def _write_heading(figure: Figure, title: str, note: str) -> None:
     titles, notes = _wrapped(title, note)
-    options = {"va": "top", "parse_math": False}  # a class may have dollars in its name
     if titles:
         text = "\n".join(titles)
-        write(figure, EDGE, 0.1, text, fontsize=TITLE, linespacing=1.25, **options)
+        write(figure, EDGE, 0.1, text, fontsize=TITLE, linespacing=1.25, va="top")
     if notes:
         top = 0.11 + 0.225 * len(titles)
         text = "\n".join(notes)
-        write(figure, EDGE, top, text, fontsize=SMALL, color=style.GREY, **options)
+        write(figure, EDGE, top, text, fontsize=SMALL, color=style.GREY, va="top")
 
 
 def write(figure: Figure, left: float, top: float, text: str, **options: object) -> Text:

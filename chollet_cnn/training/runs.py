@@ -69,8 +69,7 @@ class Run:
         return facts.as_text(self.config["title"], self._facts())
 
     def _repr_html_(self) -> str:
-        monitored = "test" if self.config["watched"] == "test set" else "validation"
-        return facts.as_html(self.config["title"], self._facts(), self.history, monitored)
+        return facts.as_html(self.config["title"], self._facts(), self.history, self.monitored)
 
     def _facts(self) -> dict[str, str]:
         found = facts.facts(self.config, self.environment, self.metrics)
@@ -79,14 +78,23 @@ class Run:
         return found | {"run": str(self.path)}
 
     @property
+    def monitored(self) -> str:
+        """What loss and accuracy were measured on after each epoch: ``validation`` or ``test``."""
+        return "test" if self.config["watched"] == "test set" else "validation"
+
+    @property
     def history(self) -> pd.DataFrame:
         """The learning curve, a row an epoch; the columns are :data:`COLUMNS`.
+
+        Its ``attrs`` have :attr:`monitored`, from which a plot of it takes the label.
 
         Raises:
             UserError: if ``history.csv`` is damaged, or has other epochs than ``metrics.json``.
         """
         rows = run_files.read_history(self.path, self.metrics["epochs"])
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        history = pd.DataFrame(rows, columns=list(COLUMNS))
+        history.attrs["monitored"] = self.monitored
+        return history
 
     @property
     def kept_epochs(self) -> list[int]:

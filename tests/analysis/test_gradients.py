@@ -122,6 +122,15 @@ def test_what_a_score_does_not_depend_on_has_a_gradient_of_zero():
     assert (values.tolist(), slope.any()) == ([16, 16], False)
 
 
+def test_units_that_are_inactive_for_this_image_only_are_named_as_a_reason():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, "relu")])
+    model.set_weights([np.array([[1], [-1]]), np.zeros(1)])
+    score = gradients.differentiated(model, lambda x: model(x)[:, 0])
+    assert score(np.float32([[2, 1]]))[1].tolist() == [[1, -1]]
+    with pytest.raises(ValueError, match="or whose units are all inactive for this image"):
+        score(np.float32([[1, 2]]))
+
+
 def test_weights_are_read_when_the_compiled_function_is_called():
     model = small_network()
     scores = gradients.compiled(model, find_scores(model))

@@ -7,10 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from chollet_cnn.analysis import activations, filters, gradients, heatmaps, mistakes
-from chollet_cnn.analysis.model_graph import (
-    UnsupportedModelError,
-    last_feature_layer,
-)
+from chollet_cnn.analysis.model_graph import UnsupportedModelError, last_feature_layer
 from chollet_cnn.analysis.receptive_fields import cell_grid_of
 from chollet_cnn.analysis.scores import find_scores
 from chollet_cnn.concepts.convolution import convolve_volume
@@ -381,6 +378,49 @@ def test_inputs_and_outputs_may_have_names(softmax_network):
     assert heatmaps.compute_grad_cam(named, IMAGE, 1) == pytest.approx(expected, abs=1e-6)
     expected = mistakes.predictions(plain, IMAGE[None])
     assert mistakes.predictions(named, IMAGE[None]) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("join", "name"),
+    [
+        (layers.Add(name="sum"), "sum"),
+        (layers.Concatenate(name="both"), "both"),
+        (lambda both: layers.BatchNormalization(name="norm")(both[0] + both[1]), "norm"),
+        (lambda both: ops.add(*both), "add"),
+    ],
+    ids=["Add", "Concatenate", "BatchNormalization", "x + y"],
+)
+def test_grad_cam_looks_at_what_joins_the_feature_maps_and_not_at_a_shortcut(join, name):
+    keras.utils.clear_session()
+    x = keras.Input((6, 6, 1))
+    maps = layers.Conv2D(3, 3, padding="same", activation="relu", kernel_initializer="ones")(x)
+    shortcut = layers.Conv2D(3, 1, kernel_initializer="zeros", name="shortcut")(x)
+    joined = layers.MaxPooling2D(2)(join([maps, shortcut]))
+    dense = layers.Dense(1, "sigmoid", kernel_initializer="ones")
+    model = keras.Model(x, dense(layers.GlobalAveragePooling2D()(joined)))
+    assert last_feature_layer(model) == name
+    assert heatmaps.compute_grad_cam(model, IMAGE, 1).max() > 0
+    assert not heatmaps.compute_grad_cam(model, IMAGE, 1, "shortcut").any()
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (36,), (1, 6, 6, 1)])
+def test_images_without_channels_are_served_and_inputs_that_are_not_images_refused(shape):
+    plain, x = network(activation="softmax"), keras.Input(shape)
+    model = keras.Model(x, plain(layers.Reshape((6, 6, 1))(x)))
+    for image_of in (
+        lambda model, image: heatmaps.saliency(model, image, 1),
+        lambda model, image: heatmaps.smooth_grad(model, image, 1, samples=2),
+        lambda model, image: heatmaps.compute_occlusion(model, image, 1),
+        lambda model, _: filters.maximize_activation(model, "maps", [0], steps=2).squeeze(),
+    ):
+        if shape == (6, 6):
+            found = image_of(model, IMAGE[..., 0])
+            assert found == pytest.approx(image_of(plain, IMAGE), abs=1e-6)
+            assert found.shape == (6, 6)
+        else:
+            with pytest.raises(UnsupportedModelError, match=r"images \(height, width\) or \(hei"):
+                image_of(model, IMAGE.reshape(shape))
+    assert heatmaps.compute_grad_cam(model, IMAGE.reshape(shape), 1).shape == (4, 4)
 
 
 def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():

@@ -6,6 +6,7 @@ import pytest
 from chollet_cnn.analysis import learning_curves
 from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_selected_epoch
 from chollet_cnn.drawing import style
+from chollet_cnn.training.runs import load_run
 
 HISTORY = pd.DataFrame(
     {
@@ -48,6 +49,14 @@ def test_each_curve_has_its_name_and_last_value_at_its_end():
     assert {"training 90.0%", "validation 55.0%", "the book 71.0%"} < set(written(axes))
     assert axes.get_legend() is None
     assert "training 0.2" in written(plot_learning_curve(HISTORY, "loss").axes[0])
+
+
+def test_the_history_of_a_run_says_which_split_was_monitored(digits_run):
+    history = load_run(digits_run).history  # MNIST's recipes have no validation set
+    (axes,) = plot_learning_curve(history).axes
+    assert [text.split()[0] for text in written(axes)[-2:]] == ["training", "test"]
+    (axes,) = plot_learning_curve([history] * 2, monitored="mine").axes
+    assert written(axes)[-1].startswith("mine ")
 
 
 def test_a_label_has_the_colour_of_its_curve():

@@ -43,6 +43,16 @@ def test_one_sigmoid_unit_gives_a_probability_for_each_class():
     assert found == pytest.approx(of_two(1 / (1 + np.exp([0, -1, -10.2]))), abs=1e-6)
 
 
+def test_one_image_of_any_size_is_a_batch_of_one():
+    x = keras.Input((None, None, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(x / 255)
+    model = keras.Model(x, keras.layers.Dense(3, "softmax")(pooled))
+    image = np.arange(200, dtype=np.uint8).reshape(100, 2, 1)
+    assert mistakes.predictions(model, image).shape == (1, 3)
+    for images in (image[None], [image]):
+        assert (mistakes.predictions(model, images) == mistakes.predictions(model, image)).all()
+
+
 def test_predictions_are_what_keras_predicts():
     model = networks.mnist_three_block()
     seeding.set_starting_weights(model, 1)
@@ -96,10 +106,26 @@ def test_calibration_is_worked_out_bin_by_bin():
 def test_labels_and_answers_belong_together():
     with pytest.raises(ValueError, match="5 labels for 6 predictions"):
         mistakes.reliability(LABELS[1:], ANSWERS)
+    with pytest.raises(ValueError, match="18 labels for 6 predictions"):
+        mistakes.reliability(np.eye(3)[LABELS], ANSWERS)
     with pytest.raises(ValueError, match="2 class names for 3 probabilities"):
         mistakes.confusion_matrix(LABELS, ANSWERS, CLASSES[:2])
     with pytest.raises(ValueError, match="needs two classes; there are 3"):
         mistakes.roc_curve(LABELS, ANSWERS)
+
+
+def test_labels_may_be_a_column_or_whole_floats():
+    expected = mistakes.most_confident_errors(LABELS, ANSWERS, CLASSES)
+    for labels in (LABELS[:, None], LABELS.astype("float32"), LABELS.tolist()):
+        assert mistakes.most_confident_errors(labels, ANSWERS, CLASSES).equals(expected)
+    binary = LABELS[:4, None] == 1
+    assert mistakes.area_under_curve(binary, ANSWERS[:4, :2]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("label", [-1, 3, 0.5, float("nan"), "cat"])
+def test_a_label_that_is_not_the_number_of_a_class_is_refused(label):
+    with pytest.raises(ValueError, match=f"labels are whole numbers from 0 to 2, not {label}"):
+        mistakes.confusion_matrix(np.array([label, *LABELS[1:]]), ANSWERS, CLASSES)
 
 
 def test_the_confusion_matrix_is_drawn_with_its_counts_and_names_the_commonest_mistake():

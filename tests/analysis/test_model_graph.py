@@ -154,6 +154,32 @@ def test_a_layer_of_a_model_inside_a_model_has_a_path_and_its_own_name():
         full_name(outer, "conv9")
 
 
+@pytest.mark.parametrize("at_the_end", [False, True], ids=["convolution", "scores"])
+def test_an_operation_with_several_outputs_is_followed_to_each_of_them(at_the_end):
+    positive = keras.initializers.RandomUniform(0, 0.2, seed=0)
+    x, maps = keras.Input((6, 6, 1)), layers.Conv2D(6, 3, name="maps", kernel_initializer=positive)
+    dense = layers.Dense(6, kernel_initializer=positive)
+
+    def gated(halves):
+        if at_the_end:
+            first, second = halves(dense(layers.Flatten()(maps(x))))
+            return keras.Model(x, first * ops.sigmoid(second))
+        first, second = halves(maps(x))
+        return keras.Model(x, dense(layers.Flatten()(first * ops.sigmoid(second))))
+
+    model = gated(lambda y: ops.split(y, 2, axis=-1))
+    sliced = gated(lambda y: (y[..., :3], y[..., 3:]))
+    for method in ("compute_grad_cam", "saliency", "compute_occlusion"):
+        found, expected = (
+            getattr(heatmaps, method)(one, IMAGE / 255, 1) for one in (model, sliced)
+        )
+        assert found == pytest.approx(expected, abs=1e-6)
+        assert np.abs(found).max() > 0
+    assert list(activations.compute_activations(model, IMAGE)) == ["maps"]
+    with pytest.raises(UnsupportedModelError, match="the network branches at split"):
+        list_layers(model)
+
+
 def test_dropout_and_augmentation_do_nothing_in_an_analysis():
     model = networks.cats_vs_dogs_second_edition(augmentation=True, dropout=0.5)
     names = [name for name in layers_of(model) if "random" in name]
@@ -203,6 +229,28 @@ def test_cells_lie_in_the_picture_where_their_receptive_fields_do(padding):
     for name in "abc":
         place = cell_grid_of(model, name)
         assert place.row + 3 * place.row_step == middle_of_receptive_field(model, name, 48)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Resizing(24, 24), layers.Resizing(6, 18), layers.UpSampling2D(2),
+        layers.Conv2DTranspose(1, 2, strides=2, kernel_initializer="ones"),
+        layers.Cropping2D(((3, 0), (1, 4))), layers.CenterCrop(8, 7), layers.CenterCrop(24, 24),
+    ],
+    ids=lambda layer: layer.name,
+)  # fmt: skip
+def test_a_spot_is_drawn_where_it_is_behind_layers_that_resize_or_crop(layer):
+    image = np.zeros((12, 12, 1))
+    image[4:6, 4:6] = 1
+    last = layers.Conv2D(1, 1, kernel_initializer="ones", name="last")
+    model = keras.Sequential([keras.Input((12, 12, 1)), layer, last])
+    maps = activations.compute_activations(model, image, ["last"])["last"][0, ..., 0]
+    drawn = cell_grid_of(model).resize_to_image(maps, (12, 12))
+    assert maps.max() > 0
+    for axis in (0, 1):
+        profile = drawn.sum(axis=axis)
+        assert profile @ np.arange(12) / profile.sum() == pytest.approx(4.5)
 
 
 def test_a_pooling_node_has_the_windows_and_the_cells_of_a_pooling_layer():

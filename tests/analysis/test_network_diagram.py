@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 
+import keras
 import numpy as np
 import pytest
 from readable import assert_readable, words
@@ -48,6 +49,16 @@ def test_no_volume_runs_into_words_or_into_another_volume(drawn):
             volumes.append((box.y0, box.y1))
     assert len(volumes) == len(drawings.volumes(model))
     assert all(above[1] < below[0] for above, below in pairwise(volumes))
+
+
+@pytest.mark.parametrize("shape", [(32, 128, 1), (8, 1000, 1)])
+def test_a_wide_input_fits_into_the_drawing(shape):
+    stack = [keras.layers.Conv2D(64, 3), keras.layers.Flatten(), keras.layers.Dense(2)]
+    figure = drawings.plot_network(keras.Sequential([keras.Input(shape), *stack]))
+    assert "as long as -" not in "".join(words(figure))
+    for patch in figure.axes[0].patches:
+        box = patch.get_path().transformed(patch.get_patch_transform()).get_extents()
+        assert 0 <= box.x0 < box.x1 <= drawings.DRAWING
 
 
 def test_the_faces_of_a_network_are_drawn_to_one_scale(drawn):

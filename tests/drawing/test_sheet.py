@@ -66,8 +66,9 @@ def test_a_matplotlibrc_that_asks_for_latex_changes_no_figure(monkeypatch):
 
     monkeypatch.setattr(TexManager, "make_dvi", no_latex)
     with rc_context({"text.usetex": True}):
-        figure = sheet.panels(2, "A title with 50%_", "a note")
+        figure = sheet.panels(2, "A title with 50%_ and $\\frac$", "a note of $\\frac$")
         axes = figure.subplots()
-        axes.plot([0, 1], [0.25, 0.75], label="a_b")
+        axes.plot([0, 1], [0.25, 0.75], label="a_b $\\frac$")  # an error, were it mathematics
+        axes.set_xticks([0, 1], ["$\\frac$", "b"])
         axes.legend()
         assert figure._repr_png_()[0].startswith(b"\x89PNG")

@@ -28,7 +28,7 @@ def _training(model: TrainedModel) -> dict[str, Any]:
     run, metrics, history = model.run, model.run.metrics, model.run.history
     settings = run.config["settings"]
     options = settings.get("network_options", {})
-    monitored = run.config["watched"].removesuffix(" set")
+    monitored = run.monitored
     split, curve = printed_curve(model)
     first, last = history.iloc[0], history.iloc[-1]
     return {
