@@ -20,7 +20,7 @@ run = cc.train_network(dataset="digits", epochs=8, out=folder, overwrite=True, q
 model = run.load_model()
 
 # %% How it learned
-curve = cc.plot_learning_curve(run.history, monitored="test")
+curve = cc.plot_learning_curve(run.history)
 curve.savefig(folder / "learning-curve.png", dpi=150)
 
 # %% What the first layer makes of a digit
