@@ -31,7 +31,7 @@ from chollet_cnn.data.image_cache import LeftOut
 from chollet_cnn.data.layouts import CLASSES, Picture, counts_each_split, split_by_folder
 from chollet_cnn.data.scaling import WAYS
 from chollet_cnn.data.sources import NotFound, download_folder
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 
 URL = (
     "https://download.microsoft.com/download/3/E/1/"
@@ -241,8 +241,7 @@ def _incomplete(
     if split_by_folder(pictures):
         return UserError(
             f"{lacks}: for the book's split {GET_ALL}; to train on the split that its folders "
-            "make instead, use splits='folders'",
-            "splits",
+            f"make instead, use {parameter('splits')}='folders'"
         )
     return UserError(
         f"{lacks}: for the book's split {GET_ALL}; to train on what is there, give a recipe of "
