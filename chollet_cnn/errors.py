@@ -15,30 +15,26 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import IO
 
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that a terminal obeys, tabs and line breaks aside; names of files may have them."""
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Characters that a terminal obeys, tabs and line breaks aside, and bytes that are not UTF-8.
+
+Names of files may have them.
+"""
+PARAMETER = re.compile(r"\0(\w+)(=True)?\0")
+"""A parameter in a message, see :func:`parameter`; no file's name has the character around it."""
 SECONDS_TO_STOP = 1.5
 """How long a command that was interrupted may clean up before its process is ended."""
 
 
 class UserError(Exception):
-    """An error that the user can fix; the message says in one sentence what is wrong and how.
-
-    Args:
-        message: the sentence.
-        *parameters: the names in it that are parameters of the function that was called.
-    """
+    """An error that the user can fix; the message says in one sentence what is wrong and how."""
 
     status = 2
     """The exit status of a command that ends with it."""
 
-    def __init__(self, message: str, *parameters: str) -> None:
-        """Keep the message and the parameters that it names."""
-        super().__init__(message, *parameters)
-
     def __str__(self) -> str:
         """Return the message."""
-        return str(self.args[0])
+        return PARAMETER.sub(r"\1\2", super().__str__())
 
     def _render_traceback_(self) -> list[str]:
         """Return what a notebook shows: the message, without a traceback."""
@@ -47,13 +43,34 @@ class UserError(Exception):
     def in_terms_of_flags(self) -> str:
         """Return the message with ``learning_rate`` as ``--learning-rate``, as a command shows it.
 
-        >>> UserError("pass overwrite=True or another out_dir", "overwrite").in_terms_of_flags()
-        'pass --overwrite or another out_dir'
+        >>> problem = UserError(f"pass {parameter('overwrite=True')} or another seed")
+        >>> str(problem)
+        'pass overwrite=True or another seed'
+        >>> problem.in_terms_of_flags()
+        'pass --overwrite or another seed'
         """
-        text = str(self)
-        for name in self.args[1:]:
-            text = re.sub(rf"\b{name}(=True)?\b", f"--{name.replace('_', '-')}", text)
-        return text
+        return PARAMETER.sub(lambda found: f"--{found[1].replace('_', '-')}", super().__str__())
+
+
+def parameter(name: str) -> str:
+    """Mark a parameter in the message of a :class:`UserError`, so that a command shows its flag.
+
+    Args:
+        name: the parameter of the function that was called, with ``=True`` if that is meant.
+    """
+    return f"\0{name}\0"
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with ``?`` for each character that cannot be printed."""
+    return UNPRINTABLE.sub("?", text).replace("\n", " ")
+
+
+def notify(text: str) -> None:
+    """Print one line on standard error, with nothing in it that a terminal would obey."""
+    if sys.stderr:
+        with contextlib.suppress(OSError):
+            print(printable(text), file=sys.stderr, flush=True)
 
 
 def integer(text: str) -> int:
@@ -99,18 +116,18 @@ def run_cli(
             if sys.stdout:
                 sys.stdout.flush()
         except UserError as problem:
-            _print_line(f"error: {problem.in_terms_of_flags()}")
+            notify(f"error: {problem.in_terms_of_flags()}")
             status = problem.status
         except BrokenPipeError:
             _discard(sys.stdout)
             status = 128 + 13  # as if SIGPIPE had ended it
         except BaseException as problem:
             if signals or isinstance(problem, KeyboardInterrupt):
-                _print_line(interrupted)
+                notify(interrupted)
                 status = 128 + (signals[0] if signals else signal.SIGINT)
             elif isinstance(problem, OSError) and problem.filename is None and _is_full(sys.stdout):
                 _discard(sys.stdout)
-                _print_line(f"error: cannot write to standard output ({problem.strerror})")
+                notify(f"error: cannot write to standard output ({problem.strerror})")
                 status = UserError.status
             else:
                 raise
@@ -125,7 +142,7 @@ class _Printable:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(CONTROLS.sub("?", text))
+        return self._stream.write(UNPRINTABLE.sub("?", text))
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
@@ -150,7 +167,7 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
     def watch() -> None:
         number = os.read(reader, 1)[0]
         if number in before and not done.wait(SECONDS_TO_STOP):
-            _print_line(line)
+            notify(line)
             os._exit(128 + number)
 
     reader, writer = os.pipe()
@@ -174,13 +191,6 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
 def _silent_if_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
-
-
-def _print_line(text: str) -> None:
-    """Print one line on standard error, with nothing in it that a terminal would obey."""
-    if sys.stderr:
-        with contextlib.suppress(OSError):
-            print(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text), file=sys.stderr, flush=True)
 
 
 def _is_full(stream: IO[str] | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import io
 import os
 import threading
@@ -18,6 +17,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+UNFINISHED = ".chollet-cnn-"
+"""How the names of files begin that are being written; short, so that any name can be written."""
 SECONDS_OF_A_LEFTOVER = 3600
 """How long nothing was written to an unfinished file before it is taken for a leftover."""
 
@@ -33,10 +34,10 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
         UserError: if it cannot be written; nothing is left half-written.
     """
     # A name of its own, so that two processes that write one file do not write into each other's.
-    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    beside = path.parent / f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in leftovers(path.parent, f"{glob.escape(path.name)}.*.part"):
+        for leftover in leftovers(path.parent, f"{UNFINISHED}*.part"):
             leftover.unlink(missing_ok=True)
         with open(beside, "wb") as file:
             if callable(content):

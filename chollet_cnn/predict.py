@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from chollet_cnn import files
 from chollet_cnn.drawing.progress import spinner
-from chollet_cnn.errors import UserError, integer, run_cli
+from chollet_cnn.errors import UserError, integer, notify, printable, run_cli
 
 if TYPE_CHECKING:
     from chollet_cnn.analysis.answers import Answer
@@ -36,8 +35,8 @@ def predict_images(
 
     Args:
         run: a finished run, or its directory.
-        images: one path or any number of them: image files of any format and size that Pillow
-            reads, and folders, whose images are taken in the order of their names.
+        images: one path or any number of them: image files of any usual format and size, and
+            folders, whose images are taken in the order of their names.
         errors: ``"raise"``, or ``"keep"`` to go on after an image that cannot be read or has no
             digit in it; its answer says so in ``error``.
 
@@ -92,12 +91,12 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
         raise UserError(f"--top is a whole number of at least 1, not {options.top}")
     with spinner("asking the network"):
         answers = predict_images(options.run, options.images, errors="keep")
-    from chollet_cnn.analysis.answers import printable, save_figures, table
+    from chollet_cnn.analysis.answers import save_figures, table
 
     failed = [answer for answer in answers if answer.error]
     answered = [answer for answer in answers if not answer.error]
     if failed and len(answers) == 1:
-        raise UserError(printable(failed[0].error))
+        raise UserError(failed[0].error)
     written = []
     if options.show:
         out = Path(options.out) if options.out else Path(options.run) / "predictions"
@@ -111,9 +110,9 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
         for answer in answered:
             print(answer.in_words(options.top))
     for file in written:
-        print(f"written: {printable(str(file))}", file=sys.stderr if options.json else sys.stdout)
+        (notify if options.json else print)(f"written: {printable(str(file))}")
     for answer in failed:
-        print(f"error: {printable(answer.error)}", file=sys.stderr)
+        notify(f"error: {answer.error}")
     return 1 if failed else 0
 
 

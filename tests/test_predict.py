@@ -149,8 +149,10 @@ def test_one_path_a_generator_and_a_folder_with_images_are_taken(run, photograph
     files = list(photographs)[:3]
     for file in files:
         shutil.copy(file, tmp_path)
-    (tmp_path / "notes.txt").write_text("not an image")
-    (tmp_path / "empty").mkdir()
+    for name in ("._one.png", ".hidden/one.png", "notes.txt", "notes.pdf", "model.h5"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("not an image")
+    (tmp_path / "empty" / "folder.jpg").mkdir(parents=True)
     with pytest.raises(UserError, match="no images in the folder"):
         predict.predict_images(run, tmp_path / "empty")
     wanted = [answer.answer for answer in predict.predict_images(run, files)]
@@ -184,7 +186,7 @@ def command(tmp_path, monkeypatch, capsys):
 def test_the_command_answers_what_it_can_and_names_the_bad_files(
     run, photographs, two_zeros, command
 ):
-    one = next(iter(photographs))
+    one = shutil.copy(next(iter(photographs)), "at 9.41\u202fAM.png")  # as macOS calls pictures
     status, out, errors = command(
         *(run.path, one, "missing.png", two_zeros, "--json", "--top", 2, "--csv", "answers.csv")
     )
@@ -197,8 +199,9 @@ def test_the_command_answers_what_it_can_and_names_the_bad_files(
     assert missing["answer"] is None
     assert len(row["answer"]) == len(row["probabilities"]) == len(row["boxes"]) == 2
     table = pd.read_csv("answers.csv", dtype=str)
+    assert table["file"].tolist()[0] == one
     assert table["answer"].fillna("").tolist() == [single["answer"], "", row["answer"]]
-    assert [file.name for file in Path().iterdir()] == ["answers.csv"]
+    assert {file.name for file in Path().iterdir()} == {one, "answers.csv"}
 
 
 def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_zeros, command):
@@ -221,6 +224,7 @@ def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_ze
         ([".", "PICTURE"], "not a run directory"),
         (["RUN", "PICTURE", "--top", "0"], "--top"),
         (["RUN", "PICTURE", "--show", "--out", "text.png/below"], "choose another"),
+        (["RUN", "PICTURE", "--csv", "."], "cannot write "),
     ],
 )
 def test_a_mistake_is_one_sentence(run, photographs, command, arguments, says):

@@ -19,9 +19,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chollet_cnn import files
-from chollet_cnn.data import handwriting, image_files, scaling
+from chollet_cnn.data import containers, handwriting, image_files, scaling
+from chollet_cnn.data.layouts import is_picture
 from chollet_cnn.drawing import sheet, style
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, printable
 
 SHOWN_AT_MOST = 12  # digits in one figure
 LONGEST_STEM = 120  # bytes of a file's name in a figure's name; file systems allow 255 in all
@@ -111,13 +112,14 @@ def prepare_images(
 
 
 def _find_images(paths: Iterable[str | Path]) -> Iterator[str | Path]:
-    """Yield the paths, and for each folder the images below it."""
+    """Yield the paths, and for each folder the images below it that are not hidden."""
     for path in paths:
         if not os.path.isdir(path):  # which takes a name of any length
             yield path
             continue
-        known = Image.registered_extensions()
-        inside = sorted(file for file in Path(path).rglob("*") if file.suffix.lower() in known)
+        known = image_files.suffixes()
+        below = (file for file in containers.walk(Path(path)) if is_picture(file.name, known))
+        inside = sorted(file for file in below if file.is_file())
         if not inside:
             raise UserError(f"there are no images in the folder {path}: name another")
         yield from inside
@@ -211,11 +213,6 @@ def _write_name_above(figure: Figure, name: str) -> None:
         title.set_text(shorten(name, length))
         if title.get_window_extent().width < 0.96 * figure.bbox.width:
             break
-
-
-def printable(name: str) -> str:
-    """Replace what cannot be printed: control characters and bytes of another encoding."""
-    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def shorten(text: str, length: int) -> str:

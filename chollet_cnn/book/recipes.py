@@ -135,7 +135,7 @@ _RECIPES = (
             "shear was in radians, not degrees, and the nearest pixel was taken; the augmentation "
             "2017 does that.",
             "Each validation image is evaluated once an epoch; the notebook's 50 batches of 32 "
-            "evaluated 576 of the 1,000 twice.",
+            "had 1,552 or 1,576 images, many of the 1,000 twice, since a pass ends with one of 8.",
         ),
         **_FIRST,
     ),

@@ -1,6 +1,7 @@
 """The command ``python -m chollet_cnn.data``: download a data set, or show which ones are found."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from chollet_cnn.data import NAMES, archives, book_pictures, cats_vs_dogs, layouts, mnist
@@ -56,7 +57,7 @@ def fetch(dataset: str, data_dir: Path | None = None) -> None:
         with spinner(f"fetching {dataset}"):
             place = module.fetch(folder)
         print(f"{dataset} is now in {place}")
-    option = f" --data-dir {data_dir}" if data_dir else ""
+    option = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     print(f"train with it: python -m chollet_cnn.train {FIRST_RECIPE[dataset]}{option}")
 
 

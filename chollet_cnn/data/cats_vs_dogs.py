@@ -14,7 +14,6 @@ Source: Microsoft Research's Asirra photographs. J. Elson, J. Douceur, J. Howell
 "Asirra: A CAPTCHA that Exploits Interest-Aligned Manual Image Categorization" (2007).
 """
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import chain, groupby, pairwise
@@ -31,7 +30,7 @@ from chollet_cnn.data.image_cache import LeftOut
 from chollet_cnn.data.layouts import CLASSES, Picture, counts_each_split, split_by_folder
 from chollet_cnn.data.scaling import WAYS
 from chollet_cnn.data.sources import NotFound, download_folder
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, notify, parameter
 
 URL = (
     "https://download.microsoft.com/download/3/E/1/"
@@ -121,7 +120,7 @@ def load(
         "of": sum(number < book_pictures.COUNT for number in numbers),
     }
     if books["match"] < book_pictures.ENOUGH * books["of"]:
-        print(f"{archive.name}: {book_pictures.describe(**books)}", file=sys.stderr)
+        notify(f"{archive.name}: {book_pictures.describe(**books)}")
     return Dataset(
         name="cats-vs-dogs",
         title=TITLE,
@@ -241,8 +240,7 @@ def _incomplete(
     if split_by_folder(pictures):
         return UserError(
             f"{lacks}: for the book's split {GET_ALL}; to train on the split that its folders "
-            "make instead, use splits='folders'",
-            "splits",
+            f"make instead, use {parameter('splits')}='folders'"
         )
     return UserError(
         f"{lacks}: for the book's split {GET_ALL}; to train on what is there, give a recipe of "
@@ -278,20 +276,18 @@ def _write_ranges(numbers: set[int]) -> str:
 
 def _say_that_folders_split(archive: Path, parts: Parts) -> None:
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
-    print(
+    notify(
         f"{archive.name} is split by its folders ({counts}), not by the book's file numbers, so "
-        "its results cannot be compared with the book's",
-        file=sys.stderr,
+        "its results cannot be compared with the book's"
     )
 
 
 def _say_what_is_skipped(archive: Path, left_out: list[LeftOut], total: int) -> None:
     names = [entry["file"] for entry in left_out]
     damaged = [name for name in names if name in DAMAGED_AT_SOURCE]
-    print(
+    notify(
         f"skipped {len(names)} of {total:,} images in {archive.name}: {', '.join(names)}"
-        + "".join(f" ({name} is damaged in Microsoft's own archive)" for name in damaged),
-        file=sys.stderr,
+        + "".join(f" ({name} is damaged in Microsoft's own archive)" for name in damaged)
     )
 
 

@@ -22,7 +22,7 @@ from chollet_cnn.data.layouts import Picture
 from chollet_cnn.data.scaling import scale
 from chollet_cnn.data.sources import cache_folder
 from chollet_cnn.drawing.progress import progress_bar
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, printable
 
 FORMAT = 1  # raise it when a change here makes images that were kept before wrong
 BATCH = 64  # images in memory at a time
@@ -110,7 +110,7 @@ def _write_images(
         for position, result in enumerate(results):
             picture = order.pictures[position]
             if isinstance(result, str):
-                left_out.append({"file": picture.name, "why": result})
+                left_out.append({"file": printable(picture.name), "why": printable(result)})
                 check(left_out)
                 continue
             contents_sha256, source_size, pixels = result

@@ -6,7 +6,6 @@ too slow for an archive of 825 MB, and does not keep two processes from download
 
 import http.client
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from chollet_cnn.data.sources import is_whole
 from chollet_cnn.drawing.progress import progress_bar
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, notify
 
 PATIENCE = 10  # seconds without an answer after which a server counts as out of reach
 CHUNK = 1 << 20  # bytes read at a time
@@ -56,7 +55,12 @@ def download(url: str, destination: Path, size: int, sha256: str) -> Path:
     """
     with _alone(destination):
         if not is_whole(destination, size, sha256):
-            _fetch(url, destination, size, sha256)
+            try:
+                if destination.is_dir():
+                    raise IsADirectoryError("it is a folder")
+                _fetch(url, destination, size, sha256)
+            except OSError as problem:
+                raise _unwritable(destination, problem) from problem
     return destination
 
 
@@ -69,7 +73,7 @@ def _alone(file: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            print(f"waiting for another process that downloads {file}", file=sys.stderr)
+            notify(f"waiting for another process that downloads {file}")
             lock.acquire()
     except OSError as problem:
         raise _unwritable(file, problem) from problem
@@ -148,17 +152,14 @@ def _number(text: str) -> int | None:
 
 def _write(answer: _Answer, part: Path, size: int) -> None:
     """Append the server's bytes to ``part`` until they end, break off, or are too many."""
-    try:
-        with part.open("r+b" if answer.start else "wb") as file:
-            file.seek(answer.start)
-            with progress_bar(part.stem, size, answer.start, in_bytes=True) as advance:
-                while (chunk := _next_chunk(answer.body)) and file.tell() <= size:
-                    file.write(chunk)
-                    advance(len(chunk))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as problem:
-        raise _unwritable(part, problem) from problem
+    with part.open("r+b" if answer.start else "wb") as file:
+        file.seek(answer.start)
+        with progress_bar(part.stem, size, answer.start, in_bytes=True) as advance:
+            while (chunk := _next_chunk(answer.body)) and file.tell() <= size:
+                file.write(chunk)
+                advance(len(chunk))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _unwritable(file: Path, problem: OSError) -> UserError:

@@ -1,4 +1,4 @@
-"""Read an image file of any format that Pillow knows, as red, green and blue in 0..255."""
+"""Read an image file of any usual format, as red, green and blue in 0..255."""
 
 import contextlib
 import warnings
@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from chollet_cnn.data import decoding
 from chollet_cnn.errors import UserError
 
-__all__ = ["BIT_DEPTHS", "read"]
+__all__ = ["BIT_DEPTHS", "FORMATS", "read", "suffixes"]
 
+FORMATS = (*decoding.FORMATS, "AVIF", "HEIF", "ICO", "JPEG2000", "MPO", "TGA")
 BIT_DEPTHS = (8, 10, 12, 14, 16)  # of cameras, scanners and microscopes, all kept in 16 bits
 VISIBLE = 0.2  # on white, ink that differs from it by less than this share cannot be read
 
 
 def read(path: str | Path) -> np.ndarray:
-    """Read an image of any format, size and mode that Pillow knows.
+    """Read an image of any size and mode, of those of the ``FORMATS`` that Pillow has here.
 
     A photograph is turned upright as its EXIF orientation says. Transparent parts are laid on
     white, or on black where what is drawn is itself nearly white. Of an animation the first frame
@@ -31,8 +33,10 @@ def read(path: str | Path) -> np.ndarray:
     Raises:
         UserError: the file does not exist or is not an image.
     """
+    Image.init()
+    formats = [name for name in FORMATS if name in Image.OPEN]
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:
             image.load()
             # A broken EXIF block may raise anything; the image itself is whole.
             with contextlib.suppress(Exception):
@@ -56,6 +60,11 @@ def read(path: str | Path) -> np.ndarray:
         raise UserError(f"{path} is damaged or not an image: save it again as PNG") from problem
     except (SyntaxError, ValueError, EOFError) as problem:
         raise UserError(f"{path} is damaged or not an image: save it again as PNG") from problem
+
+
+def suffixes() -> set[str]:
+    """Return how the names of files end that :func:`read` reads, in small letters."""
+    return {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS}
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:

@@ -10,6 +10,7 @@ train, validation and test counts its own files from the start, the folders make
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -55,9 +56,9 @@ class Picture(NamedTuple):
         return path.name if NUMBERED_NAME.fullmatch(path.stem) else "/".join(path.parts[-2:])
 
 
-def is_picture(name: str) -> bool:
+def is_picture(name: str, suffixes: Collection[str] = PICTURE_SUFFIXES) -> bool:
     """Tell from a file's name whether it is a picture; macOS's notes about one are not."""
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in suffixes
 
 
 def class_of(file: str) -> str | None:

@@ -3,7 +3,6 @@
 import io
 import os
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from chollet_cnn.data import image_cache
 from chollet_cnn.data.sources import cache_folder, permitted
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, notify
 
 MOST_UNPACKED = 4 << 30  # bytes of zip files in one zip file; Microsoft's archive has 0.8 GiB
 DEEPEST = 3  # zip files inside one another
@@ -140,10 +140,11 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> io.BufferedRea
     """Unpack a zip file inside a zip file into the cache, unless that was done before."""
     file = cache_folder() / "unpacked" / f"{member.CRC:08x}-{member.file_size}.zip"
     if not (file.is_file() and file.stat().st_size == member.file_size):
-        print(f"unpacking {member.filename} into {file.parent}", file=sys.stderr)
+        notify(f"unpacking {member.filename} into {file.parent}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=file.parent) as building:
+            image_cache.remove_unfinished(file.parent)
+            with TemporaryDirectory(dir=file.parent, prefix=image_cache.UNFINISHED) as building:
                 beside = Path(building) / file.name
                 with beside.open("wb") as unpacked:
                     _copy(archive, member, unpacked)

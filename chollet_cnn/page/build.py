@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ import matplotlib as mpl
 from chollet_cnn import files
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.drawing.progress import share_bar
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, notify
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import Chapter, template_text, templates
 from chollet_cnn.page.chapters import (
@@ -272,7 +271,7 @@ def _read(
             found.append(trained_model.read(path, taken, picture, data_dir))
         except UserError as problem:
             problems.append(str(problem))
-            print(f"left out: {problem}", file=sys.stderr)
+            notify(f"left out: {problem}")
         else:
             say(f"    read {path}", READING * number / len(paths))
     return found, problems

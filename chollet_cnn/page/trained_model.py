@@ -1,7 +1,6 @@
 """A run as the page needs it: its network, an image to send through it, its test images."""
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, handwriting, image_files, scaling
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, notify
 from chollet_cnn.page.explorer.layers import describe_layers
 from chollet_cnn.training import runs, seeding
 
@@ -263,7 +262,7 @@ def sections(
         except Exception as problem:
             kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
             section = {"problem": f"{kind}{problem}"}
-            print(f"left out of {model.run.path}: {section['problem']}", file=sys.stderr)
+            notify(f"left out of {model.run.path}: {section['problem']}")
         about = {"name": model.name, "explorer": model.explorer, "path": repr(str(model.run.path))}
         found.append(about | section)
     return found

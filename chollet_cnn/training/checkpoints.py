@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chollet_cnn import files
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training.run_files import COLUMNS, DAMAGES
 
 FILE = Path("checkpoint", "state.npz")
@@ -82,8 +82,8 @@ def read(
         problem = str(damage).strip().partition("\n")[0] or type(damage).__name__
     if problem:
         raise UserError(
-            f"{place} cannot be used ({problem}); begin the run again with overwrite=True",
-            "overwrite",
+            f"{place} cannot be used ({problem}); begin the run again with "
+            f"{parameter('overwrite=True')}"
         )
     return found
 

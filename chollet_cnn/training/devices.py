@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from chollet_cnn.drawing.progress import spinner
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -117,8 +117,8 @@ def choose(wanted: str = "auto") -> Device:
     if wanted == "gpu":
         raise UserError(
             f"the {backend.BACKEND} backend sees no GPU on this machine; install "
-            "its GPU build and driver (see the README), or omit device to train on the CPU",
-            "device",
+            f"its GPU build and driver (see the README), or omit {parameter('device')} to train on "
+            "the CPU"
         )
     return Device("cpu", "CPU")
 

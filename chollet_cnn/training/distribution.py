@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import loop
 from chollet_cnn.training.machines import Group, ProcessLost
 from chollet_cnn.training.plan import whole_number
@@ -60,8 +60,8 @@ def join(group: Group, seed: int) -> None:
         raise UserError(
             f"process {group.index} did not find the other {group.size - 1} at "
             f"{group.coordinator} within {SECONDS_TO_JOIN} seconds; start all of them, and give "
-            f"each the same coordinator, an address of the first ({str(problem).splitlines()[0]})",
-            "coordinator",
+            f"each the same {parameter('coordinator')}, an address of the first "
+            f"({str(problem).splitlines()[0]})"
         ) from problem
 
 
@@ -118,9 +118,8 @@ def divide(kind: str, wanted: int | str, batch_size: int) -> Shares | None:
     if count > there:
         virtual = "; XLA_FLAGS=--xla_force_host_platform_device_count=N divides a CPU into N"
         raise UserError(
-            f"devices={count} is more than the {there} that JAX sees ({kind.upper()}); pass fewer, "
-            f"or all{virtual if kind == 'cpu' else ''}",
-            "devices",
+            f"{parameter('devices')}={count} is more than the {there} that JAX sees "
+            f"({kind.upper()}); pass fewer, or all{virtual if kind == 'cpu' else ''}"
         )
     chosen = [device for found in devices.values() for device in found[:count]]
     if len(chosen) == 1:
@@ -129,21 +128,19 @@ def divide(kind: str, wanted: int | str, batch_size: int) -> Shares | None:
         below, above = batch_size - rest, batch_size - rest + len(chosen)
         sizes = f"{below} or {above}" if below else str(above)
         raise UserError(
-            f"batch_size={batch_size} cannot be divided equally among {len(chosen)} devices; pass "
-            f"batch_size={sizes}, or another multiple of {len(chosen)}, or another number of "
-            "devices",
-            "batch_size", "devices",
-        )  # fmt: skip
+            f"{parameter('batch_size')}={batch_size} cannot be divided equally among "
+            f"{len(chosen)} devices; pass {parameter('batch_size')}={sizes}, or another multiple "
+            f"of {len(chosen)}, or other {parameter('devices')}"
+        )
     return Shares(chosen)
 
 
-def _require_jax(parameter: str) -> None:
+def _require_jax(name: str) -> None:
     backend = keras.backend.backend()
     if backend != "jax":
         raise UserError(
-            f"{parameter} other than 1 needs Keras on JAX, and it runs on {backend} here; install "
-            "JAX and set the environment variable KERAS_BACKEND=jax",
-            parameter,
+            f"{parameter(name)} other than 1 needs Keras on JAX, and it runs on {backend} here; "
+            "install JAX and set the environment variable KERAS_BACKEND=jax"
         )
 
 

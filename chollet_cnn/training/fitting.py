@@ -19,7 +19,7 @@ from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data import Dataset, Split
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import progress_bar, spinner
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import (
     backend,
     console,
@@ -83,7 +83,7 @@ def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
     folder, plan = request.data_dir, request.plan
     if folder is not None and not Path(folder).expanduser().exists():
         raise UserError(
-            f"the data_dir {folder} does not exist; check its spelling, or omit it", "data_dir"
+            f"the {parameter('data_dir')} {folder} does not exist; check its spelling, or omit it"
         )
     options = plan.recipe.options_for(plan.dataset)
     try:

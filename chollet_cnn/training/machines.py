@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training.plan import whole_number
 
 MOST_PROCESSES = 10_000
@@ -37,9 +37,8 @@ class ProcessLost(UserError):  # noqa: N818
         """Say how to go on."""
         super().__init__(
             "another process of this run ended or no longer answers; see what it says, and start "
-            "all of them again with resume=True to go on from the last finished epoch, with the "
-            "same number of processes or another",
-            "resume",
+            f"all of them again with {parameter('resume=True')} to go on from the last finished "
+            "epoch, with the same number of processes or another"
         )
 
     def __reduce__(self) -> tuple:
@@ -70,19 +69,19 @@ def group(coordinator: str | None, processes: object, process_index: object) -> 
     index = whole_number("process_index", process_index, 0, MOST_PROCESSES)
     if index >= size:
         raise UserError(
-            f"process_index must be from 0 to {size - 1} with processes={size}, got {index}",
-            "process_index", "processes",
-        )  # fmt: skip
+            f"{parameter('process_index')} must be from 0 to {size - 1} with "
+            f"{parameter('processes')}={size}, got {index}"
+        )
     if size == 1 and coordinator is None:
         return None
     address = ADDRESS.fullmatch(coordinator) if isinstance(coordinator, str) else None
     if size == 1 or not (address and 0 < int(address[2]) < 2**16):
         raise UserError(
-            "several processes need processes, at least 2, and coordinator, the address of the "
-            f"first as host:port, such as 192.168.0.2:9000; got processes={size} and "
-            f"coordinator={coordinator}",
-            "processes", "coordinator",
-        )  # fmt: skip
+            f"several processes need {parameter('processes')}, at least 2, and "
+            f"{parameter('coordinator')}, the address of the first as host:port, such as "
+            f"192.168.0.2:9000; got {parameter('processes')}={size} and "
+            f"{parameter('coordinator')}={coordinator}"
+        )
     return Group(coordinator, size, index)
 
 

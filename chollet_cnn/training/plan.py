@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 
 if TYPE_CHECKING:
     from chollet_cnn.data import Dataset
@@ -39,9 +39,8 @@ class Diverged(UserError):  # noqa: N818
     def in_epoch(cls, epoch: int, planned: Plan, kept: str) -> Self:
         """Return the error for an epoch of a plan; ``kept`` says what the run directory holds."""
         return cls(
-            f"training diverged in epoch {epoch}, its loss is not finite; try a learning_rate "
-            f"below {planned.recipe.learning_rate:g} ({kept})",
-            "learning_rate",
+            f"training diverged in epoch {epoch}, its loss is not finite; try a "
+            f"{parameter('learning_rate')} below {planned.recipe.learning_rate:g} ({kept})"
         )
 
 
@@ -197,7 +196,7 @@ def whole_number(name: str, value: object, least: int = 1, most: float = math.in
     if whole and least <= number <= most:
         return int(number)
     bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
-    raise UserError(f"{name} must be a whole number {bounds}, got {_brief(value)}", name)
+    raise UserError(f"{parameter(name)} must be a whole number {bounds}, got {_brief(value)}")
 
 
 def devices(value: object) -> int | str:
@@ -216,7 +215,7 @@ def _seed(name: str, value: object) -> int:
 def _positive(name: str, value: object) -> float:
     number = _plain_number(value)
     if number is None or not 0 < number < math.inf:
-        raise UserError(f"{name} must be a positive number, got {_brief(value)}", name)
+        raise UserError(f"{parameter(name)} must be a positive number, got {_brief(value)}")
     return float(number)
 
 
@@ -228,7 +227,9 @@ def _plain_number(value: object) -> float | None:
 
 def _choice(name: str, value: object, choices: tuple[str, ...] | dict[str, Any]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise UserError(f"{name} must be one of {', '.join(choices)}, got {_brief(value)}", name)
+        raise UserError(
+            f"{parameter(name)} must be one of {', '.join(choices)}, got {_brief(value)}"
+        )
     return value
 
 
@@ -245,9 +246,8 @@ def _augmented(recipe: Recipe, augmentation: str | None) -> dict[str, Any]:
     fitting = recipes.LEGACY_AUGMENTATION_OF[augmentation]
     if recipe.name not in fitting:
         raise UserError(
-            f"augmentation={augmentation} is only for {' and '.join(fitting)}; omit it for "
-            f"{recipe.name}",
-            "augmentation",
+            f"{parameter('augmentation')}={augmentation} is only for {' and '.join(fitting)}; "
+            f"omit it for {recipe.name}"
         )
     return recipe.network_options | {"augmentation": augmentation}
 
@@ -258,7 +258,7 @@ def _split(recipe: Recipe, splits: str | None) -> dict[str, Any]:
         return recipe.data_options
     _choice("splits", splits, ("folders",))
     if "splits" not in recipe.data_options:
-        raise UserError(f"splits={splits} is only for cats and dogs; omit it", "splits")
+        raise UserError(f"{parameter('splits')}={splits} is only for cats and dogs; omit it")
     return recipe.data_options | {"splits": splits}
 
 
@@ -267,9 +267,8 @@ def _dataset(recipe: Recipe, dataset: str | None) -> str:
     fitting = ("mnist", "digits") if recipe.dataset == "mnist" else (recipe.dataset,)
     if dataset is not None and dataset not in fitting:
         raise UserError(
-            f"the recipe {recipe.name} cannot be trained on dataset={dataset}; choose "
-            f"{' or '.join(fitting)}",
-            "dataset",
+            f"the recipe {recipe.name} cannot be trained on {parameter('dataset')}={dataset}; "
+            f"choose {' or '.join(fitting)}"
         )
     return dataset or recipe.dataset
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import checkpoints, environment, plan, run_files, runs
 from chollet_cnn.training.machines import Group
 from chollet_cnn.training.plan import Plan
@@ -64,10 +64,10 @@ def how_to_begin(
         return OVERWRITE
     if not (finished or resume):
         raise UserError(
-            f"{path} holds an unfinished run; resume=True goes on with it, overwrite=True replaces "
-            "it, another out puts this one elsewhere",
-            "resume", "overwrite", "out",
-        )  # fmt: skip
+            f"{path} holds an unfinished run; {parameter('resume=True')} goes on with it, "
+            f"{parameter('overwrite=True')} replaces it, another {parameter('out')} puts this one "
+            "elsewhere"
+        )
     then, now = _read_settings(path), planned.settings()
     differing = [name for name in now if then.get(name) != now[name]]
     begun, wanted = then["epochs"], planned.recipe.epochs
@@ -77,13 +77,13 @@ def how_to_begin(
         going_on = not finished or wanted != begun
         differing += _differing_environment(path, surroundings, going_on)
     if differing:
-        more = ", resume=True trains on to more epochs" if differing == ["epochs"] else ""
+        more = f", {parameter('resume=True')} trains on to more epochs"
         raise UserError(
             f"the run in {path} was begun with other settings ("
-            f"{', '.join(name.replace('_', ' ') for name in differing)}); overwrite=True replaces "
-            f"it, another out puts this one elsewhere{more}",
-            "resume", "overwrite", "out",
-        )  # fmt: skip
+            f"{', '.join(name.replace('_', ' ') for name in differing)}); "
+            f"{parameter('overwrite=True')} replaces it, another {parameter('out')} puts this one "
+            f"elsewhere{more if differing == ['epochs'] else ''}"
+        )
     if not finished:
         return RESUME
     return FINISHED if wanted == begun else EXTEND

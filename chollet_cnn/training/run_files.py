@@ -30,12 +30,10 @@ from pydantic import (
 
 from chollet_cnn.book.recipes import OPTIMIZERS
 from chollet_cnn.data import scaling
-from chollet_cnn.errors import CONTROLS, UserError
+from chollet_cnn.errors import UNPRINTABLE, UserError, parameter, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a recipe's name may be, since it becomes the name of a folder."""
-UNPRINTABLE = re.compile(rf"{CONTROLS.pattern}|[\ud800-\udfff]")
-"""Control characters other than tabs and line breaks, and halves of surrogate pairs."""
 DEEPEST = 20
 """How many objects and lists of a JSON file may be inside one another."""
 LARGEST_FILE = 64 << 20
@@ -357,7 +355,7 @@ def for_json(content: object) -> object:
 def unreadable(file: Path, problem: Exception | str) -> UserError:
     """Return the error for a damaged file of a run."""
     lines = str(problem).strip().splitlines() or [type(problem).__name__]
-    why = UNPRINTABLE.sub("?", lines[0][:200])
+    why = printable(lines[0][:200])
     return UserError(
-        f"{file} cannot be read ({why}); train the run again with overwrite=True", "overwrite"
+        f"{file} cannot be read ({why}); train the run again with {parameter('overwrite=True')}"
     )

@@ -35,7 +35,7 @@ from filelock import FileLock, Timeout
 
 from chollet_cnn import data, files
 from chollet_cnn.data import book_pictures, digits
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
 from chollet_cnn.training.run_files import COLUMNS, NAME, for_json, unreadable
@@ -122,10 +122,9 @@ class Run:
             return weights
         except run_files.DAMAGES as problem:
             raise UserError(
-                f"{file} cannot be read; train the run again with overwrite=True and "
-                "keep_weights=True",
-                "overwrite", "keep_weights",
-            ) from problem  # fmt: skip
+                f"{file} cannot be read; train the run again with {parameter('overwrite=True')} "
+                f"and {parameter('keep_weights=True')}"
+            ) from problem
 
     def load_model(self) -> keras.Model:
         """Return the trained network; it takes raw pixels, 0..255.
@@ -200,8 +199,7 @@ class Run:
         if found.fingerprint["sha256"] != self.environment["data"]["sha256"]:
             raise UserError(
                 f"the {found.title} images found are not those that the run in {self.path} was "
-                "made with; name the folder with its images with data_dir",
-                "data_dir",
+                f"made with; name the folder with its images with {parameter('data_dir')}"
             )
         return found.test.images, found.test.labels
 
@@ -251,7 +249,7 @@ def load_run(path: str | Path) -> Run:
     if not is_finished(path):
         if is_begun(path):
             raise UserError(
-                f"the run in {path} is unfinished; train it again with resume=True", "resume"
+                f"the run in {path} is unfinished; train it again with {parameter('resume=True')}"
             )
         raise UserError(
             f"{path} is not a run directory (it has no metrics.json); name one that "
@@ -285,8 +283,7 @@ def locked(path: Path) -> Iterator[None]:
             number = f"process {int(holder.read_text())}"
         raise UserError(
             f"{number} is training the run in {path}; wait for it, or put this one elsewhere with "
-            "out",
-            "out",
+            f"{parameter('out')}"
         ) from problem
     except (OSError, ValueError) as problem:
         raise files.unwritable(path, problem) from problem

@@ -11,7 +11,7 @@ import numpy as np
 
 from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS
 from chollet_cnn.data import Dataset
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import checkpoints, distribution, runs, seeding
 from chollet_cnn.training.checkpoints import Checkpoint
 from chollet_cnn.training.distribution import Shares
@@ -60,17 +60,16 @@ class State:
         found = checkpoints.read(self.job.path, self.identity, like, distribution.from_first)
         if self.job.beginning == EXTEND and not found.rows:
             raise UserError(
-                f"the run in {self.job.path} has no checkpoint to go on from; overwrite=True "
-                "trains it anew",
-                "overwrite",
+                f"the run in {self.job.path} has no checkpoint to go on from; "
+                f"{parameter('overwrite=True')} trains it anew"
             )
         epochs = self.job.plan.recipe.epochs
         if len(found.rows) > epochs:
             raise UserError(
-                f"the run in {self.job.path} has {len(found.rows)} epochs already; epochs must be "
-                "at least that many, or overwrite=True begins it again",
-                "epochs", "overwrite",
-            )  # fmt: skip
+                f"the run in {self.job.path} has {len(found.rows)} epochs already; "
+                f"{parameter('epochs')} must be at least that many, or "
+                f"{parameter('overwrite=True')} begins it again"
+            )
         self.checkpoint = found
         self.assign()
         self.keep_weights()  # an interruption may have come before they were written
@@ -78,8 +77,8 @@ class State:
         if found.rows and int(self.optimizer.iterations.value) != steps:
             raise UserError(
                 f"{self.job.path / checkpoints.FILE} cannot be used (its steps are not those of "
-                f"{len(found.rows)} epochs); begin the run again with overwrite=True",
-                "overwrite",
+                f"{len(found.rows)} epochs); begin the run again with "
+                f"{parameter('overwrite=True')}"
             )
 
     def assign(self) -> None:

@@ -12,7 +12,7 @@ from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.drawing.notebook import in_notebook
 from chollet_cnn.drawing.progress import silenced
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import devices as keras_devices
 from chollet_cnn.training import machines, plan, runs
 from chollet_cnn.training.plan import Diverged
@@ -115,12 +115,14 @@ def train_network(
     )  # fmt: skip
     if resume and overwrite:
         raise UserError(
-            "resume=True and overwrite=True contradict each other; pass one of them",
-            "resume",
-            "overwrite",
+            f"{parameter('resume=True')} and {parameter('overwrite=True')} contradict each other; "
+            "pass one of them"
         )
     if tensorboard and not find_spec("tensorboard"):
-        raise UserError("tensorboard=True needs TensorBoard; install it: pip install tensorboard")
+        raise UserError(
+            f"{parameter('tensorboard=True')} needs TensorBoard; install it: "
+            "pip install tensorboard"
+        )
     quiet = not in_notebook() if quiet is None else quiet
     request = Request(
         planned, dataset, data_dir, runs.directory(out, planned.recipe.name, planned.seeds.run),

@@ -37,6 +37,15 @@ def test_no_figure_is_invented_where_the_book_gives_none(recipe):
     assert published.published_figure(recipe) is None
 
 
+def test_each_printed_accuracy_of_the_augmented_run_is_a_share_of_1552_or_1576_images():
+    printed = np.array(published.CURVES[f"{PETS}-augmented"]["val_accuracy"])
+    shares = {n: np.abs(np.rint(printed * n) / n - printed) <= 5.001e-5 for n in (1552, 1576)}
+    assert np.all(shares[1552] | shares[1576])
+    assert 0 < shares[1552].sum() < 100
+    assert 0 < shares[1576].sum() < 100
+    assert "1,552 or 1,576 images" in RECIPES[f"{PETS}-augmented"].notes[1]
+
+
 def test_every_claim_is_about_a_recipe_that_exists():
     assert {claim.recipe for claim in published.CLAIMS} <= set(RECIPES)
 

@@ -243,12 +243,15 @@ def test_a_tree_with_too_many_files_is_refused(place, monkeypatch):
 
 
 def test_googles_archive_is_not_called_damaged_and_what_it_allows_is_offered(place):
+    place /= "splits"
+    place.mkdir()
     for split, numbers in (("train", range(1000)), ("validation", range(2000, 2500))):
         path = f"cats_and_dogs_filtered/{split}/{{kind}}s/{{kind}}.{{number}}.jpg"
         put_folder(place, pictures(path, numbers, size=(2, 2)))
     with pytest.raises(UserError) as problem:
         cats_vs_dogs.load(place)
     message = problem.value.in_terms_of_flags()
+    assert f"{place}/cats_and_dogs_filtered is Google's" in message
     assert "by design has numbers 0-999 and 2000-2499" in message
     assert "use --splits='folders'" in message
     assert "fetch cats-vs-dogs" in message
@@ -380,9 +383,9 @@ def test_many_zip_files_in_one_are_not_all_unpacked(place, monkeypatch):
 
 
 def test_a_packed_zip_file_in_a_zip_file_is_unpacked_once(place, monkeypatch, capsys):
-    (place / "archive.zip").write_bytes(zipped({"train.zip": WHOLE}, PACKED))
+    (place / "archive.zip").write_bytes(zipped({"train\x1b]0;\x07.zip": WHOLE}, PACKED))
     assert_is_whole(small(place))
-    assert capsys.readouterr().err.startswith("unpacking train.zip into ")
+    assert capsys.readouterr().err.startswith("unpacking train?]0;?.zip into ")
     with monkeypatch.context() as patch:
         patch.setattr(zip_files, "_copy", None)
         assert_is_whole(small(place))

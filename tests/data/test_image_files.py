@@ -92,6 +92,17 @@ def test_the_first_frame_of_a_moving_picture_is_taken(tmp_path):
     assert tuple(image_files.read(tmp_path / "a.gif")[0, 0]) == RED
 
 
+@pytest.mark.parametrize("form", ["EPS", "PDF", "PSD"])
+def test_a_document_named_jpg_is_not_given_to_another_program(tmp_path, form, monkeypatch):
+    if form == "PSD":
+        (tmp_path / "a.jpg").write_bytes(b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 4, 4, 8, 3))
+    else:
+        Image.new("RGB", (4, 4), RED).save(tmp_path / "a.jpg", form)
+    monkeypatch.setattr("subprocess.check_call", None)
+    with pytest.raises(UserError, match=r"a\.jpg is not an image that can be read"):
+        image_files.read(tmp_path / "a.jpg")
+
+
 def bomb(path):
     """Write a PNG whose header claims 100,000 x 100,000 pixels."""
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)

@@ -144,6 +144,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         download(url, target, len(CONTENT), SHA256)
 
 
+def test_a_folder_in_the_place_of_the_file_is_named_before_anything_is_fetched(file):
+    file.mkdir(parents=True)
+    with serving() as (url, asked), pytest.raises(UserError, match=r"file\.bin \(it is a folder"):
+        download(url, file, LENGTH, SHA256)
+    assert asked == []
+
+
+def test_a_file_that_cannot_get_its_name_is_named(file, monkeypatch):
+    monkeypatch.setattr(os, "replace", denied)
+    with serving() as (url, _), pytest.raises(UserError, match=r"write .*Permission denied"):
+        download(url, file, LENGTH, SHA256)
+    assert part_of(file).read_bytes() == CONTENT
+
+
 def test_the_named_folder_is_searched_first_then_the_variable_then_keras(tmp_path, monkeypatch):
     monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path / "ours"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
@@ -224,15 +238,15 @@ def test_fetch_downloads_once_and_then_says_that_all_is_there(tmp_path, monkeypa
         monkeypatch.setattr(cats_vs_dogs, "URL", url)
         monkeypatch.setattr(cats_vs_dogs, "FILE_SIZE", len(CONTENT))
         monkeypatch.setattr(cats_vs_dogs, "FILE_SHA256", SHA256)
-        arguments = ["fetch", "cats-vs-dogs", "--data-dir", str(tmp_path / "new")]
+        arguments = ["fetch", "cats-vs-dogs", "--data-dir", str(tmp_path / "new one")]
         assert door.main(arguments) == 0
         first = capsys.readouterr().out
         assert door.main(arguments) == 0
         second = capsys.readouterr().out
     assert len(asked) == 1
-    assert f"is now in {tmp_path}/new/kagglecatsanddogs_5340.zip" in first
+    assert f"is now in {tmp_path}/new one/kagglecatsanddogs_5340.zip" in first
     assert "already there, and complete" in second
-    assert f"train cats-vs-dogs-first-edition --data-dir {tmp_path}/new" in second
+    assert f"train cats-vs-dogs-first-edition --data-dir '{tmp_path}/new one'" in second
 
 
 def test_fetch_replaces_a_damaged_mnist(tmp_path, monkeypatch):

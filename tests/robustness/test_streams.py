@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from chollet_cnn import errors
 from chollet_cnn.analysis import answers
 from chollet_cnn.data import image_files, mnist, sources
 from chollet_cnn.errors import UserError
@@ -81,6 +83,12 @@ def test_a_keras_json_that_keras_cannot_use(tmp_path, content):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("error: Keras cannot start (")
     assert "check KERAS_BACKEND and keras.json" in done.stderr
+
+
+def test_whatever_is_printed_on_standard_error_goes_through_the_one_that_cleans_it():
+    package = Path(errors.__file__).parent
+    files = [file for file in package.rglob("*.py") if "file=sys.stderr" in file.read_text("utf-8")]
+    assert files == [package / "errors.py"]
 
 
 LONG = "x" * 5000

@@ -87,7 +87,7 @@ for wrong in ({{"devices": 4, "batch_size": 481}}, {{"devices": 8}}):
     try:
         trainer.train_network(epochs=2, out=f"{{out}}/wrong", **small | wrong)
     except UserError as problem:
-        print(problem)
+        print(problem.in_terms_of_flags())
 trainer.train_network(epochs=3, devices=2, resume=True, out=f"{{out}}/4", **small)
 """
 
@@ -125,8 +125,8 @@ def test_two_and_four_devices_train_as_one_and_go_on_with_another_number(alone, 
     assert_alike(alone, four, 3)
     assert [run.environment["devices"] for run in (alone, one, two, four)] == [1, 1, 2, 2]
     batch, too_many = done.stdout.splitlines()
-    assert "among 4 devices; pass batch_size=480 or 484" in batch
-    assert "devices=8 is more than the 4" in too_many
+    assert "among 4 devices; pass --batch-size=480 or 484" in batch
+    assert "--devices=8 is more than the 4" in too_many
     assert not (tmp_path / "wrong").exists()
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 BUSY = """
 import sys, time
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, parameter, run_cli
 def main(argv):
     print("busy", flush=True)
     {work}
@@ -58,7 +58,7 @@ def test_a_signal_ends_a_command_that_is_still_being_imported(tmp_path, number, 
 @pytest.mark.parametrize(
     ("work", "status", "says"),
     [
-        ("raise UserError('name\\x1b[31m is wrong', 'name')", 2, "error: --name [31m is wrong\n"),
+        ("raise UserError('name\\x1b[31m: ' + parameter('name'))", 2, "error: name?[31m: --name\n"),
         ("print('\\u2713 \\x1b[2J \\x9b2J \\r')", 0, ""),
         ("print('x' * 100_000)", 2, "error: cannot write to standard output (No space left on "),
         ("raise BrokenPipeError", 141, ""),

@@ -182,10 +182,19 @@ def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path)
 
 
 def test_an_unfinished_run_says_how_to_go_on(tmp_path, run):
+    tmp_path /= "{out}"  # a folder may be called like a parameter
     path = runs.directory(tmp_path, "mnist-three-block", 0)
     runs.begin(path, {"recipe": "mnist-three-block", "settings": {"epochs": 7}})
-    with pytest.raises(UserError, match=r"resume=True goes on with it, overwrite=True replaces"):
+    with pytest.raises(UserError) as unfinished:
         trainer.train_network(out=tmp_path, **DIGITS)
+    assert str(unfinished.value) == (
+        f"{path} holds an unfinished run; resume=True goes on with it, overwrite=True replaces it, "
+        "another out puts this one elsewhere"
+    )
+    assert unfinished.value.in_terms_of_flags() == (
+        f"{path} holds an unfinished run; --resume goes on with it, --overwrite replaces it, "
+        "another --out puts this one elsewhere"
+    )
     with pytest.raises(UserError, match=r"config\.json cannot be read \(title: Field required"):
         trainer.train_network(out=tmp_path, resume=True, **DIGITS)
     begun = run.config | {"seed": 0, "settings": run.config["settings"] | {"learning_rate": 0.5}}

@@ -101,7 +101,7 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
         [sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout.readline() == "held\n"
-    leftover = path / "epochs" / "weights-001.npz.1-2.part"
+    leftover = path / "epochs" / ".chollet-cnn-1-2.part"
     leftover.parent.mkdir()
     leftover.touch()
     with pytest.raises(UserError, match=f"process {holder.pid} is training"), runs.locked(path):
@@ -126,12 +126,15 @@ def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
 
 
 def test_what_a_killed_process_left_beside_a_file_is_removed_an_hour_later(tmp_path):
-    old, new = tmp_path / "a[1].csv.1-2.part", tmp_path / "a[1].csv.3-4.part"
-    for leftover in (old, new):
+    names = (".chollet-cnn-1-2.part", ".chollet-cnn-3-4.part", "another.part")
+    old, new, another = (tmp_path / name for name in names)
+    for leftover in (old, new, another):
         leftover.touch()
-    os.utime(old, (0, 0))
-    files.write(tmp_path / "a[1].csv", "text")
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "a[1].csv", new]
+    for leftover in (old, another):
+        os.utime(leftover, (0, 0))
+    longest = tmp_path / ("a" * 255)
+    files.write(longest, "text")
+    assert sorted(tmp_path.iterdir()) == [new, longest, another]
 
 
 def test_nan_and_infinities_are_null_in_json(tmp_path):

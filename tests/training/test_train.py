@@ -230,7 +230,7 @@ def test_a_damaged_mnist_does_not_fall_back(tmp_path):
         (["--order-seed", "4294967296"], "--order-seed"),
         (["--devices", "some"], "--devices"),
         (["--devices", "0"], "--devices must be a whole number at least 1"),
-        (["--processes", "2"], "--coordinator, the address of the first as host:port"),
+        (["--processes", "2"], "need --processes, at least 2, and --coordinator, "),
         (["--epochs", "many"], "--epochs"),
         (["--dataset", "cifar"], "mnist or digits"),
         (["cats-vs-dogs-first-edition", "--dataset", "mnist"], "cats-vs-dogs"),
