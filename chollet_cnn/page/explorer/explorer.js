@@ -91,7 +91,7 @@ export async function start(source) {
   };
   const showSeen = (at) => {
     const seen = byId("seen");
-    paintImage(seen, state.pixels, width, height, colours);
+    paintImage(seen, state.pass.pixels, width, height, colours);
     if (byId("box-figure")?.hidden === false) crosshair(seen, { row: 14, column: 14 }, width);
     byId("heat-words").hidden = !byId("heat").checked;
     if (byId("heat").checked) {
@@ -179,8 +179,7 @@ export async function start(source) {
   });
   const resetCost = costButton(source, state.images, data.classes, () => ({
     learned: state.learned,
-    layers: state.layers,
-    epoch: byId("epoch").value,
+    layers: changed(state.learned, state.changes), // state.layers waits for a pass to finish
   }));
   epochSlider(byId("epoch"), byId("epoch-words"), epochs, (weights) => {
     state.learned = withWeights(data.layers, weights);
