@@ -159,7 +159,7 @@ export async function start(source) {
     if (isNothing) state.changes.delete(key(layer, channel));
     else state.changes.set(key(layer, channel), wanted);
     listChanges();
-    compute(before.kernel !== wanted.kernel || wanted.scale === 0 || wanted.scale === 1);
+    compute(before.kernel !== wanted.kernel);
   };
   const listChanges = () => {
     const words = [...state.changes].map(([place, { scale = 1, kernel }]) => {
