@@ -153,6 +153,15 @@ test("receptive fields grow as in the article: 3, 4, 8, 10, 18 and 22 pixels", (
   }));
   const widths = layers.map((_, i) => explain.receptiveField(layers, i, 0, 0).width);
   assert.deepEqual(widths, [3, 4, 8, 10, 18, 22]);
+  // A unit sees what the cells before it saw together, here rows and columns 0 to 25 of the 28.
+  for (const kind of ["flatten", "average"]) {
+    const network = [...layers.slice(0, 5), { kind, inputShape: [3, 3, 1] }];
+    for (const inputShape of [[9], [4]]) {
+      network.push({ kind: "dense", inputShape });
+      const field = explain.receptiveField(network, network.length - 1, 0, 0);
+      assert.deepEqual(field, { top: 0, left: 0, height: 26, width: 26 });
+    }
+  }
   assert.deepEqual(explain.cellGrid(layers, 1), { first: 1.5, step: 2 });
   assert.deepEqual(explain.windowOf(layers[1], 2, 3), { top: 4, left: 6, height: 2, width: 2 });
 });
