@@ -173,10 +173,8 @@ test("a drawing is scaled to 20 pixels and its centre of mass comes to pixel 14,
     for (let column = 2; column < 32; column++) ink[row * 80 + column] = column < 17 ? 0.5 : 1;
   const { pixels, box, middle } = asMnist(ink, 80, 100);
   assert.deepEqual([box.height, box.width], [20, 10]);
-  assert.deepEqual(
-    [box.top, box.left],
-    [Math.round(14 - middle.row), Math.round(14 - middle.column)],
-  );
+  // Halves are rounded to even, as by Python: 14 - 9.5 to 4.
+  assert.deepEqual([middle.row, box.top, box.left], [9.5, 4, Math.round(14 - middle.column)]);
   let [mass, down, across] = [0, 0, 0];
   pixels.forEach((value, i) => {
     mass += value;

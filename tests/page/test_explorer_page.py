@@ -10,9 +10,12 @@ from chollet_cnn.data import handwriting
 pytestmark = pytest.mark.slow
 
 
-def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, explorer):
+@pytest.mark.parametrize(
+    "stroke", [[(60, 60), (220, 60), (130, 240)], [(140, 50), (140, 230)]], ids=["seven", "bar"]
+)
+def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, explorer, stroke):
     open_page(browser, explorer)
-    draw(browser, [[(60, 60), (220, 60), (130, 240)]])
+    draw(browser, [stroke])
     ink = browser.execute_script(
         "return Array.from(explorer.input.pad.ink(), (v) => Math.round(255 * v))"
     )
