@@ -41,7 +41,8 @@ def outcome(model: TrainedModel) -> dict[str, Any]:
     return {
         "recipe": config["recipe"],
         "epochs": metrics["epochs"],
-        "selected_epoch": metrics.get("judged_epoch", metrics["epochs"]),
+        "diverged_epoch": metrics["diverged_epoch"],
+        "selected_epoch": metrics["judged_epoch"],
         "last_epoch_accuracy": metrics.get("last_epoch_test_accuracy"),
         "changed": [name.replace("_", " ") for name in config["changed"]],
         "book": compared(metrics["published"], metrics),
