@@ -168,6 +168,18 @@ def test_the_first_screen_is_about_the_readers_run(html, digits_run):
     assert "-at-a-glance" in first_screen
 
 
+@pytest.mark.parametrize(("blocks", "drawn"), [(2, "layer"), (4, "convolution")])
+def test_the_network_at_a_glance_says_which_layers_it_shows(tmp_path, blocks, drawn):
+    inner = []
+    for _ in range(blocks):
+        inner += [keras.layers.Conv2D(4, 3, padding="same"), keras.layers.MaxPooling2D(2)]
+    shown = inner if drawn == "layer" else inner[::2]
+    model = trained_model.read(write_run(tmp_path / "run", sequential(*inner)))
+    glance = first_screen.glance(model)
+    assert list(glance.arrays) == ["image", *[layer.name for layer in shown]]
+    assert any(f"of each {drawn}," in text.get_text() for text in glance.drawing.texts)
+
+
 @pytest.mark.slow
 def test_without_a_run_the_page_says_how_to_train_one_and_has_its_figures_for_print(without_runs):
     text = (without_runs / "index.html").read_text(encoding="utf-8")
