@@ -99,11 +99,11 @@ def test_a_prediction_that_a_control_changes_is_said(browser, recorded):
     draw(browser, STROKES[3])
     select(browser, 5, 0, 0, 0)
     wait_for(browser, SAID)
-    for control in ("#centre", "#undo", "#clear", "#channel-on"):
-        press(browser, control)
-        wait_for(browser, SAID)
     for slider in ("#strength", "#epoch"):
         browser.find_element("css selector", slider).send_keys(webdriver.Keys.ARROW_LEFT)
+        wait_for(browser, SAID)
+    for control in ("#centre", "#undo", "#clear", "#channel-on"):
+        press(browser, control)
         wait_for(browser, SAID)
 
 
