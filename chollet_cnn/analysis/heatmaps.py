@@ -246,9 +246,9 @@ def plot_heatmaps(
 ) -> Figure:
     """Draw an image and beside it each heatmap over it.
 
-    Each heatmap has its own scale, from its smallest value that is not negative (the pale image) to
-    its largest (vermilion), and a contour at half its largest value. Heatmaps pixel by pixel are
-    too fine for a contour; their highest hundredth is drawn as one, as in Smilkov et al. 2017.
+    Each heatmap has its own scale, from 0 and below (the pale image) to its largest value
+    (vermilion), and a contour at half its largest value. Heatmaps pixel by pixel are too fine for a
+    contour; their highest hundredth is drawn as one, as in Smilkov et al. 2017.
 
     Args:
         image: ``(height, width, 1 or 3)``, 0..255.

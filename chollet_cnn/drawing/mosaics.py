@@ -83,8 +83,8 @@ def overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
 
     Args:
         image: ``(height, width, 1 or 3)``, 0..255.
-        heatmap: ``(height, width)``; negative values count as zero. The smallest value is drawn
-            without colour, so the overlay shows where the heatmap is high, not how high it is.
+        heatmap: ``(height, width)``. Zero and below are drawn without colour, the largest value in
+            vermilion, so the overlay shows where the heatmap is high, not how high it is.
 
     Returns:
         ``(height, width, 3)`` uint8.
@@ -98,7 +98,6 @@ def overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
             f"the heatmap is {heatmap.shape} and the image {grey.shape[:2]}; resize the heatmap"
         )
     share = np.maximum(heatmap, 0)[..., None]
-    share = share - share.min()
     share = 0.9 * share / share.max() if share.max() > 0 else share
     mixed = (1 - share) * (0.68 + 0.32 * grey) + share * np.array(to_rgb(style.POINTED_AT))
     return np.round(255 * mixed).astype(np.uint8)

@@ -13,7 +13,7 @@ from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.trained_model import TrainedModel
 
 LAYERS, SHOWN = 6, 3
-"""How many layers, and channels of each, the picture of a network has."""
+"""How many layers at most, and channels of each, the picture of a network has."""
 
 
 def facts(model: TrainedModel) -> dict[str, Any]:
@@ -41,7 +41,8 @@ def outcome(model: TrainedModel) -> dict[str, Any]:
     return {
         "recipe": config["recipe"],
         "epochs": metrics["epochs"],
-        "selected_epoch": metrics.get("judged_epoch", metrics["epochs"]),
+        "diverged_epoch": metrics["diverged_epoch"],
+        "selected_epoch": metrics["judged_epoch"],
         "last_epoch_accuracy": metrics.get("last_epoch_test_accuracy"),
         "changed": [name.replace("_", " ") for name in config["changed"]],
         "book": compared(metrics["published"], metrics),
@@ -78,19 +79,24 @@ def _sees(model: TrainedModel) -> int | tuple[int, int] | None:
 
 
 def glance(model: TrainedModel) -> Figure | None:
-    """Draw the network at a glance: the image, a few feature maps of each layer, the prediction.
+    """Draw the network at a glance: the image, a few feature maps of its layers, the prediction.
 
-    None for a network without feature maps.
+    Where more than six layers have feature maps, only the convolutions are drawn. None for a
+    network without feature maps.
     """
     outputs = activations.compute_activations(model.model, model.image)
-    names = list(outputs)[:LAYERS]
+    names, which = list(outputs), "each layer"
+    if len(names) > LAYERS:
+        names, which = model.convolutions, "each convolution"
+    if len(names) > LAYERS:
+        names, which = names[:LAYERS], f"the first {LAYERS} convolutions"
     if not names:
         return None
     cell, gap, top = 0.66, 0.1, 0.78
     figure = sheet.sheet(
         top + SHOWN * (cell + gap) + 0.1,
         f"From the image to the prediction: {model.classes[int(model.answer.argmax())]}",
-        f"the {SHOWN} channels with the strongest responses of each layer, and the probabilities",
+        f"the {SHOWN} channels with the strongest responses of {which}, and the probabilities",
     )
     middle = top + (SHOWN * (cell + gap) - gap - cell) / 2
     axes = sheet.place(figure, sheet.EDGE, middle, cell, cell, "image")

@@ -221,7 +221,7 @@ def _choose_image(
         file, made = Path(own).name, f"image_files.read({str(own)!r})"
         pixels = image_files.read(own)
     if model.input_shape[-1] == 3:
-        resize = run.config["settings"]["data_options"].get("resize", "bilinear")
+        resize = run.config["settings"]["data_options"]["resize"]
         kind, imports = "own", ("from chollet_cnn.data import image_files, scaling",)
         if pixels is None:
             kind, pixels, made = "cat", photographs.cat(), "photographs.cat()"

@@ -51,6 +51,8 @@ def test_a_heat_turns_a_picture_vermilion_where_it_is_highest_and_nowhere_else()
     assert over[0, 0].tolist() == over[1, 0].tolist() == [255, 255, 255]
     assert over[0, 1] == pytest.approx([0.9 * c + 25.5 for c in (0xD5, 0x5E, 0x00)], abs=1)
     assert over[1, 1] == pytest.approx((over[0, 0] + over[0, 1]) / 2, abs=1)
+    nowhere_zero = mosaics.overlay(picture, np.array([[0.5, 1.0], [0.5, 0.5]]))
+    assert (nowhere_zero[[0, 0, 1], [0, 1, 1]] == over[[1, 0, 1], [1, 1, 1]]).all()
 
 
 def test_a_heat_of_another_size_is_answered_with_both_sizes():

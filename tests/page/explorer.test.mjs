@@ -153,6 +153,15 @@ test("receptive fields grow as in the article: 3, 4, 8, 10, 18 and 22 pixels", (
   }));
   const widths = layers.map((_, i) => explain.receptiveField(layers, i, 0, 0).width);
   assert.deepEqual(widths, [3, 4, 8, 10, 18, 22]);
+  // A unit sees what the cells before it saw together, here rows and columns 0 to 25 of the 28.
+  for (const kind of ["flatten", "average"]) {
+    const network = [...layers.slice(0, 5), { kind, inputShape: [3, 3, 1] }];
+    for (const inputShape of [[9], [4]]) {
+      network.push({ kind: "dense", inputShape });
+      const field = explain.receptiveField(network, network.length - 1, 0, 0);
+      assert.deepEqual(field, { top: 0, left: 0, height: 26, width: 26 });
+    }
+  }
   assert.deepEqual(explain.cellGrid(layers, 1), { first: 1.5, step: 2 });
   assert.deepEqual(explain.windowOf(layers[1], 2, 3), { top: 4, left: 6, height: 2, width: 2 });
 });
@@ -164,10 +173,8 @@ test("a drawing is scaled to 20 pixels and its centre of mass comes to pixel 14,
     for (let column = 2; column < 32; column++) ink[row * 80 + column] = column < 17 ? 0.5 : 1;
   const { pixels, box, middle } = asMnist(ink, 80, 100);
   assert.deepEqual([box.height, box.width], [20, 10]);
-  assert.deepEqual(
-    [box.top, box.left],
-    [Math.round(14 - middle.row), Math.round(14 - middle.column)],
-  );
+  // Halves are rounded to even, as by Python: 14 - 9.5 to 4.
+  assert.deepEqual([middle.row, box.top, box.left], [9.5, 4, Math.round(14 - middle.column)]);
   let [mass, down, across] = [0, 0, 0];
   pixels.forEach((value, i) => {
     mass += value;

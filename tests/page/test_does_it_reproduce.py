@@ -17,7 +17,7 @@ def text_of(chapter):
     return " ".join(html.unescape(chapter.html).split())
 
 
-def yours(accuracy, recipe="mnist-first-edition", changed=(), **data):
+def yours(accuracy, recipe="mnist-first-edition", changed=(), diverged=None, **data):
     """Return a run of the reader's, as the page has it."""
     numbers = dict.fromkeys(("epochs", "train_seconds", "weights_sha256"), 0)
     run = Run(
@@ -25,7 +25,7 @@ def yours(accuracy, recipe="mnist-first-edition", changed=(), **data):
         config={"recipe": recipe, "seed": 7, "changed": dict.fromkeys(changed)},
         environment={"versions": {}, "backend": "jax", "device": "cpu", "processor": "",
                      "data": {"dataset": "", "sha256": ""} | data},
-        metrics=numbers | {"test_accuracy": accuracy},
+        metrics=numbers | {"test_accuracy": accuracy, "diverged_epoch": diverged},
     )  # fmt: skip
     return SimpleNamespace(run=run, name=f"{recipe}, seed 7")
 
@@ -86,6 +86,7 @@ def test_your_run_of_a_recipe_without_a_published_figure_has_a_row_of_its_own(tm
     ("run", "says"),
     [
         (yours(0.99, changed=["epochs"]), "changed its recipe, so it is not compared"),
+        (yours(0.99, diverged=3), "no longer finite, so it is not compared"),
         (yours(0.99, split="folders"), "split by their folders, not by the book's numbers"),
         (yours(0.99, "mnist-third-edition"), "Nothing is recorded that your run"),
     ],

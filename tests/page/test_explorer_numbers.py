@@ -233,6 +233,30 @@ def test_a_replaced_kernel_and_an_entered_number_are_followed(browser, explorer,
         layer.set_weights((learned, bias))
 
 
+def test_a_strength_stays_when_the_kernel_is_replaced_and_its_slider_while_it_is_dragged(
+    browser, explorer
+):
+    open_page(browser, explorer)
+    select(browser, 1, 6, 0, 0)
+    dragged = browser.execute_script(
+        """
+        const slider = document.getElementById("strength");
+        return ["1.1", "1", "0.5", "0", "0.5"].map((value) => {
+          slider.value = value;
+          slider.dispatchEvent(new Event("input"));
+          return slider.isConnected;
+        });
+        """
+    )
+    assert dragged == [True] * 5
+    browser.find_element("xpath", "//button[text()='Sobel vertical']").click()
+    assert texts(browser, "#changes-list")[0].endswith("channel 6 another kernel, at 50%.")
+    for words in ("0%", "100%"):
+        press(browser, "#channel-on")
+        assert texts(browser, ".switches output") == [words]
+    assert texts(browser, "#changes-list")[0].endswith("channel 6 another kernel.")
+
+
 def test_the_epoch_slider_gives_what_keras_gives_with_those_weights(
     browser, explorer, trained, images
 ):

@@ -10,9 +10,12 @@ from chollet_cnn.data import handwriting
 pytestmark = pytest.mark.slow
 
 
-def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, explorer):
+@pytest.mark.parametrize(
+    "stroke", [[(60, 60), (220, 60), (130, 240)], [(140, 50), (140, 230)]], ids=["seven", "bar"]
+)
+def test_a_drawing_is_brought_to_mnist_s_look_as_predict_does_it(browser, explorer, stroke):
     open_page(browser, explorer)
-    draw(browser, [[(60, 60), (220, 60), (130, 240)]])
+    draw(browser, [stroke])
     ink = browser.execute_script(
         "return Array.from(explorer.input.pad.ink(), (v) => Math.round(255 * v))"
     )
@@ -62,14 +65,23 @@ def test_strokes_by_a_pointer_are_recognized(browser, recorded, size):
         assert best == [str(digit)]
 
 
+SAID = """
+const spoken = document.getElementById("spoken"), best = document.querySelector(".best .class");
+if (!spoken.textContent.startsWith(`Prediction ${best.textContent}, `)) return false;
+spoken.textContent = "";
+return true;
+"""
+
+
 def test_a_digit_can_be_drawn_by_keyboard(browser, recorded):
     open_page(browser, recorded)
+    wait_for(browser, SAID)
     pad = browser.find_element("id", "pad")
     pad.send_keys(webdriver.Keys.DELETE)
-    next_frame(browser)
+    wait_for(browser, SAID)
     assert not browser.execute_script("return explorer.state.pixels.some((value) => value > 0)")
     pad.send_keys(*[webdriver.Keys.ARROW_UP] * 9, " ", *[webdriver.Keys.ARROW_DOWN] * 18, " ")
-    next_frame(browser)
+    wait_for(browser, SAID)
     assert texts(browser, ".bars .best .class") == ["1"]
     canvas = browser.find_element("css selector", ".row canvas")
     canvas.send_keys(webdriver.Keys.ARROW_RIGHT, webdriver.Keys.ARROW_DOWN, webdriver.Keys.ENTER)
@@ -80,6 +92,19 @@ def test_a_digit_can_be_drawn_by_keyboard(browser, recorded):
     after = browser.execute_script("return explorer.state.selected")
     assert after["row"] == max(0, chosen["row"] - 1)
     assert f"row {after['row']}, column {after['column']}" in texts(browser, "#spoken")[0]
+
+
+def test_a_prediction_that_a_control_changes_is_said(browser, recorded):
+    open_page(browser, recorded)
+    draw(browser, STROKES[3])
+    select(browser, 5, 0, 0, 0)
+    wait_for(browser, SAID)
+    for slider in ("#strength", "#epoch"):
+        browser.find_element("css selector", slider).send_keys(webdriver.Keys.ARROW_LEFT)
+        wait_for(browser, SAID)
+    for control in ("#centre", "#undo", "#clear", "#channel-on"):
+        press(browser, control)
+        wait_for(browser, SAID)
 
 
 def test_from_a_stroke_to_all_maps_drawn_takes_less_than_33_milliseconds(browser, recorded):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import open_page, requests
-from explorer_page import AS_TEXT, every_layer, heat, select, texts, wait_for
+from explorer_page import AS_TEXT, every_layer, heat, press, select, texts, wait_for
 from PIL import Image
 
 from chollet_cnn import data
@@ -135,6 +135,29 @@ def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
     wait_for(browser, "return document.getElementById('busy').hidden")
     first = browser.execute_script("return Array.from(explorer.state.pixels.slice(0, 3))")
     assert first == [200, 30, 60]
+
+
+def test_the_cost_is_that_of_the_network_as_changed_while_a_pass_still_runs(browser, made):
+    _, page, _ = made
+    open_photographs(browser, page)
+    browser.execute_script(
+        """
+        window.kernels = [];
+        window.Worker = class { // which counts at once, and finishes no pass
+          terminate() {}
+          postMessage({ name, layers: [, { kernel, bias }] }) {
+            if (name !== "evaluate") return;
+            kernels.push(kernel.filter((_, i) => i % bias.length === 3).some((w) => w !== 0));
+            this.onmessage({ data: { result: { total: [1, 1], right: [1, 1] } } });
+          }
+        };
+        """
+    )
+    select(browser, 1, 3, 0, 0)
+    press(browser, "#channel-on")
+    press(browser, "#cost")
+    wait_for(browser, "return document.querySelector('.cost') !== null")
+    assert browser.execute_script("return kernels") == [True, False]  # learned, and switched off
 
 
 def test_nothing_but_the_weights_beside_the_page_is_asked_for(browser, made):

@@ -8,19 +8,21 @@ import sys
 import time
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from untrained_runs import HOSTILE, plain_network, write_run
+from untrained_runs import HOSTILE, plain_network, sequential, write_run
 
 from chollet_cnn import data, report
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.errors import UserError
-from chollet_cnn.page import build, figure, trained_model
-from chollet_cnn.training import run_files, runs
+from chollet_cnn.page import build, figure, first_screen, trained_model
+from chollet_cnn.page.chapter import templates
+from chollet_cnn.training import facts, run_files, runs
 
 
 class Page(HTMLParser):
@@ -166,6 +168,18 @@ def test_the_first_screen_is_about_the_readers_run(html, digits_run):
     assert "-at-a-glance" in first_screen
 
 
+@pytest.mark.parametrize(("blocks", "drawn"), [(2, "layer"), (4, "convolution")])
+def test_the_network_at_a_glance_says_which_layers_it_shows(tmp_path, blocks, drawn):
+    inner = []
+    for _ in range(blocks):
+        inner += [keras.layers.Conv2D(4, 3, padding="same"), keras.layers.MaxPooling2D(2)]
+    shown = inner if drawn == "layer" else inner[::2]
+    model = trained_model.read(write_run(tmp_path / "run", sequential(*inner)))
+    glance = first_screen.glance(model)
+    assert list(glance.arrays) == ["image", *[layer.name for layer in shown]]
+    assert any(f"of each {drawn}," in text.get_text() for text in glance.drawing.texts)
+
+
 @pytest.mark.slow
 def test_without_a_run_the_page_says_how_to_train_one_and_has_its_figures_for_print(without_runs):
     text = (without_runs / "index.html").read_text(encoding="utf-8")
@@ -272,6 +286,18 @@ def test_a_run_that_diverged_is_left_out(tmp_path):
     keras.saving.save_model(model, path / "model.keras")
     with pytest.raises(UserError, match=r"not those of the run|gives NaN"):
         trained_model.read(path)
+
+
+def test_a_run_whose_training_stopped_is_not_compared_with_the_book(tmp_path):
+    path = write_run(tmp_path / "run", plain_network())
+    metrics = run_files.read_json(path / "metrics.json")
+    runs.write_json(path / "metrics.json", metrics | {"diverged_epoch": 2})
+    run = runs.load_run(path)
+    macros = templates().get_template("macros.html").module
+    words = macros.compared(first_screen.outcome(SimpleNamespace(run=run)))
+    assert "Training stopped in epoch 2 because its loss was no longer finite" in words
+    said = facts._beside_the_book(run.config, run.metrics)["the book"]
+    assert said == "not compared, training stopped in epoch 2"
 
 
 def test_a_network_with_two_inputs_is_left_out(tmp_path):

@@ -97,6 +97,8 @@ def _your_run(model: TrainedModel, runs: pd.DataFrame) -> dict[str, Any]:
     found = {"name": model.name, "mark": None, "why": ""}
     if run.config["changed"]:
         return found | {"why": "changed"}
+    if run.metrics["diverged_epoch"]:
+        return found | {"why": "diverged"}
     if records.is_by_folder(records.to_row(run)["data_note"]):
         return found | {"why": "folders"}
     first = alike.iloc[0].to_dict() if len(alike) else {}

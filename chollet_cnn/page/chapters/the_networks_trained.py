@@ -99,7 +99,6 @@ def _mistakes(model: TrainedModel) -> dict[str, Any]:
         ),
         "reliability": Figure(f"{slug}-reliability", mistakes.plot_reliability(table), table),
         "calibration_error": 100 * mistakes.expected_calibration_error(table),
-        "confidence": confidence,
         "overconfidence": 100 * (confidence - float((probabilities.argmax(1) == labels).mean())),
         "errors": None,
         "roc": None,

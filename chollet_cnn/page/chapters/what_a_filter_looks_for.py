@@ -1,4 +1,4 @@
-"""The first layer's kernels, and for deeper layers the image that activates a channel most."""
+"""The first layer's kernels, and for deeper layers an image that activates a channel strongly."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,7 +64,7 @@ def _kernels(name: str, kernels: np.ndarray) -> Figure:
 
 
 def _maximized(model: TrainedModel, place: int, layer: str) -> dict[str, Any]:
-    """Find what activates some channels most, on a canvas a little larger than they see."""
+    """Find what activates some channels strongly, on a canvas a little larger than they see."""
     channels = model.model.get_layer(layer).output.shape[-1] if "/" not in layer else None
     sees = model.receptive_field(layer)
     field = max(sees) if isinstance(sees, tuple) else sees

@@ -19,42 +19,46 @@ const PER_PIXEL = 0.01; // how far a weight moves while it is dragged
  */
 export function channelView(state, { layer: index, channel }, actions) {
   const layer = state.layers[index];
-  const change = state.changes.get(key(index, channel)) ?? {};
+  const change = () => state.changes.get(key(index, channel)) ?? {};
+  const set = (part) => actions.change(index, channel, { ...change(), ...part });
   const editable = layer.inputShape[2] === 1 && layer.size === 3;
+  const learned = state.learned[index];
   return [
     make("h3", {}, "Change this channel"),
-    switches(index, channel, change, actions),
+    switches(change().scale ?? 1, set),
     ...(editable
-      ? kernelEditor(state, index, channel, change, actions)
-      : [kernelSheet(layer, channel)]),
+      ? kernelEditor(kernelOf(learned, channel), change().kernel, channel, set)
+      : [kernelSheet(learned, channel)]),
     ...exciting(state, layer, channel, actions),
   ];
 }
 
-function switches(index, channel, change, actions) {
-  const scale = change.scale ?? 1;
-  const set = (value) => actions.change(index, channel, { ...change, scale: value });
+function switches(scale, set) {
   const on = make("input", {
     type: "checkbox",
     id: "channel-on",
     role: "switch",
-    checked: scale > 0,
-    onchange: (event) => set(event.target.checked ? 1 : 0),
+    onchange: () => choose(on.checked ? 1 : 0),
   });
-  const words = make("output", { for: "strength" }, `${decimals(100 * scale, 0)}%`);
+  const words = make("output", { for: "strength" });
   const strength = make("input", {
     type: "range",
     id: "strength",
     min: 0,
     max: 2,
     step: 0.05,
-    value: scale,
-    oninput: (event) => {
-      words.textContent = `${decimals(100 * event.target.value, 0)}%`;
-      on.checked = Number(event.target.value) > 0;
-      set(Number(event.target.value));
-    },
+    oninput: () => choose(Number(strength.value)),
   });
+  const show = (value) => {
+    on.checked = value > 0;
+    strength.value = value;
+    words.textContent = `${decimals(100 * value, 0)}%`;
+  };
+  const choose = (value) => {
+    show(value);
+    set({ scale: value });
+  };
+  show(scale);
   return make(
     "p",
     { class: "switches" },
@@ -64,10 +68,8 @@ function switches(index, channel, change, actions) {
 }
 
 /** The nine numbers of a first-layer kernel, to be dragged or entered. */
-function kernelEditor(state, index, channel, change, actions) {
-  const learned = kernelOf(state.learned[index], channel);
-  const kernel = change.kernel ?? learned;
-  const set = (numbers) => actions.change(index, channel, { ...change, kernel: numbers });
+function kernelEditor(learned, replaced, channel, set) {
+  const kernel = replaced ?? learned;
   const largest = Math.max(...kernel.map(Math.abs), 1e-9);
   const cells = kernel.map((weight, i) => {
     const input = make("input", {
@@ -76,7 +78,7 @@ function kernelEditor(state, index, channel, change, actions) {
       value: weight.toFixed(4),
       "aria-label": `weight in row ${Math.floor(i / 3)}, column ${i % 3}`,
     });
-    const update = (value) => set(kernel.map((old, at) => (at === i ? value : old)));
+    const update = (value) => set({ kernel: kernel.map((old, at) => (at === i ? value : old)) });
     input.addEventListener("change", () => {
       if (Number.isFinite(input.valueAsNumber)) update(input.valueAsNumber);
     });
@@ -93,7 +95,7 @@ function kernelEditor(state, index, channel, change, actions) {
       {
         type: "button",
         "aria-pressed": String(same(numbers ?? learned, kernel)),
-        onclick: () => set(numbers),
+        onclick: () => set({ kernel: numbers }),
       },
       name,
     ),

@@ -4,10 +4,10 @@ import { background } from "./background.js";
 import { decimals, percent, whole } from "./numbers.js";
 import { byId, make } from "./pictures.js";
 
-/** Set the button up. `networks()` returns { learned, layers, epoch }; returns a function to reset. */
+/** Set the button up. `networks()` returns { learned, layers }; returns a function to reset. */
 export function costButton(source, images, classes, networks) {
   const worker = background(source);
-  const before = new Map(); // an epoch's counts without changes
+  const before = new WeakMap(); // the counts of networks without changes
   const reset = () => {
     worker.stop();
     byId("cost-progress").hidden = true;
@@ -20,8 +20,8 @@ export function costButton(source, images, classes, networks) {
     byId("cost").disabled = true;
     bar.hidden = false;
     bar.value = 0;
-    const { learned, layers, epoch } = networks();
-    const tasks = before.has(epoch) ? [layers] : [learned, layers];
+    const { learned, layers } = networks();
+    const tasks = before.has(learned) ? [layers] : [learned, layers];
     const results = [];
     for (const network of tasks) {
       const task = {
@@ -34,10 +34,10 @@ export function costButton(source, images, classes, networks) {
       const progress = (done) => (bar.value = (results.length + done) / tasks.length);
       results.push(await worker.run(task, progress));
     }
-    if (results.length === 2) before.set(epoch, results[0]);
+    if (results.length === 2) before.set(learned, results[0]);
     reset();
     byId("cost-table").replaceChildren(
-      costTable(before.get(epoch), results.at(-1), classes, images.source),
+      costTable(before.get(learned), results.at(-1), classes, images.source),
     );
   });
   return reset;

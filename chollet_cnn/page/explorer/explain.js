@@ -93,15 +93,7 @@ export function windowOf(layer, row, column) {
 export function receptiveField(layers, index, row, column) {
   let field = { top: row, left: column, height: 1, width: 1 };
   for (let at = index; at >= 0; at--) {
-    const { kind, inputShape } = layers[at];
-    if (kind === "rescaling") continue;
-    if (kind !== "convolution" && kind !== "max pooling") {
-      const [rows, columns] = layers[0].shape;
-      if (inputShape.length === 3 && kind === "average")
-        field = { top: 0, left: 0, height: inputShape[0], width: inputShape[1] };
-      else return { top: 0, left: 0, height: rows, width: columns };
-      continue;
-    }
+    if (layers[at].kind === "rescaling") continue;
     const first = windowOf(layers[at], field.top, field.left);
     const last = windowOf(layers[at], field.top + field.height - 1, field.left + field.width - 1);
     field = {

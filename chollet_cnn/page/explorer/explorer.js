@@ -17,6 +17,7 @@ import { byId, crosshair, outline, paintHeat, paintImage } from "./pictures.js";
 import { predictedClass, predictionBars } from "./prediction.js";
 
 const HEAVY = 30_000_000; // multiplications above which a pass runs in a worker
+const PAUSE = 500; // milliseconds without a change before the prediction is said
 const ROOMY = "(min-width: 75rem)";
 
 /** Unpack the data, build the page and show the first test image. */
@@ -66,15 +67,17 @@ export async function start(source) {
     state.pixels = input.read();
     compute();
   };
+  let pause = null;
   /** Send the input through the changed network, in a worker where that takes long. */
   const compute = (panel = false) => {
+    clearTimeout(pause);
     const layers = changed(state.learned, state.changes);
     const finish = (pass) => {
       byId("busy").hidden = true;
       [state.layers, state.pass] = [layers, pass];
       show(state.selected, panel);
       showBars(pass);
-      if (isHeavy) sayPrediction();
+      pause = setTimeout(sayPrediction, PAUSE);
       onFirstPass();
     };
     if (!isHeavy) return finish(forward(layers, state.pixels));
@@ -91,7 +94,7 @@ export async function start(source) {
   };
   const showSeen = (at) => {
     const seen = byId("seen");
-    paintImage(seen, state.pixels, width, height, colours);
+    paintImage(seen, state.pass.pixels, width, height, colours);
     if (byId("box-figure")?.hidden === false) crosshair(seen, { row: 14, column: 14 }, width);
     byId("heat-words").hidden = !byId("heat").checked;
     if (byId("heat").checked) {
@@ -114,13 +117,15 @@ export async function start(source) {
     const last = state.layers.length - 1;
     select(last, Math.min(index, gridOf(state.layers[last])[2] - 1), null);
   });
-  const say = (words) => (byId("spoken").textContent = words);
+  const say = (words) => {
+    clearTimeout(pause);
+    const spoken = byId("spoken");
+    if (spoken.textContent !== words) spoken.textContent = words; // the same would be read again
+  };
   const sayPrediction = () => {
-    if (!state.pass) return;
     const best = predictedClass(state.pass);
     say(`Prediction ${data.classes[best]}, ${percent(probabilities(state.pass)[best], 1)}`);
   };
-  byId("pad")?.addEventListener("pointerup", () => requestAnimationFrame(sayPrediction));
   byId("heat").addEventListener("change", () => show(state.selected));
 
   // ---- Pointing at a number -------------------------------------------------------------------
@@ -159,7 +164,7 @@ export async function start(source) {
     if (isNothing) state.changes.delete(key(layer, channel));
     else state.changes.set(key(layer, channel), wanted);
     listChanges();
-    compute(before.kernel !== wanted.kernel || wanted.scale === 0 || wanted.scale === 1);
+    compute(before.kernel !== wanted.kernel);
   };
   const listChanges = () => {
     const words = [...state.changes].map(([place, { scale = 1, kernel }]) => {
@@ -179,8 +184,7 @@ export async function start(source) {
   });
   const resetCost = costButton(source, state.images, data.classes, () => ({
     learned: state.learned,
-    layers: state.layers,
-    epoch: byId("epoch").value,
+    layers: changed(state.learned, state.changes), // state.layers waits for a pass to finish
   }));
   epochSlider(byId("epoch"), byId("epoch-words"), epochs, (weights) => {
     state.learned = withWeights(data.layers, weights);
@@ -194,7 +198,6 @@ export async function start(source) {
     forget();
     input.show(pixels, words);
     update();
-    if (!isHeavy) sayPrediction();
   };
   const size = height * width * colours;
   const painter = (pixels) => (canvas) => paintImage(canvas, pixels, width, height, colours);

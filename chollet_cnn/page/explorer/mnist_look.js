@@ -21,7 +21,7 @@ export function asMnist(ink, width, height) {
   const [rows, columns] = [bottom - top, right - left];
   const longer = Math.max(rows, columns);
   const [newRows, newColumns] = [rows, columns].map((side) =>
-    Math.max(1, Math.round((side * BOX) / longer)),
+    Math.max(1, roundHalfToEven((side * BOX) / longer)),
   );
   const cropped = new Float32Array(rows * columns);
   for (let row = 0; row < rows; row++)
@@ -31,9 +31,10 @@ export function asMnist(ink, width, height) {
     );
   const scaled = resize(cropped, columns, rows, newColumns, newRows);
   const brightest = scaled.reduce((largest, value) => Math.max(largest, value), 0);
-  const digit = scaled.map((value) => Math.round((255 * value) / brightest));
+  const digit = scaled.map((value) => roundHalfToEven((255 * value) / brightest));
   const middle = centreOfMass(digit, newColumns);
-  const corner = (centre, side) => Math.min(Math.max(Math.round(CENTRE - centre), 0), FRAME - side);
+  const corner = (centre, side) =>
+    Math.min(Math.max(roundHalfToEven(CENTRE - centre), 0), FRAME - side);
   const box = {
     top: corner(middle.row, newRows),
     left: corner(middle.column, newColumns),
@@ -47,6 +48,12 @@ export function asMnist(ink, width, height) {
       (box.top + row) * FRAME + box.left,
     );
   return { pixels, box, middle };
+}
+
+/** Round as Python and NumPy do. */
+function roundHalfToEven(value) {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
 
 function inkEdges(ink, width, height) {

@@ -107,19 +107,12 @@ export function paintHeat(canvas, heat, width, height) {
 }
 
 /** Outline a part { top, left, height, width } of an image of `columns` x `rows` cells, around it. */
-export function outline(
-  canvas,
-  part,
-  columns,
-  rows,
-  { color = MARK, dashed = false, width = 3 } = {},
-) {
+export function outline(canvas, part, columns, rows) {
+  const width = 3;
   const context = canvas.getContext("2d");
   const [across, down] = [canvas.width / columns, canvas.height / rows];
-  context.save();
-  context.strokeStyle = color;
+  context.strokeStyle = MARK;
   context.lineWidth = width;
-  context.setLineDash(dashed ? [6, 5] : []);
   const inside = (place, length) => Math.min(Math.max(place, width / 2), length - width / 2);
   const [left, right] = [
     part.left * across - width / 2,
@@ -128,7 +121,6 @@ export function outline(
   const [top, bottom] = [part.top * down - width / 2, (part.top + part.height) * down + width / 2];
   const [x, y] = [inside(left, canvas.width), inside(top, canvas.height)];
   context.strokeRect(x, y, inside(right, canvas.width) - x, inside(bottom, canvas.height) - y);
-  context.restore();
 }
 
 /** Draw two thin lines that cross in the middle of a cell of an image of `side` x `side` cells. */
