@@ -16,7 +16,7 @@ from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, handwriting, image_files, scaling
-from chollet_cnn.errors import UserError, notify
+from chollet_cnn.errors import UserError, notify, printable
 from chollet_cnn.page.explorer.layers import describe_layers
 from chollet_cnn.training import runs, seeding
 
@@ -218,7 +218,7 @@ def _choose_image(
     size = model.input_shape[1:3]
     file, pixels = "", None
     if own is not None:
-        file, made = Path(own).name, f"image_files.read({str(own)!r})"
+        file, made = printable(Path(own).name), f"image_files.read({str(own)!r})"
         pixels = image_files.read(own)
     if model.input_shape[-1] == 3:
         resize = run.config["settings"]["data_options"]["resize"]

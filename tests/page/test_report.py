@@ -316,9 +316,9 @@ def test_a_network_with_two_inputs_is_left_out(tmp_path):
 def test_a_picture_goes_through_a_digit_network_only_if_it_is_a_digit(
     digits_run, tmp_path, picture, kind
 ):
-    Image.fromarray(picture).save(tmp_path / "mine.png")
-    one = trained_model.read(digits_run, picture=tmp_path / "mine.png")
-    assert (one.shown.kind, one.shown.file) == (kind, "mine.png")
+    Image.fromarray(picture).save(tmp_path / "mine\udcff.png")  # a byte that is not UTF-8
+    one = trained_model.read(digits_run, picture=tmp_path / "mine\udcff.png")
+    assert (one.shown.kind, one.shown.file) == (kind, "mine?.png")
     assert one.image.shape == (28, 28, 1)
 
 
