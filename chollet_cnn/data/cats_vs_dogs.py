@@ -218,6 +218,12 @@ def _select_by_folder(archive: Path, pictures: list[Picture]) -> Parts:
             f"{archive} has no folder called train beside one called validation or test: give "
             "splits as ranges of file numbers"
         )
+    for split, chosen in parts.items():
+        if absent := set(CLASSES) - {picture.kind for picture in chosen}:
+            raise UserError(
+                f"the folders of {archive} leave no {' and no '.join(sorted(absent))} in {split}: "
+                "put images of both classes into each split, five or more of each into train"
+            )
     return parts
 
 

@@ -26,6 +26,7 @@ from chollet_cnn.errors import UserError
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job, last_line
 from chollet_cnn.training import checkpoints, environment
+from chollet_cnn.training.plan import Diverged
 
 try:
     import fsspec
@@ -242,6 +243,7 @@ def _train_all(
         train_one.options(name=f"{job.name} seed {job.seed}").remote(job, out, kinds): job
         for job in jobs
     }
+    diverged = []
     while running:
         finished, _ = ray.wait(list(running), timeout=_SECONDS_BETWEEN_LOOKS)
         for answer in finished:
@@ -249,7 +251,10 @@ def _train_all(
             try:
                 kind, outcome = ray.get(answer)
             except ray.exceptions.RayError as problem:
-                raise job.failed(problem) from problem
+                if not isinstance(getattr(problem, "cause", None), Diverged):
+                    raise job.failed(problem) from problem
+                diverged.append(job.failed(problem))
+                continue
             yield replace(job, apart=kind), outcome
         for lost in left.keys() - {node["NodeID"] for node in _alive()}:
             print(f"{left.pop(lost)} is lost; its runs continue on other nodes")
@@ -258,6 +263,8 @@ def _train_all(
                 "no node of the cluster is left; what was finished is recorded, and the same "
                 "command continues"
             )
+    if diverged:
+        raise diverged[0]
 
 
 def _train(job: Job, out: str | None, kinds: dict[str, str]) -> tuple[str, Outcome]:

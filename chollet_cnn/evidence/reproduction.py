@@ -28,6 +28,7 @@ from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, statistics, tables
 from chollet_cnn.training import devices, environment
+from chollet_cnn.training.plan import Diverged
 from chollet_cnn.training.runs import Run
 from chollet_cnn.training.trainer import train_network
 
@@ -37,6 +38,7 @@ INSIDE = "inside the recorded range"
 OUTSIDE = "outside the recorded range"
 OTHER_SPLIT = "not comparable: split by folder"
 NO_DATA = "skipped: data not found"
+DIVERGED = "training diverged"
 DEVIATIONS = 3
 # What of a record's environment decides the bits, and what to call it.
 DECIDES = {
@@ -102,6 +104,8 @@ def reproduce(
                 line |= compare(record, records.to_quick_row(run) | numerics, rows)
         except NotFound as problem:
             line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick, why=str(problem))
+        except Diverged as problem:
+            line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why=str(problem))
         lines.append(line)
     return pd.DataFrame(lines)
 

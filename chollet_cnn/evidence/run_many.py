@@ -20,6 +20,7 @@ from chollet_cnn.evidence import records, studies
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.studies import copies
 from chollet_cnn.training import devices, environment, runs
+from chollet_cnn.training.plan import Diverged
 from chollet_cnn.training.trainer import train_network
 
 CORES_PER_RUN = 2
@@ -190,6 +191,9 @@ def train_here(
 
     A run that was interrupted continues from its last finished epoch. The processes end with this
     one, even if it is killed.
+
+    Raises:
+        UserError: a run failed; of one that diverged, when the others are finished.
     """
     threads = min(CORES_PER_RUN, max(1, environment.cores() // processes))
     fewer = threads < environment.cores()
@@ -202,11 +206,14 @@ def train_here(
         max_tasks_per_child=1,
     )
     waiting = {pool.submit(job.train, out, resume=True): job for job in jobs}
+    diverged = []
     try:
         for future in as_completed(waiting):
             job = waiting[future]
             try:
                 yield job, future.result()
+            except Diverged as problem:  # the others can be trained all the same
+                diverged.append(job.failed(problem))
             except (UserError, BrokenProcessPool) as problem:
                 raise job.failed(problem) from problem
     finally:
@@ -216,6 +223,8 @@ def train_here(
                 process.terminate()
             time.sleep(0.1)
         pool.shutdown()
+    if diverged:
+        raise diverged[0]
 
 
 def _begin_process(variables: Mapping[str, str]) -> None:

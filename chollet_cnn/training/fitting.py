@@ -32,7 +32,15 @@ from chollet_cnn.training import (
 )
 from chollet_cnn.training.loop import Score, Steps
 from chollet_cnn.training.plan import Diverged, Plan
-from chollet_cnn.training.resuming import EXTEND, FINISHED, NEW, RESUME, Request, how_to_begin
+from chollet_cnn.training.resuming import (
+    EXTEND,
+    FINISHED,
+    NEW,
+    OVERWRITE,
+    RESUME,
+    Request,
+    how_to_begin,
+)
 from chollet_cnn.training.state import Job, State
 
 FEW_WEIGHTS = 1_000_000
@@ -190,7 +198,10 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
             check = evaluate(on_progress)
         if not (math.isfinite(score.loss) and math.isfinite(check.loss)):
             if not state.checkpoint.rows:
-                raise Diverged.in_epoch(1, job.plan, f"nothing was kept in {job.path}")
+                if job.beginning == NEW and job.first:
+                    runs.clear(job.path)
+                kept = "is as it was" if job.beginning == OVERWRITE else "holds no network"
+                raise Diverged.in_epoch(1, job.plan, f"{job.path} {kept}")
             state.assign()
             return epoch + 1
         row = {

@@ -299,15 +299,20 @@ def locked(path: Path) -> Iterator[None]:
 
 def begin(path: Path, config: dict[str, Any], environment: dict[str, Any] | None = None) -> None:
     """Make a run directory with nothing in it but its configuration and environment."""
+    clear(path)
+    write_json(path / "config.json", config)
+    if environment is not None:
+        write_json(path / "environment.json", environment)
+
+
+def clear(path: Path) -> None:
+    """Make a directory without a run in it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         _remove(path, "metrics.json", "config.json", "environment.json", "history.csv")
         _remove(path, "model.keras", "checkpoint", "tensorboard", EPOCHS)
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
-    write_json(path / "config.json", config)
-    if environment is not None:
-        write_json(path / "environment.json", environment)
 
 
 def reopen(

@@ -135,9 +135,8 @@ def train_network(
         print(f"process {process_index} of {processes}; process 0 writes the run", flush=True)
     run = machines.call_in_child(_run, request) if request.group else _run(request)
     if diverged := run.metrics.get("diverged_epoch"):
-        raise Diverged.in_epoch(
-            diverged, planned, f"{run.path} holds the network of epoch {diverged - 1}"
-        )
+        kept = f"{run.path} holds the network of epoch {run.metrics['judged_epoch']}"
+        raise Diverged.in_epoch(diverged, planned, kept)
     if not request.quiet and in_notebook():
         print(NEXT_CELLS, end="")
     return run

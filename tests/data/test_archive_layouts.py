@@ -1,6 +1,7 @@
 """Archives as people have them: zip files in zip files, deep folders, links, folders that split."""
 
 import os
+import shutil
 import struct
 import zipfile
 
@@ -187,6 +188,15 @@ def test_folders_that_do_not_split_cannot_be_asked_for(place):
         small(put_folder(place, MICROSOFT), splits="folders")
 
 
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_folders_that_leave_a_class_out_of_a_split_are_refused(place, split):
+    for folder in ("train", "validation", "test"):
+        put_folder(place, pictures(f"{folder}/{{kind}}s/{{number}}.jpg", range(6)))
+    shutil.rmtree(place / split / "dogs")
+    with pytest.raises(UserError, match=f"leave no dog in {split}: put images of both classes"):
+        small(place, splits="folders")
+
+
 # Links: what is in the folder "real", which links there are, and which folder is named.
 LINKS = {
     "class folders": (
@@ -348,7 +358,7 @@ def test_what_cannot_be_used_is_named_in_a_sentence(place, name):
 def test_no_pictures_at_all_names_the_places_and_the_ways(place):
     with pytest.raises(sources.NotFound) as problem:
         small(place)
-    for hint in (str(place), "train.zip", "fetch cats-vs-dogs", "--data-dir"):
+    for hint in (str(place), "train.zip", "fetch cats-vs-dogs", "data_dir"):
         assert hint in str(problem.value)
 
 

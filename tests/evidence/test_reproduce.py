@@ -7,6 +7,7 @@ from chollet_cnn import reproduce
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, reproduction
+from chollet_cnn.training.plan import Diverged
 
 HERE = {
     "versions": "keras 3.15.1",
@@ -215,7 +216,18 @@ def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
         assert {run["backend"] for run in found} == {"tensorflow"}
 
 
-def test_missing_data_do_not_hold_for_a_whole_run(tmp_path, monkeypatch):
+def test_a_run_that_diverges_does_not_hold_and_the_next_is_trained(monkeypatch):
+    def diverges(*arguments):
+        raise Diverged("training diverged in epoch 3")
+
+    monkeypatch.setattr(reproduction, "_train", diverges)
+    found = reproduction.reproduce(["mnist-first-edition"], every=True)
+    assert len(found) == 10
+    assert not found["holds"].any()
+    assert "training diverged in epoch 3" in reproduction.to_text(found)
+
+
+def test_missing_data_do_not_hold_for_a_whole_run(monkeypatch):
     def not_here(*arguments):
         raise NotFound("no cats and dogs here")
 

@@ -148,6 +148,13 @@ def test_a_run_that_cannot_be_trained_ends_the_rest_with_one_sentence(tmp_path):
     assert not runs.is_finished(tmp_path / A / "seed-6")
 
 
+def test_a_run_that_diverges_is_told_when_the_others_are_trained(tmp_path):
+    trained = train_here([digits(5, learning_rate=1e30), digits(6)], tmp_path, 1)
+    assert next(trained)[0].seed == 6
+    with pytest.raises(UserError, match="seed 5 was not trained: training diverged in epoch 1"):
+        next(trained)
+
+
 @pytest.mark.slow
 def test_runs_end_with_a_command_that_is_killed(tmp_path):
     script = (
