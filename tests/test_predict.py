@@ -105,6 +105,18 @@ def test_any_name_is_drawn_within_the_figure(tmp_path, name):
     assert figure.bbox.x0 < extent.x0 < extent.x1 < figure.bbox.x1
 
 
+def test_what_cannot_be_drawn_or_read_is_said_in_words():
+    kept = answers.Answer("wall.png", None, error="wall.png: nothing in it looks like a digit")
+    with pytest.raises(ValueError, match=r"no prediction to draw: wall\.png: nothing"):
+        answers.plot_prediction(kept)
+    with pytest.raises(TypeError, match="one answer is drawn at a time"):
+        answers.plot_prediction([an_answer("a.png")])
+    array = np.zeros((28, 28))
+    for images in (array, [array], [Image.fromarray(array)]):
+        with pytest.raises(TypeError, match="named by their paths"):
+            answers.prepare_images(images, {})
+
+
 def test_a_long_name_keeps_its_beginning_and_its_end():
     assert answers.shorten("a" * 50 + "photo-7.png", 20) == "a" * 10 + "…oto-7.png"
 

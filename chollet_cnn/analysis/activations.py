@@ -83,6 +83,7 @@ def channel_maxima(
 def _names(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
     if layers is None:
         return feature_layers(model)
+    layers = [layers] if isinstance(layers, str) else layers
     return [full_name(model, name) for name in layers]
 
 
@@ -174,10 +175,18 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
     Inactive channels are marked in vermilion.
 
     Args:
-        maps: ``(rows, columns, channels)``.
+        maps: ``(rows, columns, channels)``, or a batch of one.
         layer: its name, for the title.
+
+    Raises:
+        ValueError: there are feature maps of several images, or none.
     """
     maps = np.asarray(maps)
+    maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
+    if maps.ndim != 3:
+        raise ValueError(
+            f"feature maps of one image have the shape (rows, columns, channels), not {maps.shape}"
+        )
     height, width, channels = maps.shape
     inactive = maps.max(axis=(0, 1)) <= 0
     white = float(np.quantile(maps[maps > 0], 0.995)) if not inactive.all() else 1.0

@@ -95,11 +95,8 @@ def prepare_images(
     """
     if errors not in ("raise", "keep"):
         raise ValueError(f"unknown errors {errors!r}; choose 'raise' or 'keep'")
-    paths = [images] if isinstance(images, (str, os.PathLike)) else images
-    if isinstance(paths, (np.ndarray, Image.Image)):
-        raise TypeError(
-            "images are named by their paths; save this one to a file and pass its path"
-        )
+    one = isinstance(images, (str, os.PathLike, np.ndarray, Image.Image))
+    paths = [images] if one else images
     prepared = []
     for path in _find_images(paths):
         try:
@@ -114,6 +111,10 @@ def prepare_images(
 def _find_images(paths: Iterable[str | Path]) -> Iterator[str | Path]:
     """Yield the paths, and for each folder the images below it that are not hidden."""
     for path in paths:
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(
+                "images are named by their paths; save them to files and pass the paths"
+            )
         if not os.path.isdir(path):  # which takes a name of any length
             yield path
             continue
@@ -166,7 +167,17 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
         photograph: ``(height, width, 3)`` uint8, the image that the digits were found in; it is
             drawn with their boxes.
         top: how many classes are drawn.
+
+    Raises:
+        TypeError: it is not one answer.
+        ValueError: the image could not be answered.
     """
+    if not isinstance(answer, Answer):
+        raise TypeError(
+            "one answer is drawn at a time; pass one of those that predict_images gives"
+        )
+    if not answer.probabilities:
+        raise ValueError(f"there is no prediction to draw: {answer.error or answer.file}")
     shown = min(len(answer.seen), SHOWN_AT_MOST)
     hidden = len(answer.seen) - shown
     note = f"and {hidden} more digits" if hidden else ""

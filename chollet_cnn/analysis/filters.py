@@ -55,13 +55,14 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
     """Draw kernels as images, all on one scale with zero in the middle.
 
     Kernels over three channels are drawn in colour: mid-grey is zero, a channel that is stronger
-    than grey has positive weights, one that is weaker negative ones. Others are drawn in grey,
-    small ones with their weights in the cells.
+    than grey has positive weights, one that is weaker negative ones. Others are drawn in grey, as
+    means over their channels, small ones with their weights in the cells.
 
     Args:
         kernels: ``(height, width, channels, kernels)``.
     """
-    height, width, channels, count = kernels.shape
+    height, width, channels, count = np.shape(kernels)
+    which = "of the first layer" if channels in (1, 3) else f"averaged over {channels} channels"
     images = np.moveaxis(kernels, -1, 0)
     images = images if channels == 3 else images.mean(axis=-1)
     largest = float(np.abs(images).max()) or 1.0
@@ -72,7 +73,7 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
         images,
         [str(kernel) for kernel in range(count)],
         columns=COLUMNS,
-        title=f"The {count} kernels of the first layer: bright weights are positive, dark negative",
+        title=f"The {count} kernels {which}: bright weights are positive, dark negative",
         note=f"One scale for all: grey is a weight of 0, the strongest weight is ±{high}."
         if channels == 3
         else f"One scale for all: black is {low}, grey 0, white {high}.",

@@ -207,15 +207,6 @@ def _starts(length: int, window: int, stride: int) -> list[int]:
     return sorted({*range(0, length - window, stride), length - window})
 
 
-def predicted_class(model: keras.Model, image: np.ndarray) -> int:
-    """Return the class with the highest score, from 0; of one unit whether its score is positive.
-
-    Raises:
-        ValueError: as in :func:`compute_grad_cam`.
-    """
-    return _asked(model, image, None)[2]
-
-
 def _asked(
     model: keras.Model, image: np.ndarray, target: int | None
 ) -> tuple[np.ndarray, Scores, int]:
@@ -266,7 +257,7 @@ def plot_heatmaps(
     if image.ndim != 3:
         raise ValueError(f"an image has the shape (height, width, channels), not {image.shape}")
     if not isinstance(heatmaps, Mapping):
-        heatmaps = {"heatmap": heatmaps}
+        heatmaps = {"heatmap": np.asanyarray(heatmaps)}
     panel = sheet.WIDTH / (len(heatmaps) + 1) - 0.06
     head = 0.36 if any(name in PAPERS for name in heatmaps) else 0.22
     figure = sheet.panels(panel * image.shape[0] / image.shape[1] + head, title, note)

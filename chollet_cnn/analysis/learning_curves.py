@@ -66,8 +66,8 @@ def plot_learning_curve(
     a ring. Several histories are drawn as a band from the lowest to the highest, with the median.
 
     Args:
-        history: the history of one run, or those of several seeds.
-        quantity: ``accuracy`` or ``loss``; if ``monitored`` is None any column.
+        history: the history of one run or the run, or those of several seeds.
+        quantity: ``accuracy`` or ``loss``; any other column is drawn alone.
         title: of the axes.
         name: the label of the curve.
         monitored: what the ``val_`` columns were measured on; by default what the history of a run
@@ -80,19 +80,24 @@ def plot_learning_curve(
 
     Returns:
         The figure.
+
+    Raises:
+        ValueError: the history has no such column.
     """
     if axes is None:
         axes = sheet.panels(4.0).subplots()
     histories = _listed(history)
+    if quantity not in histories[0]:
+        raise ValueError(f"there is no {quantity}; there are {', '.join(histories[0].columns)}")
     color = style.THIRD if quantity.startswith("val_") and not others else style.DATA
     ends = [_draw_runs(axes, histories, quantity, name, color)]
     for other, runs in (others or {}).items():
         ends.append(_draw_runs(axes, _listed(runs), quantity, other, style.THIRD))
-    if monitored is not None:
+    if monitored is not None and f"val_{quantity}" in histories[0]:
         monitored = monitored or histories[0].attrs.get("monitored", "validation")
         ends.append(_draw_runs(axes, histories, f"val_{quantity}", monitored, style.THIRD))
         _ring_best_epoch(axes, histories, f"val_{quantity}")
-    if isinstance(book, Sequence):
+    if np.ndim(book):
         epochs = list(range(1, len(book) + 1))
         axes.plot(epochs, list(book), "--", color=style.POINTED_AT, **_dots(epochs))
         ends.append((epochs, book[-1], book_name, style.POINTED_AT))
@@ -143,7 +148,8 @@ def plot_selected_epoch(history: pd.DataFrame, selected: int, title: str = "") -
 
 
 def _listed(history: Histories) -> list[pd.DataFrame]:
-    return list(history) if isinstance(history, Sequence) else [history]
+    histories = history if isinstance(history, Sequence) else [history]
+    return [getattr(one, "history", one) for one in histories]  # of a run, its history
 
 
 End = tuple[Sequence[int], float, str, str]

@@ -239,6 +239,8 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
     if images.dtype.kind not in "buif":
         raise ValueError(f"images are arrays of numbers, not of {images.dtype}")
+    if not images.size:
+        raise ValueError("there are no images; at least one is needed")
     images = images[None] if images.ndim == len(wanted) else images
     given = images.shape[1:] if images.ndim == len(wanted) + 1 else images.shape
     if len(given) != len(wanted) or any(

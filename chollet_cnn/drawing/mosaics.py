@@ -40,6 +40,7 @@ def plot_mosaic(
     """
     images = np.asarray(images)
     images = images[..., 0] if images.shape[-1] == 1 and images.ndim == 4 else images
+    images = sheet.as_colors(images) if images.ndim == 4 else images
     times = -(-64 // images.shape[2])
     enlarged = images.repeat(times, axis=1).repeat(times, axis=2)
     count, height, width = enlarged.shape[:3]
@@ -49,7 +50,7 @@ def plot_mosaic(
     above = round(lines * sheet.SMALL * 1.35 / 72 * pixels_per_inch) + left // 2
     size = (-(-count // columns) * (height + above), columns * (width + left))
     # What is outside the images is drawn as nothing, or white beside images in colour.
-    whole = np.full(size, np.nan) if images.ndim == 3 else np.full((*size, 3), 255, images.dtype)
+    whole = np.full(size, np.nan) if images.ndim == 3 else np.full((*size, 3), 255, np.uint8)
     figure = sheet.panels(size[0] / pixels_per_inch, title, note)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     axes = figure.add_subplot()

@@ -197,9 +197,15 @@ def mark(
     axes.add_patch(outline)
 
 
+def as_colors(images: np.ndarray) -> np.ndarray:
+    """Return colours from 0 to 255 as whole numbers; floats matplotlib would take for 0 to 1."""
+    return np.clip(np.rint(images), 0, 255).astype(np.uint8)
+
+
 def draw_image(axes: Axes, image: np.ndarray, label: str = "", high: float = 255) -> None:
     """Draw an image with its label above it; one without colours in grey, 0 black, high white."""
     image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    image = as_colors(image) if image.ndim == 3 else image
     axes.imshow(image, cmap=style.MAP, vmin=0, vmax=high, interpolation="nearest")
     axes.set_title(label, fontsize=SMALL, color=style.GREY, loc="left")
     axes.set_axis_off()

@@ -65,6 +65,19 @@ def test_any_layer_can_be_asked_for_by_name():
     assert {maps.ndim for maps in found.values()} == {2, 4}
 
 
+def test_one_layer_one_image_and_no_image_are_taken_for_what_they_are():
+    model, images = one_pixel_network(), pictures()
+    assert list(inside.compute_activations(model, images, "look")) == ["look"]
+    maps = inside.compute_activations(model, images[:1])["look"]
+    alone, batch = (inside.plot_activations(given, "look") for given in (maps[0], maps))
+    pixels = [figure.axes[0].images[0].get_array().filled(-1) for figure in (alone, batch)]
+    np.testing.assert_array_equal(*pixels)
+    with pytest.raises(ValueError, match="feature maps of one image"):
+        inside.plot_activations(np.zeros((2, 4, 4, 3)), "look")
+    with pytest.raises(ValueError, match="there are no images"):
+        inside.compute_activations(model, images[:0])
+
+
 def test_peaks_are_the_same_in_batches_of_any_size():
     model, images = one_pixel_network(), pictures(5)
     (whole,) = inside.channel_maxima(model, images, ["look"]).values()

@@ -1,5 +1,6 @@
 """A learning curve shows the figures it was given."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -57,6 +58,21 @@ def test_the_history_of_a_run_says_which_split_was_monitored(digits_run):
     assert [text.split()[0] for text in written(axes)[-2:]] == ["training", "test"]
     (axes,) = plot_learning_curve([history] * 2, monitored="mine").axes
     assert written(axes)[-1].startswith("mine ")
+
+
+def test_a_run_a_single_column_and_an_array_are_drawn_too(digits_run):
+    run = load_run(digits_run)
+    assert written(plot_learning_curve(run).axes[0]) == written(
+        plot_learning_curve(run.history).axes[0]
+    )
+    assert len(plot_learning_curve(HISTORY, "val_loss").axes[0].texts) == 1
+    both = [
+        plot_learning_curve(HISTORY, book=book).axes[0]
+        for book in ([0.5, 0.6], np.array([0.5, 0.6]))
+    ]
+    assert written(both[0]) == written(both[1])
+    with pytest.raises(ValueError, match="there is no precision; there are epoch, accuracy"):
+        plot_learning_curve(HISTORY, "precision")
 
 
 def test_a_label_has_the_colour_of_its_curve():

@@ -31,6 +31,31 @@ TUTORIAL = [
 ]
 
 
+@pytest.mark.parametrize("draw", TUTORIAL, ids=lambda draw: draw.__name__)
+@pytest.mark.parametrize("side", [4, 5, 7])
+def test_an_image_of_one_s_own_is_drawn_as_lists_too(draw, side):
+    image = np.arange(side**2).reshape(side, side)
+    given = {"image": image, "signal": image.ravel(), "truth": image.ravel(), "scores": image[0]}
+    given = {name: given[name] for name in inspect.signature(draw).parameters if name in given}
+    if draw is images.plot_channels:
+        given["image"] = image[..., None] * [1, 2, 3]
+    drawn = [
+        draw(**{name: make(value) for name, value in given.items()}) for make in (list, np.array)
+    ]
+    assert words(drawn[0]) == words(drawn[1])
+
+
+def test_a_convolution_is_drawn_as_the_cross_correlation_that_its_signs_say():
+    figure = convolution.plot_convolution_beside_correlation()
+    signs = [text.get_text() for text in figure.texts if text.get_text() in "⋆∗"]
+    assert signs == ["⋆", "⋆"]
+    for row, kernel in enumerate(("kernel", "kernel, turned")):
+        image, laid, result = (
+            cells(named(figure, f"{n} {row}")) for n in ("image", kernel, "result")
+        )
+        np.testing.assert_array_equal(cross_correlate2d(image, laid), result)
+
+
 def named(figure, label):
     """Return the axes of that label."""
     (axes,) = [axes for axes in figure.axes if axes.get_label() == label]

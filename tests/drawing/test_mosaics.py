@@ -16,9 +16,11 @@ def drawn(images, labels, **options):
 
 
 @pytest.mark.parametrize("colours", [(), (3,)])
-def test_every_picture_is_drawn_once_in_reading_order(colours):
-    images = np.random.default_rng(0).integers(0, 256, (3, 4, 32, *colours)).astype(np.uint8)
-    axes, pixels, tiles = drawn(images, ["a", "b", "c"], columns=2)
+@pytest.mark.parametrize("type_", ["uint8", "float32"])
+def test_every_picture_is_drawn_once_in_reading_order(colours, type_):
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 32, *colours))
+    axes, pixels, tiles = drawn(images.astype(type_), ["a", "b", "c"], columns=2)
+    assert not colours or pixels.dtype == np.uint8  # floats matplotlib would take for 0 to 1
     for image, tile in zip(images, tiles, strict=True):
         assert (tile == image.repeat(2, 0).repeat(2, 1)).all()  # enlarged to 64 pixels
     (left, top), (right, other), (below, under) = (patch.get_xy() for patch in axes.patches)

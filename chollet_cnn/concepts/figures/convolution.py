@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from chollet_cnn.concepts.checks import as_array
 from chollet_cnn.concepts.convolution import convolve1d, convolve2d, cross_correlate2d
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.concepts.kernels import SHARPEN
@@ -22,19 +23,23 @@ LOPSIDED = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
 def plot_sliding_kernel(
     image: np.ndarray | None = None,
     kernel: np.ndarray | None = None,
-    stops: Sequence[tuple[int, int]] = ((0, 0), (0, 1), (2, 2)),
+    stops: Sequence[tuple[int, int]] | None = None,
 ) -> Figure:
     """Draw a kernel at a few places of an image, and the sums computed so far.
 
     Args:
         image: a small grey image, about 5x5; by default a corner of the padlock.
         kernel: a small square kernel; the sharpening one by default.
-        stops: the ``(row, column)`` of the window's top left cell, in order.
+        stops: the ``(row, column)`` of the window's top left cell, in order; by default the first
+            two places and the last.
     """
-    image = PADLOCK[4:9, 4:9] if image is None else np.asarray(image)
-    kernel = SHARPEN if kernel is None else np.asarray(kernel)
+    image = as_array(PADLOCK[4:9, 4:9] if image is None else image, "image", (2,))
+    kernel = as_array(SHARPEN if kernel is None else kernel, "kernel", (2,))
     result = cross_correlate2d(image, kernel)
     (rows, columns), (out_rows, out_columns) = image.shape, result.shape
+    if stops is None:
+        last = (out_rows - 1, out_columns - 1)
+        stops = tuple(dict.fromkeys([(0, 0), (0, min(1, last[1])), last]))
     gap = 0.9
     cell = min(0.5, (sheet.WIDTH - 2 * sheet.EDGE - gap) / (columns + out_columns))
     frame_height = rows * cell + 0.75
@@ -96,18 +101,21 @@ def _write_sum(
 def plot_sharpened_and_pooled(
     image: np.ndarray | None = None,
     kernel: np.ndarray | None = None,
-    block: tuple[int, int] = (1, 2),
+    block: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw the sharpened image and the result of 2x2 max pooling.
 
     Args:
         image: ``(height, width)``; the padlock by default.
         kernel: a square kernel; the sharpening one by default.
-        block: the cell ``(row, column)`` of the pooled map that is marked with its four numbers.
+        block: the cell ``(row, column)`` of the pooled map that is marked with its four numbers; by
+            default that in row 1 and column 2, or as near as there is one.
     """
-    image = PADLOCK if image is None else np.asarray(image)
+    image = as_array(PADLOCK if image is None else image, "image", (2,))
     response = cross_correlate2d(image, SHARPEN if kernel is None else np.asarray(kernel))
     pooled = max_pool2d(response)
+    if block is None:
+        block = (min(1, pooled.shape[0] - 1), min(2, pooled.shape[1] - 1))
     (rows, columns), (small_rows, small_columns) = response.shape, pooled.shape
     lost = image.shape[0] - rows
     cell = (sheet.WIDTH - 2 * sheet.EDGE) / columns
@@ -159,16 +167,19 @@ def plot_smoothed_signal(
     if signal is None:
         truth = np.sin(np.linspace(0, 4 * np.pi, 200))
         signal = truth + np.random.default_rng(0).normal(0, 0.3, 200)
-    signal = np.asarray(signal)
+    signal = as_array(signal, "signal", (1,))
+    if not 1 <= size <= len(signal):
+        raise ValueError(f"the size is from 1 to the signal's {len(signal)} numbers, not {size}")
     smooth = convolve1d(signal, np.full(size, 1 / size), mode="valid")
     first = (size - 1) // 2
     position = np.arange(len(signal))
     kept = position[first : first + len(smooth)]
     note = f"each point of the line is the mean of {size} dots; {size - 1} are lost at the ends"
     if truth is not None:
+        truth = as_array(truth, "truth", (1,))
         before = np.sqrt(np.mean((signal - truth)[kept] ** 2))
         after = np.sqrt(np.mean((smooth - truth[kept]) ** 2))
-        note += f"\ntypical distance from the sine: {before:.2f} before, {after:.2f} after"
+        note += f"\ntypical distance from the truth: {before:.2f} before, {after:.2f} after"
     title = "The mean of neighbours removes the noise and keeps the wave"
     figure = sheet.panels(3.4, title, note)
     axes = style.plain_axes(figure.subplots())
@@ -196,7 +207,8 @@ def plot_convolution_beside_correlation(
     if image is None:
         image = np.zeros((5, 5))
         image[2, 2] = 1
-    kernel = LOPSIDED if kernel is None else np.asarray(kernel)
+    image = as_array(image, "image", (2,))
+    kernel = as_array(LOPSIDED if kernel is None else kernel, "kernel", (2,))
     rows = (
         ("cross-correlation, as in Conv2D", "kernel", kernel, cross_correlate2d(image, kernel)),
         ("convolution", "kernel, turned", kernel[::-1, ::-1], convolve2d(image, kernel)),
@@ -216,12 +228,12 @@ def plot_convolution_beside_correlation(
         left = sheet.EDGE
         for label, sign, values in (
             ("image", "", image),
-            (kernel_name, "∗" if index else "⋆", laid),
+            (kernel_name, "⋆", laid),  # a convolution is this with the kernel turned
             ("result", "=", result),
         ):
             if sign:
                 middle = top + image.shape[0] * cell / 2
-                size = 40 if sign == "⋆" else 22  # the star is drawn small
+                size = 40 if sign == "⋆" else 22  # it is drawn small
                 options = {"ha": "center", "va": "center", "fontsize": size, "color": style.GREY}
                 sheet.write(figure, left + gap / 2, middle, sign, **options)
                 left += gap

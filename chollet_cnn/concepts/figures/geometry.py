@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from chollet_cnn.concepts.checks import as_array
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.geometry import output_size, receptive_field
 from chollet_cnn.drawing import sheet, style
@@ -99,7 +100,7 @@ def plot_receptive_fields(
         image: ``(height, width)`` or ``(height, width, 3)``, of the size that the network takes; a
             digit of 28x28 by default.
     """
-    image = photographs.digit(28) if image is None else np.asarray(image)
+    image = as_array(photographs.digit(28) if image is None else image, "image", (2, 3))
     size = min(image.shape[:2])
     fields = receptive_field([(window, stride) for _, window, stride in layers])
     columns, gap = 3, 0.3
@@ -123,7 +124,7 @@ def plot_receptive_fields(
         options = {"ha": "right", "fontsize": sheet.SMALL, "color": style.GREY}
         sheet.write(figure, left + side, top + 0.36, jump, **options)
         axes = sheet.place(figure, left, top + 0.45, side, height, name)
-        axes.imshow(image, cmap=style.MAP)
+        axes.imshow(sheet.as_colors(image) if image.ndim == 3 else image, cmap=style.MAP)
         _draw_field(axes, image.shape[:2], field.size, field.jump)
     return figure
 

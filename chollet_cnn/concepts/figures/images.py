@@ -62,7 +62,9 @@ def plot_channels(image: np.ndarray | None = None, pixel: tuple[int, int] | None
     """
     if image is None:
         image, pixel = photographs.cat(150), pixel or (119, 94)
-    image = as_array(image, "image", (3,))
+    image = sheet.as_colors(as_array(image, "image", (3,)))
+    if image.shape[2] != 3:
+        raise ValueError(f"the image has {image.shape[2]} channels; red, green and blue are needed")
     height, width = image.shape[:2]
     row, column = pixel or (height // 2, width // 2)
     figure = sheet.panels(

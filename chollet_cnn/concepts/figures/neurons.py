@@ -95,14 +95,19 @@ def plot_activations() -> Figure:
 
 def plot_softmax_beside_sigmoids(
     scores: Sequence[float] = (2.0, 1.0, 0.5, -1.0),
-    classes: Sequence[str] = ("cat", "dog", "fox", "car"),
+    classes: Sequence[str] | None = None,
 ) -> Figure:
     """Draw the softmax and the sigmoids of the same scores.
 
     Args:
         scores: one number for each class.
-        classes: the classes' names.
+        classes: the classes' names; without them cat, dog, fox and car, or numbers.
     """
+    if classes is None:
+        named = ("cat", "dog", "fox", "car")
+        classes = named if len(scores) == 4 else [f"class {n}" for n in range(len(scores))]
+    if len(classes) != len(scores):
+        raise ValueError(f"there are {len(classes)} classes for {len(scores)} scores")
     title = "Softmax divides 100% among the classes, a sigmoid treats each class alone"
     figure = sheet.panels(0.9 + 0.42 * len(scores), title)
     names = [
