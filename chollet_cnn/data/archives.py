@@ -20,7 +20,7 @@ from chollet_cnn.data.layouts import (
 )
 from chollet_cnn.data.sources import NotFound, listed, permitted, search_path
 from chollet_cnn.data.zip_files import is_zip
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 
 # "kagglecatsanddogs", "catdog" and "my-dog", but not "application" and "dogma".
 CALLED_AFTER_THEM = re.compile(r"cats|dogs|cat.*dog|dog.*cat|(?<![a-z])(cat|dog)(?![a-z])")
@@ -76,7 +76,8 @@ def find(
     raise NotFound(
         f"no cat and dog pictures are in {listed(places)}: run `python -m chollet_cnn.data fetch "
         "cats-vs-dogs`, put train.zip of Kaggle's Dogs vs. Cats "
-        "(https://www.kaggle.com/c/dogs-vs-cats/data) there, or name its folder with --data-dir"
+        "(https://www.kaggle.com/c/dogs-vs-cats/data) there, or name its folder with "
+        + parameter("data_dir")
         + "".join(f"; note that {problem}" for problem in passed_over[:1])
     )
 

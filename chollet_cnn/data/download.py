@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from chollet_cnn.data.sources import is_whole
 from chollet_cnn.drawing.progress import progress_bar
-from chollet_cnn.errors import UserError, notify
+from chollet_cnn.errors import UserError, notify, parameter
 
 PATIENCE = 10  # seconds without an answer after which a server counts as out of reach
 CHUNK = 1 << 20  # bytes read at a time
@@ -164,8 +164,8 @@ def _write(answer: _Answer, part: Path, size: int) -> None:
 
 def _unwritable(file: Path, problem: OSError) -> UserError:
     return UserError(
-        f"cannot write {file} ({_reason(problem)}): name another folder with --data-dir, "
-        "or set CHOLLET_CNN_DATA to one"
+        f"cannot write {file} ({_reason(problem)}): name another folder with "
+        f"{parameter('data_dir')}, or set CHOLLET_CNN_DATA to one"
     )
 
 

@@ -33,7 +33,7 @@ from chollet_cnn.data.sources import (
     sha256_of_arrays,
 )
 from chollet_cnn.data.zip_files import ZIP_ERRORS, is_zip
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 FILE = "mnist.npz"
@@ -252,7 +252,8 @@ def fetch(folder: Path) -> Path:
 def _fetch_or_explain(data_dir: str | Path | None, allowed: bool) -> Path:
     places = search_path(data_dir)
     ways = (
-        "put mnist.npz or the four IDX files there, name their folder with --data-dir, or run "
+        "put mnist.npz or the four IDX files there, name their folder with "
+        f"{parameter('data_dir')}, or run "
         f"`python -m chollet_cnn.data fetch mnist` where there is a network ({URL})"
     )
     if not allowed or places[0].is_file():

@@ -18,7 +18,7 @@ import matplotlib as mpl
 from chollet_cnn import files
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.drawing.progress import share_bar
-from chollet_cnn.errors import UserError, notify
+from chollet_cnn.errors import UserError, notify, parameter
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import Chapter, template_text, templates
 from chollet_cnn.page.chapters import (
@@ -307,6 +307,6 @@ def _written_whole(out: Path) -> Iterator[Path]:
 
 def _unwritable(out: Path, problem: OSError) -> UserError:
     return UserError(
-        f"cannot write into {out} ({problem.strerror or problem}); make room or choose another "
-        "folder with --out"
+        f"cannot write into {out} ({problem.strerror or problem}); make room, or pass another "
+        f"folder as {parameter('out')}"
     )

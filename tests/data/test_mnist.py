@@ -270,7 +270,7 @@ def test_mnist_that_is_not_found_names_the_places_and_the_ways(tmp_path, downloa
     assert mnist.find(tmp_path) == ()
     with pytest.raises(sources.NotFound) as problem:
         mnist.load(tmp_path, download=download)
-    for hint in (str(tmp_path), str(tmp_path / "keras" / "datasets"), "--data-dir", "fetch mnist"):
+    for hint in (str(tmp_path), str(tmp_path / "keras" / "datasets"), "data_dir", "fetch mnist"):
         assert hint in str(problem.value)
     assert [file.name for file in tmp_path.iterdir() if file.suffix != ".lock"] == []
 

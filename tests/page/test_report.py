@@ -223,7 +223,7 @@ def test_a_width_that_is_not_positive_is_refused():
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="--out"):
+    with pytest.raises(UserError, match="another folder as out"):
         build.write_report(out=tmp_path / "file")
 
 
