@@ -121,13 +121,14 @@ def _drawn(
             return
         with progress.Progress(
             progress.SpinnerColumn(),
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             *columns,
             console=console,
             transient=not stays,
             redirect_stdout=bool(sys.stdout) and sys.stdout.isatty(),
         ) as bar:
-            task = bar.add_task(title, total=total, completed=done)
+            plain = "".join(c if c.isprintable() else "?" for c in title)  # it may name a folder
+            task = bar.add_task(plain, total=total, completed=done)
             yield lambda steps: bar.advance(task, steps)
 
 

@@ -49,6 +49,12 @@ def test_a_spinner_turns_and_a_line_printed_meanwhile_stays():
     assert text.count("a line") == 1
 
 
+def test_a_title_is_shown_as_it_is_without_what_a_terminal_obeys():
+    script = f"{BEGIN}with spinner('into [red]a[/b]\\x1b]0;b'): {TEN_FRAMES}"
+    text, _ = on_a_terminal("-c", script)
+    assert "into [red]a[/b]?]0;b ..." in text
+
+
 def test_what_is_printed_meanwhile_goes_where_standard_output_goes():
     script = f"{BEGIN}with spinner('work'): print('a line'); {TEN_FRAMES}"
     text, stdout = on_a_terminal("-c", script, stdout_too=False)

@@ -161,10 +161,12 @@ def test_nothing_is_wider_than_a_phone(browser, explorer, scheme):
 
 def test_an_address_opens_a_layer_and_channel(browser, explorer):
     open_page(browser, explorer)
-    first = texts(browser, "#inspector-title")[0].split(",")[0]
-    open_page(browser, explorer, address=f"#{first}/3")
-    layer = texts(browser, "#inspector-title")[0]
-    assert layer.endswith("channel 3")
+    itself = texts(browser, "#inspector-title")[0].split(",")[0]
+    names = browser.execute_script("return explorer.state.layers.map((layer) => layer.name)")
+    other = next(name for name in names if name.startswith("conv") and name != itself)
+    open_page(browser, explorer, address=f"#{other}/3")
+    title = texts(browser, "#inspector-title")[0]
+    assert (title.split(",")[0], title.endswith("channel 3")) == (other, True)
 
 
 def test_without_a_script_a_static_picture_stands_there(browser, explorer):

@@ -1,5 +1,6 @@
 """A data file that was damaged or crafted is refused, or holds what its format allows."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -61,14 +62,13 @@ def test_damaged_zip_file(tmp_path, attack, monkeypatch):
 
     def check(content):
         file.write_bytes(content)
-        try:
-            listed = containers.list_files(file, lambda name: name.endswith(".jpg"))
-            with containers.reader(file, 10_000) as read:
-                for path, _ in listed:
-                    if path.endswith(".jpg"):
-                        assert read(path) in contents
-        except (UserError, *ZIP_ERRORS):
-            assert not list(tmp_path.glob("*.jpg"))
+        listed, refusal = ask(containers.list_files, file, lambda name: name.endswith(".jpg"))
+        if refusal:
+            return
+        with containers.reader(file, 10_000) as read:
+            for path, _ in listed:
+                with contextlib.suppress(UserError, *ZIP_ERRORS):  # decoding turns them into words
+                    assert read(path) in contents
 
     attack(damaged_bytes(outer.getvalue()), check, 100, 3000)
 
