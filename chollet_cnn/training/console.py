@@ -25,9 +25,13 @@ def opening(recipe: Recipe, config: dict, environment: dict, path: Path) -> str:
     if config["changed"]:
         lines.append(f"Changed from the recipe: {changes(config)}.")
     if config["watched"] == "test set":
-        lines.append(
-            "The recipe has no validation set; the test set is monitored and selects nothing."
+        selects = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
+        then = (
+            "and selects the epoch, so its accuracy is too high"
+            if selects
+            else "and selects nothing"
         )
+        lines.append(f"The recipe has no validation set; the test set is monitored {then}.")
     return "\n".join(lines)
 
 

@@ -123,7 +123,7 @@ def test_starting_weights_and_order_can_have_seeds_of_their_own(tmp_path, run):
     assert same.config == run.config
 
 
-def test_the_test_accuracies_of_the_selected_and_the_last_epoch_are_both_kept(tmp_path):
+def test_the_test_accuracies_of_the_selected_and_the_last_epoch_are_both_kept(tmp_path, capsys):
     book = recipes.get("mnist-three-block")
     # Steps so large that it gets worse now and then; the digits have no validation set, so the test
     # set is watched, and the history tells what either epoch's weights reach on it.
@@ -131,7 +131,8 @@ def test_the_test_accuracies_of_the_selected_and_the_last_epoch_are_both_kept(tm
         book, name="hasty", judged_by=recipes.LOWEST_VALIDATION_LOSS, learning_rate=0.01, epochs=7
     )
     for seed in range(10):  # until the last epoch is not the best, most often at once
-        run = trainer.train_network(plan, dataset="digits", seed=seed, out=tmp_path)
+        run = trainer.train_network(plan, dataset="digits", seed=seed, out=tmp_path, quiet=False)
+        assert "test set is monitored and selects the epoch" in capsys.readouterr().out
         if run.metrics["judged_epoch"] < 7:
             break
     watched = run.history.set_index("epoch")["val_accuracy"]
