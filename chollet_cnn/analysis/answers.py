@@ -200,7 +200,7 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
         likeliest = list(answer.probabilities[place].items())[:top]
         names, shares = zip(*likeliest, strict=True)
         drawn = bars.barh(range(len(names)), shares, color=style.DATA)
-        bars.set_yticks(range(len(names)), names, parse_math=False)
+        bars.set_yticks(range(len(names)), names)
         bars.bar_label(drawn, [f"{share:.1%}" for share in shares], padding=4)
         bars.set_xlim(0, 1.25)
         bars.invert_yaxis()
@@ -209,7 +209,7 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
     height, width = answer.seen[0].shape[:2]
     axes["seen 0"].set_title(f"what the network saw, {width} x {height}", fontsize=10)
     title = f"its answer: {shorten(answer.answer, 20)}"
-    axes["bars 0"].set_title(title, fontsize=10, parse_math=False)
+    axes["bars 0"].set_title(title, fontsize=10)
     _write_name_above(figure, Path(answer.file).name)
     return figure
 
@@ -218,7 +218,7 @@ def _write_name_above(figure: Figure, name: str) -> None:
     """Write a file's name as the title, shortened to the figure's width."""
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
     name = "".join(c if font.get_char_index(ord(c)) else "?" for c in printable(name))
-    # A file's name may have dollars in it, between which matplotlib would read a formula.
+    # It is measured before it is drawn, and dollars in a name would be read as a formula.
     title = figure.suptitle(name, fontsize=11, parse_math=False)
     for length in range(min(len(name), 120), 8, -2):
         title.set_text(shorten(name, length))

@@ -26,12 +26,10 @@ def opening(recipe: Recipe, config: dict, environment: dict, path: Path) -> str:
         lines.append(f"Changed from the recipe: {changes(config)}.")
     if config["watched"] == "test set":
         selects = recipe.judged_by == recipes.LOWEST_VALIDATION_LOSS
-        then = (
-            "and selects the epoch, so its accuracy is too high"
-            if selects
-            else "and selects nothing"
+        what = "the epoch, so its accuracy is too high" if selects else "nothing"
+        lines.append(
+            f"The recipe has no validation set; the test set is monitored and selects {what}."
         )
-        lines.append(f"The recipe has no validation set; the test set is monitored {then}.")
     return "\n".join(lines)
 
 

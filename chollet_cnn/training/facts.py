@@ -113,15 +113,15 @@ def as_text(title: str, lines: dict[str, str]) -> str:
     return "\n".join([title, *(f"  {name:<{width}}  {fact}" for name, fact in lines.items())])
 
 
-def as_html(title: str, lines: dict[str, str], history: pd.DataFrame, monitored: str) -> str:
+def as_html(title: str, lines: dict[str, str], history: pd.DataFrame) -> str:
     """Return facts as an HTML table with the learning curve below it.
 
     Args:
         title: what was trained.
         lines: the facts.
-        history: the run's history.
-        monitored: the split that is monitored, ``validation`` or ``test``.
+        history: of the run, with the split that it monitored in ``attrs``.
     """
+    monitored = history.attrs["monitored"]
     image, size = _plot_accuracy(history, monitored)._repr_png_()
     rows = "".join(
         f'<tr><th style="text-align: left">{escape(name)}</th>'

@@ -69,7 +69,7 @@ class Run:
         return facts.as_text(self.config["title"], self._facts())
 
     def _repr_html_(self) -> str:
-        return facts.as_html(self.config["title"], self._facts(), self.history, self.monitored)
+        return facts.as_html(self.config["title"], self._facts(), self.history)
 
     def _facts(self) -> dict[str, str]:
         found = facts.facts(self.config, self.environment, self.metrics)

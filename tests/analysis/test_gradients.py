@@ -1,7 +1,5 @@
 """Gradients are the same on every backend, and the same as taking differences."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -13,8 +11,6 @@ from chollet_cnn.concepts.convolution import convolve_volume
 from chollet_cnn.concepts.neurons import relu
 from chollet_cnn.concepts.pooling import max_pool2d
 from chollet_cnn.training import seeding
-
-ROOT = Path(__file__).parents[2]
 
 # The gradient of the score of class 1 of the network below, recorded on TensorFlow 2.21: row 3 of
 # the second picture, times 1e4.

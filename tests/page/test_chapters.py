@@ -256,12 +256,12 @@ def test_what_the_book_prints_of_a_curve_is_dashed_beside_it(recipe, split, last
 
     found, curve = the_networks_trained.printed_curve(run({"value": 0.7}))
     assert found == split
-    drawn = the_networks_trained.plot_curves(run({}), "test", found, curve)
+    drawn = the_networks_trained.plot_curves(run({}), found, curve)
     for axes, end in zip(drawn.axes, last, strict=True):
         (dashed,) = (line for line in axes.lines if line.get_linestyle() == "--")
         assert dashed.get_ydata()[-1] == end
     found, curve = the_networks_trained.printed_curve(run(None))  # a recipe that was changed
-    drawn = the_networks_trained.plot_curves(run(None), "test", found, curve)
+    drawn = the_networks_trained.plot_curves(run(None), found, curve)
     assert all(line.get_linestyle() == "-" for axes in drawn.axes for line in axes.lines)
 
 

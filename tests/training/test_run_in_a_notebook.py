@@ -39,7 +39,7 @@ def test_html_has_the_facts_and_the_learning_curve_once(run):
 
 def test_html_escapes_what_a_run_says_of_itself(run):
     title = "<script>alert(1)</script>"
-    assert title not in facts.as_html(title, {"a<b": "c<d"}, run.history, "test")
+    assert title not in facts.as_html(title, {"a<b": "c<d"}, run.history)
 
 
 def test_the_loaded_network_evaluates_to_the_test_accuracy_of_the_run(run):

@@ -60,7 +60,8 @@ def measure(records: Records) -> dict[str, object]:
             means = tables.paired_means(_by_kind(pairs), quantity)
             cells = tables.paired_cells(_difference(pairs, quantity))
             rows.append({"recipe": title, "accuracy": QUANTITIES[quantity]} | means | cells)
-    moved = {quantity: _difference(pairs, quantity) for quantity in ACCURACIES}
+    together = groups[-1][1]
+    moved = {quantity: _difference(together, quantity) for quantity in ACCURACIES}
     corrected = list(_corrected(records, moved))
     return {
         "pairs": pd.DataFrame(rows),

@@ -34,7 +34,7 @@ def _training(model: TrainedModel) -> dict[str, Any]:
     return {
         "run": outcome(model),
         "curves": Figure(
-            f"{model.slug}-learning-curves", plot_curves(model, monitored, split, curve), history
+            f"{model.slug}-learning-curves", plot_curves(model, split, curve), history
         ),
         "monitored": monitored,
         "from_": first["accuracy"],
@@ -63,7 +63,7 @@ def printed_curve(model: TrainedModel) -> tuple[str, Mapping[str, Sequence[float
 
 
 def plot_curves(
-    model: TrainedModel, monitored: str, split: str, curve: Mapping[str, Sequence[float]]
+    model: TrainedModel, split: str, curve: Mapping[str, Sequence[float]]
 ) -> matplotlib.figure.Figure:
     """Draw accuracy above loss, with what the book prints of them."""
     figure = sheet.panels(6.6)
@@ -77,7 +77,6 @@ def plot_curves(
             model.run.history,
             quantity,
             title=title,
-            monitored=monitored,
             book=curve.get(f"{split}{quantity}"),
             axes=axes,
         )
