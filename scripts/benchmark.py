@@ -281,7 +281,7 @@ def render(template: str, **values: object) -> str:
 def _available(contenders: list[str]) -> list[str]:
     """Return the contenders that can run here, and name the others on standard error."""
     skipped = {}
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    if devices.chosen_backend() != "tensorflow":
         skipped = dict.fromkeys(TENSORFLOW_ONLY, "it is measured with TensorFlow only")
     if not find_spec("torch"):
         skipped["torch"] = "PyTorch is not installed (pip install torch)"

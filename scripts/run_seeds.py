@@ -23,7 +23,6 @@ of this machine is not used; with --apart it is, and its runs are recorded in re
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from chollet_cnn.book import recipes
@@ -37,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         from update_results import check_place, update
 
         from chollet_cnn.evidence import cluster, records, run_many, studies
-        from chollet_cnn.training import environment
+        from chollet_cnn.training import devices, environment
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -71,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     jobs = run_many.jobs_left(
         names,
         seeds,
-        os.environ.get("KERAS_BACKEND", "tensorflow"),
+        devices.chosen_backend(),
         device=device,
         variant=options.variant,
         copies_in=options.copies,

@@ -25,7 +25,7 @@ from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job, last_line
-from chollet_cnn.training import checkpoints, environment
+from chollet_cnn.training import checkpoints, devices, environment
 from chollet_cnn.training.plan import Diverged
 
 try:
@@ -35,9 +35,7 @@ try:
 except ModuleNotFoundError:  # the extra `cluster`
     ray = None
 
-_FORWARDED = (
-    "CHOLLET_CNN_DATA", "CHOLLET_CNN_CACHE", "KERAS_BACKEND", *environment.VARIABLES,
-)  # fmt: skip
+_FORWARDED = ("CHOLLET_CNN_DATA", "CHOLLET_CNN_CACHE", *environment.VARIABLES)
 _SECONDS_BETWEEN_LOOKS = 10
 """How often the driver asks which nodes are left."""
 _BROKEN = "it does not work"
@@ -109,7 +107,7 @@ def describe(jobs: Iterable[Job]) -> dict[str, str]:
     Raises:
         UserError: if the images of a job are not found here, or are damaged.
     """
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = devices.chosen_backend()
     found = {"processor kind": environment.processor_kind()}
     for package, version in environment.versions().items():
         of_backends = package.startswith(("tensorflow", "jax", "torch"))
@@ -138,6 +136,7 @@ def differences(there: dict[str, str], here: dict[str, str]) -> str:
 def _connected(address: str) -> Iterator[None]:
     """Connect to a cluster, or start one here, until the block ends."""
     variables = environment.limit_threads(CORES_PER_RUN)
+    variables |= {"KERAS_BACKEND": devices.chosen_backend()}
     variables |= {name: os.environ[name] for name in _FORWARDED if name in os.environ}
     local = address == "local"
     try:

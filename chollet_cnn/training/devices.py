@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from chollet_cnn.drawing.progress import spinner
@@ -32,6 +34,19 @@ class Device:
         return keras.device(f"{self.kind}{number}")
 
 
+def chosen_backend() -> str:
+    """Return the name of the backend that Keras has, or will have once it is imported."""
+    if keras := sys.modules.get("keras"):
+        return keras.backend.backend()
+    if named := os.environ.get("KERAS_BACKEND"):
+        return named
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
+    try:
+        return str(json.loads((home / "keras.json").read_text("utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError):  # Keras says what is wrong with it
+        return "tensorflow"
+
+
 def start_keras() -> ModuleType:
     """Import Keras and its backend quietly and return Keras.
 
@@ -43,8 +58,7 @@ def start_keras() -> ModuleType:
     """
     keras = sys.modules.get("keras")
     if keras is None:
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        with spinner(f"loading Keras and {backend}"):
+        with spinner(f"loading Keras and {chosen_backend()}"):
             keras = _import_quietly()
     backend = keras.backend.backend()
     if backend not in BACKENDS:

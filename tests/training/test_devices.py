@@ -1,5 +1,6 @@
 """The device that was asked for is used, or an error; several compute what one computes."""
 
+import json
 import os
 import signal
 import socket
@@ -41,6 +42,26 @@ def test_precision_changes_how_layers_compute_and_not_what_they_keep():
     assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
     assert networks.mnist_three_block().layers[1].compute_dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("variable", "written", "chosen"),
+    [
+        ("jax", "torch", "jax"), ("", "torch", "torch"), (None, "jax", "jax"),
+        (None, None, "tensorflow"),
+    ],
+)  # fmt: skip
+def test_the_backend_is_known_before_keras_is_imported(
+    variable, written, chosen, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    if variable is not None:
+        monkeypatch.setenv("KERAS_BACKEND", variable)
+    if written:
+        (tmp_path / "keras.json").write_text(json.dumps({"backend": written}))
+    assert devices.chosen_backend() == chosen
 
 
 @pytest.mark.skipif(backend.BACKEND == "jax", reason="JAX can do it")

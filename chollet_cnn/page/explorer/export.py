@@ -75,7 +75,7 @@ def write_explorer(model: TrainedModel, out: str | Path) -> Path:
     out = Path(out)
     described, weights = describe(model, f"{out.stem}-weights.js")
     if weights is not None:
-        files.write(out.with_name(f"{out.stem}-weights.js"), weights)
+        files.write(out.parent / f"{out.stem}-weights.js", weights)
     files.write(out, render(described))
     return out
 
