@@ -4,6 +4,8 @@
 where its files are looked for and how its images are made.
 """
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -70,7 +72,21 @@ def load_dataset(name: str, data_dir: str | Path | None = None, **options: Any) 
     Raises:
         UserError: the name is unknown, or the data set's files are missing or damaged.
     """
+    return _loader(name)(data_dir, **options)
+
+
+def default_options(name: str) -> dict[str, object]:
+    """Return how the images of a data set are resized and split where nothing else is said.
+
+    Raises:
+        UserError: the name is unknown.
+    """
+    given = inspect.signature(_loader(name)).parameters.values()
+    named = {option.name: option.default for option in given if option.kind is option.KEYWORD_ONLY}
+    return {option: default for option, default in named.items() if option != "download"}
+
+
+def _loader(name: str) -> Callable[..., Dataset]:
     if name not in NAMES:
         raise UserError(f"unknown data set {name!r}; choose one of {', '.join(NAMES)}")
-    module = import_module(f"chollet_cnn.data.{name.replace('-', '_')}")
-    return module.load(data_dir, **options)
+    return import_module(f"chollet_cnn.data.{name.replace('-', '_')}").load

@@ -156,7 +156,11 @@ def make(
     Raises:
         UserError: if a value cannot be used; the message names the parameter.
     """
+    from chollet_cnn.data import default_options  # with NumPy, which --help does not wait for
+
     base = recipe if isinstance(recipe, Recipe) else recipes.get(recipe)
+    # Whole in the files of a run, which are read without the loader's defaults.
+    base = replace(base, data_options=default_options(base.dataset) | base.data_options)
     changed = replace(
         base,
         epochs=whole_number("epochs", base.epochs if epochs is None else epochs),

@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from chollet_cnn.book import recipes
 from chollet_cnn.data import digits
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import plan
+from chollet_cnn.training.run_files import Config
 
 AUGMENTED = "cats-vs-dogs-first-edition-augmented"
 
@@ -35,6 +37,15 @@ def test_a_recipe_of_ones_own_is_not_the_book_s():
     assert plan.make(own).differences() == {"recipe": {"recipe": "one of the book's", "run": "own"}}
     own = dataclasses.replace(own, name="mnist-three-block")
     assert plan.make(own).differences() == {"learning_rate": {"recipe": 0.001, "run": 0.01}}
+
+
+@pytest.mark.parametrize("given", [{}, {"image_size": (60, 60)}, {"resize": "bilinear"}])
+def test_what_a_recipe_leaves_to_the_loader_is_written_down(given):
+    book = recipes.get("cats-vs-dogs-first-edition")
+    own = dataclasses.replace(book, name="own", data_options=given)
+    config = plan.make(own).as_config(digits.load())
+    read = TypeAdapter(Config).validate_python(config).settings.data_options.model_dump()
+    assert read == json.loads(json.dumps(book.data_options | given))
 
 
 def test_settings_read_back_from_config_json_epochs_aside():
