@@ -37,14 +37,16 @@ def compute_activations(
         layers: names; by default every convolution, pooling and activation layer.
 
     Returns:
-        The output of each layer by its name; feature maps are ``(n, rows, columns, channels)``.
+        The output of each layer by its name, in the order of ``layers`` or of the network; feature
+        maps are ``(n, rows, columns, channels)``.
 
     Raises:
         ValueError: the images do not fit the network, or it has no such layer.
         UnsupportedModelError: the network is subclassed or not built.
     """
     images, names = as_batch(model, images), _names(model, layers)
-    return gradients.compiled(model, lambda x: layer_outputs(model, x, names))(images)
+    found = gradients.compiled(model, lambda x: layer_outputs(model, x, names))(images)
+    return {name: found[name] for name in names}  # JAX sorts what it compiles by name
 
 
 def channel_maxima(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from chollet_cnn.analysis import gradients
+from chollet_cnn.analysis import activations, gradients
 from chollet_cnn.analysis.scores import find_scores
 from chollet_cnn.concepts.convolution import convolve_volume
 from chollet_cnn.concepts.neurons import relu
@@ -107,3 +107,14 @@ def test_weights_are_read_when_the_compiled_function_is_called():
     before = scores(pictures())
     model.layers[-1].bias.assign(model.layers[-1].bias + 1)
     assert scores(pictures()) == pytest.approx(before + 1, abs=1e-5)
+
+
+def test_layers_come_in_the_order_of_the_network_and_not_of_their_names():
+    stack = [
+        layers.Conv2D(2, 3, name="z"),
+        layers.MaxPooling2D(name="m"),
+        layers.Conv2D(2, 2, name="a"),
+    ]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *stack])
+    assert list(activations.compute_activations(model, pictures())) == ["z", "m", "a"]
+    assert list(activations.compute_activations(model, pictures(), ["m", "a"])) == ["m", "a"]
