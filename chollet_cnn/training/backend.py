@@ -40,7 +40,13 @@ def first_gpu() -> str | None:
             return None
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     if BACKEND == "jax":
-        gpus = [d for d in jax.local_devices() if d.platform in ("gpu", "cuda", "rocm")]
+        try:
+            gpus = [d for d in jax.local_devices() if d.platform in ("gpu", "cuda", "rocm")]
+        except (RuntimeError, AssertionError) as problem:
+            raise UserError(
+                f"JAX cannot start ({str(problem).strip() or 'no device'}); check JAX_PLATFORMS "
+                "and the GPU's driver"
+            ) from problem
         return gpus[0].device_kind if gpus else None
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 
@@ -97,6 +103,9 @@ def _numerics() -> dict[str, object]:
         numerics["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
     elif BACKEND == "jax":
         numerics["matmul_precision"] = str(jax.config.jax_default_matmul_precision)
+        # Both change what dropout and augmentation draw.
+        numerics["x64"] = jax.config.jax_enable_x64
+        numerics["threefry_partitionable"] = jax.config.jax_threefry_partitionable
     else:
         numerics["onednn"] = torch.backends.mkldnn.is_available()
         numerics["tf32"] = [

@@ -40,7 +40,7 @@ def chosen_backend() -> str:
         return keras.backend.backend()
     if named := os.environ.get("KERAS_BACKEND"):
         return named
-    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
+    home = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
     try:
         return str(json.loads((home / "keras.json").read_text("utf-8"))["backend"])
     except (OSError, ValueError, KeyError, TypeError):  # Keras says what is wrong with it

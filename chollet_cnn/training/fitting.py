@@ -45,7 +45,7 @@ from chollet_cnn.training.state import Job, State
 
 FEW_WEIGHTS = 1_000_000
 """A network with no more weights than this keeps them after every epoch, 4 MB each."""
-SAME_VERSIONS = ("keras", "jax", "numpy")
+SAME_VERSIONS = ("keras", "jax", "jaxlib", "numpy")
 """Packages of which all processes of a run must have one version."""
 
 

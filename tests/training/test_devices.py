@@ -14,7 +14,7 @@ import pytest
 
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import backend, devices, machines, runs, trainer
+from chollet_cnn.training import backend, devices, environment, machines, runs, trainer
 
 on_jax = pytest.mark.skipif(backend.BACKEND != "jax", reason="only Keras on JAX divides a batch")
 
@@ -69,6 +69,27 @@ def test_another_backend_names_the_one_that_divides_a_batch(tmp_path):
     with pytest.raises(UserError, match=rf"runs on {backend.BACKEND} here; .*KERAS_BACKEND=jax"):
         trainer.train_network(dataset="digits", devices=2, out=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@on_jax
+def test_a_platform_that_jax_cannot_start_is_told_in_one_sentence(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "chollet_cnn.train", "--dataset", "digits", "--out", tmp_path],
+        env=os.environ | {"JAX_PLATFORMS": "cuda"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (2, "", [])
+    assert done.stderr.startswith("error: JAX cannot start (")
+    assert "check JAX_PLATFORMS" in done.stderr
+
+
+@on_jax
+def test_what_changes_jax_s_random_layers_is_compared_on_resuming():
+    here = backend.describe()
+    numerics = here["numerics"] | {"x64": True, "threefry_partitionable": False}
+    versions = here["versions"] | {"jaxlib": "0.1"}
+    there = here | {"numerics": numerics, "versions": versions}
+    changed = set(environment.differing_settings(here, there))
+    assert changed == {"version of jaxlib", "x64", "threefry_partitionable"}
 
 
 @pytest.mark.parametrize(
