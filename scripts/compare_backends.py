@@ -41,6 +41,11 @@ FORWARD = 100
 def observe(out: Path, dataset: str, data_dir: str | None, steps: int | None) -> None:
     """Train on the backend of this process and write what is compared into an NPZ file."""
     devices.start_keras()
+    with devices.precision("float32"), devices.choose("cpu").scope():
+        _observe(out, dataset, data_dir, steps)
+
+
+def _observe(out: Path, dataset: str, data_dir: str | None, steps: int | None) -> None:
     from chollet_cnn.training import backend, fitting, loop, seeding
 
     recipe = recipes.get(backends.RECIPES[0])

@@ -197,15 +197,22 @@ def torch_loop(recipe: Recipe, model: keras.Model, load: Load, step_done: Action
     training = loader(images.train, shuffle=True)
     monitored = loader(images.validation, shuffle=False) if images.validation else ()
 
+    def wait() -> None:
+        if place.type == "cuda":
+            torch.cuda.synchronize()
+
     def epoch() -> None:
-        for batch in training:
+        for number, batch in enumerate(training):
             optimizer.zero_grad()
             loss_of(*batch).backward()
             optimizer.step()
+            if number == 0:
+                wait()
             step_done()
         with torch.no_grad():
             for batch in monitored:
                 loss_of(*batch)
+        wait()
 
     return epoch
 
