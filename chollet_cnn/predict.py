@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from chollet_cnn.analysis.answers import Answer
     from chollet_cnn.training import runs
 
-BATCH = 32
-
 
 def predict_images(
     run: runs.Run | str | Path,
@@ -60,7 +58,7 @@ def predict_images(
     from chollet_cnn.analysis.mistakes import predictions  # imports Keras, started by load_model
 
     try:
-        probabilities = predictions(model, seen, batch_size=BATCH)
+        probabilities = predictions(model, seen)
     except UserError as problem:
         raise UserError(f"{run.path}: {problem}") from problem
     return answers.with_probabilities(prepared, probabilities, run.config["classes"])

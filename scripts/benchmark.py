@@ -50,7 +50,7 @@ from chollet_cnn.evidence import tables
 from chollet_cnn.training import devices
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -120,21 +120,11 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
 
 def multiply_accumulates(recipe: recipes.Recipe) -> int:
     """Return the number of multiplications in one image's forward pass."""
-    from chollet_cnn.analysis.layer_table import list_layers
-
-    return int(list_layers(_network(recipe))["multiply_accumulates"].sum())
-
-
-def count_parameters(recipe: recipes.Recipe) -> int:
-    """Return how many numbers a network learns, which is how many gradients a step has."""
-    return _network(recipe).count_params()
-
-
-def _network(recipe: recipes.Recipe) -> keras.Model:
     devices.start_keras()
+    from chollet_cnn.analysis.layer_table import list_layers
     from chollet_cnn.training import fitting
 
-    return fitting.build(recipe)
+    return int(list_layers(fitting.build(recipe))["multiply_accumulates"].sum())
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

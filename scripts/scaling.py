@@ -25,12 +25,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmark import RESULTS, count_parameters, measure, render
+from benchmark import RESULTS, measure, render
 
 from chollet_cnn import files
 from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.training import runs
+from chollet_cnn.training.devices import chosen_backend
 
 RECIPE = "mnist-second-edition"
 IMAGES = (2_000, 8_000, 32_000)
@@ -58,7 +59,7 @@ def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
 
 def measure_devices(data_dir: str | None) -> pd.DataFrame:
     """Return the seconds of an epoch by batch size, processes and cores of each."""
-    if os.environ.get("KERAS_BACKEND") != "jax":
+    if chosen_backend() != "jax":
         raise UserError("only Keras on JAX divides a batch; set KERAS_BACKEND=jax for --devices")
     rows = []
     for layout in LAYOUTS:
@@ -175,7 +176,7 @@ def write(rows: pd.DataFrame, devices: pd.DataFrame, folder: Path) -> None:
         seeds=SEEDS,
         studies=study_cost(speeds),
         devices=device_gain(devices),
-        sending=sending(devices, count_parameters(recipes.get(RECIPE))),
+        sending=sending(devices, recipes.get(RECIPE).parameters),
     )
     files.write(folder / "scaling.csv", rows.to_csv(index=False))
     files.write(folder / "devices.csv", devices.to_csv(index=False))

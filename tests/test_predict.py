@@ -59,15 +59,6 @@ def test_an_answer_has_a_probability_for_each_class_and_what_the_network_saw(run
         assert seen.max() > 200
 
 
-def test_many_pictures_get_the_answers_that_they_get_one_by_one(run, photographs, monkeypatch):
-    files = list(photographs)[:5]
-    together = predict.predict_images(run, files)
-    monkeypatch.setattr(predict, "BATCH", 2)
-    for one, other in zip(together, predict.predict_images(run, files), strict=True):
-        assert one.file == other.file
-        assert one.probabilities[0] == pytest.approx(other.probabilities[0], abs=1e-5)
-
-
 def test_the_answer_is_drawn_beside_the_image_with_its_box(run, photographs):
     answer = predict.predict_images(run, list(photographs)[:1])[0]
     photograph = np.asarray(Image.open(answer.file).convert("RGB"))
@@ -254,14 +245,6 @@ def test_a_bad_image_is_told_before_keras_starts(run):
         "sys.exit('keras' in sys.modules or not answer.error)"
     )
     assert subprocess.run([sys.executable, "-c", script, run.path]).returncode == 0
-
-
-def test_a_mistake_ends_the_process_with_status_2(tmp_path):
-    words = [sys.executable, "-m", "chollet_cnn.predict", ".", "photo.png"]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from chollet_cnn.analysis.model_graph import (
     layers_of,
 )
 from chollet_cnn.drawing import mosaics
-from chollet_cnn.drawing.numbers import format_fixed
+from chollet_cnn.drawing.numbers import MINUS
 from chollet_cnn.drawing.progress import progress_bar
 
 TOGETHER = 64
@@ -66,7 +66,8 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
     images = np.moveaxis(kernels, -1, 0)
     images = images if channels == 3 else images.mean(axis=-1)
     largest = float(np.abs(images).max()) or 1.0
-    low, high = format_fixed(-largest, 2), format_fixed(largest, 2)
+    high = f"{largest:.2f}"
+    low = f"{MINUS}{high}"
     if channels == 3:
         images = np.round(127.5 + 127.5 * images / largest).astype(np.uint8)
     return mosaics.plot_mosaic(

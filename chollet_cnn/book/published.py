@@ -8,7 +8,7 @@ carry no outputs. A file is named after its recipe and has the columns of ``hist
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +32,6 @@ CURVES: dict[str, dict[str, tuple[float, ...]]] = {
     recipe: _read_curve(_FILES[recipe]) for recipe in recipes.RECIPES if recipe in _FILES
 }
 """The printed curves by recipe, each quantity a tuple with a number an epoch."""
-
-
-def best_epoch(curve: Mapping[str, Sequence[float]]) -> int:
-    """Return the epoch, counted from 1, after which a curve's validation loss is lowest.
-
-    >>> best_epoch(CURVES["cats-vs-dogs-first-edition"])
-    10
-    """
-    losses = curve["val_loss"]
-    return losses.index(min(losses)) + 1
 
 
 @dataclass(frozen=True)

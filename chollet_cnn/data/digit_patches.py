@@ -112,17 +112,12 @@ def _is_drawn_with_strokes(mask: np.ndarray, all_ink: np.ndarray, strength: np.n
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:
     """Sort row by row, from left to right; a row is what overlaps in height."""
     rows: list[list[np.ndarray]] = []
-    for mask in sorted(masks, key=lambda mask: _middle(mask)[0]):
-        if rows and _middle(mask)[0] < np.flatnonzero(rows[-1][0].any(axis=1))[-1]:
+    for mask in sorted(masks, key=ndimage.center_of_mass):
+        if rows and ndimage.center_of_mass(mask)[0] < np.flatnonzero(rows[-1][0].any(axis=1))[-1]:
             rows[-1].append(mask)
         else:
             rows.append([mask])
-    return [mask for row in rows for mask in sorted(row, key=lambda mask: _middle(mask)[1])]
-
-
-def _middle(mask: np.ndarray) -> np.ndarray:
-    """Return the row and column of a mask's centre of mass."""
-    return np.argwhere(mask).mean(axis=0)
+    return [m for row in rows for m in sorted(row, key=lambda m: ndimage.center_of_mass(m)[1])]
 
 
 def is_shaped_like_a_digit(image: np.ndarray) -> bool:

@@ -181,8 +181,7 @@ def _fit_into_box(ink: np.ndarray) -> np.ndarray:
 
 def _centre(digit: np.ndarray) -> np.ndarray:
     """Place the digit so that its centre of mass comes to the middle of the frame."""
-    places = np.indices(digit.shape)
-    centre = (places * digit).sum(axis=(1, 2)) / digit.sum()
+    centre = ndimage.center_of_mass(digit)
     top, left = (
         int(np.clip(round(CENTRE - middle), 0, FRAME - side))
         for middle, side in zip(centre, digit.shape, strict=True)

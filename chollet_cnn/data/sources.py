@@ -102,7 +102,7 @@ def sha256_of_arrays(*arrays: np.ndarray) -> str:
     """
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 

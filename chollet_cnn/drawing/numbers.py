@@ -35,15 +35,6 @@ def format_number(value: float, digits: int = 6) -> str:
     return "" if is_missing(value) else f"{value:.{digits}g}".replace("-", MINUS)
 
 
-def format_fixed(value: float, places: int) -> str:
-    """Write a number with that many decimal places.
-
-    >>> format_fixed(-0.25, 3)
-    '−0.250'
-    """
-    return f"{value:.{places}f}".replace("-", MINUS)
-
-
 def format_weight(value: float) -> str:
     """Write a number for a small cell: two decimal places, no zero before the point.
 

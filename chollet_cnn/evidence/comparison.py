@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CLAIMS, CURVES, Claim, best_epoch, published_figure
+from chollet_cnn.book.published import CLAIMS, CURVES, Claim, published_figure
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import statistics
@@ -305,5 +305,5 @@ def printed_run(recipe: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     run = dict.fromkeys(("test_accuracy", "val_accuracy", "best_epoch"), math.nan)
     if "val_loss" in curve:
         run["val_accuracy"] = curve["val_accuracy"].iloc[-1]
-        run["best_epoch"] = best_epoch(CURVES[recipe])
+        run["best_epoch"] = curve.loc[curve["val_loss"].idxmin(), "epoch"]
     return pd.DataFrame([run]).assign(recipe=recipe, seed=0), curve

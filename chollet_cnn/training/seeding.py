@@ -6,12 +6,12 @@ release to release, so they are bit-identical on every backend and every machine
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chollet_cnn.data.sources import sha256_of_arrays
 from chollet_cnn.errors import UserError
 
 if TYPE_CHECKING:
@@ -123,7 +123,4 @@ def batches(
 
 def sha256_of_weights(model: keras.Model) -> str:
     """Return one hash of all the weights of a model, in order: equal only if every bit is."""
-    digest = hashlib.sha256()
-    for weights in model.get_weights():
-        digest.update(np.ascontiguousarray(weights).tobytes())
-    return digest.hexdigest()
+    return sha256_of_arrays(*model.get_weights())
