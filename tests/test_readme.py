@@ -35,9 +35,9 @@ def steps():
             yield ["python", "-c", text], False, expected
         elif not language:
             for line in text.splitlines():
-                for part in line.partition("#")[0].split(" && "):
-                    if part.startswith("python ") and not part.startswith("python -m pytest"):
-                        yield part.split(), bool(LONG.search(line)), expected
+                words = line.partition("#")[0].split()
+                if words[0] == "python" and words[:3] != ["python", "-m", "pytest"]:
+                    yield words, bool(LONG.search(line)), expected
 
 
 def skipped(words, long, unmade):
