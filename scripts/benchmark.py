@@ -238,12 +238,12 @@ def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
 
 
 def _range(values: pd.Series, places: str) -> str:
-    """Return the median with the lowest and the highest value, or nothing where there are none."""
+    """Return the median with the lowest and the highest value, a single value alone, or nothing."""
     values = values.dropna()
     if values.empty:
         return ""
     low, middle, high = (format(f(values), places) for f in (min, np.median, max))
-    return f"{middle} ({low} to {high})"
+    return f"{middle} ({low} to {high})" if len(values) > 1 else middle
 
 
 def write(measured: pd.DataFrame, path: Path) -> None:

@@ -202,7 +202,7 @@ def _augmentation_first_edition(legacy: bool) -> list[keras.Layer]:
     """Return the layers that do what ``ImageDataGenerator`` does in listing 5.11.
 
     The generator resamples each image once; Keras 3's layers each resample what the one before
-    made, so images come out slightly softer. Today's generator takes the shear for degrees: 0.2 of
+    made, so images come out slightly softer. Today's generator reads the shear as degrees: 0.2 of
     them move a pixel at the border by a quarter of a pixel. With ``legacy`` the shear is in radians
     and the nearest pixel is taken (:mod:`chollet_cnn.book.legacy_keras`).
     """

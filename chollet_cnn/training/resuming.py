@@ -77,12 +77,13 @@ def how_to_begin(
         going_on = not finished or wanted != begun
         differing += _differing_environment(path, surroundings, going_on)
     if differing:
-        more = f", {parameter('resume=True')} trains on to more epochs"
+        only_longer = differing == ["epochs"] and wanted > begun
+        more = f", {parameter('resume=True')} trains on to more epochs" if only_longer else ""
         raise UserError(
             f"the run in {path} was begun with other settings ("
             f"{', '.join(name.replace('_', ' ') for name in differing)}); "
             f"{parameter('overwrite=True')} replaces it, another {parameter('out')} puts this one "
-            f"elsewhere{more if differing == ['epochs'] else ''}"
+            f"elsewhere{more}"
         )
     if not finished:
         return RESUME

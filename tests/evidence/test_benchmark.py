@@ -23,6 +23,7 @@ def test_ratios_are_taken_repeat_by_repeat(script):
     assert ratio(rows, "keras", "keras") == ratio(rows, "runner", "torch") == ""
     other_repeat = rows.iloc[:1].assign(contender="torch", repeat=7)
     assert ratio(pd.concat([rows, other_repeat]), "keras", "torch") == ""
+    assert ratio(rows.iloc[:2], "runner", "keras") == "0.50"
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,9 @@ def test_the_pairs_of_all_recipes_are_also_taken_together():
     ]
     assert (rows[-1]["on originals"], rows[-1]["on copies"]) == ("75.00%", "76.00%")
     assert (found["moved"].n, round(found["moved"].mean, 4)) == (6, 0.01)
+    assert [(title, moved.n) for title, moved in found["few"]] == [
+        ("Cats vs dogs, third edition, smaller test set", 2)
+    ]
 
 
 def test_verdicts_are_told_again_with_the_effect_of_copies_taken_off():

@@ -68,6 +68,11 @@ def test_a_finished_run_is_not_returned_for_one_on_other_images_or_another_devic
         again(copy)
 
 
+def test_a_finished_run_is_not_made_shorter(copy):
+    with pytest.raises(UserError, match=r"\(epochs\)[^,]*, another out puts this one elsewhere$"):
+        again(copy, epochs=1)
+
+
 def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(copy, tmp_path):
     with pytest.raises(UserError, match=r"\(epochs\).*resume=True trains on to more epochs"):
         again(copy, epochs=3)

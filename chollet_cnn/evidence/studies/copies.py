@@ -45,11 +45,13 @@ def measure(records: Records) -> dict[str, object]:
     are too few for a narrow interval. That each recipe is moved alike is thought, not measured.
     A recipe with fewer than three pairs is left out.
     """
-    groups = [
-        (title_of(recipe), pairs)
-        for recipe, pairs in records.copies.groupby("recipe", sort=False)
-        if _difference(pairs).n >= statistics.MIN_RUNS_OUTSIDE
-    ]
+    groups, few = [], []
+    for recipe, pairs in records.copies.groupby("recipe", sort=False):
+        moved = _difference(pairs, "val_accuracy")
+        if moved.n >= statistics.MIN_RUNS_OUTSIDE:
+            groups.append((title_of(recipe), pairs))
+        else:
+            few.append((title_of(recipe), moved))
     if not groups:
         return {}
     if len(groups) > 1:
@@ -65,6 +67,7 @@ def measure(records: Records) -> dict[str, object]:
     corrected = list(_corrected(records, moved))
     return {
         "pairs": pd.DataFrame(rows),
+        "few": few,
         "moved": moved["val_accuracy"],
         "corrected": corrected,
         "kept": sum(verdicts == [figure.verdict] for figure, verdicts in corrected),

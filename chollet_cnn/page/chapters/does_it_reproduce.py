@@ -10,8 +10,8 @@ import pandas as pd
 
 from chollet_cnn.analysis import learning_curves
 from chollet_cnn.book import published, recipes
-from chollet_cnn.drawing.numbers import format_percent
-from chollet_cnn.evidence import comparison, figures, records, statistics
+from chollet_cnn.drawing.numbers import MINUS, format_percent
+from chollet_cnn.evidence import comparison, figures, records, statistics, tables
 from chollet_cnn.evidence.comparison import Comparison
 from chollet_cnn.evidence.records import Records
 from chollet_cnn.evidence.studies import (
@@ -86,8 +86,22 @@ def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> 
             if min(sample.n for sample in causes.values()) >= statistics.MIN_RUNS_INSIDE
         ],
         "notes": sorted(set(recorded.runs["data_note"].dropna())),
-        "copies": copies.measure(recorded).get("moved"),
+        "copies": _moved_by_copies(recorded),
     }  # fmt: skip
+
+
+def _moved_by_copies(recorded: records.Records) -> dict[str, Any] | None:
+    moved = copies.measure(recorded).get("moved")
+    if moved is None:
+        return None
+    low, high = moved.confidence_interval
+    interval = tables.between((low, high), tables.signed)
+    return {
+        "pairs": moved.n,
+        "mean": tables.signed(moved.mean).replace("-", MINUS),
+        "interval": interval.replace("-", MINUS),
+        "significant": not low < 0 < high,
+    }
 
 
 def _your_run(model: TrainedModel, runs: pd.DataFrame) -> dict[str, Any]:
