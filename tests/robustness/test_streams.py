@@ -38,6 +38,8 @@ def run(module, redirect="", environment=None, without=()):
      (LIST, ">/dev/full", 2), (WRONG, "2>&-", 2), (WRONG, "2>/dev/full", 2)],
 )  # fmt: skip
 def test_streams_that_are_closed_or_full(module, redirect, status):
+    if "/dev/full" in redirect and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
     done = run(module, redirect)
     assert done.returncode == status
     assert b"Traceback" not in done.stderr
