@@ -155,7 +155,11 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
     Python handles a signal only between two instructions, which a long computation in a library
     can delay by minutes. The system tells a pipe at once; a thread reads it and waits a little.
     """
-    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if os.name == "nt":  # whose pipes cannot wake the thread
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # instead of that of the import
         yield
         return
 
