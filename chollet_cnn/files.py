@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, replace_file
 
 try:
     import fcntl
@@ -46,7 +46,7 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        replace_file(beside, path)
     except OSError as problem:
         raise unwritable(path, problem) from problem
     finally:

@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
-from chollet_cnn import files
+from chollet_cnn import errors, files
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import run_files, runs, seeding
@@ -116,6 +118,28 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
             runs.locked(path),
         ):
             pass
+
+
+@pytest.mark.parametrize(
+    ("system", "refusals", "content"), [("nt", 1, "new"), ("nt", 999, "old"), ("posix", 1, "old")]
+)
+def test_windows_is_asked_again_while_a_file_is_open(
+    tmp_path, monkeypatch, system, refusals, content
+):
+    (tmp_path / "a").write_text("old")
+    answers = iter([PermissionError] * refusals)
+
+    def rename(*paths):
+        for problem in answers:
+            raise problem
+        os.replace(*paths)
+
+    monkeypatch.setattr(errors, "os", SimpleNamespace(name=system, replace=rename))
+    monkeypatch.setattr(errors, "SECONDS_TO_REPLACE", 0.2)
+    with suppress(UserError):
+        files.write(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == content
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
