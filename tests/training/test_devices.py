@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -183,6 +185,13 @@ def test_two_processes_train_as_one_and_the_first_alone_writes(alone, tmp_path):
     assert (run.environment["processes"], run.environment["devices"]) == (2, 2)
     assert run.load_model()
     assert not (tmp_path / "of the second").exists()
+
+
+def test_the_end_of_a_child_is_told_where_there_is_no_sigkill(monkeypatch):
+    windows = {name: value for name, value in vars(signal).items() if name != "SIGKILL"}
+    monkeypatch.setattr(machines, "signal", SimpleNamespace(**windows))
+    with pytest.raises(RuntimeError, match="ended with status 3"):
+        machines.call_in_child(os._exit, 3)
 
 
 @on_jax
