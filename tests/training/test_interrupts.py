@@ -10,10 +10,7 @@ import pytest
 
 from chollet_cnn.training import runs
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.name != "posix", reason="sends signals of POSIX"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="POSIX signals")]
 
 BUSY = """
 import sys, time
