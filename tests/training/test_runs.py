@@ -121,6 +121,12 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
             pass
 
 
+def test_in_a_folder_that_cannot_be_locked_nobody_waits(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with files.held(tmp_path), files.held(tmp_path):
+        files.write(tmp_path / "a", "")
+
+
 @pytest.mark.parametrize(("system", "wait", "asked"), [("nt", 2, 2), ("nt", -1, 1), ("", 2, 1)])
 def test_windows_is_asked_again_while_a_file_is_open(tmp_path, monkeypatch, system, wait, asked):
     rename = Mock(side_effect=[PermissionError, None])
