@@ -12,7 +12,9 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -24,6 +26,8 @@ PARAMETER = re.compile(r"\0(\w+)(=True)?\0")
 """A parameter in a message, see :func:`parameter`; no file's name has the character around it."""
 SECONDS_TO_STOP = 1.5
 """How long a command that was interrupted may clean up before its process is ended."""
+SECONDS_TO_REPLACE = 2
+"""How long Windows may refuse to rename a file that another process has open."""
 
 
 class UserError(Exception):
@@ -71,6 +75,21 @@ def notify(text: str) -> None:
     if sys.stderr:
         with contextlib.suppress(OSError):
             print(printable(text), file=sys.stderr, flush=True)
+
+
+def replace_file(path: Path, target: Path) -> None:
+    """Rename a file or a folder as :func:`os.replace` does, on Windows after a refusal again.
+
+    It refuses while another process, often a virus scanner, has the file or its target open.
+    """
+    until = time.monotonic() + SECONDS_TO_REPLACE
+    while True:
+        try:
+            return os.replace(path, target)
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > until:
+                raise
+        time.sleep(0.05)
 
 
 def integer(text: str) -> int:
@@ -155,7 +174,11 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
     Python handles a signal only between two instructions, which a long computation in a library
     can delay by minutes. The system tells a pipe at once; a thread reads it and waits a little.
     """
-    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if os.name == "nt":  # whose pipes cannot wake the thread
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # instead of that of the import
         yield
         return
 

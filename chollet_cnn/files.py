@@ -10,12 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chollet_cnn.errors import UserError
+from filelock import FileLock
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from chollet_cnn.errors import UserError, replace_file
 
 UNFINISHED = ".chollet-cnn-"
 """How the names of files begin that are being written; short, so that any name can be written."""
@@ -46,7 +43,7 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        replace_file(beside, path)
     except OSError as problem:
         raise unwritable(path, problem) from problem
     finally:
@@ -73,25 +70,22 @@ def leftovers(folder: Path, pattern: str) -> list[Path]:
 def held(folder: Path) -> Iterator[None]:
     """Keep other processes that hold the same folder waiting, to read and write in it as one.
 
-    The folder is made if need be. Where the system or the file system knows no locks, nobody waits.
+    The folder is made if need be. Where its hidden lock file cannot be written, nobody waits.
 
     Raises:
-        UserError: if the folder cannot be made or opened.
+        UserError: if the folder cannot be made.
     """
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        place = os.open(folder, os.O_RDONLY) if fcntl else None
     except OSError as problem:
         raise unwritable(folder, problem) from problem
-    if place is None:
-        yield
-        return
+    with contextlib.suppress(OSError):
+        lock.acquire()
     try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(place, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(place)
+        lock.release()
 
 
 def unwritable(path: Path, problem: OSError | ValueError) -> UserError:

@@ -112,6 +112,8 @@ def measure_memory(counts: list[int], data_dir: str | None) -> pd.DataFrame:
             options = ("--epochs", 0, "--data-dir", images, "--train-images", count)
             cache = {"CHOLLET_CNN_CACHE": str(Path(scratch, "cache"))}
             result = measure("runner", MEMORY_RECIPE, images, *options, **cache)
+        if np.isnan(result["peak_mib"]):
+            raise UserError("this system does not tell a process's peak memory; use Linux or macOS")
         rows.append({"pictures": count, "peak_mib": round(result["peak_mib"])})
         print(f"{count:,} images: {rows[-1]['peak_mib']:,} MiB", flush=True)
     table = pd.DataFrame(rows)
@@ -146,9 +148,9 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             "the floor against PyTorch": _ratio(own, "floor", "torch"),
             "`bfloat16` against `float32`": _ratio(own, "bfloat16", "runner"),
             "first step after import": f"{middle['first_step_after_import']['runner']:.1f} s",
-            "peak memory": f"{memory['runner']:,.0f} MiB",
+            "peak memory": f"{memory['runner']:,.0f} MiB".replace("nan MiB", ""),
             "memory against `fit`":
-                f"{memory['runner'] / memory['keras']:.2f}" if "keras" in memory else "",
+                f"{memory['runner'] / memory.get('keras', np.nan):.2f}".replace("nan", ""),
         })  # fmt: skip
     return pd.DataFrame(lines)
 
@@ -219,7 +221,7 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
             "first epoch": f"{middle['first_epoch']:.1f} s",
             "first step (after import)":
                 f"{middle['first_step']:.1f} s ({middle['first_step_after_import']:.1f} s)",
-            "peak memory": f"{middle['peak_mib']:,.0f} MiB",
+            "peak memory": f"{middle['peak_mib']:,.0f} MiB".replace("nan MiB", ""),
         })  # fmt: skip
     return pd.DataFrame(lines)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -324,6 +323,16 @@ def with_images(recipe: Recipe, images: int) -> Recipe:
     return replace(recipe, data_options=recipe.data_options | {"splits": splits})
 
 
+def peak_mib() -> float:
+    """Return the peak memory of this process in MiB; NaN on Windows, which does not tell it."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure one contender and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -357,8 +366,6 @@ def main(argv: list[str] | None = None) -> int:
             waiting.append(epoch())
             seconds.append(time.perf_counter() - began)
             processor_seconds.append(time.process_time() - computed)
-    # Linux counts in KiB, macOS in bytes.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rate = matrix_product_rate() if options.contender in ("floor", "runner") else None
     result = {
         "epochs": seconds,
@@ -366,7 +373,7 @@ def main(argv: list[str] | None = None) -> int:
         "processor_seconds": processor_seconds,
         "first_step": step_ends[0] - STARTED,
         "first_step_after_import": step_ends[0] - imported,
-        "peak_mib": peak / (2**20 if sys.platform == "darwin" else 2**10),
+        "peak_mib": peak_mib(),
         "matrix_product_gflops": rate,
     }
     print(json.dumps(result))

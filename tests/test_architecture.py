@@ -110,6 +110,12 @@ def test_no_file_is_longer_than_one_can_read_in_a_sitting():
     assert {name: lines for name, lines in lengths.items() if lines > 500} == {}
 
 
+def test_no_file_needs_a_module_of_unix_to_be_imported():
+    needs = re.compile(r"^(?:import|from) (?:fcntl|grp|pty|pwd|resource|termios)\b", re.MULTILINE)
+    files = [file for name in (PACKAGE, "scripts", "tests") for file in (ROOT / name).rglob("*.py")]
+    assert [str(file) for file in files if needs.search(file.read_text(encoding="utf-8"))] == []
+
+
 def run_script(script):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

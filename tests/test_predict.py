@@ -113,8 +113,9 @@ def test_a_long_name_keeps_its_beginning_and_its_end():
 
 
 def test_images_of_one_name_get_a_figure_each(tmp_path):
-    three = [an_answer("a/7.png"), an_answer("b/7.png"), an_answer("c/7.png")]
-    assert len(set(answers.save_figures(three, tmp_path, top=2))) == 3
+    three = [an_answer("a/Seven.png"), an_answer("b/Seven.png"), an_answer("c/seven.png")]
+    names = {str(file).lower() for file in answers.save_figures(three, tmp_path, top=2)}
+    assert len(names) == 3  # also where file systems do not tell S from s
 
 
 def test_many_digits_are_drawn_as_far_as_a_figure_goes():

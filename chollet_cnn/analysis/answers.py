@@ -248,17 +248,19 @@ def save_figures(answers: Iterable[Answer], folder: Path, top: int = 5) -> list[
     Raises:
         UserError: a file cannot be written.
     """
-    written = []
+    written, taken = [], set()
     for answer in answers:
         name = Path(answer.file).stem.encode(errors="replace")
         stem = name[:LONGEST_STEM].decode(errors="ignore")
         file = folder / f"{printable(stem)}-seen.png"
-        while file in written:  # two images of one name, from two folders
+        # Two images of one name, from two folders; file systems may not tell A from a.
+        while str(file).casefold() in taken:
             file = file.with_stem(f"{file.stem}-{len(written) + 1}")
         photograph = image_files.read(answer.file) if answer.boxes else None
         figure = plot_prediction(answer, photograph, top)
         files.write(file, partial(figure.savefig, format="png", dpi=150))
         written.append(file)
+        taken.add(str(file).casefold())
     return written
 
 

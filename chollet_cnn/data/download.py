@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from chollet_cnn.data.sources import is_whole
 from chollet_cnn.drawing.progress import progress_bar
-from chollet_cnn.errors import UserError, notify, parameter
+from chollet_cnn.errors import UserError, notify, parameter, replace_file
 
 PATIENCE = 10  # seconds without an answer after which a server counts as out of reach
 CHUNK = 1 << 20  # bytes read at a time
@@ -97,7 +97,7 @@ def _fetch(url: str, destination: Path, size: int, sha256: str) -> None:
             f"the download from {url} is not the expected file (its size or SHA-256 is wrong) and "
             "was deleted: run the same command again, and if that fails too get the file elsewhere"
         )
-    os.replace(part, destination)
+    replace_file(part, destination)
 
 
 def _collect(url: str, part: Path, collected: int, size: int) -> None:

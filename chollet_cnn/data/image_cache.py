@@ -21,6 +21,8 @@ from typing import Annotated, BinaryIO, Literal
 import numpy as np
 from pydantic import Field, TypeAdapter
 
+from chollet_cnn.errors import replace_file
+
 PIXELS_FILE = "pictures.uint8"
 INDEX_FILE = "index.json"
 HASH_FILE = "pictures.sha256"  # its time is that of the last check
@@ -111,7 +113,7 @@ def publish(building: Path, final: Path, size: tuple[int, int], most: int) -> No
 
     Whatever else has that name, a damaged set, a file or a link, is removed.
     """
-    with contextlib.suppress(OSError):  # something else has that name
+    with contextlib.suppress(OSError):  # something else has that name, or Windows refuses
         building.rename(final)
         return
     if open_set(final, size, most):
@@ -119,8 +121,8 @@ def publish(building: Path, final: Path, size: tuple[int, int], most: int) -> No
     if final.is_dir() and not final.is_symlink():
         shutil.rmtree(final)
     else:
-        final.unlink()
-    building.rename(final)
+        final.unlink(missing_ok=True)
+    replace_file(building, final)
 
 
 def remove_unfinished(cache: Path) -> None:

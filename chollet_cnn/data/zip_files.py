@@ -1,7 +1,6 @@
 """Open a zip file and the zip files inside it, or say why one cannot be read."""
 
 import io
-import os
 import struct
 import zipfile
 import zlib
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from chollet_cnn.data import image_cache
 from chollet_cnn.data.sources import cache_folder, permitted
-from chollet_cnn.errors import UserError, notify
+from chollet_cnn.errors import UserError, notify, replace_file
 
 MOST_UNPACKED = 4 << 30  # bytes of zip files in one zip file; Microsoft's archive has 0.8 GiB
 DEEPEST = 3  # zip files inside one another
@@ -148,7 +147,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> io.BufferedRea
                 beside = Path(building) / file.name
                 with beside.open("wb") as unpacked:
                     _copy(archive, member, unpacked)
-                os.replace(beside, file)
+                replace_file(beside, file)
         except OSError as problem:
             raise UserError(
                 f"cannot unpack {member.filename} of {archive.filename} into {file.parent} "

@@ -141,7 +141,9 @@ def _terminal(shown: bool) -> Iterator[Console | None]:
             console = _consoles[-1]
         elif shown and sys.stderr and sys.stderr.isatty():
             # A copy of the descriptor, which stays when devices.start_keras() holds back the other.
-            copy = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding)
+            # Its encoding may lack what Rich draws.
+            descriptor, encoding = os.dup(sys.stderr.fileno()), sys.stderr.encoding
+            copy = os.fdopen(descriptor, "w", encoding=encoding, errors="replace")
             console = Console(file=stack.enter_context(copy))
         _consoles.append(console)
         stack.callback(_consoles.pop)

@@ -18,7 +18,7 @@ import matplotlib as mpl
 from chollet_cnn import files
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.drawing.progress import share_bar
-from chollet_cnn.errors import UserError, notify, parameter
+from chollet_cnn.errors import UserError, notify, parameter, replace_file
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import Chapter, template_text, templates
 from chollet_cnn.page.chapters import (
@@ -293,7 +293,7 @@ def _written_whole(out: Path) -> Iterator[Path]:
         written = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
         for file in sorted(written, key=lambda file: file.name == "index.html"):
             (out / file).parent.mkdir(exist_ok=True)
-            os.replace(folder / file, out / file)
+            replace_file(folder / file, out / file)
     except BrokenPipeError:  # whoever read what is printed has gone; nothing is wrong with out
         raise
     except OSError as problem:

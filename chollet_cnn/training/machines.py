@@ -111,7 +111,7 @@ def call_in_child(function: Callable[..., Any], *arguments: object) -> Any:  # n
         except EOFError as problem:
             child.join()
             said = log.read_text(errors="replace") if log.exists() else ""
-            if "JAX distributed service" in said or child.exitcode == -signal.SIGKILL:
+            if "JAX distributed service" in said or child.exitcode == -9:  # POSIX's SIGKILL
                 raise ProcessLost from problem
             raise RuntimeError(
                 f"the process that trains ended with status {child.exitcode}\n{said}"

@@ -35,7 +35,7 @@ from filelock import FileLock, Timeout
 
 from chollet_cnn import data, files
 from chollet_cnn.data import book_pictures, digits
-from chollet_cnn.errors import UserError, parameter
+from chollet_cnn.errors import UserError, parameter, replace_file
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
 from chollet_cnn.training.run_files import COLUMNS, NAME, for_json, unreadable
@@ -353,7 +353,7 @@ def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
         model.save(beside)
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(beside, path / "model.keras")
+        replace_file(beside, path / "model.keras")
     except OSError as problem:
         raise files.unwritable(path, problem) from problem
     finally:

@@ -181,6 +181,16 @@ def test_a_damaged_cache_is_made_anew(flat, name, content):
     assert kept_set(flat)
 
 
+def test_a_set_gets_its_name_where_windows_refuses_that_for_a_moment(flat, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Access is denied")
+
+    shutil.rmtree(kept_set(flat))
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert_is_whole(small(flat))
+    assert kept_set(flat)
+
+
 @on_posix
 @pytest.mark.parametrize("other", ["file", "dangling link", "link to a folder"])
 def test_whatever_else_has_the_name_of_a_cached_set_is_replaced(flat, other):

@@ -1,6 +1,7 @@
 """The benchmark's tables hold what was measured, and its contenders train the same network."""
 
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -149,6 +150,19 @@ def test_the_share_of_the_matrix_rate_counts_the_passes(script):
     told = ("pictures a second", "share of matrix rate", "cores busy")
     assert [runner[key] for key in told] == ["500", "50%", "1.5 (1.5 to 1.5)"]
     assert forward["share of matrix rate"] == "33%"  # a third of the products, twice as fast
+
+
+def test_what_windows_does_not_tell_is_an_empty_cell(script, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "resource", None)  # as if it were not there
+    peak, benchmark = script("contenders").peak_mib(), script("benchmark")
+    rows = pd.read_csv(records.RESULTS / "benchmark.csv").assign(peak_mib=peak)
+    tables = benchmark.table(rows, dict.fromkeys(rows["recipe"], 1)), benchmark.summary(rows)
+    cells = pd.concat(tables)[["peak memory", "memory against `fit`"]]
+    assert set(cells.fillna("").to_numpy().ravel()) == {""}
+    monkeypatch.setattr(benchmark, "write_images", lambda *_: None)
+    monkeypatch.setattr(benchmark, "measure", lambda *_, **__: {"peak_mib": peak})
+    with pytest.raises(UserError, match="use Linux or macOS"):
+        benchmark.main(["--memory", "20", "--out", str(tmp_path)])
 
 
 @pytest.mark.parametrize("name", ["mnist-second-edition", "cats-vs-dogs-third-edition"])

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -207,6 +208,13 @@ def test_two_processes_train_as_one_and_the_first_alone_writes(alone, tmp_path):
     assert not (tmp_path / "of the second").exists()
 
 
+def test_the_end_of_a_child_is_told_where_there_is_no_sigkill(monkeypatch):
+    windows = {name: value for name, value in vars(signal).items() if name != "SIGKILL"}
+    monkeypatch.setattr(machines, "signal", SimpleNamespace(**windows))
+    with pytest.raises(RuntimeError, match="ended with status 3"):
+        machines.call_in_child(os._exit, 3)
+
+
 @on_jax
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_other_and_the_run_goes_on(alone, tmp_path, victim):
@@ -214,7 +222,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(alone, tmp_path, vi
     for line in both[0].stdout:
         if line.startswith("epoch "):
             break
-    both[victim].send_signal(signal.SIGKILL)
+    both[victim].kill()
     began = time.perf_counter()
     other = both[1 - victim]
     _, errors = other.communicate(timeout=120)

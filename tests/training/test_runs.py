@@ -8,10 +8,13 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
-from chollet_cnn import files
+from chollet_cnn import errors, files
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import run_files, runs, seeding
@@ -116,6 +119,22 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
             runs.locked(path),
         ):
             pass
+
+
+def test_in_a_folder_that_cannot_be_locked_nobody_waits(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with files.held(tmp_path), files.held(tmp_path):
+        files.write(tmp_path / "a", "")
+
+
+@pytest.mark.parametrize(("system", "wait", "asked"), [("nt", 2, 2), ("nt", -1, 1), ("", 2, 1)])
+def test_windows_is_asked_again_while_a_file_is_open(tmp_path, monkeypatch, system, wait, asked):
+    rename = Mock(side_effect=[PermissionError, None])
+    monkeypatch.setattr(errors, "os", SimpleNamespace(name=system, replace=rename))
+    monkeypatch.setattr(errors, "SECONDS_TO_REPLACE", wait)
+    with pytest.raises(UserError) if asked == 1 else nullcontext():
+        files.write(tmp_path / "a", "new")
+    assert (rename.call_count, list(tmp_path.iterdir())) == (asked, [])
 
 
 def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
@@ -264,6 +283,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, name):
         pass
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_pipes_are_not_waited_for_and_odd_names_are_no_epochs(finished):
     for epoch in (1, 2, 1000):
         runs.write_epoch_weights(finished.path, epoch, [])
