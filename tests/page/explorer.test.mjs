@@ -166,6 +166,20 @@ test("receptive fields grow as in the article: 3, 4, 8, 10, 18 and 22 pixels", (
   assert.deepEqual(explain.windowOf(layers[1], 2, 3), { top: 4, left: 6, height: 2, width: 2 });
 });
 
+test("an odd address opens channel 0 of a layer that has a row, or nothing", () => {
+  const layers = smallNetwork().layers.map((layer, i) => ({
+    ...layer,
+    name: `${layer.kind}_${i}`,
+  }));
+  const found = (hash) => explain.addressed(hash, layers);
+  assert.deepEqual(found("#convolution_1/1"), { layer: 1, channel: 1 });
+  assert.deepEqual(found("#max%20pooling_2/1"), { layer: 2, channel: 1 });
+  for (const channel of ["", "/", "/-1", "/0.5", "/2", "/1e9", "/NaN", "/one"])
+    assert.deepEqual(found(`#convolution_1${channel}`), { layer: 1, channel: 0 });
+  for (const hash of ["", "#", "#%", "#%E0%A4%A", "#rescaling_0", "#flatten_3/1", "#nothing/1"])
+    assert.equal(found(hash), null);
+});
+
 test("a drawing is scaled to 20 pixels and its centre of mass comes to pixel 14, 14", () => {
   const ink = new Float32Array(100 * 80);
   for (let row = 5; row < 65; row++)

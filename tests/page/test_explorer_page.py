@@ -169,6 +169,14 @@ def test_an_address_opens_a_layer_and_channel(browser, explorer):
     assert (title.split(",")[0], title.endswith("channel 3")) == (other, True)
 
 
+def test_after_an_odd_address_strokes_are_still_recognized(browser, recorded):
+    for address in ("#%", "#conv2d/-1", "#conv2d/0.5", "#flatten", "#rescaling"):
+        open_page(browser, recorded, address=address)
+        draw(browser, STROKES[1])
+        assert texts(browser, ".bars .best .class") == ["1"]
+    assert browser.get_log("browser") == []
+
+
 def test_without_a_script_a_static_picture_stands_there(browser, explorer):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
