@@ -12,6 +12,8 @@ const network = await load("network");
 const explain = await load("explain");
 const { asMnist, resize } = await load("mnist_look");
 const { changed, kernelOf } = await load("changes");
+const { draggable } = await load("channel");
+const { drawingPad } = await load("drawing_pad");
 const { fromHalf, unpack } = await load("data");
 const { evaluate } = await load("evaluate");
 const { gradCam } = await load("grad_cam");
@@ -198,6 +200,54 @@ test("a drawing is scaled to 20 pixels and its centre of mass comes to pixel 14,
   close([down / mass, across / mass], [14, 14], 0.5);
   assert.equal(Math.max(...pixels), 255);
   assert.equal(asMnist(new Float32Array(100), 10, 10), null);
+});
+
+/** Send a pointer's event, with the coordinates and the id that are given. */
+const point = (target, type, pointerId, clientX, clientY) =>
+  target.dispatchEvent(Object.assign(new Event(type), { pointerId, clientX, clientY, button: 0 }));
+
+test("while one finger draws, another changes nothing; afterwards it draws itself", () => {
+  let drawn = []; // the points on the pad; each paint begins with a black rectangle
+  const context = {
+    fillRect: () => (drawn = []),
+    lineTo: (x, y) => drawn.push([x, y]),
+    beginPath() {},
+    moveTo() {},
+    stroke() {},
+  };
+  const canvas = Object.assign(new EventTarget(), {
+    getContext: () => context,
+    getBoundingClientRect: () => ({ left: 0, top: 0, width: 280, height: 280 }),
+    setPointerCapture() {},
+  });
+  drawingPad(canvas, {}, () => {});
+  point(canvas, "pointerdown", 1, 10, 10);
+  for (const type of ["pointerdown", "pointermove", "pointercancel", "lostpointercapture"])
+    point(canvas, type, 2, 200, 200);
+  point(canvas, "pointermove", 1, 20, 20);
+  for (const type of ["pointerup", "lostpointercapture"]) point(canvas, type, 1, 20, 20);
+  point(canvas, "pointermove", 1, 30, 30);
+  point(canvas, "pointerdown", 2, 40, 40);
+  assert.deepEqual(
+    drawn,
+    [10, 20, 40].map((place) => [place, place]),
+  );
+});
+
+test("a weight is dragged by one pointer, until it is up or cancelled", () => {
+  const [input, window] = [Object.assign(new EventTarget(), { blur() {} }), new EventTarget()];
+  globalThis.window = window;
+  const found = [];
+  draggable(input, 0.5, (weight) => found.push(weight));
+  for (const end of ["pointerup", "pointercancel"]) {
+    point(input, "pointerdown", 1, 0, 100);
+    for (const id of [1, 2]) point(window, "pointermove", id, 0, 90);
+    point(window, end, 2, 0, 90);
+    point(window, "pointermove", 1, 0, 80);
+    for (const type of [end, "pointermove"]) point(window, type, 1, 0, 70);
+  }
+  delete globalThis.window;
+  assert.deepEqual(found, [0.6, 0.7, 0.6, 0.7]);
 });
 
 test("a pixel of a smaller image is the mean of those under it", () => {
