@@ -57,7 +57,12 @@ export async function start(source) {
   };
   const forget = () => (state.target = null);
   const input =
-    colours === 1 ? digitInput(schedule, forget) : photoInput([height, width], schedule);
+    colours === 1
+      ? digitInput(schedule, forget)
+      : photoInput([height, width], () => {
+          forget();
+          schedule();
+        });
   const worker = background(source);
 
   let onFirstPass = null;
