@@ -120,6 +120,30 @@ def test_the_window_its_cell_and_its_sum_are_visible_together_on_a_phone(browser
     assert height < NARROW[1] - 45  # the list of chapters stays above it
 
 
+def test_no_ring_around_the_focus_is_cut_by_the_box_around_it(browser, address):
+    open_page(browser, address)
+    cut = browser.execute_script(
+        """
+        return [...document.querySelectorAll("a, button, summary, [tabindex='0']")].filter((e) => {
+          if (!e.offsetParent) return false;
+          e.focus();
+          const { outlineOffset, outlineWidth } = getComputedStyle(e);
+          const reach = parseFloat(outlineOffset) + parseFloat(outlineWidth);
+          const { left, right, top, bottom } = e.getBoundingClientRect();
+          for (let box = e.parentElement; box !== document.body; box = box.parentElement) {
+            if (getComputedStyle(box).overflowX === "visible") continue;
+            const edge = box.getBoundingClientRect();
+            const inside = Math.min(left - edge.left, edge.right - right, top - edge.top,
+              edge.bottom - bottom);
+            if (inside + 0.5 < reach) return true;
+          }
+          return !e.matches(":focus-visible");
+        }).map((e) => e.outerHTML.slice(0, 120));
+        """
+    )
+    assert cut == []
+
+
 def test_an_answer_folds_out(browser, address):
     open_page(browser, address)
     answer = "const e = document.querySelector('.exercise'); return e.open && e.offsetHeight"
