@@ -83,6 +83,8 @@ def test_a_digit_can_be_drawn_by_keyboard(browser, recorded):
     pad.send_keys(*[webdriver.Keys.ARROW_UP] * 9, " ", *[webdriver.Keys.ARROW_DOWN] * 18, " ")
     wait_for(browser, SAID)
     assert texts(browser, ".bars .best .class") == ["1"]
+    with_cells = texts(browser, ".row:has([aria-label*='Enter goes to its cells']) h3")
+    assert with_cells == [words for words in texts(browser, ".row h3") if "feature maps" in words]
     canvas = browser.find_element("css selector", ".row canvas")
     canvas.send_keys(webdriver.Keys.ARROW_RIGHT, webdriver.Keys.ARROW_DOWN, webdriver.Keys.ENTER)
     chosen = browser.execute_script("return explorer.state.selected")
