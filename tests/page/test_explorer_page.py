@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from chromium import NARROW, WIDE, requests, serious_faults, webdriver, wider_than_the_screen
+from chromium import (
+    NARROW,
+    WIDE,
+    printed_pages,
+    requests,
+    serious_faults,
+    webdriver,
+    wider_than_the_screen,
+)
 from explorer_page import next_frame, open_page, press, select, texts, wait_for
 
 from chollet_cnn.data import handwriting
@@ -159,6 +167,15 @@ def test_nothing_is_wider_than_a_phone(browser, explorer, scheme):
     for index in (1, 3, 7, 8):
         select(browser, index, 2, 0, 0)
         assert wider_than_the_screen(browser, ".strip, .unseen") == []
+
+
+def test_the_open_panel_leaves_no_room_on_paper(browser, recorded):
+    open_page(browser, recorded)
+    inspecting = "return document.body.classList.toggle('inspecting')"
+    assert not browser.execute_script(inspecting)
+    closed = printed_pages(browser)
+    assert browser.execute_script(inspecting)
+    assert printed_pages(browser) == closed
 
 
 def test_an_address_opens_a_layer_and_channel(browser, explorer):
