@@ -1,5 +1,7 @@
 """Every figure has one width, a title and a note; every number is written in one way."""
 
+import re
+
 import numpy as np
 import pytest
 from matplotlib import rc_context
@@ -8,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.texmanager import TexManager
 
 from chollet_cnn.drawing import sheet, style
+from chollet_cnn.page.chapter import template_text
 
 
 @pytest.mark.parametrize("make", [sheet.sheet, sheet.panels])
@@ -41,6 +44,11 @@ def test_text_has_the_contrast_that_small_type_needs():
         assert contrast(fill, style.contrasting(fill)) > 4.5
     for color in (style.DATA, style.POINTED_AT, style.THIRD, style.GREY):
         assert contrast(style.ink(color), "white") >= 4.5
+    for theme in template_text("theme.css").split("@media")[:2]:  # light, dark
+        colors = dict(re.findall(r"--(\w+): (#\w{6});", theme))
+        for text in ("ink", "soft", "data", "pointed", "third"):
+            for ground in ("paper", "shade", "card"):
+                assert contrast(colors[text], colors[ground]) >= 4.5, (text, ground)
 
 
 def test_show_opens_the_image_viewer_or_says_that_there_is_none(monkeypatch):

@@ -4,6 +4,7 @@ The tests skip where there is no ``chromium`` with its ``chromedriver``, or no s
 accessibility need axe-core from npm; ``AXE_CORE`` names the folder in which ``axe.min.js`` is.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -64,6 +65,12 @@ def requests(browser):
         if message["method"] == "Network.requestWillBeSent"
     }
     return {url for url in asked_for if not url.startswith(("data:", "about:", "blob:"))}
+
+
+def printed_pages(browser):
+    """Return how many pages of A4 the open page is printed on."""
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
+    return base64.b64decode(printed["data"]).count(b"/Type /Page\n")
 
 
 def wider_than_the_screen(browser, may_slide):

@@ -12,6 +12,8 @@ const network = await load("network");
 const explain = await load("explain");
 const { asMnist, resize } = await load("mnist_look");
 const { changed, kernelOf } = await load("changes");
+const { draggable } = await load("channel");
+const { drawingPad } = await load("drawing_pad");
 const { fromHalf, unpack } = await load("data");
 const { evaluate } = await load("evaluate");
 const { gradCam } = await load("grad_cam");
@@ -166,6 +168,20 @@ test("receptive fields grow as in the article: 3, 4, 8, 10, 18 and 22 pixels", (
   assert.deepEqual(explain.windowOf(layers[1], 2, 3), { top: 4, left: 6, height: 2, width: 2 });
 });
 
+test("an odd address opens channel 0 of a layer that has a row, or nothing", () => {
+  const layers = smallNetwork().layers.map((layer, i) => ({
+    ...layer,
+    name: `${layer.kind}_${i}`,
+  }));
+  const found = (hash) => explain.addressed(hash, layers);
+  assert.deepEqual(found("#convolution_1/1"), { layer: 1, channel: 1 });
+  assert.deepEqual(found("#max%20pooling_2/1"), { layer: 2, channel: 1 });
+  for (const channel of ["", "/", "/-1", "/0.5", "/2", "/1e9", "/NaN", "/one"])
+    assert.deepEqual(found(`#convolution_1${channel}`), { layer: 1, channel: 0 });
+  for (const hash of ["", "#", "#%", "#%E0%A4%A", "#rescaling_0", "#flatten_3/1", "#nothing/1"])
+    assert.equal(found(hash), null);
+});
+
 test("a drawing is scaled to 20 pixels and its centre of mass comes to pixel 14, 14", () => {
   const ink = new Float32Array(100 * 80);
   for (let row = 5; row < 65; row++)
@@ -184,6 +200,54 @@ test("a drawing is scaled to 20 pixels and its centre of mass comes to pixel 14,
   close([down / mass, across / mass], [14, 14], 0.5);
   assert.equal(Math.max(...pixels), 255);
   assert.equal(asMnist(new Float32Array(100), 10, 10), null);
+});
+
+/** Send a pointer's event, with the coordinates and the id that are given. */
+const point = (target, type, pointerId, clientX, clientY) =>
+  target.dispatchEvent(Object.assign(new Event(type), { pointerId, clientX, clientY, button: 0 }));
+
+test("while one finger draws, another changes nothing; afterwards it draws itself", () => {
+  let drawn = []; // the points on the pad; each paint begins with a black rectangle
+  const context = {
+    fillRect: () => (drawn = []),
+    lineTo: (x, y) => drawn.push([x, y]),
+    beginPath() {},
+    moveTo() {},
+    stroke() {},
+  };
+  const canvas = Object.assign(new EventTarget(), {
+    getContext: () => context,
+    getBoundingClientRect: () => ({ left: 0, top: 0, width: 280, height: 280 }),
+    setPointerCapture() {},
+  });
+  drawingPad(canvas, {}, () => {});
+  point(canvas, "pointerdown", 1, 10, 10);
+  for (const type of ["pointerdown", "pointermove", "pointercancel", "lostpointercapture"])
+    point(canvas, type, 2, 200, 200);
+  point(canvas, "pointermove", 1, 20, 20);
+  for (const type of ["pointerup", "lostpointercapture"]) point(canvas, type, 1, 20, 20);
+  point(canvas, "pointermove", 1, 30, 30);
+  point(canvas, "pointerdown", 2, 40, 40);
+  assert.deepEqual(
+    drawn,
+    [10, 20, 40].map((place) => [place, place]),
+  );
+});
+
+test("a weight is dragged by one pointer, until it is up or cancelled", () => {
+  const [input, window] = [Object.assign(new EventTarget(), { blur() {} }), new EventTarget()];
+  globalThis.window = window;
+  const found = [];
+  draggable(input, 0.5, (weight) => found.push(weight));
+  for (const end of ["pointerup", "pointercancel"]) {
+    point(input, "pointerdown", 1, 0, 100);
+    for (const id of [1, 2]) point(window, "pointermove", id, 0, 90);
+    point(window, end, 2, 0, 90);
+    point(window, "pointermove", 1, 0, 80);
+    for (const type of [end, "pointermove"]) point(window, type, 1, 0, 70);
+  }
+  delete globalThis.window;
+  assert.deepEqual(found, [0.6, 0.7, 0.6, 0.7]);
 });
 
 test("a pixel of a smaller image is the mean of those under it", () => {

@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from chromium import NARROW, WIDE, requests, serious_faults, webdriver, wider_than_the_screen
+from chromium import (
+    NARROW,
+    WIDE,
+    printed_pages,
+    requests,
+    serious_faults,
+    webdriver,
+    wider_than_the_screen,
+)
 from explorer_page import next_frame, open_page, press, select, texts, wait_for
 
 from chollet_cnn.data import handwriting
@@ -83,6 +91,8 @@ def test_a_digit_can_be_drawn_by_keyboard(browser, recorded):
     pad.send_keys(*[webdriver.Keys.ARROW_UP] * 9, " ", *[webdriver.Keys.ARROW_DOWN] * 18, " ")
     wait_for(browser, SAID)
     assert texts(browser, ".bars .best .class") == ["1"]
+    with_cells = texts(browser, ".row:has([aria-label*='Enter goes to its cells']) h3")
+    assert with_cells == [words for words in texts(browser, ".row h3") if "feature maps" in words]
     canvas = browser.find_element("css selector", ".row canvas")
     canvas.send_keys(webdriver.Keys.ARROW_RIGHT, webdriver.Keys.ARROW_DOWN, webdriver.Keys.ENTER)
     chosen = browser.execute_script("return explorer.state.selected")
@@ -159,6 +169,15 @@ def test_nothing_is_wider_than_a_phone(browser, explorer, scheme):
         assert wider_than_the_screen(browser, ".strip, .unseen") == []
 
 
+def test_the_open_panel_leaves_no_room_on_paper(browser, recorded):
+    open_page(browser, recorded)
+    inspecting = "return document.body.classList.toggle('inspecting')"
+    assert not browser.execute_script(inspecting)
+    closed = printed_pages(browser)
+    assert browser.execute_script(inspecting)
+    assert printed_pages(browser) == closed
+
+
 def test_an_address_opens_a_layer_and_channel(browser, explorer):
     open_page(browser, explorer)
     itself = texts(browser, "#inspector-title")[0].split(",")[0]
@@ -167,6 +186,14 @@ def test_an_address_opens_a_layer_and_channel(browser, explorer):
     open_page(browser, explorer, address=f"#{other}/3")
     title = texts(browser, "#inspector-title")[0]
     assert (title.split(",")[0], title.endswith("channel 3")) == (other, True)
+
+
+def test_after_an_odd_address_strokes_are_still_recognized(browser, recorded):
+    for address in ("#%", "#conv2d/-1", "#conv2d/0.5", "#flatten", "#rescaling"):
+        open_page(browser, recorded, address=address)
+        draw(browser, STROKES[1])
+        assert texts(browser, ".bars .best .class") == ["1"]
+    assert browser.get_log("browser") == []
 
 
 def test_without_a_script_a_static_picture_stands_there(browser, explorer):

@@ -136,6 +136,14 @@ def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
     first = browser.execute_script("return Array.from(explorer.state.pixels.slice(0, 3))")
     assert first == [200, 30, 60]
 
+    press(browser, "#heat")
+    press(browser, ".bars button:not(.best)")
+    best, other = (texts(browser, f".bars {bar} > .class")[0] for bar in (".best", ":not(.best)"))
+    assert f"for class {other}" in texts(browser, "#heat-words")[0]
+    browser.find_element("id", "photo").send_keys(str(photo))  # once more: its own class again
+    words = "document.getElementById('heat-words').textContent"
+    wait_for(browser, f"return {words}.includes('for class {best}')")
+
 
 def test_the_cost_is_that_of_the_network_as_changed_while_a_pass_still_runs(browser, made):
     _, page, _ = made

@@ -4,13 +4,12 @@ The tests skip where there is no ``chromium`` with its ``chromedriver``, or no s
 accessibility needs axe-core from npm; ``AXE_CORE`` names the folder in which ``axe.min.js`` lies.
 """
 
-import base64
-
 import pytest
 from chromium import (
     NARROW,
     WIDE,
     open_page,
+    printed_pages,
     requests,
     serious_faults,
     webdriver,
@@ -120,6 +119,30 @@ def test_the_window_its_cell_and_its_sum_are_visible_together_on_a_phone(browser
     assert height < NARROW[1] - 45  # the list of chapters stays above it
 
 
+def test_no_ring_around_the_focus_is_cut_by_the_box_around_it(browser, address):
+    open_page(browser, address)
+    cut = browser.execute_script(
+        """
+        return [...document.querySelectorAll("a, button, summary, [tabindex='0']")].filter((e) => {
+          if (!e.offsetParent) return false;
+          e.focus();
+          const { outlineOffset, outlineWidth } = getComputedStyle(e);
+          const reach = parseFloat(outlineOffset) + parseFloat(outlineWidth);
+          const { left, right, top, bottom } = e.getBoundingClientRect();
+          for (let box = e.parentElement; box !== document.body; box = box.parentElement) {
+            if (getComputedStyle(box).overflowX === "visible") continue;
+            const edge = box.getBoundingClientRect();
+            const inside = Math.min(left - edge.left, edge.right - right, top - edge.top,
+              edge.bottom - bottom);
+            if (inside + 0.5 < reach) return true;
+          }
+          return !e.matches(":focus-visible");
+        }).map((e) => e.outerHTML.slice(0, 120));
+        """
+    )
+    assert cut == []
+
+
 def test_an_answer_folds_out(browser, address):
     open_page(browser, address)
     answer = "const e = document.querySelector('.exercise'); return e.open && e.offsetHeight"
@@ -130,9 +153,18 @@ def test_an_answer_folds_out(browser, address):
 
 def test_printed_it_is_a_handout_of_a_sensible_length(browser, address):
     open_page(browser, address)
-    printed = browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
-    pages = base64.b64decode(printed["data"]).count(b"/Type /Page\n")
-    assert 10 < pages < 60, "of four networks"
+    assert 10 < printed_pages(browser) < 60, "of four networks"
+
+
+def test_on_small_paper_no_figure_is_cut(browser, address):
+    open_page(browser, address, (446, 700))  # A5 without its margins
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    cut = browser.execute_script(
+        "return [...document.querySelectorAll('.sheet')]"
+        ".filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.innerHTML.slice(0, 120))"
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert cut == []
 
 
 def test_the_window_slides_by_arrow_keys_and_the_sum_follows(browser, address):
@@ -159,8 +191,9 @@ def test_a_figure_is_enlarged_and_closed_by_keyboard(browser, address):
     assert not browser.execute_script(is_open)
 
 
-def test_a_click_enlarges_the_one_feature_map_that_was_clicked(browser, address):
-    open_page(browser, address)
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_click_enlarges_the_one_feature_map_that_was_clicked(browser, address, size):
+    open_page(browser, address, size)
     maps = "[data-name*=conv2d][data-name$=-maps]"
     tile = browser.find_element("css selector", f"{maps} .tile:nth-of-type(5)")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", tile)
@@ -169,6 +202,8 @@ def test_a_click_enlarges_the_one_feature_map_that_was_clicked(browser, address)
     shown = browser.execute_script(box, "dialog svg")
     whole = browser.execute_script(box, maps)
     assert float(shown.split()[2]) < float(whole.split()[2]) / 4
+    width = "return document.querySelector('dialog svg').getBoundingClientRect().width"
+    assert browser.execute_script(width) <= 0.8 * size[0]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

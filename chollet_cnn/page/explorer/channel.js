@@ -118,21 +118,22 @@ function kernelEditor(learned, replaced, channel, set) {
 const same = (one, other) => one.every((value, i) => Math.abs(value - other[i]) < 1e-6);
 
 /** Let a number be dragged up and down by mouse or pen; a finger scrolls and taps. */
-function draggable(input, weight, update) {
+export function draggable(input, weight, update) {
   input.addEventListener("pointerdown", (event) => {
     if (event.pointerType === "touch" || event.button > 0) return;
-    const start = event.clientY;
-    const move = ({ clientY }) => {
-      if (Math.abs(clientY - start) < 3) return;
+    const { clientY: start, pointerId: mine } = event;
+    const move = ({ clientY, pointerId }) => {
+      if (pointerId !== mine || Math.abs(clientY - start) < 3) return;
       input.blur();
       update(Math.round((weight + (start - clientY) * PER_PIXEL) * 100) / 100);
     };
-    const end = () => {
-      window.removeEventListener("pointermove", move);
-      window.removeEventListener("pointerup", end);
+    const dragging = new AbortController();
+    const end = ({ pointerId }) => {
+      if (pointerId === mine) dragging.abort();
     };
-    window.addEventListener("pointermove", move);
-    window.addEventListener("pointerup", end);
+    window.addEventListener("pointermove", move, { signal: dragging.signal });
+    for (const name of ["pointerup", "pointercancel"])
+      window.addEventListener(name, end, { signal: dragging.signal });
   });
 }
 

@@ -16,6 +16,7 @@ export function drawingPad(canvas, pen, onChange) {
   let image = null;
   let erasing = false;
   let current = null;
+  let pointer = null; // the id of the one that draws; a second finger or a palm does not
   let cursor = null; // where the keyboard's pen is
 
   const drawStroke = ({ points, erase }) => {
@@ -60,21 +61,22 @@ export function drawingPad(canvas, pen, onChange) {
     ];
   };
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button > 0) return;
+    if (event.button > 0 || pointer !== null) return;
     canvas.setPointerCapture(event.pointerId);
+    pointer = event.pointerId;
     cursor = null;
     begin(at(event));
     changed();
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!current || !canvas.hasPointerCapture(event.pointerId)) return;
+    if (!current || event.pointerId !== pointer) return;
     const steps = event.getCoalescedEvents?.() ?? [];
     for (const step of steps.length ? steps : [event]) current.points.push(at(step));
     changed();
   });
-  for (const end of ["pointerup", "pointercancel"])
-    canvas.addEventListener(end, () => {
-      current = null;
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
+    canvas.addEventListener(end, ({ pointerId }) => {
+      if (pointerId === pointer) pointer = current = null;
     });
 
   canvas.addEventListener("keydown", (event) => {

@@ -14,6 +14,23 @@ export function valueAt(layers, pass, index, row, column, channel) {
 /** Return rows, columns and channels of a layer; a dense unit is a channel of a single cell. */
 export const gridOf = ({ shape }) => (shape.length === 3 ? shape : [1, 1, shape[0]]);
 
+/** Return { layer, channel } that an address such as #conv2d_1/7 names, or null if it names none. */
+export function addressed(hash, layers) {
+  let address;
+  try {
+    address = decodeURIComponent(hash.slice(1));
+  } catch {
+    return null; // a percent sign that encodes nothing
+  }
+  const [name, number] = address.split("/");
+  const withoutRow = ["rescaling", "flatten"];
+  const layer = layers.findIndex((each) => each.name === name && !withoutRow.includes(each.kind));
+  if (layer < 0) return null;
+  const channel = Number(number);
+  const exists = Number.isInteger(channel) && channel >= 0 && channel < gridOf(layers[layer])[2];
+  return { layer, channel: exists ? channel : 0 };
+}
+
 /**
  * Return the sum that a convolution makes for one cell, one group of products an input channel.
  *

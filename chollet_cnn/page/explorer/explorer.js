@@ -6,7 +6,7 @@ import { costButton } from "./cost.js";
 import { loadWeights, unpack } from "./data.js";
 import { digitInput, thumbnail } from "./digit_input.js";
 import { epochList, epochSlider } from "./epochs.js";
-import { gridOf, receptiveField, resizeHeat } from "./explain.js";
+import { addressed, gridOf, receptiveField, resizeHeat } from "./explain.js";
 import { gradCam } from "./grad_cam.js";
 import { inspector } from "./inspector.js";
 import { layerRows } from "./layer_rows.js";
@@ -57,7 +57,12 @@ export async function start(source) {
   };
   const forget = () => (state.target = null);
   const input =
-    colours === 1 ? digitInput(schedule, forget) : photoInput([height, width], schedule);
+    colours === 1
+      ? digitInput(schedule, forget)
+      : photoInput([height, width], () => {
+          forget();
+          schedule();
+        });
   const worker = background(source);
 
   let onFirstPass = null;
@@ -258,12 +263,10 @@ function samples(labels, classes, count) {
 
 /** Open what the address names, such as #conv2d_1/7; on a wide screen, otherwise, a first channel. */
 function openAddress(state, select, rows) {
-  const [name, channel] = decodeURIComponent(location.hash.slice(1)).split("/");
-  const index = state.layers.findIndex((layer) => layer.name === name);
-  if (index >= 0) {
-    const count = gridOf(state.layers[index])[2];
-    select(index, Math.min(Number(channel) || 0, count - 1), null);
-    rows.reveal(index);
+  const named = addressed(location.hash, state.layers);
+  if (named) {
+    select(named.layer, named.channel, null);
+    rows.reveal(named.layer);
   } else if (window.matchMedia(ROOMY).matches && !state.selected) {
     const convolution = state.layers.findIndex((layer) => layer.kind === "convolution");
     const values = state.pass.values[convolution];

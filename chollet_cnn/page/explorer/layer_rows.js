@@ -80,11 +80,12 @@ function buildRow(container, layer, index, classes, onSelect) {
         : "channels";
   const size = isMap ? ` of ${mapColumns}×${mapRows}` : "";
   const what = `${WORDS[layer.kind]}, ${channels} ${unit}${size}`;
+  const toCells = mapRows * mapColumns > 1 ? ", Enter goes to its cells" : "";
   const scale = make("span", { class: "scale" });
   const canvas = make("canvas", {
     tabindex: "0",
     role: "application",
-    "aria-label": `${layer.name}: ${what}. Arrow keys choose one, Enter goes to its cells.`,
+    "aria-label": `${layer.name}: ${what}. Arrow keys choose one${toCells}.`,
   });
   const head = make("h3", {}, layer.name, " ", make("small", {}, what, scale));
   const block = make("div", { class: "row", "data-layer": layer.name }, head, canvas);

@@ -33,7 +33,10 @@ export function photoInput([height, width], onChange) {
     );
     onChange();
   };
-  byId("photo").addEventListener("change", ({ target }) => take(target.files[0]));
+  byId("photo").addEventListener("change", ({ target }) => {
+    take(target.files[0]);
+    target.value = ""; // choosing the same file once more is a change again
+  });
   const place = byId("drop");
   place.addEventListener("dragover", (event) => {
     event.preventDefault();
