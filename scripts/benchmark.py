@@ -35,7 +35,6 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -48,9 +47,6 @@ from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.evidence import tables
 from chollet_cnn.training import devices
-
-if TYPE_CHECKING:
-    pass
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"

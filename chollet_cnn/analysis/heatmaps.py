@@ -242,7 +242,7 @@ def plot_heatmaps(
     contour; their highest hundredth is drawn as one, as in Smilkov et al. 2017.
 
     Args:
-        image: ``(height, width, 1 or 3)``, 0..255.
+        image: ``(height, width)`` or ``(height, width, 1 or 3)``, 0..255.
         heatmaps: one of them, or several by the name of the method, ``(height, width)`` each; that
             of :func:`compute_grad_cam` is resized to the image.
         title: what was asked, and of which network.
@@ -254,7 +254,7 @@ def plot_heatmaps(
     image = np.asarray(image)
     if image.ndim == 4 and len(image) == 1:
         image = image[0]
-    if image.ndim != 3:
+    if image.ndim not in (2, 3):
         raise ValueError(f"an image has the shape (height, width, channels), not {image.shape}")
     if not isinstance(heatmaps, Mapping):
         heatmaps = {"heatmap": np.asanyarray(heatmaps)}

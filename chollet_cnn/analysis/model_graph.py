@@ -111,13 +111,18 @@ def _is_network(layer: keras.Operation) -> bool:
 
 
 def layers_of(model: keras.Model, _path: str = "") -> dict[str, keras.Operation]:
-    """Return every layer and node of a network by its name, those of models inside it included."""
+    """Return every layer and node of a network by its name, those of models inside it included.
+
+    Nodes with several outputs, such as ``keras.ops.split``, are left out.
+    """
     check_supported(model)
     found = {}
     for layer in getattr(model, "operations", model.layers):
         if _is_network(layer):
             found |= layers_of(layer, f"{_path}{layer.name}/")
-        elif not isinstance(layer, keras.layers.InputLayer):
+        elif len(keras.tree.flatten(layer.output)) == 1 and not isinstance(
+            layer, keras.layers.InputLayer
+        ):
             found[_path + layer.name] = layer
     return found
 

@@ -83,7 +83,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     """Draw a heatmap over an image: the image pale and without colours, the heatmap in vermilion.
 
     Args:
-        image: ``(height, width, 1 or 3)``, 0..255.
+        image: ``(height, width)`` or ``(height, width, 1 or 3)``, 0..255.
         heatmap: ``(height, width)``. Zero and below are drawn without colour, the largest value in
             vermilion, so the overlay shows where the heatmap is high, not how high it is.
 
@@ -93,7 +93,8 @@ def overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: heatmap and image differ in height or width.
     """
-    grey = np.asarray(image, float).mean(axis=-1, keepdims=True) / 255
+    grey = np.asarray(image, float).reshape(*np.shape(image)[:2], -1).mean(axis=-1, keepdims=True)
+    grey /= 255
     if heatmap.shape != grey.shape[:2]:
         raise ValueError(
             f"the heatmap is {heatmap.shape} and the image {grey.shape[:2]}; resize the heatmap"

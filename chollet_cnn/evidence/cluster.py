@@ -24,7 +24,7 @@ from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence.records import Outcome
-from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job, last_line
+from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job, diverged_error, last_line
 from chollet_cnn.training import checkpoints, devices, environment
 from chollet_cnn.training.plan import Diverged
 
@@ -252,7 +252,7 @@ def _train_all(
             except ray.exceptions.RayError as problem:
                 if not isinstance(getattr(problem, "cause", None), Diverged):
                     raise job.failed(problem) from problem
-                diverged.append(job.failed(problem))
+                diverged.append(job)
                 continue
             yield replace(job, apart=kind), outcome
         for lost in left.keys() - {node["NodeID"] for node in _alive()}:
@@ -263,7 +263,7 @@ def _train_all(
                 "command continues"
             )
     if diverged:
-        raise diverged[0]
+        raise diverged_error(diverged)
 
 
 def _train(job: Job, out: str | None, kinds: dict[str, str]) -> tuple[str, Outcome]:

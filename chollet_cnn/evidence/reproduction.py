@@ -39,6 +39,7 @@ OUTSIDE = "outside the recorded range"
 OTHER_SPLIT = "not comparable: split by folder"
 NO_DATA = "skipped: data not found"
 DIVERGED = "training diverged"
+NOT_FINITE = "its loss did not stay finite, as that of the recorded run did"
 DEVIATIONS = 3
 # What of a record's environment decides the bits, and what to call it.
 DECIDES = {
@@ -103,9 +104,10 @@ def reproduce(
                 numerics = {"numerics": environment.changed_numerics(run.environment)}
                 line |= compare(record, records.to_quick_row(run) | numerics, rows)
         except NotFound as problem:
-            line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick, why=str(problem))
-        except Diverged as problem:
-            line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why=str(problem))
+            line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick)
+            line["why"] = problem.in_terms_of_flags()  # as a command shows it
+        except Diverged:
+            line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why=NOT_FINITE)
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -135,7 +137,7 @@ def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
     ):
         why = (
             "the folders of the images found here make the split, not the book's numbers; name the "
-            "folder with the recorded images with data_dir"
+            "folder with the recorded images with --data-dir"
         )
         return line | {"verdict": OTHER_SPLIT, "holds": False, "why": why}
     if not other:

@@ -76,6 +76,15 @@ class Job:
         )
 
 
+def diverged_error(jobs: list[Job]) -> UserError:
+    """Return the error that says which runs diverged, after all others were trained."""
+    named = ", ".join(f"{job.name} with seed {job.seed}" for job in jobs)
+    return UserError(
+        f"the loss did not stay finite: {named}; all other runs are recorded, and those that "
+        "diverge are not; leave them out"
+    )
+
+
 def last_line(problem: object) -> str:
     """Return the last line of an error, or of the one that Ray says caused it."""
     text = str(getattr(problem, "cause", None) or problem).strip()
@@ -193,7 +202,7 @@ def train_here(
     one, even if it is killed.
 
     Raises:
-        UserError: a run failed; of one that diverged, when the others are finished.
+        UserError: a run failed; of those that diverged, when the others are finished.
     """
     threads = min(CORES_PER_RUN, max(1, environment.cores() // processes))
     fewer = threads < environment.cores()
@@ -212,8 +221,8 @@ def train_here(
             job = waiting[future]
             try:
                 yield job, future.result()
-            except Diverged as problem:  # the others can be trained all the same
-                diverged.append(job.failed(problem))
+            except Diverged:  # the others can be trained all the same
+                diverged.append(job)
             except (UserError, BrokenProcessPool) as problem:
                 raise job.failed(problem) from problem
     finally:
@@ -224,7 +233,7 @@ def train_here(
             time.sleep(0.1)
         pool.shutdown()
     if diverged:
-        raise diverged[0]
+        raise diverged_error(diverged)
 
 
 def _begin_process(variables: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from chollet_cnn.analysis import mistakes, model_graph
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, handwriting, image_files, scaling
-from chollet_cnn.errors import UserError, notify, printable
+from chollet_cnn.errors import UserError, notify, parameter, printable
 from chollet_cnn.page.explorer.layers import describe_layers
 from chollet_cnn.training import runs, seeding
 
@@ -167,7 +167,8 @@ def read(
     except Exception as problem:  # whatever is odd about a run, the others are still shown
         raise UserError(
             f"the run in {path} is not as `python -m chollet_cnn.train` writes it "
-            f"({type(problem).__name__}: {problem}); train it again with --overwrite"
+            f"({type(problem).__name__}: {problem}); train it again with "
+            f"{parameter('overwrite=True')}"
         ) from problem
 
 

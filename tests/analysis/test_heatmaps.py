@@ -419,7 +419,12 @@ def test_images_without_channels_are_served_and_inputs_that_are_not_images_refus
         else:
             with pytest.raises(UnsupportedModelError, match=r"images \(height, width\) or \(hei"):
                 image_of(model, IMAGE.reshape(shape))
-    assert heatmaps.compute_grad_cam(model, IMAGE.reshape(shape), 1).shape == (4, 4)
+    heatmap = heatmaps.compute_grad_cam(model, IMAGE.reshape(shape), 1)
+    assert heatmap.shape == (4, 4)
+    if shape == (6, 6):
+        image, overlay = heatmaps.plot_heatmaps(IMAGE[..., 0], heatmap).axes
+        assert image.images[0].get_array().shape == (6, 6)
+        assert overlay.images[0].get_array().shape == (6, 6, 3)
 
 
 def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():

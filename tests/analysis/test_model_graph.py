@@ -176,6 +176,8 @@ def test_an_operation_with_several_outputs_is_followed_to_each_of_them(at_the_en
         assert found == pytest.approx(expected, abs=1e-6)
         assert np.abs(found).max() > 0
     assert list(activations.compute_activations(model, IMAGE)) == ["maps"]
+    with pytest.raises(ValueError, match="no layer 'split'"):
+        activations.compute_activations(model, IMAGE, ["split"])
     with pytest.raises(UnsupportedModelError, match="the network branches at split"):
         list_layers(model)
 

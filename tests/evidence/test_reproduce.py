@@ -7,6 +7,7 @@ from chollet_cnn import reproduce
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, reproduction
+from chollet_cnn.training import plan
 from chollet_cnn.training.plan import Diverged
 
 HERE = {
@@ -218,13 +219,15 @@ def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
 
 def test_a_run_that_diverges_does_not_hold_and_the_next_is_trained(monkeypatch):
     def diverges(*arguments):
-        raise Diverged("training diverged in epoch 3")
+        raise Diverged.in_epoch(3, plan.make("mnist-first-edition"), "/tmp/x holds epoch 2")
 
     monkeypatch.setattr(reproduction, "_train", diverges)
     found = reproduction.reproduce(["mnist-first-edition"], every=True)
     assert len(found) == 10
     assert not found["holds"].any()
-    assert "training diverged in epoch 3" in reproduction.to_text(found)
+    said = reproduction.to_text(found)
+    assert "training diverged" in said
+    assert "/tmp/x" not in said  # which is gone by then
 
 
 def test_missing_data_do_not_hold_for_a_whole_run(monkeypatch):

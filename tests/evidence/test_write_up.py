@@ -94,6 +94,13 @@ def first_seeds(records, count):
     return dataclasses.replace(records, **cut)
 
 
+@pytest.mark.parametrize("missing", ["variants", "copies", "runs"])
+def test_the_answer_is_written_while_a_kind_of_runs_is_missing(records, missing):
+    tables = [missing, "variant_curves"] if missing == "variants" else [missing]
+    empty = {name: getattr(records, name).head(0) for name in tables}
+    assert "published figures" in write_up.render(dataclasses.replace(records, **empty))
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_with_few_runs_nothing_is_said_that_they_do_not_show(records, count):
     text = write_up.render(first_seeds(records, count))

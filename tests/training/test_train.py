@@ -305,6 +305,8 @@ def test_the_environment_names_what_the_bits_depend_on(run):
     numerics = environment["numerics"] | {"onednn": False, "XLA_FLAGS": "--x"}
     named = environments.changed_numerics(environment | {"numerics": numerics})
     assert named == "XLA_FLAGS=--x, oneDNN off"
+    everything = {"numerics": dict.fromkeys(environments.VARIABLES, "x")}
+    assert environments.changed_numerics(everything).count("=x") == len(environments.VARIABLES)
 
 
 @pytest.mark.slow
