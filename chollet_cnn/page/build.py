@@ -169,7 +169,7 @@ def write_report(
                     tell(f"    {model.explorer}", 0.97)
                     export.write_explorer(model, folder / model.explorer)
                 else:
-                    problems.append(f"{model.name}: the explorer does not know all its layers")
+                    problems.append(f"{model.name}: the explorer cannot compute this network")
             screens = sections(models, first_screen.facts)
             for screen in screens:
                 if screen.get("glance"):

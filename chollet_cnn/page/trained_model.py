@@ -61,7 +61,7 @@ class TrainedModel:
     probabilities: np.ndarray | None
     """The network's probabilities for each test image, ``(n, classes)``."""
     explorer: str
-    """The file of its explorer beside the page; empty where that cannot compute a layer."""
+    """The file of its explorer beside the page; empty where that cannot compute the network."""
 
     @property
     def name(self) -> str:

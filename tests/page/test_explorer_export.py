@@ -65,12 +65,16 @@ def test_multiplications_are_counted():
     assert count_multiplications(layers) == by_hand
 
 
-def test_a_layer_that_the_page_cannot_compute_is_named():
-    model = keras.Sequential(
-        [keras.Input((28, 28, 1)), keras.layers.Conv2D(4, 3, padding="same", name="padded")]
-    )
-    with pytest.raises(UserError, match=r"cannot compute the layer padded \(Conv2D\)"):
-        describe_layers(model)
+@pytest.mark.parametrize(
+    ("layer", "refusal"),
+    [
+        (keras.layers.Conv2D(4, 3, padding="same", name="padded"), r"the layer padded \(Conv2D\)"),
+        (keras.layers.Flatten(), "a network without a convolution"),
+    ],
+)
+def test_a_network_that_the_page_cannot_compute_is_refused(layer, refusal):
+    with pytest.raises(UserError, match=f"cannot compute {refusal}"):
+        describe_layers(keras.Sequential([keras.Input((28, 28, 1)), layer]))
 
 
 def test_the_static_picture_has_no_paper_of_its_own():

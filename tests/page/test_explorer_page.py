@@ -171,11 +171,9 @@ def test_nothing_is_wider_than_a_phone(browser, explorer, scheme):
 
 def test_the_open_panel_leaves_no_room_on_paper(browser, recorded):
     open_page(browser, recorded)
-    inspecting = "return document.body.classList.toggle('inspecting')"
-    assert not browser.execute_script(inspecting)
-    closed = printed_pages(browser)
-    assert browser.execute_script(inspecting)
-    assert printed_pages(browser) == closed
+    toggle = "return document.body.classList.toggle('inspecting')"
+    pages = {browser.execute_script(toggle): printed_pages(browser) for _ in range(2)}
+    assert pages[True] == pages[False]
 
 
 def test_an_address_opens_a_layer_and_channel(browser, explorer):

@@ -57,12 +57,7 @@ export async function start(source) {
   };
   const forget = () => (state.target = null);
   const input =
-    colours === 1
-      ? digitInput(schedule, forget)
-      : photoInput([height, width], () => {
-          forget();
-          schedule();
-        });
+    colours === 1 ? digitInput(schedule, forget) : photoInput([height, width], schedule, forget);
   const worker = background(source);
 
   let onFirstPass = null;

@@ -14,7 +14,7 @@ def describe_layers(model: keras.Model) -> list[dict[str, Any]]:
     Layers that only act during training (augmentation, dropout) are skipped.
 
     Raises:
-        UserError: the network has a layer that the page cannot compute.
+        UserError: the network has a layer that the page cannot compute, or no convolution.
     """
     found = []
     for layer in model.layers:
@@ -29,6 +29,8 @@ def describe_layers(model: keras.Model) -> list[dict[str, Any]]:
                 **_describe(layer, kind),
             }
         )
+    if not any(layer["kind"] == "convolution" for layer in found):
+        raise UserError("the explorer cannot compute a network without a convolution")
     return found
 
 

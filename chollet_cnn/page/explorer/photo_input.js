@@ -3,11 +3,12 @@
 import { byId } from "./pictures.js";
 
 /**
- * Build the place for a photograph. `onChange()` is called when there is something new to `read()`.
+ * Build the place for a photograph. `onNew()` and `onChange()` are called when there is a new one to
+ * `read()`.
  *
  * A photograph is scaled to the network's size by the browser; test images are sent as they are.
  */
-export function photoInput([height, width], onChange) {
+export function photoInput([height, width], onChange, onNew) {
   let pixels = new Uint8Array(height * width * 3);
   const say = (words) => (byId("step").textContent = words);
   const take = async (file) => {
@@ -31,6 +32,7 @@ export function photoInput([height, width], onChange) {
     say(
       `${file.name}, ${photo.width}×${photo.height}, scaled to ${width}×${height} by this browser.`,
     );
+    onNew();
     onChange();
   };
   byId("photo").addEventListener("change", ({ target }) => {
