@@ -237,7 +237,7 @@ def test_the_readme_table_of_speeds_is_the_benchmarks(readme):
     assert table == written.split("\n\n")[0]
     measured = pd.read_csv(RESULTS / "benchmark.csv")
     for (recipe, contender), runs in measured.groupby(["recipe", "contender"]):
-        middle = f"{runs['epoch_seconds'].median():.1f} ("
+        middle = f"{runs['epoch_seconds'].median():.1f} "
         assert f"| {recipe} | {contender} | {middle}" in written
         if contender == "runner":
             assert f"| {recipe} | {middle}" in table
