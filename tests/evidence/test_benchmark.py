@@ -74,17 +74,17 @@ def test_the_summary_has_a_row_a_recipe_and_empty_cells_where_nothing_was_measur
     benchmark = script("benchmark")
     a, b = benchmark.summary(rows).to_numpy().tolist()
     assert a == [
-        "a", "8.0 (8.0 to 8.0)", "2.0 (2.0 to 2.0)", "0.80 (0.80 to 0.80)", "2.00 (2.00 to 2.00)",
-        "0.70 (0.70 to 0.70)", "0.50 (0.50 to 0.50)", "0.44 (0.44 to 0.44)", "", "1.2 s",
+        "a", "8.0", "2.0", "0.80", "2.00",
+        "0.70", "0.50", "0.44", "", "1.2 s",
         "1,234 MiB", "1.23",
     ]  # fmt: skip
     assert b == [
-        "b", "15.0 (15.0 to 15.0)", "", "0.75 (0.75 to 0.75)", *[""] * 5, "1.2 s", "1,234 MiB",
+        "b", "15.0", "", "0.75", *[""] * 5, "1.2 s", "1,234 MiB",
         "0.62",
     ]  # fmt: skip
     ((*_, passes, _, fit, runner),) = benchmark.budget(rows).to_numpy().tolist()
-    assert passes == "7.0 (7.0 to 7.0)"
-    assert (fit, runner) == ("+3.0 (+3.0 to +3.0)", "+1.0 (+1.0 to +1.0)")
+    assert passes == "7.0"
+    assert (fit, runner) == ("+3.0", "+1.0")
 
 
 def test_how_much_of_the_lead_comes_from_doing_without_xla(script):
@@ -148,7 +148,7 @@ def test_the_share_of_the_matrix_rate_counts_the_passes(script):
     # 500 pictures a second, 10 million products each: 2 x 3 x 5 GFLOP/s of 60.
     runner, forward = script("benchmark").table(rows, {"r": 10_000_000}).to_dict("records")
     told = ("pictures a second", "share of matrix rate", "cores busy")
-    assert [runner[key] for key in told] == ["500", "50%", "1.5 (1.5 to 1.5)"]
+    assert [runner[key] for key in told] == ["500", "50%", "1.5"]
     assert forward["share of matrix rate"] == "33%"  # a third of the products, twice as fast
 
 
