@@ -47,10 +47,10 @@ def test_ctrl_c_lets_a_command_clean_up_on_windows_too():
     windows = "import os, signal, types, chollet_cnn; from chollet_cnn import errors\n"
     windows += "signal.signal(signal.SIGINT, chollet_cnn._end)  # as an import of -m leaves it\n"
     windows += "errors.os = types.SimpleNamespace(name='nt')"
-    work = "try: time.sleep(60)\n    finally: print('cleaned up')"
+    work = "try: print('at work', flush=True); time.sleep(60)\n    finally: print('cleaned up')"
     code = BUSY.format(work=work).replace("(main)", "(main, 'stopped; --resume goes on')")
     process = start(sys.executable, "-c", windows + code)
-    assert process.stdout.readline() == "busy\n"
+    assert (process.stdout.readline(), process.stdout.readline()) == ("busy\n", "at work\n")
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30) == ("cleaned up\n", "stopped; --resume goes on\n")
     assert process.returncode == 130
