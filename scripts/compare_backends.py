@@ -116,14 +116,14 @@ def main(argv: list[str] | None = None) -> int:
         observe(options.observe, options.dataset, options.data_dir, options.steps)
         return 0
     pythons = dict(text.partition("=")[::2] for text in options.python)
-    if unknown := set(pythons) - set(backends.NAMES):
+    if unknown := set(pythons) - set(devices.BACKENDS):
         raise UserError(f"--python names {', '.join(sorted(unknown))}, which is not a backend")
     flags = ["--dataset", options.dataset]
     flags += ["--data-dir", options.data_dir] if options.data_dir else []
     flags += ["--steps", str(options.steps)] if options.steps else []
     observed = {}
     with tempfile.TemporaryDirectory() as folder:
-        for backend in backends.NAMES:
+        for backend in devices.BACKENDS:
             out = Path(folder, f"{backend}.npz")
             print(f"{backend} ...", flush=True)
             python = pythons.get(backend, sys.executable)

@@ -18,8 +18,6 @@ from chollet_cnn.data.digit_patches import (
 )
 from chollet_cnn.errors import UserError
 
-__all__ = ["Digit", "as_digit", "find_digits"]
-
 FRAME = 28  # MNIST's images are 28x28 pixels ...
 BOX = 20  # ... and the digit fits into a box of 20x20 in them,
 CENTRE = 14  # its centre of mass on the pixel in row 14 and column 14.

@@ -10,8 +10,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from chollet_cnn.data import decoding
 from chollet_cnn.errors import UserError
 
-__all__ = ["BIT_DEPTHS", "FORMATS", "read", "suffixes"]
-
 FORMATS = (*decoding.FORMATS, "AVIF", "HEIF", "ICO", "JPEG2000", "MPO", "TGA")
 BIT_DEPTHS = (8, 10, 12, 14, 16)  # of cameras, scanners and microscopes, all kept in 16 bits
 VISIBLE = 0.2  # on white, ink that differs from it by less than this share cannot be read

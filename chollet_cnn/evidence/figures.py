@@ -13,6 +13,7 @@ from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.book import recipes
 from chollet_cnn.book.published import CURVES
 from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing.numbers import QUANTITIES
 from chollet_cnn.evidence.records import Records
 
 LINE = 0.72
@@ -21,7 +22,6 @@ TEXT = 9.5
 """Points: legible where the figure is shown 700 pixels wide."""
 SIDE = 0.33
 """The share of the width that the recipes' names take."""
-KINDS = {"test_accuracy": "test accuracy", "val_accuracy": "validation accuracy"}
 
 
 def plot_seeds(runs: pd.DataFrame) -> Figure:
@@ -104,7 +104,7 @@ def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
     )  # fmt: skip
     # A long title's last words go to the grey line below, so that they do not touch the dots.
     name, *rest = title.rsplit(", ", 1) if title.count(", ") > 1 else [title]
-    kind = KINDS[own["quantity"].iloc[0]]
+    kind = QUANTITIES[own["quantity"].iloc[0]]
     below = ", ".join([*rest, f"{len(own)} run{'s' * (len(own) > 1)}", kind])
     for text, up, size, color in ((name, 2, TEXT, style.INK), (below, -11, TEXT - 1.5, style.GREY)):
         axes.annotate(

@@ -66,16 +66,6 @@ def tidy(expression: str) -> str:
     return expression.replace("-", MINUS).replace(f"+ {MINUS}", f"{MINUS} ")
 
 
-def sum_of_products(weights: Sequence[float], values: Sequence[float]) -> str:
-    """Write out the products of a window: each weight, a dot, and the cell under it.
-
-    >>> sum_of_products([0, -1], [255, 116])
-    '0·255 − 1·116'
-    """
-    terms = [f"{weight:g}·{value:g}" for weight, value in zip(weights, values, strict=True)]
-    return tidy(" + ".join(terms))
-
-
 def evaluate(expression: str) -> float:
     """Compute an expression as it is printed.
 

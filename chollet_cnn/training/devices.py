@@ -16,7 +16,7 @@ from types import ModuleType
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, parameter
 
-BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
 @dataclass(frozen=True)

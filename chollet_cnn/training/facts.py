@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS
 from chollet_cnn.drawing.numbers import format_published
+from chollet_cnn.training.devices import BACKENDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from chollet_cnn.drawing.sheet import Figure
-
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
 def facts(config: dict, environment: dict, metrics: dict) -> dict[str, str]:

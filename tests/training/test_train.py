@@ -96,16 +96,6 @@ def test_another_process_with_the_same_seed_ends_with_the_same_bits(tmp_path, ru
     assert curve(other) == curve(run)
 
 
-def test_another_seed_ends_with_other_weights(tmp_path, run):
-    other = trainer.train_network(out=tmp_path, seed=5, **DIGITS)
-    assert other.metrics["weights_sha256"] != run.metrics["weights_sha256"]
-
-
-def test_a_shorter_run_is_the_beginning_of_a_longer_one(tmp_path, run):
-    longer = trainer.train_network(out=tmp_path, seed=4, **DIGITS | {"epochs": 3})
-    assert curve(longer)[:-1] == curve(run)
-
-
 def test_starting_weights_and_order_can_have_seeds_of_their_own(tmp_path, run):
     # The same two seeds by two ways: the weights of 4 and the order of 5.
     one = trainer.train_network(out=tmp_path / "one", seed=5, weights_seed=4, **DIGITS)

@@ -26,10 +26,13 @@ THREE_BLOCK = (
 """Name, window and stride of the layers of the three-block MNIST network."""
 
 
+STRIDES_AND_PADDINGS = ((1, 0), (1, 1), (2, 0), (2, 1))
+
+
 def plot_padding_and_stride(
     size: int = 7,
     kernel_size: int = 3,
-    cases: Sequence[tuple[int, int]] = ((1, 0), (1, 1), (2, 0), (2, 1)),
+    cases: Sequence[tuple[int, int]] = STRIDES_AND_PADDINGS,
 ) -> Figure:
     """Draw on a grid the centre of every window, and count the windows.
 

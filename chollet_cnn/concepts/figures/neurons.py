@@ -13,6 +13,7 @@ from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_number
 
 WEIGHT_COLORS = (style.DATA, style.POINTED_AT, style.THIRD, style.GREY)
+SCORES = {"cat": 2.0, "dog": 1.0, "fox": 0.5, "car": -1.0}
 
 
 def plot_shared_weights(
@@ -94,7 +95,7 @@ def plot_activations() -> Figure:
 
 
 def plot_softmax_beside_sigmoids(
-    scores: Sequence[float] = (2.0, 1.0, 0.5, -1.0),
+    scores: Sequence[float] = tuple(SCORES.values()),
     classes: Sequence[str] | None = None,
 ) -> Figure:
     """Draw the softmax and the sigmoids of the same scores.
@@ -104,8 +105,8 @@ def plot_softmax_beside_sigmoids(
         classes: the classes' names; without them cat, dog, fox and car, or numbers.
     """
     if classes is None:
-        named = ("cat", "dog", "fox", "car")
-        classes = named if len(scores) == 4 else [f"class {n}" for n in range(len(scores))]
+        unnamed = [f"class {number}" for number in range(len(scores))]
+        classes = list(SCORES) if len(scores) == len(SCORES) else unnamed
     if len(classes) != len(scores):
         raise ValueError(f"there are {len(classes)} classes for {len(scores)} scores")
     title = "Softmax divides 100% among the classes, a sigmoid treats each class alone"

@@ -12,10 +12,10 @@ import pandas as pd
 from chollet_cnn.evidence import records as recorded
 from chollet_cnn.evidence import statistics, tables
 from chollet_cnn.evidence.records import Records
+from chollet_cnn.training.devices import BACKENDS
 
 TITLE = "Do TensorFlow, JAX and PyTorch train the same?"
 RECIPES = ("mnist-second-edition",)
-NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 TABLE = "backends.csv"
 IDENTICAL = ("starting weights", "batch order")
 """Measured as SHA-256 of every bit; the other quantities are differences from TensorFlow."""
@@ -29,7 +29,7 @@ def measure(records: Records) -> dict[str, object]:
     rows = recorded.read_table(records.folder, recorded.RUNS)
     runs = rows[rows["recipe"].isin(RECIPES) & (rows["device"] == "cpu")]
     counts = runs["backend"].value_counts()
-    missing = [name for backend, name in NAMES.items() if not counts.get(backend)]
+    missing = [name for backend, name in BACKENDS.items() if not counts.get(backend)]
     found: dict[str, object] = {"missing": missing}
     if (records.folder / TABLE).is_file():
         found |= _steps(pd.read_csv(records.folder / TABLE, dtype={"value": str}))
@@ -38,7 +38,7 @@ def measure(records: Records) -> dict[str, object]:
     for backend in counts.index.drop("tensorflow", errors="ignore"):
         moved = statistics.paired_differences(runs[runs["backend"] == backend], baseline)
         if moved.n:
-            accuracies.append({"backend": NAMES[backend]} | tables.paired_cells(moved))
+            accuracies.append({"backend": BACKENDS[backend]} | tables.paired_cells(moved))
     if accuracies:
         found["accuracies"] = pd.DataFrame(accuracies)
     return found
@@ -47,7 +47,7 @@ def measure(records: Records) -> dict[str, object]:
 def _steps(measured: pd.DataFrame) -> dict[str, object]:
     """Return what is identical, the largest differences, and the losses step by step."""
     wide = measured.pivot(index=["quantity", "step"], columns="backend", values="value")
-    wide = wide[[backend for backend in NAMES if backend in wide]]
+    wide = wide[[backend for backend in BACKENDS if backend in wide]]
     losses, once = wide.loc[LOSS].astype(float), wide.drop(LOSS).droplevel("step")
     identical, others = once.loc[list(IDENTICAL)], once.drop(list(IDENTICAL)).astype(float)
     others.loc["loss of a step"] = losses.sub(losses["tensorflow"], axis=0).abs().max()
@@ -55,15 +55,15 @@ def _steps(measured: pd.DataFrame) -> dict[str, object]:
     cells = pd.concat([
         same.map({True: "every bit", False: "other bits"}.get), others.map("{:.1e}".format)
     ])  # fmt: skip
-    shown = losses.rename(columns=NAMES).map("{:.6f}".format)
+    shown = losses.rename(columns=BACKENDS).map("{:.6f}".format)
     shown.insert(0, "step", [f"{step:,}" for step in losses.index])
     first = measured.drop_duplicates("backend").set_index("backend")
     versions = [
-        f"{NAMES[backend]} {told.rsplit(f'{backend} ', 1)[1].partition(',')[0]}"
+        f"{BACKENDS[backend]} {told.rsplit(f'{backend} ', 1)[1].partition(',')[0]}"
         for backend, told in first["versions"].loc[list(wide.columns)].items()
     ]
     return {
-        "differences": cells.rename(columns=NAMES).T.reset_index(names="backend"),
+        "differences": cells.rename(columns=BACKENDS).T.reset_index(names="backend"),
         "losses": shown,
         "last_step": int(losses.index.max()),
         "machine": first["machine"].iloc[0],

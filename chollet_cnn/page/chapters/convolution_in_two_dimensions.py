@@ -10,9 +10,9 @@ from chollet_cnn.concepts.figures import convolution as plots
 from chollet_cnn.concepts.figures.convolution import LOPSIDED
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing.numbers import format_sum_of_products
 from chollet_cnn.page.chapter import cells, number
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.worked import sum_of_products
 
 WINDOW = 4, 4
 """The window that is worked out: its top left cell in the padlock, and its cell in the result."""
@@ -32,7 +32,7 @@ def content() -> dict[str, Any]:
     return {
         "sliding": Figure("sharpening-kernel-sliding", plots.plot_sliding_kernel(), sums),
         "slider": _slider(PADLOCK, kernels.SHARPEN, result),
-        "sum": sum_of_products(kernels.SHARPEN.ravel(), window.ravel()),
+        "sum": format_sum_of_products(kernels.SHARPEN.ravel(), window.ravel()),
         "value": int(result[WINDOW]),
         "windows": result.size,
         "size": result.shape[0],

@@ -8,9 +8,9 @@ import pandas as pd
 from chollet_cnn.concepts import kernels
 from chollet_cnn.concepts.convolution import cross_correlate2d
 from chollet_cnn.concepts.figures import kernels as plots
+from chollet_cnn.drawing.numbers import format_sum_of_products
 from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.worked import sum_of_products
 
 
 def content() -> dict[str, Any]:
@@ -36,6 +36,8 @@ def content() -> dict[str, Any]:
         "vertical": response(bright_right, kernels.SOBEL_VERTICAL),
         "horizontal": response(bright_right, kernels.SOBEL_HORIZONTAL),
         "doubled": response(bright_right, 2 * kernels.SOBEL_VERTICAL),
-        "vertical_sum": sum_of_products(kernels.SOBEL_VERTICAL[:, 2], bright_right[:, 2]),
-        "horizontal_sum": sum_of_products(kernels.SOBEL_HORIZONTAL[:, 2], bright_right[:, 2]),
+        "vertical_sum": format_sum_of_products(kernels.SOBEL_VERTICAL[:, 2], bright_right[:, 2]),
+        "horizontal_sum": format_sum_of_products(
+            kernels.SOBEL_HORIZONTAL[:, 2], bright_right[:, 2]
+        ),
     }

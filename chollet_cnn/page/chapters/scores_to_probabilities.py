@@ -12,19 +12,17 @@ from chollet_cnn.drawing.numbers import format_percent
 from chollet_cnn.page.figure import Figure
 from chollet_cnn.page.worked import work_out
 
-SCORES = {"cat": 2.0, "dog": 1.0, "fox": 0.5, "car": -1.0}
-
 
 def content() -> dict[str, Any]:
     """Return the softmax of four scores, beside their sigmoids."""
-    scores = list(SCORES.values())
+    scores = list(plots.SCORES.values())
     shares = neurons.softmax(scores)
     powers = np.exp(scores)
-    data = {"class": list(SCORES), "score": scores, "softmax": shares}
+    data = {"class": list(plots.SCORES), "score": scores, "softmax": shares}
     return {
         "bars": Figure(
             "softmax-beside-sigmoids",
-            plots.plot_softmax_beside_sigmoids(scores, list(SCORES)),
+            plots.plot_softmax_beside_sigmoids(),
             pd.DataFrame(data | {"sigmoid": neurons.sigmoid(scores)}),
         ),
         "powers": [f"{power:.3f}" for power in powers],

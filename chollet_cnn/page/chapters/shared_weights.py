@@ -7,8 +7,8 @@ import pandas as pd
 
 from chollet_cnn.concepts import convolution, geometry, neurons
 from chollet_cnn.concepts.figures import neurons as plots
+from chollet_cnn.drawing.numbers import format_sum_of_products
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.worked import sum_of_products
 
 
 def content() -> dict[str, Any]:
@@ -24,7 +24,7 @@ def content() -> dict[str, Any]:
             plots.plot_shared_weights(kernel),
             pd.DataFrame(matrix, columns=[f"input_{i}" for i in range(matrix.shape[1])]),
         ),
-        "sum": sum_of_products(matrix[0, connected], image.ravel()[connected]),
+        "sum": format_sum_of_products(matrix[0, connected], image.ravel()[connected]),
         "value": int(product[0]),
         "agree": bool((product == slid).all()),
         "places": matrix.size,
