@@ -16,6 +16,8 @@ from chollet_cnn.errors import UserError, replace_file
 
 UNFINISHED = ".chollet-cnn-"
 """How the names of files begin that are being written; short, so that any name can be written."""
+SECONDS_TO_WAIT = 600
+"""How long a folder may be held, which takes a minute, before the lock counts as left behind."""
 SECONDS_OF_A_LEFTOVER = 3600
 """How long nothing was written to an unfinished file before it is taken for a leftover."""
 
@@ -70,7 +72,8 @@ def leftovers(folder: Path, pattern: str) -> list[Path]:
 def held(folder: Path) -> Iterator[None]:
     """Keep other processes that hold the same folder waiting, to read and write in it as one.
 
-    The folder is made if need be. Where its hidden lock file cannot be written, nobody waits.
+    The folder is made if need be. Where its hidden lock file cannot be written or locked, nobody
+    waits.
 
     Raises:
         UserError: if the folder cannot be made.
@@ -80,8 +83,8 @@ def held(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise unwritable(folder, problem) from problem
-    with contextlib.suppress(OSError):
-        lock.acquire()
+    with contextlib.suppress(OSError, NotImplementedError):
+        lock.acquire(timeout=SECONDS_TO_WAIT)
     try:
         yield
     finally:

@@ -40,9 +40,12 @@ def chosen_backend() -> str:
         return keras.backend.backend()
     if named := os.environ.get("KERAS_BACKEND"):
         return named
-    home = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
+    # As keras.src.backend.config finds it.
+    above = os.path.expanduser("~")
+    above = above if os.access(above, os.W_OK) else "/tmp"
+    home = os.path.expanduser(os.environ.get("KERAS_HOME", os.path.join(above, ".keras")))
     try:
-        return str(json.loads((home / "keras.json").read_text("utf-8"))["backend"])
+        return str(json.loads(Path(home, "keras.json").read_text("utf-8"))["backend"])
     except (OSError, ValueError, KeyError, TypeError):  # Keras says what is wrong with it
         return "tensorflow"
 
