@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 
 from chollet_cnn import __version__
-from chollet_cnn.errors import run_cli
+from chollet_cnn.errors import TRAINING_INTERRUPTED, run_cli
 
 COMMANDS = {
     "train": "train a network of the book",
@@ -53,7 +54,8 @@ def main(argv: list[str] | None = None) -> int | None:
 
 def run() -> None:
     """Run the installed command ``chollet-cnn``."""
-    run_cli(main)
+    trains = sys.argv[1:2] == ["train"]
+    run_cli(main, TRAINING_INTERRUPTED if trains else "interrupted")
 
 
 if __name__ == "__main__":

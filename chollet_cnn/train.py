@@ -6,17 +6,16 @@ Training is imported when it begins, so that ``--help`` and ``--list`` are fast.
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import recipes
 from chollet_cnn.drawing.progress import spinner
-from chollet_cnn.errors import integer, run_cli
+from chollet_cnn.errors import TRAINING_INTERRUPTED, integer, run_cli
 from chollet_cnn.training import console, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-INTERRUPTED = "interrupted; the same command with --resume goes on from the last finished epoch"
 
 
 def __getattr__(name: str) -> Callable:
@@ -87,13 +86,13 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
 
     run = train_network(**options)
     if not (options["quiet"] or options["process_index"]):
-        other = prog.removesuffix("train")
+        other, path = prog.removesuffix("train"), shlex.quote(str(run.path))
         print(
             "\nNow ask it about your own images, or look inside it:\n"
-            f"  {other}predict {run.path} IMAGE\n  {other}report {run.path}"
+            f"  {other}predict {path} IMAGE\n  {other}report {path}"
         )
     return 0
 
 
 if __name__ == "__main__":
-    run_cli(main, INTERRUPTED)
+    run_cli(main, TRAINING_INTERRUPTED)

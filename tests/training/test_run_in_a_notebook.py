@@ -1,6 +1,8 @@
 """What a finished run gives in a notebook: a table, an image, a network to go on with, its data."""
 
 import dataclasses
+import shlex
+import shutil
 
 import keras
 import pytest
@@ -90,14 +92,16 @@ def test_training_prints_nothing_in_a_program_that_does_not_ask(digits_run, caps
     assert capsys.readouterr().out == ""
 
 
-def test_the_command_ends_with_the_table_and_the_next_two_commands(digits_run, capsys):
-    command = ["--dataset", "digits", "--epochs", "6", "--out", str(digits_run.parents[1])]
+def test_the_command_ends_with_the_table_and_the_next_two_commands(digits_run, tmp_path, capsys):
+    out = shutil.copytree(digits_run.parents[1], tmp_path / "my runs")
+    run = str(out / digits_run.relative_to(digits_run.parents[1]))
+    command = ["--dataset", "digits", "--epochs", "6", "--out", str(out)]
     train.main(command, prog="chollet-cnn train")
     lines = capsys.readouterr().out.splitlines()
-    assert "\n".join(lines[:-4]).endswith(str(runs.load_run(digits_run)))
-    assert lines[-2:] == [
-        f"  chollet-cnn predict {digits_run} IMAGE",
-        f"  chollet-cnn report {digits_run}",
+    assert "\n".join(lines[:-4]).endswith(str(runs.load_run(run)))
+    assert [shlex.split(line) for line in lines[-2:]] == [
+        ["chollet-cnn", "predict", run, "IMAGE"],
+        ["chollet-cnn", "report", run],
     ]
     train.main([*command, "--quiet"])
     assert capsys.readouterr().out == ""
