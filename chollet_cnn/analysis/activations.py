@@ -46,7 +46,7 @@ def compute_activations(
     """
     images, names = as_batch(model, images), _names(model, layers)
     found = gradients.compiled(model, lambda x: layer_outputs(model, x, names))(images)
-    return {name: found[name] for name in names}  # JAX sorts what it compiles by name
+    return {name: found[name] for name in names}  # jax.jit sorts dictionaries by key
 
 
 def channel_maxima(

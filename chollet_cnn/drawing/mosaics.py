@@ -93,8 +93,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: heatmap and image differ in height or width.
     """
-    grey = np.asarray(image, float).reshape(*np.shape(image)[:2], -1).mean(axis=-1, keepdims=True)
-    grey /= 255
+    grey = np.atleast_3d(np.asarray(image, float)).mean(axis=-1, keepdims=True) / 255
     if heatmap.shape != grey.shape[:2]:
         raise ValueError(
             f"the heatmap is {heatmap.shape} and the image {grey.shape[:2]}; resize the heatmap"

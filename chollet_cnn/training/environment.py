@@ -38,7 +38,9 @@ def deciding_settings(environment: Mapping[str, object]) -> dict[str, object]:
     found |= {name: environment.get(name, 1) for name in ("devices", "processes")}
     if environment.get("device") == "gpu":
         found["device_name"] = environment.get("device_name")
-    packages = ("keras", backend, "numpy", *(("jaxlib",) if backend == "jax" else ()))
+    packages = ["keras", backend, "numpy"]
+    if backend == "jax":
+        packages.append("jaxlib")
     found |= {f"version of {name}": versions.get(name) for name in packages}
     found |= {name: environment.get(name) for name in ("processor", "processor_kind", "threads")}
     return found | environment.get("numerics", {})

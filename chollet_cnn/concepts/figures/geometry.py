@@ -24,9 +24,8 @@ THREE_BLOCK = (
     ("max_pooling2d_2", 2, 2),
 )
 """Name, window and stride of the layers of the three-block MNIST network."""
-
-
 STRIDES_AND_PADDINGS = ((1, 0), (1, 1), (2, 0), (2, 1))
+"""The stride and the padding of each panel."""
 
 
 def plot_padding_and_stride(

@@ -14,6 +14,7 @@ from chollet_cnn.drawing.numbers import format_number
 
 WEIGHT_COLORS = (style.DATA, style.POINTED_AT, style.THIRD, style.GREY)
 SCORES = {"cat": 2.0, "dog": 1.0, "fox": 0.5, "car": -1.0}
+"""Invented scores of four classes."""
 
 
 def plot_shared_weights(

@@ -43,7 +43,7 @@ def measure(records: Records) -> dict[str, object]:
 
     The verdicts are told again with the pairs of all these recipes together, since those of one
     are too few for a narrow interval. That each recipe is moved alike is thought, not measured.
-    A recipe with fewer than three pairs is left out.
+    A recipe with fewer than three pairs is named and not included.
     """
     groups, few = [], []
     for recipe, pairs in records.copies.groupby("recipe", sort=False):
