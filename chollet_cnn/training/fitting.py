@@ -185,7 +185,7 @@ def _evaluation(job: Job, steps: Steps, split: Split) -> Callable[..., Score]:
 
 
 def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
-    """Run the epochs that are left; return the one whose loss was not finite, if there was one."""
+    """Run the epochs that are left; return the one that diverged, if there was one."""
     train, monitored = job.data.train, job.data.validation or job.data.test
     feed, evaluate = _feed(job, train), _evaluation(job, steps, monitored)
     epochs = job.plan.recipe.epochs
@@ -196,7 +196,7 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
         with progress_bar(title, total, shown=not job.quiet, stays=False) as on_progress:
             score = loop.run_epoch(steps.train, feed, batches, on_progress)
             check = evaluate(on_progress)
-        if not (math.isfinite(score.loss) and math.isfinite(check.loss)):
+        if not (math.isfinite(score.loss + check.loss) and state.is_finite()):
             if not state.checkpoint.rows:
                 if job.beginning == NEW and job.first:
                     runs.clear(job.path)

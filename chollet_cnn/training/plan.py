@@ -28,7 +28,7 @@ WORDS = ("title", "notes")
 
 
 class Diverged(UserError):  # noqa: N818
-    """The loss of an epoch was infinite or not a number, and training stopped.
+    """An epoch's loss, or the state after it, was infinite or not a number; training stopped.
 
     The run directory holds what the epochs before it reached, if there were any.
     """
@@ -39,7 +39,7 @@ class Diverged(UserError):  # noqa: N818
     def in_epoch(cls, epoch: int, planned: Plan, kept: str) -> Self:
         """Return the error for an epoch of a plan; ``kept`` says what the run directory holds."""
         return cls(
-            f"training diverged in epoch {epoch}, its loss is not finite; try a "
+            f"training diverged in epoch {epoch}, its numbers are not finite; try a "
             f"{parameter('learning_rate')} below {planned.recipe.learning_rate:g} ({kept})"
         )
 

@@ -120,6 +120,10 @@ class State:
             runs.write_history(job.path, self.checkpoint.rows)
             self.open = True
 
+    def is_finite(self) -> bool:
+        """Return whether every number in the state is finite: no epoch can go on from others."""
+        return all(np.isfinite(array).all() for array in self.arrays())
+
     def arrays(self) -> list[np.ndarray]:
         """Return the state of the network and the optimizer."""
         return [keras.ops.convert_to_numpy(variable.value) for variable in self.variables]

@@ -106,7 +106,7 @@ def train_network(
     Raises:
         UserError: for anything that the user can fix; nothing is left half-written.
         ProcessLost: if another one of several processes ended; ``resume`` goes on.
-        Diverged: if the loss became infinite or not a number.
+        Diverged: if the loss or a weight became infinite or not a number.
     """
     planned = plan.make(
         recipe, dataset=dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
