@@ -144,9 +144,9 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             "the floor against PyTorch": _ratio(own, "floor", "torch"),
             "`bfloat16` against `float32`": _ratio(own, "bfloat16", "runner"),
             "first step after import": f"{middle['first_step_after_import']['runner']:.1f} s",
-            "peak memory": f"{memory['runner']:,.0f} MiB".replace("nan MiB", ""),
+            "peak memory": _number(memory["runner"], "{:,.0f} MiB"),
             "memory against `fit`":
-                f"{memory['runner'] / memory.get('keras', np.nan):.2f}".replace("nan", ""),
+                _number(memory["runner"] / memory.get("keras", np.nan), "{:.2f}"),
         })  # fmt: skip
     return pd.DataFrame(lines)
 
@@ -212,12 +212,12 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
             "against keras": _ratio(of_recipe, contender, "keras"),
             "against torch": _ratio(of_recipe, contender, "torch"),
             "pictures a second": f"{rate:,.0f}",
-            "share of matrix rate": "" if np.isnan(share) else f"{share:.0%}",
+            "share of matrix rate": _number(share, "{:.0%}"),
             "cores busy": _range(_cores(runs), ".1f"),
             "first epoch": f"{middle['first_epoch']:.1f} s",
             "first step (after import)":
                 f"{middle['first_step']:.1f} s ({middle['first_step_after_import']:.1f} s)",
-            "peak memory": f"{middle['peak_mib']:,.0f} MiB".replace("nan MiB", ""),
+            "peak memory": _number(middle["peak_mib"], "{:,.0f} MiB"),
         })  # fmt: skip
     return pd.DataFrame(lines)
 
@@ -233,6 +233,11 @@ def _ratio(rows: pd.DataFrame, contender: str, other: str) -> str:
     if not {contender, other} <= set(seconds) or contender == other:
         return ""
     return _range(seconds[contender] / seconds[other], ".2f")
+
+
+def _number(value: float, words: str) -> str:
+    """Return a number in its words, or nothing where it was not measured."""
+    return "" if np.isnan(value) else words.format(value)
 
 
 def _range(values: pd.Series, places: str) -> str:
