@@ -13,6 +13,7 @@ from chollet_cnn.data import archives, mnist
 from chollet_cnn.errors import UserError
 
 LONGEST_FIRST = (
+    "training/test_machines",
     "page/test_explorer_photographs",
     "evidence/test_cluster",
     "page/test_explorer_numbers",

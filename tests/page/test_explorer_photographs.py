@@ -1,4 +1,8 @@
-"""The explorer of a network for photographs: weights beside the page, a pass in a worker."""
+"""The explorer of a network for photographs: weights beside the page, a pass in a worker.
+
+``CHOLLET_CNN_EXPLORER_PHOTOGRAPHS`` is the number of photographs that each network is asked about,
+12 unless given.
+"""
 
 import dataclasses
 import os
@@ -21,7 +25,7 @@ from chollet_cnn.training import trainer
 pytestmark = pytest.mark.slow
 
 NETWORKS = [f"cats-vs-dogs-{edition}-edition" for edition in ("first", "second", "third")]
-IMAGES = int(os.environ.get("CHOLLET_CNN_EXPLORER_PHOTOGRAPHS", "40"))
+IMAGES = int(os.environ.get("CHOLLET_CNN_EXPLORER_PHOTOGRAPHS", "12"))
 FOUND = "return Array.from(explorer.state.pass.values.at(-1))"
 LAYERS = f"{AS_TEXT}; asText(explorer.state.pass.values).then(arguments[0]);"
 
