@@ -39,7 +39,6 @@ OUTSIDE = "outside the recorded range"
 OTHER_SPLIT = "not comparable: split by folder"
 NO_DATA = "skipped: data not found"
 DIVERGED = "training diverged"
-NOT_FINITE = "its loss did not stay finite, as that of the recorded run did"
 DEVIATIONS = 3
 # What of a record's environment decides the bits, and what to call it.
 DECIDES = {
@@ -107,7 +106,7 @@ def reproduce(
             line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick)
             line["why"] = problem.in_terms_of_flags()  # as a command shows it
         except Diverged:
-            line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why=NOT_FINITE)
+            line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why="")
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -80,7 +80,7 @@ def diverged_error(jobs: list[Job]) -> UserError:
     """Return the error that says which runs diverged, after all others were trained."""
     named = ", ".join(f"{job.name} with seed {job.seed}" for job in jobs)
     return UserError(
-        f"the loss did not stay finite: {named}; all other runs are recorded; leave these seeds out"
+        f"training diverged: {named}; all other runs are recorded; leave these seeds out"
     )
 
 
