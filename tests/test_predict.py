@@ -100,6 +100,9 @@ def test_what_cannot_be_drawn_or_read_is_said_in_words():
     kept = answers.Answer("wall.png", None, error="wall.png: nothing in it looks like a digit")
     with pytest.raises(ValueError, match=r"no prediction to draw: wall\.png: nothing"):
         answers.plot_prediction(kept)
+    assert kept.in_words() == kept.error
+    with pytest.raises(ValueError, match=r"number of classes must be .* at least 1, not 0"):
+        answers.plot_prediction(an_answer("a.png"), top=0)
     with pytest.raises(TypeError, match="one answer is drawn at a time"):
         answers.plot_prediction([an_answer("a.png")])
     array = np.zeros((28, 28))

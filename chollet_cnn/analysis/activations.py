@@ -124,7 +124,7 @@ def inactive_channels(
     )
     for column in ("inactive_for_image", "dead"):
         table[f"share_{column}"] = table[column] / table["channels"]
-    return table.assign(sample=len(sample))
+    return table.assign(sample=len(next(iter(for_sample.values()))))
 
 
 def top_activating_images(
@@ -181,7 +181,7 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
         layer: its name, for the title.
 
     Raises:
-        ValueError: there are feature maps of several images, or none.
+        ValueError: there are feature maps of several images, or none, or they are not finite.
     """
     maps = np.asarray(maps)
     maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
@@ -189,6 +189,8 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
         raise ValueError(
             f"feature maps of one image have the shape (rows, columns, channels), not {maps.shape}"
         )
+    if not np.isfinite(maps).all():
+        raise ValueError("there is NaN or infinity in the feature maps")
     height, width, channels = maps.shape
     inactive = maps.max(axis=(0, 1)) <= 0
     white = float(np.quantile(maps[maps > 0], 0.995)) if not inactive.all() else 1.0

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chollet_cnn import files
+from chollet_cnn.concepts.checks import whole_number
 from chollet_cnn.data import containers, handwriting, image_files, scaling
 from chollet_cnn.data.layouts import is_picture
 from chollet_cnn.drawing import sheet, style
@@ -51,10 +52,14 @@ class Answer:
 
     def __repr__(self) -> str:
         """Return the file and its likeliest classes, or why there is no answer."""
-        return f"<Answer {self.error or self.in_words()}>"
+        return f"<Answer {self.in_words()}>"
 
     def in_words(self, top: int = 3) -> str:
-        """Return one line: the file and its ``top`` likeliest classes, or the row of its digits."""
+        """Return one line: the file and its ``top`` likeliest classes, the row of its digits, or
+        why there is no answer.
+        """
+        if self.error:
+            return self.error
         one = len(self.probabilities) == 1
         words = ", ".join(
             f"{name} {share:.1%}"
@@ -170,12 +175,13 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
 
     Raises:
         TypeError: it is not one answer.
-        ValueError: the image could not be answered.
+        ValueError: the image could not be answered, or no class is to be drawn.
     """
     if not isinstance(answer, Answer):
         raise TypeError(
             "one answer is drawn at a time; pass one of those that predict_images gives"
         )
+    whole_number(top, "number of classes")
     if not answer.probabilities:
         raise ValueError(f"there is no prediction to draw: {answer.error or answer.file}")
     shown = min(len(answer.seen), SHOWN_AT_MOST)

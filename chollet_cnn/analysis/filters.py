@@ -60,8 +60,19 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
 
     Args:
         kernels: ``(height, width, channels, kernels)``.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: they have another shape.
     """
-    height, width, channels, count = np.shape(kernels)
+    kernels = np.asarray(kernels)
+    if kernels.ndim != 4:
+        raise ValueError(
+            f"kernels have the shape (height, width, channels, kernels), not {kernels.shape}"
+        )
+    height, width, channels, count = kernels.shape
     which = "of the first layer" if channels in (1, 3) else f"averaged over {channels} channels"
     images = np.moveaxis(kernels, -1, 0)
     images = images if channels == 3 else images.mean(axis=-1)

@@ -8,6 +8,7 @@ the score before the last softmax or sigmoid, see :mod:`~chollet_cnn.analysis.sc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from chollet_cnn.analysis import gradients
 from chollet_cnn.analysis.model_graph import (
+    DIVERGED,
     channels_of,
     full_name,
     image_shape,
@@ -27,6 +29,7 @@ from chollet_cnn.analysis.scores import Scores, find_scores
 from chollet_cnn.concepts.checks import whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.progress import progress_bar
+from chollet_cnn.errors import UserError
 
 BATCH = 32
 """The largest number of changed copies of an image in one batch."""
@@ -34,7 +37,7 @@ BATCH = 32
 
 def compute_grad_cam(
     model: keras.Model, image: np.ndarray, target: int | None = None, layer: str | None = None
-) -> np.ndarray:
+) -> CellHeatmap:
     """Return the Grad-CAM heatmap: feature maps weighted by how much the score depends on them.
 
     The weight of a feature map is the mean of the gradient of the class score over it. Negative
@@ -54,6 +57,7 @@ def compute_grad_cam(
     Raises:
         ValueError: the image does not fit, there is no such class or layer, or no gradient passes
             the layers after it, as none passes ``one_hot``.
+        UserError: the network gives NaN.
         UnsupportedModelError: the network is subclassed or not built, or its class scores cannot be
             found.
 
@@ -71,7 +75,7 @@ def compute_grad_cam(
     _, slopes = score(maps, image)
     heatmap = np.maximum((maps[0] * slopes[0].mean(axis=(0, 1))).sum(axis=-1), 0)
     heatmap = heatmap.view(CellHeatmap)
-    heatmap.grid = cell_grid_of(model, name)
+    heatmap.grid = replace(cell_grid_of(model, name), image_size=image.shape[1:3])
     return heatmap
 
 
@@ -214,9 +218,10 @@ def _asked(
     batch, scores = one_image(model, image), find_scores(model)
     if target is None:
         given = gradients.compiled(model, scores)(batch)[0]
+        if not np.isfinite(given).all():
+            raise UserError(DIVERGED)
         target = int(given[0] > 0) if len(given) == 1 else int(given.argmax())
-    scores.check_class(target)
-    return batch, scores, target
+    return batch, scores, scores.check_class(target)
 
 
 PAPERS = {
@@ -238,26 +243,38 @@ def plot_heatmaps(
     """Draw an image and beside it each heatmap over it.
 
     Each heatmap has its own scale, from 0 and below (the pale image) to its largest value
-    (vermilion), and a contour at half its largest value. Heatmaps pixel by pixel are too fine for a
-    contour; their highest hundredth is drawn as one, as in Smilkov et al. 2017.
+    (vermilion), and a contour at half its largest value. Those named ``saliency`` and
+    ``SmoothGrad`` are too fine for a contour; their highest hundredth is drawn as one, as in
+    Smilkov et al. 2017.
 
     Args:
         image: ``(height, width)`` or ``(height, width, 1 or 3)``, 0..255.
         heatmaps: one of them, or several by the name of the method, ``(height, width)`` each; that
-            of :func:`compute_grad_cam` is resized to the image.
+            of :func:`compute_grad_cam` is resized to the image that it was computed for.
         title: what was asked, and of which network.
         note: how to read it.
 
+    Returns:
+        The figure.
+
     Raises:
-        ValueError: it is a batch of several images, or a heatmap has another size than the image.
+        ValueError: it is a batch of several images, or a heatmap is one of an image of another
+            size or not finite.
     """
     image = np.asarray(image)
     if image.ndim == 4 and len(image) == 1:
         image = image[0]
-    if image.ndim not in (2, 3):
-        raise ValueError(f"an image has the shape (height, width, channels), not {image.shape}")
+    if image.ndim != 2 and not (image.ndim == 3 and image.shape[-1] in (1, 3)):
+        raise ValueError(
+            "an image has the shape (height, width) or, with 1 or 3 channels, "
+            f"(height, width, channels), not {image.shape}"
+        )
     if not isinstance(heatmaps, Mapping):
-        heatmaps = {"heatmap": np.asanyarray(heatmaps)}
+        heatmaps = {"heatmap": heatmaps}
+    heatmaps = {name: np.asanyarray(heatmap) for name, heatmap in heatmaps.items()}
+    for name, heatmap in heatmaps.items():
+        if not np.isfinite(heatmap).all():
+            raise ValueError(f"there is NaN or infinity in {name}")
     panel = sheet.WIDTH / (len(heatmaps) + 1) - 0.06
     head = 0.36 if any(name in PAPERS for name in heatmaps) else 0.22
     figure = sheet.panels(panel * image.shape[0] / image.shape[1] + head, title, note)
@@ -270,6 +287,6 @@ def plot_heatmaps(
         shown = np.minimum(heatmap, np.quantile(heatmap, 0.99)) if fine else heatmap
         label = f"{name}\n{PAPERS[name]}" if name in PAPERS else name
         sheet.draw_image(axes, mosaics.overlay(image, shown), label)
-        if not fine and heatmap.max() > 0:
+        if not fine and heatmap.max() > max(0, heatmap.min()):
             axes.contour(heatmap, [heatmap.max() / 2], colors=[style.POINTED_AT], linewidths=0.9)
     return figure

@@ -7,6 +7,8 @@ A history is a DataFrame with a row an epoch and the columns ``epoch``, ``accura
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,17 @@ from scipy.optimize import isotonic_regression
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_number, format_percent
 
-Histories = pd.DataFrame | Sequence[pd.DataFrame]
+
+class HasHistory(Protocol):
+    """A run, or what Keras's ``fit`` returns."""
+
+    history: pd.DataFrame | Mapping[str, Sequence[float]]
+
+
+History = pd.DataFrame | HasHistory
+Histories = History | Sequence[History]
+PAIRED = ("accuracy", "loss")
+"""Columns that are drawn beside those of the monitored split."""
 DOTS = 40
 """The largest number of epochs that are drawn as dots; more are drawn as a line only."""
 
@@ -52,7 +64,7 @@ def plot_learning_curve(
     quantity: str = "accuracy",
     *,
     title: str = "",
-    name: str = "training",
+    name: str | None = None,
     monitored: str | None = "",
     others: Mapping[str, Histories] | None = None,
     book: Sequence[float] | float | None = None,
@@ -66,13 +78,15 @@ def plot_learning_curve(
     a ring. Several histories are drawn as a band from the lowest to the highest, with the median.
 
     Args:
-        history: the history of one run or the run, or those of several seeds.
+        history: a run, its history, or what Keras's ``fit`` returned; or a list of them, one for
+            each seed.
         quantity: ``accuracy`` or ``loss``; any other column is drawn alone.
         title: of the axes.
-        name: the label of the curve.
+        name: the label of the curve; by default the split that it was measured on.
         monitored: what the ``val_`` columns were measured on; by default what the history of a run
             says, otherwise "validation". None leaves them out.
-        others: runs made in another way to compare with, by the name of that way.
+        others: runs made in another way to compare with, by the name of that way; with them the
+            monitored split is left out.
         book: the book's values: one for each epoch, or one level.
         book_name: the label of the book's curve.
         top: the upper end of the axis, where single values are far above the others.
@@ -82,25 +96,31 @@ def plot_learning_curve(
         The figure.
 
     Raises:
-        ValueError: the history has no such column.
+        ValueError: the history has no such column, or there is no history.
+        TypeError: it is something else.
     """
     if axes is None:
         axes = sheet.panels(4.0).subplots()
     histories = _listed(history)
     if quantity not in histories[0]:
         raise ValueError(f"there is no {quantity}; there are {', '.join(histories[0].columns)}")
+    split = monitored or histories[0].attrs.get("monitored", "validation")
+    if name is None:
+        name = split if quantity.startswith("val_") else quantity
+        name = "training" if quantity in PAIRED else name
     color = style.THIRD if quantity.startswith("val_") and not others else style.DATA
     ends = [_draw_runs(axes, histories, quantity, name, color)]
-    for other, runs in (others or {}).items():
-        ends.append(_draw_runs(axes, _listed(runs), quantity, other, style.THIRD))
-    if monitored is not None and f"val_{quantity}" in histories[0]:
-        monitored = monitored or histories[0].attrs.get("monitored", "validation")
-        ends.append(_draw_runs(axes, histories, f"val_{quantity}", monitored, style.THIRD))
+    for (other, runs), its_color in zip((others or {}).items(), cycle(style.OTHERS), strict=False):
+        ends.append(_draw_runs(axes, _listed(runs), quantity, other, its_color))
+    paired = quantity in PAIRED and f"val_{quantity}" in histories[0]
+    if paired and monitored is not None and not others:
+        ends.append(_draw_runs(axes, histories, f"val_{quantity}", split, style.THIRD))
         _ring_best_epoch(axes, histories, f"val_{quantity}")
     if np.ndim(book):
-        epochs = list(range(1, len(book) + 1))
-        axes.plot(epochs, list(book), "--", color=style.POINTED_AT, **_dots(epochs))
-        ends.append((epochs, book[-1], book_name, style.POINTED_AT))
+        values = list(book)
+        epochs = list(range(1, len(values) + 1))
+        axes.plot(epochs, values, "--", color=style.POINTED_AT, **_dots(epochs))
+        ends.append((epochs, values[-1], book_name, style.POINTED_AT))
     elif book is not None:
         axes.axhline(book, color=style.POINTED_AT, linestyle="--", linewidth=1.2)
         ends.append((ends[0][0], book, book_name, style.POINTED_AT))
@@ -148,8 +168,20 @@ def plot_selected_epoch(history: pd.DataFrame, selected: int, title: str = "") -
 
 
 def _listed(history: Histories) -> list[pd.DataFrame]:
-    histories = history if isinstance(history, Sequence) else [history]
-    return [getattr(one, "history", one) for one in histories]  # of a run, its history
+    histories = history if isinstance(history, list | tuple) else [history]
+    if not histories:
+        raise ValueError("there is no history; at least one is needed")
+    return [_as_table(one) for one in histories]
+
+
+def _as_table(history: History) -> pd.DataFrame:
+    """Return a history as a table, with the epochs counted from 1 if it does not count them."""
+    table = getattr(history, "history", history)
+    table = pd.DataFrame(table) if isinstance(table, Mapping) else table
+    if not isinstance(table, pd.DataFrame):
+        kind = type(history).__name__
+        raise TypeError(f"a history is a run, its history or what fit returns, not a {kind}")
+    return table if "epoch" in table else table.assign(epoch=range(1, len(table) + 1))
 
 
 End = tuple[Sequence[int], float, str, str]

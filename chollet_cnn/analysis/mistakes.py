@@ -18,7 +18,7 @@ from matplotlib.ticker import PercentFormatter
 from sklearn import metrics
 
 from chollet_cnn.analysis import gradients
-from chollet_cnn.analysis.model_graph import Tensor, UnsupportedModelError
+from chollet_cnn.analysis.model_graph import DIVERGED, Tensor, UnsupportedModelError
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_integer, format_percent
 from chollet_cnn.errors import UserError
@@ -55,10 +55,7 @@ def predictions(
     parts = gradients.run_in_batches(model, output, images, batch_size)
     outputs = np.concatenate(parts).astype(np.float64)
     if not np.isfinite(outputs).all():
-        raise UserError(
-            "the network gives NaN because its training diverged; train it again with a lower "
-            "learning rate"
-        )
+        raise UserError(DIVERGED)
     if outputs.ndim != 2 or outputs.min() < 0 or outputs.max() > 1:
         raise ValueError(
             f"the outputs have shape {outputs.shape[1:]} and values {outputs.min():.3g} to "

@@ -33,6 +33,10 @@ JOINING = {
     *("BatchNormalization", "GroupNormalization", "LayerNormalization"),
 }
 """Layers, and nodes of :mod:`keras.ops`, that join or normalize feature maps."""
+DIVERGED = (
+    "the network gives NaN because its training diverged; train it again with a lower learning rate"
+)
+"""What the error of a network that gives NaN says."""
 SKIPPED = 0.0
 """What stands for outputs that nothing reads."""
 
@@ -236,7 +240,8 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return images as a batch that the network takes; one image becomes a batch of one.
 
     Raises:
-        ValueError: the images are not numbers, or not of the shape that the network was built for.
+        ValueError: the images are not finite numbers, or not of the shape that the network was
+            built for.
         UnsupportedModelError: see :func:`check_supported`.
     """
     check_supported(model)
@@ -246,6 +251,8 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
         raise ValueError(f"images are arrays of numbers, not of {images.dtype}")
     if not images.size:
         raise ValueError("there are no images; at least one is needed")
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise ValueError("there is NaN or infinity in the images")
     images = images[None] if images.ndim == len(wanted) else images
     given = images.shape[1:] if images.ndim == len(wanted) + 1 else images.shape
     if len(given) != len(wanted) or any(

@@ -84,13 +84,24 @@ class CellGrid:
     row_step: float
     """From the centre of one row to that of the next."""
     column_step: float
+    image_size: tuple[int, int] | None = None
+    """Height and width of the image, if it is a certain one."""
 
     def resize_to_image(self, heatmap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Resize a heatmap ``(rows, columns)`` to an image of that height and width.
 
         Between the centres of cells values are interpolated linearly; beyond the outermost centres
         they are constant.
+
+        Raises:
+            ValueError: the image has another size than the one that the grid belongs to.
         """
+        if self.image_size not in (None, size):
+            (height, width), (other_height, other_width) = self.image_size, size
+            raise ValueError(
+                f"the heatmap is one of an image of {width}×{height} pixels, and this one has "
+                f"{other_width}×{other_height}; draw it over the image that it was computed for"
+            )
         rows = (np.arange(size[0]) - self.row) / self.row_step
         columns = (np.arange(size[1]) - self.column) / self.column_step
         where = np.meshgrid(rows, columns, indexing="ij")

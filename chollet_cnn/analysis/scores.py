@@ -101,15 +101,17 @@ class Scores:
             return ops.sigmoid(self.of_class(images, target))
         return ops.softmax(self(images))[:, target]
 
-    def check_class(self, target: int) -> None:
-        """Check that there is such a class.
+    def check_class(self, target: int) -> int:
+        """Return the number of a class as an int, if there is such a class.
 
         Raises:
             ValueError: there is not.
         """
         classes = max(self.units, 2)
-        if whole_number(target, "class", least=0) >= classes:
+        number = whole_number(target, "class", least=0)
+        if number >= classes:
             raise ValueError(f"there is no class {target}; the classes are 0 to {classes - 1}")
+        return number
 
 
 def find_scores(model: keras.Model) -> Scores:

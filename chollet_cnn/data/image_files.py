@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from chollet_cnn.data import decoding
+from chollet_cnn.data import decoding, sources
 from chollet_cnn.errors import UserError
 
 FORMATS = (*decoding.FORMATS, "AVIF", "HEIF", "ICO", "JPEG2000", "MPO", "TGA")
@@ -31,6 +31,7 @@ def read(path: str | Path) -> np.ndarray:
     Raises:
         UserError: the file does not exist or is not an image.
     """
+    path = sources.expand_user(path)
     Image.init()
     formats = [name for name in FORMATS if name in Image.OPEN]
     try:

@@ -48,7 +48,7 @@ def search_path(data_dir: str | Path | None = None) -> list[Path]:
     """
     places = []
     if data_dir is not None:
-        named = _written_out(data_dir)
+        named = expand_user(data_dir)
         if not named.exists():
             raise UserError(f"the data folder {named} does not exist: check its spelling")
         places.append(named)
@@ -58,14 +58,14 @@ def search_path(data_dir: str | Path | None = None) -> list[Path]:
 def download_folder(data_dir: str | Path | None = None) -> Path:
     """Return the folder that data sets are downloaded to: the first of the search path."""
     if data_dir is not None:
-        return _written_out(data_dir)
+        return expand_user(data_dir)
     return _standing_folders()[0]
 
 
 def _standing_folders() -> list[Path]:
     ours = os.environ.get("CHOLLET_CNN_DATA")
-    keras_home = _written_out(os.environ.get("KERAS_HOME") or "~/.keras")
-    return [*([_written_out(ours)] if ours else []), keras_home / "datasets"]
+    keras_home = expand_user(os.environ.get("KERAS_HOME") or "~/.keras")
+    return [*([expand_user(ours)] if ours else []), keras_home / "datasets"]
 
 
 def cache_folder() -> Path:
@@ -75,11 +75,11 @@ def cache_folder() -> Path:
     """
     ours = os.environ.get("CHOLLET_CNN_CACHE")
     if ours:
-        return _written_out(ours)
-    return _written_out(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "chollet_cnn"
+        return expand_user(ours)
+    return expand_user(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "chollet_cnn"
 
 
-def _written_out(folder: str | Path) -> Path:
+def expand_user(folder: str | Path) -> Path:
     """Return a folder with ``~`` replaced by the home folder."""
     try:
         return Path(folder).expanduser()

@@ -1,8 +1,8 @@
 """Colours of every figure: distinct for colour-blind readers and in print.
 
 The same thing has the same colour everywhere: data are blue, the book or whatever is highlighted is
-vermilion, a third series is green, everything else is grey. The three are from the palette of Okabe
-and Ito, "Color Universal Design", 2008.
+vermilion, a third series is green, everything else is grey. The colours are from the palette of
+Okabe and Ito, "Color Universal Design", 2008.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from matplotlib.colors import to_rgb
 DATA = "#0072b2"
 POINTED_AT = "#d55e00"
 THIRD = "#009e73"
+OTHERS = (THIRD, "#cc79a7", "#56b4e9", "#e69f00")
+"""The third series and those after it."""
 GREY = "#6b6f76"
 PALE = "#d9dbdf"
 INK = "#1b1e24"
 BLACK, WHITE = "#000000", "#ffffff"
-INKS = {POINTED_AT: "#b84f00", THIRD: "#007a5a"}
+INKS = {
+    POINTED_AT: "#b84f00", THIRD: "#007a5a", "#cc79a7": "#a0497a", "#56b4e9": "#1a6fa3",
+    "#e69f00": "#8a5f00",
+}  # fmt: skip
 """Text colours: a colour that is bright enough for a line is too bright for small letters."""
 MAP = "gray"
 """The colour map of feature maps and of images with one channel."""

@@ -126,7 +126,7 @@ def write_report(
         UserError: the picture cannot be read, the folder cannot be written or ``data_dir`` does
             not exist; nothing is left behind.
     """
-    out = Path(out)
+    out = sources.expand_user(out)
     paths = [paths] if isinstance(paths, str | Path | Run) else paths
     paths = [run.path if isinstance(run, Run) else run for run in paths]
     if format not in FORMATS:

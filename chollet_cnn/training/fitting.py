@@ -16,7 +16,7 @@ import keras
 from chollet_cnn import data
 from chollet_cnn.book import legacy_keras, networks, published
 from chollet_cnn.book.recipes import Recipe
-from chollet_cnn.data import Dataset, Split
+from chollet_cnn.data import Dataset, Split, sources
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import progress_bar, spinner
 from chollet_cnn.errors import UserError, parameter
@@ -89,7 +89,7 @@ def fit(request: Request) -> runs.Run:
 def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
     """Load what a plan trains on; embedded digits stand in for an MNIST that was not asked for."""
     folder, plan = request.data_dir, request.plan
-    if folder is not None and not Path(folder).expanduser().exists():
+    if folder is not None and not sources.expand_user(folder).exists():
         raise UserError(
             f"the {parameter('data_dir')} {folder} does not exist; check its spelling, or omit it"
         )

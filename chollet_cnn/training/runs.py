@@ -34,7 +34,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from chollet_cnn import data, files
-from chollet_cnn.data import book_pictures, digits
+from chollet_cnn.data import book_pictures, digits, sources
 from chollet_cnn.errors import UserError, parameter, replace_file
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
@@ -226,7 +226,7 @@ def directory(out: str | Path, recipe: str, seed: int) -> Path:
             f"{str(recipe)[:60]!r} cannot be the name of a recipe; use letters, digits, '-', '_' "
             "and '.'"
         )
-    return Path(out) / recipe / f"seed-{seed}"
+    return sources.expand_user(out) / recipe / f"seed-{seed}"
 
 
 def is_finished(path: Path) -> bool:
@@ -245,7 +245,7 @@ def load_run(path: str | Path) -> Run:
     Raises:
         UserError: if the directory holds none, or one that is unfinished or damaged.
     """
-    path = Path(path)
+    path = sources.expand_user(path)
     if not is_finished(path):
         if is_begun(path):
             raise UserError(

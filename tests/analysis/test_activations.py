@@ -92,6 +92,7 @@ def test_dark_channels_are_counted_for_the_picture_and_over_the_sample():
     light, dark = np.full((4, 4, 1), 200, np.uint8), np.full((4, 4, 1), 10, np.uint8)
     table = inside.inactive_channels(model, light, np.stack([light, dark]), ["look"])
     (row,) = table.to_dict("records")
+    assert inside.inactive_channels(model, light, light, ["look"])["sample"].item() == 1
     assert row == {
         "layer": "look",
         "channels": 3,

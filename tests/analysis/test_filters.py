@@ -47,6 +47,8 @@ def test_grey_kernels_are_drawn_with_their_weights_in_the_cells():
     image = axes.images[0]
     assert (image.norm.vmin, image.norm.vmax) == (-0.5, 0.5)
     assert set(image.get_array().compressed()) == {0.5, -0.25}
+    with pytest.raises(ValueError, match=r"\(height, width, channels, kernels\), not \(1, 1, 1\)"):
+        filters.plot_kernels(kernels[..., 0])
 
 
 def test_colour_kernels_are_drawn_in_colour_on_one_signed_scale():

@@ -11,6 +11,7 @@ from chollet_cnn.analysis.model_graph import UnsupportedModelError, last_feature
 from chollet_cnn.analysis.receptive_fields import cell_grid_of
 from chollet_cnn.analysis.scores import find_scores
 from chollet_cnn.concepts.convolution import convolve_volume
+from chollet_cnn.errors import UserError
 
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.integers(0, 256, (6, 6, 1)).astype(np.uint8)
@@ -334,6 +335,7 @@ def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
         ("compute_grad_cam", {"target": 1.0}, "class must be a whole number .* not 1.0"),
         ("compute_grad_cam", {"layer": "dense"}, "dense has no feature maps"),
         ("saliency", {"image": np.full((6, 6, 1), "a")}, "arrays of numbers, not of <U1"),
+        ("saliency", {"image": np.full((6, 6, 1), np.nan)}, "NaN or infinity in the images"),
         ("smooth_grad", {"samples": 0}, "samples must be a whole number of at least 1, not 0"),
         ("compute_occlusion", {"window": 7}, "window=7 pixels does not fit an image of 6×6"),
         ("compute_occlusion", {"window": 2.5}, "window must be a whole number .* not 2.5"),
@@ -343,6 +345,19 @@ def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
 def test_wrong_classes_covers_and_layers_are_refused_in_words(method, how, words, softmax_network):
     with pytest.raises(ValueError, match=words):
         getattr(heatmaps, method)(softmax_network, **{"image": IMAGE} | how)
+
+
+def test_a_network_that_diverged_has_no_predicted_class(softmax_network):
+    softmax_network.set_weights([np.full_like(w, np.nan) for w in softmax_network.get_weights()])
+    with pytest.raises(UserError, match="training diverged; train it again with a lower"):
+        heatmaps.compute_occlusion(softmax_network, IMAGE)
+
+
+def test_a_label_of_any_whole_type_is_a_class():
+    model = network(units=1, activation="sigmoid")
+    of_class_0 = heatmaps.compute_occlusion(model, IMAGE, 0)
+    assert (heatmaps.compute_occlusion(model, IMAGE, np.uint8(0)) == of_class_0).all()
+    assert (of_class_0 != heatmaps.compute_occlusion(model, IMAGE, 1)).any()
 
 
 def test_one_unit_stands_for_two_classes():
@@ -475,8 +490,15 @@ def test_grad_cam_is_drawn_as_it_is_returned_where_its_cells_are(image):
     assert type(heatmap.max()) is np.float32
     with pytest.raises(ValueError, match=r"heatmap is \(3, 4\) and the image \(6, 6\); resize"):
         heatmaps.plot_heatmaps(image, heatmap[1:])
-    with pytest.raises(ValueError, match=r"\(height, width, channels\), not \(2, 6, 6, 1\)"):
-        heatmaps.plot_heatmaps(np.stack([IMAGE, IMAGE]), heatmap)
+    for wrong in (np.stack([IMAGE, IMAGE]), np.zeros((5, 6, 6))):
+        with pytest.raises(
+            ValueError, match=rf"\(height, width, channels\), not \({len(wrong)}, 6"
+        ):
+            heatmaps.plot_heatmaps(wrong, heatmap)
+    with pytest.raises(ValueError, match=r"of an image of 6×6 pixels, and this one has 9×8;"):
+        heatmaps.plot_heatmaps(np.zeros((8, 9, 1)), heatmap)
+    with pytest.raises(ValueError, match="NaN or infinity in mine"):
+        heatmaps.plot_heatmaps(image, {"mine": np.full((6, 6), np.nan)})
 
 
 def test_one_glaring_pixel_does_not_hide_the_rest_of_a_saliency_map():

@@ -1,5 +1,8 @@
 """A learning curve shows the figures it was given."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,6 +76,37 @@ def test_a_run_a_single_column_and_an_array_are_drawn_too(digits_run):
     assert written(both[0]) == written(both[1])
     with pytest.raises(ValueError, match="there is no precision; there are epoch, accuracy"):
         plot_learning_curve(HISTORY, "precision")
+
+
+def test_what_keras_s_fit_returns_is_drawn():
+    returned = SimpleNamespace(history=HISTORY.drop(columns="epoch").to_dict("list"))
+    drawn, expected = (plot_learning_curve(one).axes[0] for one in (returned, HISTORY))
+    assert written(drawn) == written(expected)
+    for mine, line in zip(drawn.lines, expected.lines, strict=True):
+        assert mine.get_xydata().tolist() == line.get_xydata().tolist()
+
+
+@pytest.mark.parametrize("wrong", ["runs/seed-0", Path("runs"), 3])
+def test_what_is_no_history_is_refused_in_words(wrong):
+    with pytest.raises(TypeError, match="a history is a run, its history or what fit returns"):
+        plot_learning_curve(wrong)
+    with pytest.raises(ValueError, match="there is no history"):
+        plot_learning_curve([])
+
+
+def test_a_column_is_named_after_what_it_was_measured_on():
+    assert written(plot_learning_curve(HISTORY, "val_accuracy").axes[0]) == ["validation 55.0%"]
+    assert written(plot_learning_curve(HISTORY, "val_loss", name="mine").axes[0]) == ["mine 0.8"]
+    more = HISTORY.assign(mae=0.5, val_mae=0.6)
+    (axes,) = plot_learning_curve(more, "mae").axes
+    assert (written(axes), len(axes.collections)) == (["mae 0.5"], 0)
+
+
+def test_each_way_of_training_has_a_colour_of_its_own():
+    others = {"one": HISTORY, "two": HISTORY.assign(accuracy=0.5)}
+    (axes,) = plot_learning_curve(HISTORY, others=others).axes
+    assert [text.split()[0] for text in written(axes)] == ["training", "one", "two"]
+    assert len({line.get_color() for line in axes.lines}) == 3
 
 
 def test_a_label_has_the_colour_of_its_curve():

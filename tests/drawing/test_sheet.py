@@ -42,7 +42,7 @@ def test_text_has_the_contrast_that_small_type_needs():
     """WCAG 2.1, 1.4.3."""
     for fill in [(grey,) * 3 for grey in np.linspace(0, 1, 101)]:
         assert contrast(fill, style.contrasting(fill)) > 4.5
-    for color in (style.DATA, style.POINTED_AT, style.THIRD, style.GREY):
+    for color in (style.DATA, style.POINTED_AT, *style.OTHERS, style.GREY):
         assert contrast(style.ink(color), "white") >= 4.5
     for theme in template_text("theme.css").split("@media")[:2]:  # light, dark
         colors = dict(re.findall(r"--(\w+): (#\w{6});", theme))

@@ -47,6 +47,14 @@ def test_a_run_s_directory_is_named_after_its_recipe_and_seed(tmp_path, finished
     assert finished.path == tmp_path / "mnist-three-block" / "seed-3"
 
 
+def test_a_folder_may_begin_with_the_home_folder(finished, monkeypatch):
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(finished.path.parents[1]))
+    short = f"~/{finished.path.parent.name}/{finished.path.name}"
+    assert runs.load_run(short).path == finished.path
+    assert runs.directory("~", finished.path.parent.name, 3).parent == finished.path.parent
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "/etc", "a/b", "a\\b", ".hidden", "", "a\n", "x" * 101, None, "é"]
 )
