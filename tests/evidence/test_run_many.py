@@ -152,7 +152,7 @@ def test_a_run_that_diverges_is_told_when_the_others_are_trained(tmp_path):
     diverging = [digits(seed, learning_rate=1e30) for seed in (4, 5)]
     trained = train_here([*diverging, digits(6)], tmp_path, 1)
     assert next(trained)[0].seed == 6
-    with pytest.raises(UserError, match=f"finite: {A} with seed 4, {A} with seed 5;"):
+    with pytest.raises(UserError, match=f"diverged: {A} with seed 4, {A} with seed 5;"):
         next(trained)
 
 
