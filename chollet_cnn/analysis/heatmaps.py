@@ -7,7 +7,7 @@ the score before the last softmax or sigmoid, see :mod:`~chollet_cnn.analysis.sc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import keras
@@ -48,7 +48,7 @@ def compute_grad_cam(
         image: ``(height, width, channels)``, in the range that the network takes.
         target: the class, from 0; by default the predicted one. Of one unit, class 1 is the one
             that it stands for and class 0 the other.
-        layer: a layer with feature maps; by default the last one that is not a pooling.
+        layer: a layer with feature maps; by default the last one that is not a pooling layer.
 
     Returns:
         ``(rows, columns)`` of that layer, zero or positive. :func:`plot_heatmaps` draws it where
@@ -158,7 +158,7 @@ def compute_occlusion(
     *,
     window: int | None = None,
     stride: int | None = None,
-    fill: float | None = None,
+    fill: float | Sequence[float] | None = None,
 ) -> np.ndarray:
     """Cover the image piece by piece and return how far the class's probability falls.
 
@@ -169,7 +169,8 @@ def compute_occlusion(
         target: as in :func:`compute_grad_cam`.
         window: height and width of the cover in pixels; by default a fifth of the image.
         stride: pixels from one place of the cover to the next; by default a third of the window.
-        fill: the value of the cover; by default the mean colour of the image (in the paper grey).
+        fill: the value of the cover, one number or one for each channel; by default the mean
+            colour of the image (in the paper grey).
 
     Returns:
         ``(height, width)``: the mean fall over the covers that hid a pixel, -1..1; negative where
@@ -239,6 +240,7 @@ def plot_heatmaps(
     *,
     title: str = "",
     note: str = "",
+    pixel_range: tuple[float, float] = (0, 255),
 ) -> Figure:
     """Draw an image and beside it each heatmap over it.
 
@@ -248,18 +250,19 @@ def plot_heatmaps(
     Smilkov et al. 2017.
 
     Args:
-        image: ``(height, width)`` or ``(height, width, 1 or 3)``, 0..255.
+        image: ``(height, width)`` or ``(height, width, 1 or 3)``.
         heatmaps: one of them, or several by the name of the method, ``(height, width)`` each; that
             of :func:`compute_grad_cam` is resized to the image that it was computed for.
         title: what was asked, and of which network.
         note: how to read it.
+        pixel_range: the numbers that stand for black and white in the image.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: it is a batch of several images, or a heatmap is one of an image of another
-            size or not finite.
+        ValueError: it is a batch of several images or its pixels are of another range, or a
+            heatmap is one of an image of another size or not finite.
     """
     image = np.asarray(image)
     if image.ndim == 4 and len(image) == 1:
@@ -269,6 +272,7 @@ def plot_heatmaps(
             "an image has the shape (height, width) or, with 1 or 3 channels, "
             f"(height, width, channels), not {image.shape}"
         )
+    image = sheet.to_grey_levels(image, pixel_range)
     if not isinstance(heatmaps, Mapping):
         heatmaps = {"heatmap": heatmaps}
     heatmaps = {name: np.asanyarray(heatmap) for name, heatmap in heatmaps.items()}

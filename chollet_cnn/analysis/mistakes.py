@@ -213,20 +213,23 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_most_confident_errors(table: pd.DataFrame, images: np.ndarray) -> Figure:
+def plot_most_confident_errors(
+    table: pd.DataFrame, images: np.ndarray, *, pixel_range: tuple[float, float] = (0, 255)
+) -> Figure:
     """Draw the most confident errors with the predicted class, its probability, and the label.
 
     Args:
         table: from :func:`most_confident_errors`, with at least one row.
         images: the images that were predicted.
+        pixel_range: the numbers that stand for black and white in them.
 
     Raises:
-        ValueError: the table is empty.
+        ValueError: the table is empty, or the pixels are of another range.
     """
     if table.empty:
         raise ValueError("there is no mistake to draw: every prediction is right")
     return mosaics.plot_mosaic(
-        images[table["image"]],
+        sheet.to_grey_levels(images[table["image"]], pixel_range),
         [f"{row.predicted} {row.probability:.1%}\nis {row.true}" for row in table.itertuples()],
         columns=min(6, max(len(table), 3)),
         title="The most confident errors of the network",

@@ -202,6 +202,29 @@ def as_colors(images: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(images), 0, 255).astype(np.uint8)
 
 
+def to_grey_levels(images: np.ndarray, pixel_range: tuple[float, float] = (0, 255)) -> np.ndarray:
+    """Return images with black at 0 and white at 255, from numbers of another range.
+
+    Args:
+        images: of any shape.
+        pixel_range: the numbers that stand for black and white.
+
+    Raises:
+        ValueError: the numbers are of another range, such as 0..1.
+    """
+    images = np.asarray(images)
+    low, high = pixel_range
+    darkest, brightest = (images.min(), images.max()) if images.size else pixel_range
+    slack = 0.02 * (high - low)  # resizing and augmentation may go beyond black and white
+    small = images.dtype.kind in "fb" and high > 1 and darkest < brightest <= 1
+    if small or not low - slack <= darkest <= brightest <= high + slack:
+        raise ValueError(
+            f"the pixels are numbers from {darkest:.4g} to {brightest:.4g}, but black is {low:g} "
+            f"and white {high:g}; pass pixel_range=(black, white), such as (0, 1)"
+        )
+    return images if (low, high) == (0, 255) else 255 * ((images - low) / (high - low))
+
+
 def draw_image(axes: Axes, image: np.ndarray, label: str = "", high: float = 255) -> None:
     """Draw an image with its label above it; one without colours in grey, 0 black, high white."""
     image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image

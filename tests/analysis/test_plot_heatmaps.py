@@ -1,8 +1,11 @@
 """A heatmap is drawn over its image, on a scale that shows what matters."""
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from chollet_cnn.analysis import heatmaps
+from chollet_cnn.analysis import activations, heatmaps, mistakes
+from chollet_cnn.analysis.receptive_fields import CellGrid
 
 RANDOM = np.random.default_rng(0)
 
@@ -37,3 +40,37 @@ def test_one_glaring_pixel_does_not_hide_the_rest_of_a_saliency_map():
     )
     assert np.ptp(fine.get_array()[10, 3].astype(int)) > 150  # vermilion
     assert np.ptp(coarse.get_array()[10, 3].astype(int)) < 5  # all but grey: nothing is cut off
+
+
+LEVELS = RANDOM.integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+TOP = pd.DataFrame({"channel": [0], "rank": [1], "image": [1], "activation": [2.0]})
+ERRORS = pd.DataFrame({"image": [1], "predicted": ["7"], "probability": [0.9], "true": ["1"]})
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda images, **options: heatmaps.plot_heatmaps(images[1], np.eye(8), **options),
+        lambda images, **options: activations.plot_strongest_channel(
+            images[1], np.ones((4, 4, 2)), "conv", CellGrid(0.5, 0.5, 2, 2), **options
+        ),
+        lambda images, **options: activations.plot_top_activating_images(
+            TOP, images, "conv", **options
+        ),
+        lambda images, **options: mistakes.plot_most_confident_errors(ERRORS, images, **options),
+    ],
+    ids=["heatmaps", "strongest channel", "top activating images", "errors"],
+)
+def test_images_of_another_range_are_drawn_as_they_are_or_refused(plot):
+    def drawn(images, **options):
+        return np.asarray(plot(images, **options).axes[0].images[0].get_array())
+
+    expected = drawn(LEVELS)
+    shares = LEVELS / 255
+    assert (drawn(shares, pixel_range=(0, 1)) == expected).all()
+    assert (drawn(2 * shares - 1, pixel_range=(-1, 1)) == expected).all()
+    for wrong in (shares, (2 * shares - 1).astype(np.float16), LEVELS - 110.0):
+        with pytest.raises(ValueError, match=r"black is 0 and white 255; pass pixel_range="):
+            drawn(wrong)
+    with pytest.raises(ValueError, match="black is 0 and white 1;"):
+        drawn(LEVELS, pixel_range=(0, 1))
