@@ -13,11 +13,13 @@ from matplotlib.figure import Figure
 from chollet_cnn.analysis import gradients
 from chollet_cnn.analysis.model_graph import (
     Tensor,
+    UnsupportedModelError,
     as_batch,
     channels_of,
     feature_layers,
     full_name,
     layer_outputs,
+    layers_of,
     one_image,
 )
 from chollet_cnn.analysis.receptive_fields import CellGrid
@@ -42,7 +44,7 @@ def compute_activations(
 
     Raises:
         ValueError: the images do not fit the network, or it has no such layer.
-        UnsupportedModelError: the network is subclassed or not built.
+        UnsupportedModelError: the network is subclassed or not built, or has no feature maps.
     """
     images, names = as_batch(model, images), _names(model, layers)
     found = gradients.compiled(model, lambda x: layer_outputs(model, x, names))(images)
@@ -84,8 +86,15 @@ def channel_maxima(
 
 def _names(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
     if layers is None:
-        return feature_layers(model)
+        layers = feature_layers(model)
+        if not layers:
+            raise UnsupportedModelError(
+                "the network has no convolution, pooling or activation layer with feature maps; "
+                f"its layers are {', '.join(layers_of(model))}"
+            )
     layers = [layers] if isinstance(layers, str) else layers
+    if not len(layers):
+        raise ValueError("the list of layers is empty; name at least one")
     return [full_name(model, name) for name in layers]
 
 
@@ -180,6 +189,9 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
         maps: ``(rows, columns, channels)``, or a batch of one.
         layer: its name, for the title.
 
+    Returns:
+        The figure.
+
     Raises:
         ValueError: there are feature maps of several images, or none, or they are not finite.
     """
@@ -211,17 +223,27 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
 
 
 def plot_strongest_channel(
-    image: np.ndarray, maps: np.ndarray, layer: str, grid: CellGrid
+    image: np.ndarray,
+    maps: np.ndarray,
+    layer: str,
+    grid: CellGrid,
+    *,
+    pixel_range: tuple[float, float] = (0, 255),
 ) -> Figure:
     """Draw a layer's strongest channel beside the image and over it.
 
     Args:
-        image: ``(height, width, 1 or 3)``, 0..255.
+        image: ``(height, width, 1 or 3)``.
         maps: ``(rows, columns, channels)``, the layer's output for the image.
         layer: its name, for the title.
         grid: where the cells of the feature maps are in the image, from
             :func:`~chollet_cnn.analysis.receptive_fields.cell_grid_of`.
+        pixel_range: the numbers that stand for black and white in the image.
+
+    Raises:
+        ValueError: the pixels are of another range.
     """
+    image = sheet.to_grey_levels(image, pixel_range)
     channel = strongest_channel(maps)
     chosen = maps[..., channel]
     heatmap = grid.resize_to_image(chosen, image.shape[:2])
@@ -229,7 +251,7 @@ def plot_strongest_channel(
         2.5, f"{layer}: channel {channel} has the highest value, where the image is vermilion"
     )
     first, second, third = figure.subplots(1, 3)
-    sheet.draw_image(first, np.asarray(image), "the image")
+    sheet.draw_image(first, image, "the image")
     label = f"channel {channel}: 0 black, {format_number(chosen.max(), 3)} white"
     sheet.draw_image(second, chosen, label, high=chosen.max())
     sheet.draw_image(third, mosaics.overlay(image, heatmap), "channel over image")
@@ -266,15 +288,25 @@ def plot_inactive_channels(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_top_activating_images(table: pd.DataFrame, images: np.ndarray, layer: str) -> Figure:
+def plot_top_activating_images(
+    table: pd.DataFrame,
+    images: np.ndarray,
+    layer: str,
+    *,
+    pixel_range: tuple[float, float] = (0, 255),
+) -> Figure:
     """Draw the images that activate each channel most, a row for each channel, strongest first.
 
     Args:
         table: from :func:`top_activating_images`.
         images: the images that it was computed from.
         layer: its name, for the title.
+        pixel_range: the numbers that stand for black and white in the images.
+
+    Raises:
+        ValueError: the pixels are of another range.
     """
-    shown = images[table["image"]]
+    shown = sheet.to_grey_levels(images[table["image"]], pixel_range)
     shown[table["activation"] <= 0] = 255  # blank
     labels = [
         (f"{row.channel}: " if row.rank == 1 else "")

@@ -40,15 +40,15 @@ def list_layers(model: keras.Model) -> pd.DataFrame:
     Returns:
         One row for each layer but the input, in order, with the columns
 
-        - ``layer``: its name
+        - ``layer``: its name, ``inner-model/layer`` in a model inside the model
         - ``kind``: its class, such as ``"Conv2D"``
         - ``output_shape``: without the batch
         - ``parameters``: all its weights, trainable or not
         - ``receptive_field``: the largest number of pixels that a unit sees along each axis, not
           counting padding. After Flatten or global pooling it is everything that the units before
           saw together, which is less than the image if pooling drops rows
-        - ``jump``: pixels between what one unit sees and what its neighbour sees; 0 once there are
-          no neighbours
+        - ``jump``: the distance in pixels between the receptive fields of two neighbours; 0 once
+          there are no neighbours
         - ``multiply_accumulates``: multiplications, each with its addition, for one image. Layers
           without a kernel count as 0
 
@@ -84,7 +84,7 @@ def list_layers(model: keras.Model) -> pd.DataFrame:
         )
     axes = [SeenPixels(np.arange(pixels), np.arange(pixels), jump=1) for pixels in shape[1:3]]
     rows = []
-    for _, layer, output_shape in steps:
+    for name, layer, output_shape in steps:
         kind = type(layer).__name__
         windows = _windows(layer, kind, shape, output_shape)
         shape = output_shape
@@ -99,7 +99,7 @@ def list_layers(model: keras.Model) -> pd.DataFrame:
         cost = places * math.prod(layer.kernel.shape) if kind in WITH_KERNEL else 0
         rows.append(
             {
-                "layer": layer.name,
+                "layer": name,
                 "kind": kind,
                 "output_shape": shape[1:],
                 "parameters": sum(math.prod(w.shape) for w in getattr(layer, "weights", [])),

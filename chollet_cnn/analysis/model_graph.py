@@ -151,14 +151,14 @@ def full_name(model: keras.Model, name: str) -> str:
 
 
 def feature_layers(model: keras.Model) -> list[str]:
-    """Return the names of convolutions, poolings and activation layers that give feature maps."""
+    """Return the names of convolution, pooling and activation layers that give feature maps."""
     found = layers_of(model).items()
     kinds = (*POOLINGS, *FEATURE_LAYERS)
     return [name for name, at in found if isinstance(at, kinds) and len(at.output.shape) == 4]
 
 
 def last_feature_layer(model: keras.Model) -> str:
-    """Return the name of the last layer with feature maps that is not a pooling.
+    """Return the name of the last layer with feature maps that is not a pooling layer.
 
     Feature maps of one cell tell nothing about the place; a network with convolutions after its
     global pooling has them. They are returned only if there are no others.

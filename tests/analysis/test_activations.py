@@ -7,7 +7,7 @@ import pytest
 from keras import layers
 
 from chollet_cnn.analysis import activations as inside
-from chollet_cnn.analysis.model_graph import feature_layers
+from chollet_cnn.analysis.model_graph import UnsupportedModelError, feature_layers
 from chollet_cnn.analysis.receptive_fields import CellGrid
 from chollet_cnn.book import networks
 
@@ -63,6 +63,15 @@ def test_the_maps_of_a_keras_application_have_the_sizes_that_its_summary_prints(
 def test_any_layer_can_be_asked_for_by_name():
     found = inside.compute_activations(one_pixel_network(), pictures(1), ["flat", "look"])
     assert {maps.ndim for maps in found.values()} == {2, 4}
+
+
+def test_a_network_without_feature_maps_and_an_empty_list_of_layers_are_refused():
+    dense = keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(name="flat")])
+    with pytest.raises(UnsupportedModelError, match="with feature maps; its layers are flat"):
+        inside.compute_activations(dense, pictures(1))
+    for ask in (inside.compute_activations, inside.channel_maxima):
+        with pytest.raises(ValueError, match="list of layers is empty"):
+            ask(one_pixel_network(), pictures(1), [])
 
 
 def test_one_layer_one_image_and_no_image_are_taken_for_what_they_are():

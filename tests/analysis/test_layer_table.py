@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from chollet_cnn.analysis.activations import compute_activations
 from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.analysis.model_graph import UnsupportedModelError
 from chollet_cnn.book import networks
@@ -118,9 +119,20 @@ def test_a_loaded_network_and_a_functional_one_have_the_same_table(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     functional = keras.Model(model.inputs, [layer.output for layer in model.layers])
-    inside = keras.Sequential([keras.Input((180, 180, 3)), keras.Sequential(model.layers)])
-    for other in (loaded, functional, inside):
+    for other in (loaded, functional):
         assert list_layers(other).equals(list_layers(model))
+
+
+def test_layers_of_a_model_inside_a_model_have_names_that_other_functions_know():
+    model = networks.mnist_second_edition()
+    body = keras.Sequential(model.layers, name="body")
+    outer = keras.Sequential([keras.Input((28, 28, 1)), body])
+    table, inside = list_layers(model), list_layers(outer)
+    assert inside.layer.tolist() == [f"body/{name}" for name in table.layer]
+    assert inside.drop(columns="layer").equals(table.drop(columns="layer"))
+    assert list(compute_activations(outer, np.zeros((28, 28, 1)), inside.layer)) == list(
+        inside.layer
+    )
 
 
 def test_rows_and_columns_that_differ_are_told_apart():
