@@ -14,7 +14,7 @@ PACKAGE = Path(chollet_cnn.__file__).parent
 
 def names(paths):
     inside = (path.relative_to(PACKAGE.parent).with_suffix("") for path in sorted(paths))
-    return [".".join(path.parts) for path in inside]
+    return [".".join(path.parts).removesuffix(".__init__") for path in inside]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ Source: Microsoft Research's Asirra photographs. J. Elson, J. Douceur, J. Howell
 "Asirra: A CAPTCHA that Exploits Interest-Aligned Manual Image Categorization" (2007).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby, pairwise
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -145,21 +146,29 @@ def load(
 
 
 def _check(image_size: tuple[int, int], resize: str, splits: Splits | str) -> None:
-    if min(image_size) < 1:
-        raise UserError(f"cannot scale images to {image_size}: give two numbers from 1 up")
+    if not (_are_two_numbers(image_size) and min(image_size) >= 1):
+        raise UserError(f"cannot scale images to {image_size!r}: give two numbers from 1 up")
     if resize not in WAYS:
         raise UserError(f"unknown resize method {resize!r}; choose one of {', '.join(WAYS)}")
     if splits == "folders":
         return
-    if isinstance(splits, str) or not (
+    if not isinstance(splits, Mapping) or not (
         {"train", "test"} <= set(splits) <= {"train", "validation", "test"}
     ):
         raise UserError("the splits must be train, test and, optionally, validation, or 'folders'")
-    ranges = sorted(splits.values())
-    if any(not 0 <= start < stop for start, stop in ranges):
+    ranges = list(splits.values())
+    if not all(_are_two_numbers(pair) and 0 <= pair[0] < pair[1] for pair in ranges):
         raise UserError("each split needs a first file number and, above it, one to stop before")
-    if any(stop > start for (_, stop), (start, _) in pairwise(ranges)):
+    if any(stop > start for (_, stop), (start, _) in pairwise(sorted(map(tuple, ranges)))):
         raise UserError("two splits share images: a test image must not be trained on")
+
+
+def _are_two_numbers(pair: object) -> bool:
+    return (
+        isinstance(pair, Sequence)
+        and len(pair) == 2
+        and all(isinstance(number, Integral) for number in pair)
+    )
 
 
 def _find_or_download(

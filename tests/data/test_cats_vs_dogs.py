@@ -74,7 +74,12 @@ def test_the_books_splits_are_by_file_number():
     [
         ({"resize": "cubic"}, "nearest, bilinear"),
         ({"image_size": (0, 10)}, "two numbers from 1 up"),
+        ({"image_size": 150}, "images to 150: give two numbers from 1 up"),
+        ({"image_size": (150.0, 150)}, "two numbers from 1 up"),
+        ({"image_size": "180x180"}, "two numbers from 1 up"),
         ({"splits": {"train": (0, 4)}}, "must be train, test"),
+        ({"splits": 1000}, "must be train, test"),
+        ({"splits": {"train": 4, "test": (4, 6)}}, "first file number"),
         ({"splits": {"train": (0, 4), "test": (4, 4)}}, "first file number"),
         ({"splits": {"train": (0, 4), "test": (3, 6)}}, "two splits share images"),
     ],
