@@ -20,6 +20,10 @@ For a notebook, one import is enough::
     layer, maps = next(iter(cc.compute_activations(model, image).items()))
     cc.plot_activations(maps[0], layer)
 
+They return a ``cc.Run``, ``cc.Dataset`` or list of ``cc.Answer``, a NumPy array, a pandas table or
+a matplotlib figure. A missing or damaged file is a ``cc.UserError``, a network that an analysis
+does not support a ``cc.UnsupportedModelError``, and an argument that makes no sense a ValueError.
+
 ``cc.start_keras()`` imports Keras without TensorFlow's notes; what needs Keras calls it. Each name
 is loaded on first use, from the module that ``__init__.pyi`` names, so importing the package
 imports neither NumPy nor Keras. Those modules hold more.
@@ -55,6 +59,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 _IMPORT_KERAS = {
+    "UnsupportedModelError",
     "compute_activations",
     "compute_grad_cam",
     "compute_occlusion",
@@ -67,7 +72,7 @@ _IMPORT_KERAS = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """Load a function; where that imports Keras, without the notes that TensorFlow prints."""
+    """Load a name; where that imports Keras, without the notes that TensorFlow prints."""
     if name in _IMPORT_KERAS:
         _load("start_keras")()
     return _load(name)

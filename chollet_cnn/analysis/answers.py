@@ -29,7 +29,7 @@ SHOWN_AT_MOST = 12  # digits in one figure
 LONGEST_STEM = 120  # bytes of a file's name in a figure's name; file systems allow 255 in all
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answer:
     """What a network predicts for one image: a class, or a row of digits.
 

@@ -39,8 +39,14 @@ COLUMNS = 8
 def first_kernels(model: keras.Model) -> np.ndarray:
     """Return the kernels of the first convolution, ``(height, width, channels, kernels)``.
 
+    Args:
+        model: the network, new or trained.
+
+    Returns:
+        Its weights, which :func:`plot_kernels` draws.
+
     Raises:
-        UnsupportedModelError: the network has no convolution.
+        UnsupportedModelError: the network has no convolution, is subclassed or not built.
     """
     known = layers_of(model)
     for layer in known.values():
@@ -73,7 +79,7 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
             f"kernels have the shape (height, width, channels, kernels), not {kernels.shape}"
         )
     height, width, channels, count = kernels.shape
-    which = "of the first layer" if channels in (1, 3) else f"averaged over {channels} channels"
+    averaged = "" if channels in (1, 3) else f", averaged over {channels} channels"
     images = np.moveaxis(kernels, -1, 0)
     images = images if channels == 3 else images.mean(axis=-1)
     largest = float(np.abs(images).max()) or 1.0
@@ -85,7 +91,8 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
         images,
         [str(kernel) for kernel in range(count)],
         columns=COLUMNS,
-        title=f"The {count} kernels {which}: bright weights are positive, dark negative",
+        title=f"{count} kernels of {width}×{height}{averaged}: bright weights are positive, "
+        "dark negative",
         note=f"One scale for all: grey is a weight of 0, the strongest weight is ±{high}."
         if channels == 3
         else f"One scale for all: black is {low}, grey 0, white {high}.",

@@ -76,7 +76,7 @@ READING = 0.2
 """Share of the work, roughly, that is done when the runs are read."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """A page that was built."""
 
@@ -85,6 +85,11 @@ class Report:
     chapters: list[Chapter]
     problems: list[str]
     """Runs, or parts of them, that were left out, and why."""
+
+    def __repr__(self) -> str:
+        """Return where the page is, its chapters and what was left out."""
+        chapters = f"{len(self.chapters)} chapters"
+        return f"<Report in {'; '.join([f'{self.path}, {chapters}', *self.problems])}>"
 
 
 def write_report(

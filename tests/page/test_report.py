@@ -190,7 +190,9 @@ def test_without_a_run_the_page_says_how_to_train_one_and_has_its_figures_for_pr
 
 @pytest.mark.slow
 def test_the_command_s_two_processes_make_the_page_that_one_makes(without_runs, tmp_path):
-    page = build.write_report(out=tmp_path / "page").path
+    report = build.write_report(out=tmp_path / "page")
+    page = report.path
+    assert repr(report) == f"<Report in {page}, {len(report.chapters)} chapters>"
     assert page.read_text() == (without_runs / "index.html").read_text()
     assert {file.stem for file in (page.parent / "figures").glob("*.png")} == {
         file.stem for file in (without_runs / "figures").glob("*.pdf")
