@@ -240,6 +240,9 @@ def plot_strongest_channel(
             :func:`~chollet_cnn.analysis.receptive_fields.cell_grid_of`.
         pixel_range: the numbers that stand for black and white in the image.
 
+    Returns:
+        The figure.
+
     Raises:
         ValueError: the pixels are of another range.
     """
@@ -259,7 +262,14 @@ def plot_strongest_channel(
 
 
 def plot_inactive_channels(table: pd.DataFrame) -> Figure:
-    """Draw the shares of :func:`inactive_channels`: for the image, and over the whole sample."""
+    """Draw the shares of :func:`inactive_channels`: for the image, and over the whole sample.
+
+    Args:
+        table: from :func:`inactive_channels`.
+
+    Returns:
+        The figure.
+    """
     rows, shares = np.arange(len(table)), table["share_inactive_for_image"]
     ends = [f"{format_percent(shares.iloc[i])} in {table['layer'].iloc[i]}" for i in (0, -1)]
     rises = "More" if shares.iloc[-1] > shares.iloc[0] else "No more"
@@ -302,6 +312,9 @@ def plot_top_activating_images(
         images: the images that it was computed from.
         layer: its name, for the title.
         pixel_range: the numbers that stand for black and white in the images.
+
+    Returns:
+        The figure.
 
     Raises:
         ValueError: the pixels are of another range.

@@ -173,6 +173,9 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
             drawn with their boxes.
         top: how many classes are drawn.
 
+    Returns:
+        The figure.
+
     Raises:
         TypeError: it is not one answer.
         ValueError: the image could not be answered, or no class is to be drawn.

@@ -225,6 +225,9 @@ def plot_activation_maximization(
         images: ``(n, height, width, 1 or 3)`` uint8.
         layer: its name, for the title.
         channels: the channel of each image; by default 0, 1, 2 and so on.
+
+    Returns:
+        The figure.
     """
     return mosaics.plot_mosaic(
         images,

@@ -154,6 +154,9 @@ def plot_selected_epoch(history: pd.DataFrame, selected: int, title: str = "") -
         history: the run's history.
         selected: the epoch, counted from 1.
         title: of the figure.
+
+    Returns:
+        The figure.
     """
     highest, edge = history["val_loss"].max(), 1.5 * history["val_loss"].quantile(0.9)
     note = f"dashed: epoch {selected}, whose weights are tested"

@@ -181,7 +181,14 @@ def _checked(
 
 
 def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
-    """Draw a confusion matrix: right predictions in grey, mistakes the more vermilion the more."""
+    """Draw a confusion matrix: right predictions grey, mistakes in vermilion by their number.
+
+    Args:
+        table: from :func:`confusion_matrix`.
+
+    Returns:
+        The figure.
+    """
     counts, size = table.to_numpy(), len(table)
     wrong = counts - np.diag(np.diag(counts))
     title = "Every prediction is right"
@@ -223,6 +230,9 @@ def plot_most_confident_errors(
         images: the images that were predicted.
         pixel_range: the numbers that stand for black and white in them.
 
+    Returns:
+        The figure.
+
     Raises:
         ValueError: the table is empty, or the pixels are of another range.
     """
@@ -238,7 +248,14 @@ def plot_most_confident_errors(
 
 
 def plot_reliability(table: pd.DataFrame) -> Figure:
-    """Draw accuracy against confidence; on the diagonal the confidence is justified."""
+    """Draw accuracy against confidence; on the diagonal the confidence is justified.
+
+    Args:
+        table: from :func:`reliability`.
+
+    Returns:
+        The figure.
+    """
     filled = table[table["count"] > 0]
     gap = np.average(filled["confidence"] - filled["accuracy"], weights=filled["count"])
     points = round(100 * gap, 1)
@@ -284,6 +301,9 @@ def plot_roc(table: pd.DataFrame, area: float, classes: Sequence[str]) -> Figure
         table: from :func:`roc_curve`.
         area: from :func:`area_under_curve`.
         classes: the names of the two classes.
+
+    Returns:
+        The figure.
     """
     first, second = classes
     figure = sheet.panels(

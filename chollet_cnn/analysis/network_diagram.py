@@ -88,6 +88,9 @@ def plot_network(model: keras.Model) -> Figure:
     Args:
         model: a Keras model whose layers form one line.
 
+    Returns:
+        The figure.
+
     Raises:
         UnsupportedModelError: as :func:`volumes`, or the input is not an image.
     """
