@@ -124,12 +124,13 @@ def _ends(name: str, interval: statistics.Interval) -> dict[str, float]:
     return {f"{name}_low": interval[0], f"{name}_high": interval[1]}
 
 
-def compare(published: Iterable[Claim], records: Records) -> list[Comparison]:
+def compare(published: Iterable[Claim], records: Records, variant: str = "") -> list[Comparison]:
     """Compare published figures with the recorded runs of their recipes.
 
     Args:
         published: such as :data:`chollet_cnn.book.published.CLAIMS`.
         records: what :func:`chollet_cnn.evidence.records.read` gives.
+        variant: compare with runs of this variant of the recipes instead.
 
     Returns:
         A comparison a figure, and where there are several, for each backend, kind of device and
@@ -137,7 +138,7 @@ def compare(published: Iterable[Claim], records: Records) -> list[Comparison]:
         ``sample.n`` 0.
     """
     # Hundreds of printed numbers are of one recipe.
-    groups_of = cache(lambda recipe: _by_epoch_and_kind(*records.of(recipe)))
+    groups_of = cache(lambda recipe: _by_epoch_and_kind(*records.of(recipe, variant)))
     return [
         Comparison(claim, *kind, values)
         for claim in published
@@ -220,19 +221,23 @@ class PrintedCurve:
         return ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
-def compare_curves(records: Records) -> list[PrintedCurve]:
-    """Compare every printed learning curve with the recorded runs of one kind."""
-    found = []
-    for recipe, printed in CURVES.items():
-        means = records.of(recipe)[1].groupby("seed")[list(printed)].mean()
-        p_values = [
-            statistics.p_value(sum(values) / len(values), 0, statistics.summarize(means[column]))
-            for column, values in printed.items()
-        ]
-        claims = [claim for claim in CLAIMS if claim.recipe == recipe and claim.epoch]
-        p_value = float(np.clip(len(printed) * min(p_values), 0, 1))
-        found.append(PrintedCurve(recipe, compare(claims, records), p_value))
-    return found
+def compare_curve(records: Records, recipe: str, variant: str = "") -> PrintedCurve:
+    """Compare the printed learning curve of a recipe with recorded runs of one kind.
+
+    Args:
+        records: runs of one kind.
+        recipe: one of :data:`chollet_cnn.book.published.CURVES`.
+        variant: compare with runs of this variant of the recipe instead.
+    """
+    printed = CURVES[recipe]
+    means = records.of(recipe, variant)[1].groupby("seed")[list(printed)].mean()
+    p_values = [
+        statistics.p_value(sum(values) / len(values), 0, statistics.summarize(means[column]))
+        for column, values in printed.items()
+    ]
+    claims = [claim for claim in CLAIMS if claim.recipe == recipe and claim.epoch]
+    p_value = float(np.clip(len(printed) * min(p_values), 0, 1))
+    return PrintedCurve(recipe, compare(claims, records, variant), p_value)
 
 
 class Answer:
@@ -242,7 +247,7 @@ class Answer:
         """Compare them with the runs of the kind that most runs have."""
         main = recorded.of_most_runs()
         self.figures: Sequence[Comparison] = compare_whole(main)
-        self.curves: Sequence[PrintedCurve] = compare_curves(main)
+        self.curves = [compare_curve(main, recipe) for recipe in CURVES]
         family = [*self.figures, *self.curves]
         adjusted = statistics.holm(item.p_value for item in family)
         self.family = list(zip(family, adjusted, strict=True))

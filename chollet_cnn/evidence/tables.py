@@ -14,6 +14,7 @@ import pandas as pd
 from chollet_cnn.book import recipes
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import statistics
+from chollet_cnn.evidence.comparison import PrintedCurve
 from chollet_cnn.evidence.statistics import Interval, Summary
 
 percent = partial(numbers.format_quantity, quantity="accuracy")
@@ -136,6 +137,14 @@ def paired_cells(difference: Summary) -> dict[str, str]:
         "lowest to highest difference": between((difference.min, difference.max), signed),
         "95% confidence interval of the mean difference": confidence,
         "detectable difference": points(statistics.detectable_difference(difference, of_mean=True)),
+    }
+
+
+def printed_curve_cells(curve: PrintedCurve) -> dict[str, str]:
+    """Return the cells of a table for a printed curve beside runs of one kind."""
+    return {
+        "the printed numbers": curve.verdict,
+        "p of the curve, not adjusted": p_value(curve.p_value),
     }
 
 

@@ -97,11 +97,28 @@ def test_a_printed_curve_has_the_p_value_of_its_most_different_column():
                  loss=[loss + 0.1 + seed / 1000 for loss in printed["loss"]])
         for seed in range(5)
     ]  # fmt: skip
-    (curve,) = (c for c in comparison.compare_curves(records_of(curves=runs)) if c.recipe == recipe)
+    curve = comparison.compare_curve(records_of(curves=runs), recipe)
     means = statistics.summarize([sum(run["loss"]) / 5 for run in runs])
     alone = statistics.p_value(sum(printed["loss"]) / 5, 0, means)
     assert curve.p_value == pytest.approx(2 * alone)
     assert (curve.n, curve.verdict) == (5, "5 inside, 5 below")
+
+
+def test_a_printed_curve_is_compared_with_a_variant_of_its_recipe():
+    recipe, legacy = "mnist-first-edition", {"variant": "rmsprop-2017"}
+    printed = {name: pd.Series(values) for name, values in comparison.CURVES[recipe].items()}
+    near, far = (
+        [
+            curve_of(recipe, seed, epoch=range(1, 6), **{
+                name: values + shift + seed / 1000 for name, values in printed.items()
+            }).assign(**label)
+            for seed in range(-2, 3)
+        ]
+        for shift, label in ((0, legacy), (0.5, {}))
+    )  # fmt: skip
+    records = records_of(curves=far, variant_curves=near)
+    assert comparison.compare_curve(records, recipe).verdict == "10 below"
+    assert comparison.compare_curve(records, recipe, "rmsprop-2017").verdict == "10 inside"
 
 
 def test_accuracies_are_in_the_quantity_of_the_book_with_a_band_of_enough_seeds():

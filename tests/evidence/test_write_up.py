@@ -51,6 +51,14 @@ def test_everything_written_is_up_to_date(records, readme):
         assert written[column].to_numpy(float) == pytest.approx(values, rel=1e-9, nan_ok=True)
 
 
+def test_the_answer_below_the_first_table_is_at_most_eight_sentences():
+    answer = (RESULTS / "README.md").read_text().split("[answer.json]")[0]
+    bullets = re.findall(r"^- (.*)$", answer, re.MULTILINE)
+    assert 0 < len(bullets) <= 8
+    for bullet in bullets:
+        assert re.search(r"\.(?: [A-Z]|\)? *$)", bullet).end() == len(bullet)
+
+
 def test_answer_json_has_every_figure_once_and_each_printed_curve(records):
     answer = json.loads((RESULTS / "answer.json").read_text())
     whole = [claim for claim in CLAIMS if claim.epoch is None and not claim.slip]

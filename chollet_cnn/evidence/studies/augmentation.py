@@ -52,6 +52,8 @@ def measure(records: Records) -> dict[str, object]:
         if sample.n >= statistics.MIN_RUNS_OUTSIDE:
             interval = tables.between(sample.prediction_interval, tables.percent)
             cells[f"95% prediction interval, last {LAST} epochs"] = interval
+            curve = comparison.compare_curve(records, RECIPES[0], variant)
+            cells |= tables.printed_curve_cells(curve)
         if variant and variant in WAYS:
             current = _over_the_last(ways[""][1])
             moved = statistics.paired_differences(
@@ -66,6 +68,7 @@ def measure(records: Records) -> dict[str, object]:
         "book_late": _over_the_last(book[1])["val_accuracy"].item(),
         "current_late": statistics.summarize(current["val_accuracy"]),
         "legacy_late": statistics.summarize(legacy["val_accuracy"]),
+        "legacy_curve": comparison.compare_curve(records, RECIPES[0], "keras-2017"),
         "last": LAST,
     }
 

@@ -51,7 +51,10 @@ def measure(records: Records) -> dict[str, object]:
             # The book's augmented curve has the legacy augmentation too; that study compares it.
             comparable = book and "augmentation" not in recipes.get(name).network_options
             if comparable and sample.n >= statistics.MIN_RUNS_OUTSIDE:
-                losses.append(way | _loss_cells(fmean(CURVES[name]["loss"]), sample))
+                variant = optimizer if optimizer in legacy else ""
+                curve = comparison.compare_curve(records, name, variant)
+                cells = _loss_cells(fmean(CURVES[name]["loss"]), sample)
+                losses.append(way | cells | tables.printed_curve_cells(curve))
         for variant, (runs, _) in legacy.items():
             moved = statistics.paired_differences(runs, baseline[0])
             if moved.n >= statistics.MIN_RUNS_OUTSIDE:
@@ -71,6 +74,7 @@ def measure(records: Records) -> dict[str, object]:
         "current": statistics.verdict(book_loss, 0, current),
         "legacy_loss": legacy,
         "legacy": statistics.verdict(book_loss, 0, legacy),
+        "legacy_curve": comparison.compare_curve(records, RECIPES[0], "rmsprop-2017"),
     }
 
 

@@ -147,14 +147,15 @@ def _row(item: Comparison) -> tuple[str, ...]:
 
 def _printed_curves(recorded: Records) -> Iterator[dict[str, Any]]:
     """Draw each printed learning curve over those of all seeds, where there are several."""
-    for curve in comparison.compare_curves(recorded):
-        drawing = figures.printed_curve(recorded, curve.recipe)
-        own = recorded.curves[recorded.curves["recipe"] == curve.recipe]
+    for recipe in published.CURVES:
+        curve = comparison.compare_curve(recorded, recipe)
+        drawing = figures.printed_curve(recorded, recipe)
+        own = recorded.curves[recorded.curves["recipe"] == recipe]
         if drawing:
-            validated = "val_loss" in published.CURVES[curve.recipe]
+            validated = "val_loss" in published.CURVES[recipe]
             yield {
-                "figure": Figure(f"printed-curve-of-{curve.recipe}", drawing, own),
-                "title": recipes.get(curve.recipe).title,
+                "figure": Figure(f"printed-curve-of-{recipe}", drawing, own),
+                "title": curve.title,
                 "seeds": own["seed"].nunique(),
                 "inside": curve.count(statistics.INSIDE),
                 "numbers": len(curve.comparisons),
