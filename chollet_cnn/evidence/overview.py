@@ -171,7 +171,7 @@ def recipe_table(recorded: Records) -> str:
                 "mean": tables.percent(sample.mean) + split,
                 "lowest to highest": tables.lowest_to_highest(sample),
                 "the book's figure is": compared.verdict if compared else "",
-                "the fastest took": _duration(own["seconds"].min()),
+                "fastest run": _duration(own["seconds"].min()),
             }
         )
     return tables.to_markdown(pd.DataFrame(rows))
