@@ -151,7 +151,7 @@ def full_name(model: keras.Model, name: str) -> str:
 
 
 def feature_layers(model: keras.Model) -> list[str]:
-    """Return the names of convolutions, poolings and activation layers that give feature maps."""
+    """Return the names of convolution, pooling and activation layers that give feature maps."""
     found = layers_of(model).items()
     kinds = (*POOLINGS, *FEATURE_LAYERS)
     return [name for name, at in found if isinstance(at, kinds) and len(at.output.shape) == 4]
