@@ -213,7 +213,7 @@ def test_a_run_is_compared_with_the_book_or_it_says_why_not(say, chapters):
     book = {"value": "71%", "split": "validation", "source": "1st ed.", "ours": 0.699,
             "agrees": False, "apart": "1", "above": False}  # fmt: skip
     text = say("the-networks-trained", run=run | {"changed": [], "book": book})
-    assert "this run reached 69.90%, 1 percentage point less." in text
+    assert "this run reached 69.90%, 1 percentage point lower." in text
     agrees = run | {"changed": [], "book": book | {"agrees": True}}
     assert "69.90%, which agrees." in say("the-networks-trained", run=agrees)
     assert "The recipe was changed (epochs, dataset)" in say("the-networks-trained")
