@@ -51,6 +51,7 @@ from chollet_cnn.training import devices
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
 MEMORY_RECIPE = "cats-vs-dogs-first-edition"
+CLOCKS = {"epoch_seconds": "epoch seconds", "processor_seconds": "CPU seconds"}
 
 
 def measure(
@@ -135,7 +136,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         runner, memory = own[own["contender"] == "runner"], middle["peak_mib"]
         lines.append({
             "recipe": recipe,
-            "seconds an epoch": _range(runner["epoch_seconds"], ".1f"),
+            "seconds per epoch": _range(runner["epoch_seconds"], ".1f"),
             "cores busy": _range(_cores(runner), ".1f"),
             "against Keras's `fit`": _ratio(own, "runner", "keras"),
             "against tuned `fit`": _ratio(own, "runner", "tuned"),
@@ -176,14 +177,14 @@ def lead(rows: pd.DataFrame) -> pd.DataFrame:
     contenders = rows.groupby(["recipe", "repeat"])["contender"]
     rows = rows[contenders.transform(lambda names: needed <= set(names)).astype(bool)]
     for recipe, own in rows.groupby("recipe", sort=False):
-        for clock in ("epoch_seconds", "processor_seconds"):
+        for clock, words in CLOCKS.items():
             middle = own.groupby("contender")[clock].median()
             ahead = middle["keras"] - middle["runner"]
             saved = middle["keras"] - middle["no-xla"]
             share = f"{saved / ahead:.0%}" if min(saved, ahead) > 0 else "none"
             lines.append({
                 "recipe": recipe,
-                "clock": clock.replace("_", " "),
+                "clock": words,
                 "`fit`": f"{middle['keras']:.1f}",
                 "without XLA": f"{middle['no-xla']:.1f}",
                 "tuned": f"{middle['tuned']:.1f}",
@@ -207,11 +208,11 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
         lines.append({
             "recipe": recipe,
             "contender": contender,
-            "seconds an epoch": _range(runs["epoch_seconds"], ".1f"),
+            "seconds per epoch": _range(runs["epoch_seconds"], ".1f"),
             "of which waiting": _range(runs["waiting_seconds"], ".1f"),
             "against keras": _ratio(of_recipe, contender, "keras"),
             "against torch": _ratio(of_recipe, contender, "torch"),
-            "pictures a second": f"{rate:,.0f}",
+            "images per second": f"{rate:,.0f}",
             "share of matrix rate": _number(share, "{:.0%}"),
             "cores busy": _range(_cores(runs), ".1f"),
             "first epoch": f"{middle['first_epoch']:.1f} s",
@@ -305,7 +306,7 @@ def compare(
                 first, last = recipe.data_options.get("splits", {}).get("train", (0, 30_000))
                 row["pictures"] = 2 * (last - first)  # as many cats as dogs; 60,000 digits
                 rows.append(row | told)
-                print(f"{turn}: {told['epoch_seconds']:.1f} s an epoch", file=sys.stderr)
+                print(f"{turn}: {told['epoch_seconds']:.1f} s per epoch", file=sys.stderr)
     return pd.DataFrame(rows)
 
 

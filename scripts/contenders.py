@@ -3,8 +3,8 @@
 python scripts/contenders.py runner mnist-second-edition --epochs 2
 
 prints one line of JSON: seconds of each epoch, the first with compilation; those of them that
-``fit`` took to return after its epoch had ended; processor seconds, of which two busy cores use two
-a second; seconds from the start of the process, and from the end of Keras's import, to the end of
+``fit`` took to return after its epoch had ended; CPU seconds, of which two busy cores use two
+per second; seconds from the start of the process, and from the end of Keras's import, to the end of
 the first step; peak memory in MiB.
 """
 

@@ -51,7 +51,7 @@ def execute(
 
 
 def shrink(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Store a notebook's images in 256 colors each, less than half of their bytes."""
+    """Store a notebook's images in 256 colours each, less than half of their bytes."""
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             if png := output.get("data", {}).get("image/png"):

@@ -40,9 +40,9 @@ STUDIES = (RECIPE, "cats-vs-dogs-first-edition", "cats-vs-dogs-second-edition")
 NODES = (1, 2, 5, 10, 20)
 SEEDS = 10
 LAYOUTS = ((128, 1, 1), (128, 2, 1), (128, 1, 2), (1024, 1, 1), (1024, 2, 1), (1024, 1, 2))
-"""Images a batch, processes, and cores of each, on two cores."""
+"""Images per batch, processes, and cores of each, on two cores."""
 NETWORK_BYTES_A_SECOND = 1e9 / 8
-"""Of a network of one gigabit a second."""
+"""The rate of a network of one gigabit per second."""
 
 
 def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
     for count in counts:
         told = measure("runner", RECIPE, Path(), "--epochs", 2, "--train-images", count, *place)
         rows.append({"recipe": RECIPE, "pictures": count} | told)
-        print(f"{count:,} images: {told['epoch_seconds']:.2f} s an epoch", flush=True)
+        print(f"{count:,} images: {told['epoch_seconds']:.2f} s per epoch", flush=True)
     kept = ["epoch_seconds", "processor_seconds", "first_step", "peak_mib"]
     return pd.DataFrame(rows)[["recipe", "pictures", *kept]]
 
@@ -106,30 +106,30 @@ def sending(devices: pd.DataFrame, parameters: int) -> pd.DataFrame:
     step = one["epoch_seconds"] / steps
     exchange = 2 * 4 * parameters / NETWORK_BYTES_A_SECOND
     return pd.DataFrame({
-        "images a batch": one["batch_size"].map("{:,}".format),
-        "a step on one core": step.map("{:.3f} s".format),
+        "images per batch": one["batch_size"].map("{:,}".format),
+        "one step on one core": step.map("{:.3f} s".format),
         "exchange": f"{exchange:.4f} s",
         "machines at which both are equal": (step / exchange).map("{:.0f}".format),
     })  # fmt: skip
 
 
 def device_gain(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return how many times the images of one core each layout trains a second."""
+    """Return the speedup of each layout over one core, and its efficiency (speedup per core)."""
     total = rows["processes"] * rows["cores"]
     alone = rows[total == 1].set_index("batch_size")["epoch_seconds"]
     gain = rows["batch_size"].map(alone) / rows["epoch_seconds"]
     return pd.DataFrame({
-        "images a batch": rows["batch_size"].map("{:,}".format),
+        "images per batch": rows["batch_size"].map("{:,}".format),
         "processes": rows["processes"].map(str),
         "cores of each": rows["cores"].map(str),
-        "seconds an epoch": rows["epoch_seconds"].map("{:.1f}".format),
-        "times one core": gain.map("{:.2f}".format),
-        "of what the cores could do": (gain / total).map("{:.0%}".format),
+        "seconds per epoch": rows["epoch_seconds"].map("{:.1f}".format),
+        "speedup over one core": gain.map("{:.2f}".format),
+        "efficiency": (gain / total).map("{:.0%}".format),
     })  # fmt: skip
 
 
 def epoch_cost(rows: pd.DataFrame) -> tuple[float, float]:
-    """Return the processor seconds of an epoch whatever its size, and those of each image.
+    """Return the CPU seconds of an epoch whatever its size, and those of each image.
 
     The line is fitted with each row weighted by its size, as the seconds scatter in proportion.
     """

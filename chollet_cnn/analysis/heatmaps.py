@@ -41,7 +41,7 @@ def compute_grad_cam(
     """Return the Grad-CAM heatmap: feature maps weighted by how much the score depends on them.
 
     The weight of a feature map is the mean of the gradient of the class score over it. Negative
-    values of the weighted sum speak for other classes and are set to zero.
+    values of the weighted sum support other classes and are set to zero.
 
     Args:
         model: the network; its output has one unit for each class, or one for two classes.

@@ -22,7 +22,7 @@ DIGITS = 10
 
 
 def mnist_three_block() -> keras.Model:
-    """Classify digits with three convolutions and three poolings (60,554 parameters).
+    """Classify digits with three convolutional and three pooling layers (60,554 parameters).
 
     The first edition's network with a third pooling layer. An article about the book attributes it
     to the book; the book's own network pools twice (:func:`mnist_first_edition`).

@@ -117,9 +117,9 @@ _ARTICLE = 'the article "How do convolutional neural networks work?"'
 ERRATA: tuple[Erratum, ...] = (
     Erratum(
         _ARTICLE,
-        "that the book's network has three convolutions and three poolings",
-        "the book's own has three convolutions and two poolings, the recipe `mnist-first-edition`; "
-        "the article's is `mnist-three-block`",
+        "that the book's network has three convolutional layers and three pooling layers",
+        "the book's own has three convolutional layers and two pooling layers, the recipe "
+        "`mnist-first-edition`; the article's is `mnist-three-block`",
     ),
     Erratum(
         _ARTICLE,

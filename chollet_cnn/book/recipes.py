@@ -86,7 +86,7 @@ _LATER_IMAGES = {
     "resize": "bilinear",
     "splits": {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2500)},
 }
-_ROUNDED = "Resized images are rounded to whole gray levels 0..255; the book's code kept fractions."
+_ROUNDED = "Resized images are rounded to whole grey levels 0..255; the book's code kept fractions."
 
 
 def _cats_vs_dogs(edition: str, *, dropout: float = 0.0, **settings: object) -> Recipe:

@@ -13,7 +13,7 @@ from chollet_cnn.book.published import CLAIMS
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import comparison, statistics, studies, tables
 from chollet_cnn.evidence.comparison import Answer, Comparison, PrintedCurve
-from chollet_cnn.evidence.records import Records
+from chollet_cnn.evidence.records import Records, describe_data
 
 ARROWS = {statistics.ABOVE: " ↑", statistics.BELOW: " ↓"}
 ORDER = {name: place for place, name in enumerate(recipes.RECIPES)}
@@ -60,7 +60,7 @@ def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
         "recipe": claim.recipe,
         "figure": figure.figure,
         "the book": f"{figure.book}, {claim.kind}{' (erratum)' if claim.slip else ''}",
-        "trained on": ", ".join(filter(None, (figure.backend, figure.device, figure.data_note))),
+        "trained on": ", ".join(filter(None, _recipe_and_kind(figure)[1:])),
         **tables.sample_cells(sample, claim.quantity, figure.test_set_sd),
     }
     of_enough = {
@@ -171,7 +171,7 @@ def recipe_table(recorded: Records) -> str:
                 "mean": tables.percent(sample.mean) + split,
                 "lowest to highest": tables.lowest_to_highest(sample),
                 "the book's figure is": compared.verdict if compared else "",
-                "the fastest took": _duration(own["seconds"].min()),
+                "fastest run": _duration(own["seconds"].min()),
             }
         )
     return tables.to_markdown(pd.DataFrame(rows))
@@ -205,7 +205,8 @@ def terminal(recorded: Records, *, epochs: bool = False, wide: bool = False) -> 
 
 
 def _recipe_and_kind(figure: Comparison) -> tuple[str, ...]:
-    return figure.claim.recipe, figure.backend, figure.device, figure.data_note
+    note = describe_data(figure.data_note)
+    return figure.claim.recipe, figure.backend, figure.device, note
 
 
 def _short_cells(figure: Comparison) -> dict[str, str]:

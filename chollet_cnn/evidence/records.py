@@ -84,6 +84,11 @@ def is_by_folder(note: object) -> bool:
     return str(note).startswith(BY_FOLDER)
 
 
+def describe_data(note: str) -> str:
+    """Return a note on the data in the words of the texts; what is recorded keeps its own."""
+    return note.replace("source pictures", "source images")
+
+
 def read(results: Path = RESULTS) -> Records:
     """Read everything that is recorded of whole runs and can be compared with the book.
 

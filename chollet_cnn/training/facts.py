@@ -65,8 +65,8 @@ def _beside_the_book(config: dict, metrics: dict) -> dict[str, str]:
     if diverged := metrics.get("diverged_epoch"):
         return {"the book": f"not compared, training stopped in epoch {diverged}"}
     if config["recipe"] == recipes.DEFAULT:
-        own = "mnist-first-edition"
-        return {"the book": f"has two poolings, not three; its own network is the recipe {own}"}
+        told = "has two pooling layers, not three; its own network is the recipe"
+        return {"the book": f"{told} mnist-first-edition"}
     return {"the book": "no published figure is known"}
 
 

@@ -89,7 +89,8 @@ def test_errata_are_claimed_beside_what_the_notebooks_print():
     losses = published.CURVES[PETS]["val_loss"]
     assert min(losses) == losses[9] == 0.5508
     said = " ".join(f"{erratum.says} {erratum.fact}" for erratum in published.ERRATA)
-    for words in ("99.3%", "99.13%", "three poolings", "26x26", "28x28", "epoch 10, at 0.5508"):
+    told = ("99.3%", "99.13%", "three pooling layers", "26x26", "28x28", "epoch 10, at 0.5508")
+    for words in told:
         assert words in said
 
 

@@ -145,9 +145,9 @@ def test_the_share_of_the_matrix_rate_counts_the_passes(script):
         "first_step": 1.0, "first_step_after_import": 0.5, "peak_mib": 100.0,
         "matrix_product_gflops": [60.0, None],
     })  # fmt: skip
-    # 500 pictures a second, 10 million products each: 2 x 3 x 5 GFLOP/s of 60.
+    # 500 images per second, 10 million products each: 2 x 3 x 5 GFLOP/s of 60.
     runner, forward = script("benchmark").table(rows, {"r": 10_000_000}).to_dict("records")
-    told = ("pictures a second", "share of matrix rate", "cores busy")
+    told = ("images per second", "share of matrix rate", "cores busy")
     assert [runner[key] for key in told] == ["500", "50%", "1.5"]
     assert forward["share of matrix rate"] == "33%"  # a third of the products, twice as fast
 

@@ -184,7 +184,7 @@ def test_overfitting_is_said_only_where_the_curves_part(say):
     assert "This is called overfitting" in of(27.0)
     assert "27.0 percentage points apart" in of(27.0)
     assert "overfitting" not in of(1.0)
-    assert "new images nearly as well as its own" in of(0.5)
+    assert "new images nearly as well as its training images" in of(0.5)
     assert "The validation curve is the higher one" in of(-1.5, monitored="validation")
     assert "random" not in of(0.5).split("apart")[1].split("/")[0]
 
@@ -192,8 +192,8 @@ def test_overfitting_is_said_only_where_the_curves_part(say):
 def test_augmentation_and_dropout_are_named_where_they_make_training_harder(say):
     text = say("the-networks-trained", gap=-3.0, augmentation=True, dropout=True)
     assert (
-        "they are changed at random (data augmentation), and numbers inside the network are set "
-        "to zero at random (dropout)." in text
+        "the images are changed at random (data augmentation), and numbers inside the network "
+        "are set to zero at random (dropout)." in text
     )
 
 
@@ -213,7 +213,7 @@ def test_a_run_is_compared_with_the_book_or_it_says_why_not(say, chapters):
     book = {"value": "71%", "split": "validation", "source": "1st ed.", "ours": 0.699,
             "agrees": False, "apart": "1", "above": False}  # fmt: skip
     text = say("the-networks-trained", run=run | {"changed": [], "book": book})
-    assert "this run reached 69.90%, 1 percentage point less." in text
+    assert "this run reached 69.90%, 1 percentage point lower." in text
     agrees = run | {"changed": [], "book": book | {"agrees": True}}
     assert "69.90%, which agrees." in say("the-networks-trained", run=agrees)
     assert "The recipe was changed (epochs, dataset)" in say("the-networks-trained")

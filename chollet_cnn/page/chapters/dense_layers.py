@@ -18,7 +18,10 @@ def content() -> dict[str, Any]:
         for i, (before, after) in enumerate([(1, 32), (32, 64), (64, 128)])
     ]
     networks = {
-        "with two poolings": [*convolutions, ("dense", geometry.dense_parameters(3 * 3 * 128, 10))],
+        "with two pooling layers": [
+            *convolutions,
+            ("dense", geometry.dense_parameters(3 * 3 * 128, 10)),
+        ],
         "without pooling": [*convolutions, ("dense", geometry.dense_parameters(22 * 22 * 128, 10))],
     }
     rows = [(name, *layer) for name, layers in networks.items() for layer in layers]

@@ -85,7 +85,7 @@ def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> 
             for recipe, causes in weights_or_order.by_cause(recorded).items()
             if min(sample.n for sample in causes.values()) >= statistics.MIN_RUNS_INSIDE
         ],
-        "notes": sorted(set(recorded.runs["data_note"].dropna())),
+        "notes": sorted({records.describe_data(n) for n in recorded.runs["data_note"].dropna()}),
         "copies": _moved_by_copies(recorded),
     }  # fmt: skip
 

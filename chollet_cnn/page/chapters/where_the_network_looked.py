@@ -56,7 +56,7 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
 
 
 def _doubtful(model: TrainedModel) -> dict[str, Any]:
-    """Ask what speaks for each of two classes, of an image that the network got wrong.
+    """Ask what supports each of two classes in an image that the network got wrong.
 
     Of the test images it is the most confident error, or the least sure prediction where all are
     right; without test images it is the one shown, and the next likeliest class.
@@ -77,7 +77,7 @@ def _doubtful(model: TrainedModel) -> dict[str, Any]:
         heat = heatmaps.compute_grad_cam(model.model, image, target)
         on_image = heat.grid.resize_to_image(heat, image.shape[:2])
         heats[f"for {model.classes[target]}"] = on_image
-    title = f"What speaks for {model.classes[first]}, and what for {model.classes[second]}"
+    title = f"What supports {model.classes[first]}, and what supports {model.classes[second]}"
     return {
         "kind": kind,
         "first": model.classes[first],

@@ -1,4 +1,4 @@
-// What one channel of a convolution is: its kernel, what excites it, and the controls to change it.
+// What one channel of a convolution is: its kernel, what activates it, and the controls to change it.
 
 import { key, kernelOf } from "./changes.js";
 import { decimals } from "./numbers.js";
@@ -187,7 +187,7 @@ function exciting(state, layer, channel, actions) {
       {
         type: "button",
         class: "thumb",
-        "aria-label": `Test image of a ${state.classes[state.images.labels[place]]}, largest value ${value}`,
+        "aria-label": `Test image of class ${state.classes[state.images.labels[place]]}, largest value ${value}`,
         onclick: () => actions.showImage(place),
       },
       canvas,
@@ -196,7 +196,7 @@ function exciting(state, layer, channel, actions) {
   });
   const inactive = known.largest[channel * count] <= 0;
   return [
-    make("h3", {}, "What excites it"),
+    make("h3", {}, "What activates it most"),
     make(
       "div",
       { class: "exciting" },
@@ -209,12 +209,12 @@ function exciting(state, layer, channel, actions) {
           {},
           inactive
             ? `Inactive: zero for all ${state.images.labels.length} stored test images.`
-            : `The strongest of ${state.images.labels.length} test images, with the largest value of its map; click one to see it.`,
+            : `The strongest of ${state.images.labels.length} test images, each with the largest value of its feature map; click one to see it.`,
         ),
       ),
       ascentFigure(state, layer, channel),
     ),
-    make("p", { class: "note" }, "Found with the tested weights, before any change."),
+    make("p", { class: "note" }, "Computed with the tested weights, before any of your changes."),
   ];
 }
 

@@ -7,7 +7,7 @@ import { DIGITS, line, reluLine, rounded, write } from "./sums.js";
 
 const SHOWN = 8; // contributions to a dense unit, each way
 
-/** Show what speaks most for and against a dense unit, drawn on the maps that it comes from. */
+/** Show the largest contributions for and against a dense unit, drawn on the maps they come from. */
 export function denseView(state, { layer: index, channel: unit }, onPick) {
   const layer = state.layers[index];
   const { groups, bias, sum, source } = denseSum(state.layers, state.pass, index, unit);

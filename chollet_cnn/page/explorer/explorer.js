@@ -107,8 +107,8 @@ export async function start(source) {
       ];
       byId("heat-words").textContent =
         most > 0
-          ? `Grad-CAM for class ${name}: ${size}, resized; 0 is clear, ${short(most)} full vermilion. Click a class to ask about it.`
-          : `Grad-CAM for class ${name} is zero in all ${size}: nothing there speaks for it.`;
+          ? `Grad-CAM for class ${name}: ${size}, resized to the image. Transparent is 0, full vermilion is ${short(most)}. Click a class to see its heatmap.`
+          : `Grad-CAM for class ${name} is zero in all ${size}: nothing there supports this class.`;
     }
     if (at) outline(seen, receptiveField(state.layers, at.layer, at.row, at.column), width, height);
   };
@@ -206,20 +206,20 @@ export async function start(source) {
     const name = data.classes[state.images.labels[at]];
     showImage(
       stored(at),
-      `Image ${state.images.places[at]} of ${state.images.source}, a ${name}; sent as it is.`,
+      `Image ${state.images.places[at]} of ${state.images.source} (class ${name}), given to the network unchanged.`,
     );
   };
   for (const at of samples(state.images.labels, data.classes.length, colours === 1 ? 1 : 4)) {
     const name = data.classes[state.images.labels[at]];
     byId("samples").append(
-      thumbnail(painter(stored(at)), `Test image of a ${name}`, name, () => showStored(at)),
+      thumbnail(painter(stored(at)), `Test image of class ${name}`, name, () => showStored(at)),
     );
   }
   const mistakes = await unpack(data.mistakes.pixels);
   data.mistakes.list.forEach(({ place, truth, given }, rank) => {
     const pixels = mistakes.subarray(size * rank, size * (rank + 1));
-    const words = `Image ${place} of ${state.images.source}: a ${truth}, which the trained network takes for a ${given}; sent as it is.`;
-    const label = `${truth}, not ${given}: a test image of a ${truth}, taken for a ${given}`;
+    const words = `Image ${place} of ${state.images.source} (class ${truth}): the trained network predicts ${given}. The image is given to it unchanged.`;
+    const label = `${truth}, not ${given}: a test image of class ${truth}, predicted as ${given}`;
     byId("mistakes").append(
       thumbnail(painter(pixels), label, `${truth}, not ${given}`, () => showImage(pixels, words)),
     );

@@ -163,7 +163,7 @@ def confident_errors(test: Split, probabilities: np.ndarray, run: Run) -> dict[s
 
 
 def describe_channels(model: TrainedModel, images: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Return, for each convolution, what excites its channels: test images and gradient ascent."""
+    """Return what activates each convolution's channels most: test images and gradient ascent."""
     found = {}
     every = activations.channel_maxima(model.model, images, model.convolutions, batch_size=16)
     for layer, maxima in every.items():

@@ -1,4 +1,4 @@
-// Grad-CAM: which cells of the last convolution speak for a class.
+// Grad-CAM: which cells of the last convolution support a class.
 //
 // The gradient of the class's score flows back from the last layer to the last convolution's maps;
 // a map's weight is the mean of its gradient, and the weighted sum of the maps, where it is above
