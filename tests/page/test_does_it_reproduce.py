@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from chollet_cnn.evidence import comparison, records, statistics
 from chollet_cnn.page.chapter import Chapter
 from chollet_cnn.page.chapters import does_it_reproduce
 from chollet_cnn.page.worked import Worked
@@ -198,6 +199,20 @@ def test_what_legacy_keras_did_is_shown_where_runs_with_it_are_recorded(
     assert losses.to_dict() == {"": 0.5, study: 0.4}
     assert (found["legacy"], found["current"]) == (Worked(*legacy), Worked(*current))
     assert current[0] in text_of(chapter)
+    assert "printed numbers" not in text_of(chapter)  # of one run nothing can be said
+
+
+def test_the_printed_numbers_inside_with_either_rmsprop_are_counted_of_what_is_recorded():
+    found = records.read().of_most_runs()
+    recipe = "cats-vs-dogs-first-edition"
+    current, legacy = (
+        comparison.compare_curve(found, recipe, way).count(statistics.INSIDE)
+        for way in ("", "rmsprop-2017")
+    )
+    assert current < legacy
+    text = text_of(Chapter("does-it-reproduce", does_it_reproduce.content((), records.RESULTS)))
+    assert f"Of the 120 printed numbers {current} are inside" in text
+    assert f"and {legacy} with legacy RMSprop." in text
 
 
 def test_a_selected_epoch_before_the_last_is_shown_with_its_cost(tmp_path):

@@ -185,8 +185,16 @@ def _changed(
     curves = figures.legacy_and_current(recorded, recipe.name, variant)
     if curves is None:
         return None
-    picture = Figure(name, study.figure(recorded), curves)
-    return {"title": recipe.title, "picture": picture, "legacy": legacy, "current": current}
+    printed = [comparison.compare_curve(recorded, recipe.name, way) for way in ("", variant)]
+    return {
+        "title": recipe.title,
+        "picture": Figure(name, study.figure(recorded), curves),
+        "legacy": legacy,
+        "current": current,
+        "fewest_runs": min(curve.n for curve in printed),
+        "numbers": len(printed[0].comparisons),
+        "inside": [curve.count(statistics.INSIDE) for curve in printed],
+    }
 
 
 def _selection(recorded: Records) -> dict[str, Any] | None:
