@@ -104,6 +104,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
     show_loss = partial(numbers.format_quantity, quantity="loss")
     environment = tables.templates(TEMPLATES, studies.FOLDER)
     environment.filters |= {"loss": show_loss, "epochs": partial(overview.curve_table, main)}
+    environment.filters["describe_data"] = records.describe_data
     measured = [(study, study.measure(main)) for study in studies.collect()]
     backend, device = recorded.main_kind
     return environment.get_template("results.md").render(
