@@ -221,12 +221,6 @@ def test_a_wrong_option_is_refused_before_anything_is_trained(script, options, s
         script("run_seeds").main(options)
 
 
-def test_nothing_slow_is_imported_before_the_command_says_that_it_starts():
-    ask = "import sys, run_seeds; sys.exit({'numpy', 'pandas', 'ray'} & set(sys.modules) or 0)"
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")])}
-    subprocess.run([sys.executable, "-c", ask], env=variables, check=True)
-
-
 def test_recorded_runs_are_not_trained_again(script, device, capsys, monkeypatch):
     monkeypatch.setattr(run_many, "find_device", lambda: device)
     assert script("run_seeds").main([A, A, "--seeds", "0-1"]) == 0

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -320,20 +318,3 @@ def test_a_picture_goes_through_a_digit_network_only_if_it_is_a_digit(
     one = trained_model.read(digits_run, picture=tmp_path / "mine\udcff.png")
     assert (one.shown.kind, one.shown.file) == (kind, "mine?.png")
     assert one.image.shape == (28, 28, 1)
-
-
-def test_help_and_a_wrong_run_are_answered_without_loading_keras():
-    script = (
-        "import sys\nfrom chollet_cnn import errors, report\n"
-        "try: report.main(['--help'])\nexcept SystemExit: pass\n"
-        "assert not {'numpy', 'keras', 'matplotlib', 'pandas', 'jinja2'} & set(sys.modules)\n"
-        "try: report.main(['no-such-run', '--quiet'])\n"
-        "except errors.UserError as problem: print(problem)\n"
-        "assert not {'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ
-    )
-    assert done.returncode == 0, done.stderr
-    assert "--figures-only" in done.stdout
-    assert "no-such-run is not a run directory" in done.stdout
