@@ -215,7 +215,7 @@ def test_the_command_knows_the_formats_that_figures_have():
 
 
 def test_a_width_that_is_not_positive_is_refused():
-    with pytest.raises(UserError, match="--width"):
+    with pytest.raises(UserError, match="--width 0 is not positive"):
         report.main(["--width", "0"])
 
 
@@ -282,7 +282,7 @@ def test_a_run_that_diverged_is_left_out(tmp_path):
         [weights * float("nan") for weights in model.layers[-1].get_weights()]
     )
     keras.saving.save_model(model, path / "model.keras")
-    with pytest.raises(UserError, match=r"not those of the run|gives NaN"):
+    with pytest.raises(UserError, match="gives NaN"):
         trained_model.read(path)
 
 
@@ -302,7 +302,7 @@ def test_a_network_with_two_inputs_is_left_out(tmp_path):
     inputs = [keras.Input((24, 24, 3)) for _ in "ab"]
     joined = keras.layers.Concatenate()([keras.layers.Flatten()(image) for image in inputs])
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(joined))
-    with pytest.raises(UserError, match="two-inputs"):
+    with pytest.raises(UserError, match=r"it takes images \[.*\), .*\], and those of config"):
         trained_model.read(write_run(tmp_path / "two-inputs", model))
 
 
