@@ -10,9 +10,6 @@ from pathlib import Path
 
 from chollet_cnn import files
 from chollet_cnn.errors import run_cli
-from chollet_cnn.page import trained_model
-from chollet_cnn.page.explorer import export
-from chollet_cnn.training import devices
 
 PAGE = Path(__file__).parents[1] / "results" / "explorer.html"
 
@@ -24,8 +21,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", metavar="DIR", help="where to look for MNIST first")
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if outdated")
     options = parser.parse_args(argv)
+    from chollet_cnn.page import trained_model  # these take seconds to import
+    from chollet_cnn.page.explorer import export
+
     if options.run:
-        devices.start_keras()
         model = trained_model.read(options.run, data_dir=options.data_dir)
         print(f"written: {export.write_explorer(model, PAGE)}")
         return 0

@@ -17,7 +17,8 @@ from chollet_cnn.__main__ import COMMANDS
 PACKAGE = Path(chollet_cnn.__file__).parent
 ROOT = PACKAGE.parent
 BACKENDS = {"keras", "tensorflow", "jax", "torch"}
-SLOW = BACKENDS | {"numpy", "pandas", "scipy", "matplotlib", "skimage"}
+ANALYSIS = {"pandas", "scipy", "matplotlib", "skimage", "sklearn"}
+SLOW = BACKENDS | ANALYSIS | {"numpy", "jinja2"}
 
 FLOORS = (
     {"errors"},
@@ -116,29 +117,59 @@ def test_no_file_needs_a_module_of_unix_to_be_imported():
     assert [str(file) for file in files if needs.search(file.read_text(encoding="utf-8"))] == []
 
 
-def run_script(script):
+def run_without(slow, script):
+    """Run a script in a process of its own that imports none of these; return what it prints."""
+    script += f"\nimport sys; sys.exit(', '.join({slow} & set(sys.modules)) or None)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_data_concepts_and_drawing_need_no_backend():
-    names = [name for name in modules() if room(name) in {"data", "concepts", "drawing"}]
-    run_script(
-        f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\n"
-        f"sys.exit(', '.join({BACKENDS} & set(sys.modules)) or None)"
-    )
+NAMES_WITHOUT_KERAS = {*chollet_cnn.__all__} - chollet_cnn._IMPORT_KERAS - {"write_report"}
+ROOMS_WITHOUT_BACKEND = [n for n in modules() if room(n) in {"data", "concepts", "drawing"}]
+OPERATIONS = "convolution, geometry, images, kernels, neurons, pooling"
+REPORT_OF_NO_RUN = """
+from chollet_cnn import errors, report
+try: report.main(["no-such-run", "--quiet"])
+except errors.UserError as problem: assert "no-such-run is not a run directory" in str(problem)
+else: raise AssertionError("a report was written")
+"""
+
+
+LATER = {
+    "the package": (SLOW | {"argparse"}, "import chollet_cnn; assert dir(chollet_cnn)"),
+    "its names that need no Keras": (
+        {"keras"}, f"from chollet_cnn import {', '.join(NAMES_WITHOUT_KERAS)}"
+    ),
+    "data, concepts and drawing": (BACKENDS, f"import {', '.join(ROOMS_WITHOUT_BACKEND)}"),
+    "the concepts, with NumPy alone": (
+        BACKENDS | ANALYSIS, f"from chollet_cnn.concepts import {OPERATIONS}"
+    ),
+    "run_seeds.py, before it says that it starts": (
+        {"numpy", "pandas", "ray"},
+        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import run_seeds",
+    ),
+    "a report of a run that is not there": (
+        {"keras", "tensorflow", "matplotlib"}, REPORT_OF_NO_RUN
+    ),
+}  # fmt: skip
+"""What must not be imported by what."""
+
+
+@pytest.mark.parametrize(("slow", "script"), LATER.values(), ids=LATER)
+def test_imports_wait_until_they_are_needed(slow, script):
+    run_without(slow, script)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_answers_without_importing_anything_slow(command):
     module, slow = ("data.__main__", SLOW - {"numpy"}) if command == "data" else (command, SLOW)
-    printed = run_script(
-        "import sys\nfrom chollet_cnn import __main__\n"
+    printed = run_without(
+        slow,
+        "from chollet_cnn import __main__\n"
         f"from chollet_cnn.{module} import main\n"
         f"for start, words in ((main, []), (__main__.main, ['{command}'])):\n"
-        "    try: start([*words, '--help'])\n    except SystemExit as end: assert not end.code\n"
-        f"sys.exit(', '.join({slow} & set(sys.modules)) or None)"
+        "    try: start([*words, '--help'])\n    except SystemExit as end: assert not end.code",
     )
     assert printed.startswith(f"usage: python -m chollet_cnn.{command} ")
     assert f"\nusage: chollet-cnn {command} " in printed

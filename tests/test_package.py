@@ -25,23 +25,6 @@ def command(*arguments):
     return python("-m", "chollet_cnn", *arguments)
 
 
-HEAVY = {"numpy", "pandas", "matplotlib", "keras", "tensorflow", "argparse"}
-
-
-@pytest.mark.parametrize(
-    ("loaded", "heavy"),
-    [({}, HEAVY), (set(cc.__all__) - cc._IMPORT_KERAS - {"write_report"}, {"keras"})],
-    ids=["none", "those that need no Keras"],
-)
-def test_importing_the_package_and_loading_its_names_imports_nothing_heavy(loaded, heavy):
-    done = python(
-        "-c",
-        f"import sys, chollet_cnn as cc\nfor name in {loaded or ()}: getattr(cc, name)\n"
-        f"assert dir(cc) and not {heavy} & set(sys.modules), {heavy} & set(sys.modules)",
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize("name", ["compute_grad_cam", "write_report"])
 def test_a_name_whose_module_imports_keras_is_loaded_without_the_notes_of_its_backend(name):
     done = python("-c", f"import sys, chollet_cnn as cc\ncc.{name}\nassert 'keras' in sys.modules")

@@ -1,8 +1,5 @@
 """Pictures are arrays."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -38,15 +35,3 @@ def test_bytes_do_not_start_again_at_zero():
     assert neurons.softmax(np.array([0, 255], np.uint8))[1] == pytest.approx(1)
     assert pooling.average_pool2d(bright)[0, 0] == 255
     assert widened(np.float16([60_000])) + np.float16([60_000]) == 120_000
-
-
-def test_importing_the_concepts_imports_numpy_alone():
-    script = (
-        "import sys\n"
-        "from chollet_cnn.concepts import convolution, geometry, images\n"
-        "from chollet_cnn.concepts import kernels, neurons, pooling\n"
-        "heavy = {'keras', 'scipy', 'matplotlib', 'pandas', 'tensorflow', 'skimage', 'sklearn'}\n"
-        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

@@ -30,16 +30,21 @@ def embedded_digits(count):
     return [digits.enlarge(image) for image in load_digits().images[:count]]
 
 
-def test_a_photographed_mnist_digit_comes_back_as_it_was(real_mnist_dir):
-    originals = mnist.load(real_mnist_dir).test.images[:30, ..., 0]
+@pytest.fixture(scope="module")
+def mnist_test(real_mnist_dir):
+    return mnist.load(real_mnist_dir).test
+
+
+def test_a_photographed_mnist_digit_comes_back_as_it_was(mnist_test):
+    originals = mnist_test.images[:30, ..., 0]
     results = [handwriting.as_digit(on_paper(one, seed)) for seed, one in enumerate(originals)]
     likeness = [alike(*pair) for pair in zip(np.array(results)[..., 0], originals, strict=True)]
     assert min(likeness) > 0.85
     assert np.median(likeness) > 0.95
 
 
-def test_mnists_own_pictures_come_out_nearly_unchanged(real_mnist_dir):
-    originals = mnist.load(real_mnist_dir).test.images[:50]
+def test_mnists_own_pictures_come_out_nearly_unchanged(mnist_test):
+    originals = mnist_test.images[:50]
     likeness = [alike(handwriting.as_digit(one)[..., 0], one[..., 0]) for one in originals]
     assert min(likeness) > 0.95
     assert np.median(likeness) > 0.999
@@ -109,9 +114,8 @@ def network(real_mnist_run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", digit_photo_kinds.KINDS)
-def test_a_network_reads_every_kind_of_photograph(network, real_mnist_dir, kind):
-    test = mnist.load(real_mnist_dir).test
-    (wrong,) = digit_photo_kinds.wrong_answers([network], test, 6, kind)
+def test_a_network_reads_every_kind_of_photograph(network, mnist_test, kind):
+    (wrong,) = digit_photo_kinds.wrong_answers([network], mnist_test, 6, kind)
     assert len(wrong) <= 1
 
 
@@ -240,6 +244,6 @@ def test_what_is_not_a_digit_is_refused(name):
         handwriting.find_digits(NOT_DIGITS[name])
 
 
-def test_every_digit_of_mnist_is_shaped_like_a_digit(real_mnist_dir):
-    images = mnist.load(real_mnist_dir).test.images[:300, ..., 0]
+def test_every_digit_of_mnist_is_shaped_like_a_digit(mnist_test):
+    images = mnist_test.images[:300, ..., 0]
     assert all(map(digit_patches.is_shaped_like_a_digit, images))

@@ -1,8 +1,10 @@
-"""A short run, and how to wait for it, for the tests of what trains many."""
+"""Short runs, and how to wait for them, for the tests of what trains many."""
 
 import time
 
+from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.run_many import Job
+from chollet_cnn.training.plan import Diverged
 
 RECIPE = "mnist-three-block"
 
@@ -10,6 +12,15 @@ RECIPE = "mnist-three-block"
 def digits(seed, **more):
     """Return a short job; the embedded digits are not of the book."""
     return Job(RECIPE, seed, {"dataset": "digits", "epochs": 1} | more)
+
+
+class Untrained(Job):
+    """A job that trains nothing: it diverges, or finishes if that is its label."""
+
+    def train(self, out, *, resume=False):
+        if self.label == "finishes":
+            return Outcome({}, "", ())
+        raise Diverged("training diverged")
 
 
 def wait_for(condition, command=None):

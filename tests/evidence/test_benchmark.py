@@ -28,12 +28,17 @@ def test_ratios_are_taken_repeat_by_repeat(script):
 
 
 @pytest.mark.parametrize(
-    "asked", [["mnist-second-edition", "mnist-secnd"], ["--repeats", "0"], ["--epochs", "0"]]
+    ("asked", "says"),
+    [
+        (["mnist-second-edition", "mnist-secnd"], "unknown recipe 'mnist-secnd'"),
+        (["--repeats", "0"], "--repeats"),
+        (["--epochs", "0"], "--epochs"),
+    ],
 )
-def test_a_mistake_is_told_before_anything_is_measured(script, asked, monkeypatch, tmp_path):
+def test_a_mistake_is_told_before_anything_is_measured(script, asked, says, monkeypatch, tmp_path):
     benchmark = script("benchmark")
     monkeypatch.setattr(benchmark, "measure", lambda *_: pytest.fail("it was measured"))
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=says):
         benchmark.main([*asked, "--out", str(tmp_path)])
     assert list(tmp_path.iterdir()) == []
 

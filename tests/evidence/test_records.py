@@ -42,7 +42,7 @@ def test_a_run_is_recorded_once_with_its_learning_curve(tmp_path):
 )
 def test_a_name_from_a_file_never_becomes_a_path(tmp_path, row):
     folder = tmp_path / "a" / "b"
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=r"unknown recipe|is not a name"):
         record(outcome_of(**({"seed": 1} | row)), folder)
     assert not list(tmp_path.rglob("*.csv"))
 
@@ -55,7 +55,7 @@ def test_the_name_of_a_variant_is_checked_too(tmp_path):
 
 def test_runs_on_other_images_are_refused(tmp_path):
     record(outcome_of(1), tmp_path)
-    with pytest.raises(UserError, match="--results"):
+    with pytest.raises(UserError, match=r"runs\.csv has runs of .* on other images"):
         record(outcome_of(2, data_sha256="theirs"), tmp_path)
     with pytest.raises(UserError, match=r"runs\.csv has runs of .* on other images"):
         record(outcome_of(1, data_sha256="theirs"), tmp_path, table=VARIANTS, label="same-order")
@@ -102,7 +102,7 @@ def test_numbers_are_read_back_bit_for_bit(tmp_path):
 def test_a_missing_or_damaged_table_is_one_sentence(tmp_path, text):
     if text is not None:
         (tmp_path / RUNS).write_text(text)
-    with pytest.raises(UserError, match="--results"):
+    with pytest.raises(UserError, match=r"runs\.csv cannot be read .*--results"):
         records.read(tmp_path)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from jobs import RECIPE as A
-from jobs import digits, wait_for
+from jobs import Untrained, digits, wait_for
 
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, run_many
@@ -97,8 +97,14 @@ def test_each_seed_is_trained_on_originals_and_on_copies(tmp_path):
     assert {found.table for found in left} == {records.COPIES}
 
 
-def test_a_device_is_looked_for_with_the_backend_that_would_train(monkeypatch):
-    assert run_many.find_device() == devices.choose().kind
+@pytest.fixture(scope="module")
+def device():
+    """The kind of device that is found here; to look for it takes a process."""
+    return run_many.find_device()
+
+
+def test_a_device_is_looked_for_with_the_backend_that_would_train(device, monkeypatch):
+    assert device == devices.choose().kind
     monkeypatch.setenv("KERAS_BACKEND", "no-such-backend")
     with pytest.raises(UserError, match="check KERAS_BACKEND"):
         run_many.find_device()
@@ -149,8 +155,8 @@ def test_a_run_that_cannot_be_trained_ends_the_rest_with_one_sentence(tmp_path):
 
 
 def test_a_run_that_diverges_is_told_when_the_others_are_trained(tmp_path):
-    diverging = [digits(seed, learning_rate=1e30) for seed in (4, 5)]
-    trained = train_here([*diverging, digits(6)], tmp_path, 1)
+    jobs = [digits(4, learning_rate=1e30), Untrained(A, 5), Untrained(A, 6, label="finishes")]
+    trained = train_here(jobs, tmp_path, 1)
     assert next(trained)[0].seed == 6
     with pytest.raises(UserError, match=f"diverged: {A} with seed 4, {A} with seed 5;"):
         next(trained)
@@ -208,17 +214,14 @@ def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypa
         (["cats-vs-dogs-second-edition-full", "--copies", "folder"], "2,000 cats and as many dogs"),
     ],
 )
-def test_a_wrong_option_is_refused_before_anything_is_trained(script, options, says):
+def test_a_wrong_option_is_refused_before_anything_is_trained(script, options, says, monkeypatch):
+    monkeypatch.setattr(run_many, "find_device", lambda: "cpu")
+    monkeypatch.setattr(run_many, "train_here", lambda *_: pytest.fail("it was trained"))
     with pytest.raises(UserError, match=says):
         script("run_seeds").main(options)
 
 
-def test_nothing_slow_is_imported_before_the_command_says_that_it_starts():
-    ask = "import sys, run_seeds; sys.exit({'numpy', 'pandas', 'ray'} & set(sys.modules) or 0)"
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")])}
-    subprocess.run([sys.executable, "-c", ask], env=variables, check=True)
-
-
-def test_recorded_runs_are_not_trained_again(script, capsys):
+def test_recorded_runs_are_not_trained_again(script, device, capsys, monkeypatch):
+    monkeypatch.setattr(run_many, "find_device", lambda: device)
     assert script("run_seeds").main([A, A, "--seeds", "0-1"]) == 0
     assert "0 runs are still to be trained" in capsys.readouterr().out

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -219,7 +217,7 @@ def test_the_command_knows_the_formats_that_figures_have():
 
 
 def test_a_width_that_is_not_positive_is_refused():
-    with pytest.raises(UserError, match="--width"):
+    with pytest.raises(UserError, match="--width 0 is not positive"):
         report.main(["--width", "0"])
 
 
@@ -286,7 +284,7 @@ def test_a_run_that_diverged_is_left_out(tmp_path):
         [weights * float("nan") for weights in model.layers[-1].get_weights()]
     )
     keras.saving.save_model(model, path / "model.keras")
-    with pytest.raises(UserError, match=r"not those of the run|gives NaN"):
+    with pytest.raises(UserError, match="gives NaN"):
         trained_model.read(path)
 
 
@@ -306,7 +304,7 @@ def test_a_network_with_two_inputs_is_left_out(tmp_path):
     inputs = [keras.Input((24, 24, 3)) for _ in "ab"]
     joined = keras.layers.Concatenate()([keras.layers.Flatten()(image) for image in inputs])
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(joined))
-    with pytest.raises(UserError, match="two-inputs"):
+    with pytest.raises(UserError, match=r"it takes images \[.*\), .*\], and those of config"):
         trained_model.read(write_run(tmp_path / "two-inputs", model))
 
 
@@ -322,20 +320,3 @@ def test_a_picture_goes_through_a_digit_network_only_if_it_is_a_digit(
     one = trained_model.read(digits_run, picture=tmp_path / "mine\udcff.png")
     assert (one.shown.kind, one.shown.file) == (kind, "mine?.png")
     assert one.image.shape == (28, 28, 1)
-
-
-def test_help_and_a_wrong_run_are_answered_without_loading_keras():
-    script = (
-        "import sys\nfrom chollet_cnn import errors, report\n"
-        "try: report.main(['--help'])\nexcept SystemExit: pass\n"
-        "assert not {'numpy', 'keras', 'matplotlib', 'pandas', 'jinja2'} & set(sys.modules)\n"
-        "try: report.main(['no-such-run', '--quiet'])\n"
-        "except errors.UserError as problem: print(problem)\n"
-        "assert not {'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ
-    )
-    assert done.returncode == 0, done.stderr
-    assert "--figures-only" in done.stdout
-    assert "no-such-run is not a run directory" in done.stdout

@@ -25,11 +25,10 @@ ODD = {
 }
 
 
-def run(module, redirect="", environment=None, without=()):
-    kept = {name: value for name, value in os.environ.items() if name not in without}
+def run(module, redirect="", environment=None):
     return subprocess.run(
         ["sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-m", *module],
-        capture_output=True, check=False, env=kept | (environment or {}),
+        capture_output=True, check=False, env=os.environ | (environment or {}),
     )  # fmt: skip
 
 
@@ -69,10 +68,29 @@ def test_standard_output_may_be_closed_while_any_terminal_shows_progress(environ
     assert (done.returncode, b"Traceback" in shown, b"1/1" in shown) == (0, False, True)
 
 
-def test_nobody_has_a_home():
-    done = run(WHERE, without={"HOME", "USERPROFILE"})
-    assert done.returncode == 0
-    assert b"Traceback" not in done.stderr
+def where_without_variables(monkeypatch, account):
+    """Run WHERE where nothing names a folder, and the user's account is this."""
+    for name in ("HOME", "KERAS_HOME", "CHOLLET_CNN_DATA", "CHOLLET_CNN_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    code = (
+        f"import os, pwd, runpy, types\npwd.getpwuid = {{{account}}}.__getitem__\n"
+        f"runpy.run_module({WHERE[0]!r}, run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", code, *WHERE[1:]]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_without_variables_the_home_is_that_of_the_account(monkeypatch, tmp_path):
+    home = f"os.getuid(): types.SimpleNamespace(pw_dir={str(tmp_path)!r})"
+    done = where_without_variables(monkeypatch, home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"looked in:\n  {tmp_path / '.keras/datasets'}\n")
+
+
+def test_nobody_has_a_home_and_is_told_so_in_one_sentence(monkeypatch):
+    done = where_without_variables(monkeypatch, account="")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: the home folder that ~/.keras begins with is unknown")
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '{"floatx": ["x"]}', '{"backend": 3}', None])

@@ -212,7 +212,7 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path, run):
 def test_a_run_that_diverges_in_its_first_epoch_leaves_its_place_free(rate, tmp_path):
     with pytest.raises(trainer.Diverged, match=r"in epoch 1, .* holds no network"):
         trainer.train_network(out=tmp_path, learning_rate=rate, **DIGITS)
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=r"has no metrics\.json"):
         runs.load_run(tmp_path / "mnist-three-block" / "seed-0")
     again = trainer.train_network(out=tmp_path, **DIGITS)
     with pytest.raises(trainer.Diverged, match=r"in epoch 1, .* is as it was"):

@@ -74,7 +74,7 @@ def test_the_test_images_are_not_downloaded(run, tmp_path, monkeypatch):
     monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     on_mnist = dataclasses.replace(run, config=run.config | {"dataset_name": "mnist"})
-    with pytest.raises(NotFound, match=r"mnist\.npz"):
+    with pytest.raises(NotFound, match=r"MNIST is not in .*.datasets: put mnist\.npz"):
         on_mnist.test_data()
 
 

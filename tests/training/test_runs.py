@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -35,16 +36,23 @@ FIGURES = {"loss": 0.1 + 0.2, "accuracy": 1 / 3, "val_loss": 2e-17, "val_accurac
 ROWS = [{"epoch": number, **FIGURES, "seconds": 1.25} for number in (1, 2)]
 
 
-@pytest.fixture
-def finished(tmp_path):
-    path = runs.directory(tmp_path, "mnist-three-block", 3)
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    path = runs.directory(tmp_path_factory.mktemp("runs"), "mnist-three-block", 3)
     runs.begin(path, CONFIG, ENVIRONMENT)
     runs.write_history(path, ROWS)
     return runs.finish(path, networks.mnist_three_block(), METRICS)
 
 
-def test_a_run_s_directory_is_named_after_its_recipe_and_seed(tmp_path, finished):
-    assert finished.path == tmp_path / "mnist-three-block" / "seed-3"
+@pytest.fixture
+def finished(original, tmp_path):
+    """A copy of the run that a test may change."""
+    shutil.copytree(original.path.parents[1], tmp_path, dirs_exist_ok=True)
+    return runs.load_run(tmp_path / original.path.relative_to(original.path.parents[1]))
+
+
+def test_a_run_s_directory_is_named_after_its_recipe_and_seed(original):
+    assert original.path.parts[-2:] == ("mnist-three-block", "seed-3")
 
 
 def test_a_folder_may_begin_with_the_home_folder(finished, monkeypatch):
