@@ -74,9 +74,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
-    """A folder that all workers of pytest-xdist share."""
+    """A folder that all workers of pytest-xdist share, and all sessions with SHARED_BY_TESTS."""
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    own = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = Path(os.environ.get("SHARED_BY_TESTS", own / "shared"))
     folder.mkdir(exist_ok=True)
     return folder
 
