@@ -127,7 +127,7 @@ def multiply_accumulates(recipe: recipes.Recipe) -> int:
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the README's table: a row a recipe, the runner against each of the others."""
+    """Return the README's table: one row per recipe, the runner against each of the others."""
     lines = []
     for recipe, own in rows.groupby("recipe", sort=False):
         middle = own.groupby("contender")[["first_step_after_import", "peak_mib"]].median()

@@ -46,7 +46,7 @@ NETWORK_BYTES_A_SECOND = 1e9 / 8
 
 
 def measure_images(counts: list[int], data_dir: str | None) -> pd.DataFrame:
-    """Return seconds and memory of an epoch by the number of training images, a row a process."""
+    """Return seconds and memory of an epoch by the number of images, one row per process."""
     place = ["--data-dir", Path(data_dir).expanduser().resolve()] if data_dir else []
     rows = []
     for count in counts:

@@ -31,6 +31,7 @@ INSTEAD = {
     r"small number in RMSprop": "epsilon",
     r"(?<!there )\bis no (?!longer\b|more than\b)": "is not a",
     r"\blies\b": "is",
+    r"\b(a|one) (row|line|number|list|table|value|comparison) an? (?!of )": "one row per run",
 }
 """What must not be written, as a regular expression, and the term that readers search for."""
 

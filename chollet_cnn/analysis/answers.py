@@ -274,7 +274,7 @@ def save_figures(answers: Iterable[Answer], folder: Path, top: int = 5) -> list[
 
 
 def table(answers: list[Answer]) -> pd.DataFrame:
-    """Return one row an image: file, answer, a probability and a box for each digit, error."""
+    """Return one row per image: file, answer, a probability and a box for each digit, error."""
     rows = [
         {
             "file": printable(answer.file),

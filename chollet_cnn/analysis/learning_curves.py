@@ -1,6 +1,6 @@
 """Learning curves: how loss and accuracy changed from epoch to epoch.
 
-A history is a DataFrame with a row an epoch and the columns ``epoch``, ``accuracy``,
+A history is a DataFrame with one row per epoch and the columns ``epoch``, ``accuracy``,
 ``val_accuracy``, ``loss`` and ``val_loss``, as a run's ``history.csv`` holds it.
 """
 

@@ -31,7 +31,7 @@ _FILES = {path.stem: path for path in Path(__file__).parent.glob("curves/*.csv")
 CURVES: dict[str, dict[str, tuple[float, ...]]] = {
     recipe: _read_curve(_FILES[recipe]) for recipe in recipes.RECIPES if recipe in _FILES
 }
-"""The printed curves by recipe, each quantity a tuple with a number an epoch."""
+"""The printed curves by recipe, each quantity a tuple with one number per epoch."""
 
 
 @dataclass(frozen=True)

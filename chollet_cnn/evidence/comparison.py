@@ -133,7 +133,7 @@ def compare(published: Iterable[Claim], records: Records, variant: str = "") -> 
         variant: compare with runs of this variant of the recipes instead.
 
     Returns:
-        A comparison a figure, and where there are several, for each backend, kind of device and
+        One comparison per figure, and where there are several, for each backend, kind of device and
         note on the data, since runs of different kinds are never mixed. A figure without a run has
         ``sample.n`` 0.
     """
@@ -174,7 +174,7 @@ def _by_epoch_and_kind(runs: pd.DataFrame, curves: pd.DataFrame) -> Groups:
 
 
 def _measured(claim: Claim, groups: Groups) -> list[tuple[tuple[str, ...], list[float]]]:
-    """Return what each kind of run gave for a figure, one number a run."""
+    """Return what each kind of run gave for a figure, one number per run."""
     values = (
         (kind, own[claim.quantity].dropna().tolist()) for kind, own in groups.get(claim.epoch, [])
     )
@@ -271,7 +271,7 @@ def accuracies(records: Records) -> pd.DataFrame:
         records: runs of one backend and kind of device.
 
     Returns:
-        A row a run in the order of the recipes: ``recipe``, ``title``, ``data``, ``seed``,
+        One row per run in the order of the recipes: ``recipe``, ``title``, ``data``, ``seed``,
         ``quantity``, ``accuracy``, ``published`` (NaN where the book gives none), and the
         prediction interval ``run_low``, ``run_high`` (NaN with too few seeds).
         :func:`chollet_cnn.evidence.figures.plot_seeds` draws it.

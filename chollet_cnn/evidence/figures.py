@@ -25,13 +25,13 @@ SIDE = 0.33
 
 
 def plot_seeds(runs: pd.DataFrame) -> Figure:
-    """Draw each run as a dot, one row a recipe, with the published value as a line across it.
+    """Draw each run as a dot, one row per recipe, with the published value as a line across it.
 
     The pale band is the 95% prediction interval for one new run. Recipes on the same images share a
     scale: a tenth of a point is much on digits and nothing on cats and dogs.
 
     Args:
-        runs: a row a run with ``data``, ``title``, ``quantity``, ``accuracy``, ``published``,
+        runs: one row per run with ``data``, ``title``, ``quantity``, ``accuracy``, ``published``,
             ``run_low`` and ``run_high``, the last three NaN where there is nothing to draw;
             accuracies are shares, 0..1. Where there is a column ``yours``, the runs in which it is
             True are drawn as diamonds.
@@ -126,7 +126,7 @@ def plot_printed_curves(
 
     Args:
         histories: one for each seed, with ``epoch`` and the columns that are printed.
-        printed: the printed ``accuracy`` and ``loss`` of training, a number an epoch; where the
+        printed: the printed ``accuracy`` and ``loss`` of training, one number per epoch; where the
             book validates, ``val_accuracy`` and ``val_loss`` too.
         title: the title of the figure.
 
@@ -159,7 +159,7 @@ def plot_legacy_and_current(
 
     Args:
         curves: what :func:`legacy_and_current` gives.
-        printed: what the book prints of the quantities, a number an epoch.
+        printed: what the book prints of the quantities, one number per epoch.
         quantities: columns of a history, one panel each; those that begin with ``val_`` are of
             validation, others of training.
         what: what has changed, for the labels of the curves.
@@ -187,7 +187,7 @@ def plot_legacy_and_current(
 
 
 def histories_of(curves: pd.DataFrame, recipe: str) -> list[pd.DataFrame]:
-    """Return the learning curves of a recipe's runs, one table a seed."""
+    """Return the learning curves of a recipe's runs, one table per seed."""
     return [curve for _, curve in curves[curves["recipe"] == recipe].groupby("seed")]
 
 

@@ -151,7 +151,7 @@ def _list_seeds(seeds: Iterable[int]) -> str:
 
 
 def recipe_table(recorded: Records) -> str:
-    """Return the README's table of runs, a line a recipe, in the order of the recipes.
+    """Return the README's table of runs, one line per recipe, in the order of the recipes.
 
     Args:
         recorded: runs of one backend and kind of device.

@@ -39,7 +39,7 @@ class Records:
     """The tables of ``results/``."""
 
     runs: pd.DataFrame
-    """``runs.csv``: a row a run of a recipe of the book, see :func:`to_row`."""
+    """``runs.csv``: one row per run of a recipe of the book, see :func:`to_row`."""
     variants: pd.DataFrame
     """``variants.csv``: runs with something changed, which ``variant`` names."""
     copies: pd.DataFrame
@@ -128,7 +128,7 @@ def read_table(results: Path, table: str) -> pd.DataFrame:
 
 
 def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
-    """Read the learning curves of recorded runs into one table, a row an epoch of a run.
+    """Read the learning curves of recorded runs into one table, one row per epoch of a run.
 
     The columns are those of ``history.csv``, and ``recipe``, ``seed``, ``backend``, ``device`` and
     ``data_note`` of the run, and ``variant`` of a variant. A run without a curve has no rows.
@@ -272,7 +272,7 @@ def to_quick_row(run: Run) -> dict[str, object]:
 
 
 def curve_to_text(curve: pd.DataFrame) -> str:
-    """Return a learning curve as JSON, a list an epoch in the order of :data:`CURVE`.
+    """Return a learning curve as JSON, one list per epoch in the order of :data:`CURVE`.
 
     Two curves are bit-identical if their texts are equal. Seconds are not included.
     """

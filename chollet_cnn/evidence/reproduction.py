@@ -81,8 +81,8 @@ def reproduce(
         quiet: print no line for each epoch.
 
     Returns:
-        A row a run: ``recipe``, ``data``, ``seed``, ``recorded`` and ``now`` (test accuracy, 0..1),
-        ``same_bits``, ``verdict``, ``holds``, and ``why``, the likely cause of a difference.
+        One row per run: ``recipe``, ``data``, ``seed``, ``recorded`` and ``now`` (test accuracy,
+        0..1), ``same_bits``, ``verdict``, ``holds``, and ``why``, the likely cause of a difference.
 
     Raises:
         UserError: if no such run is recorded.
@@ -250,7 +250,7 @@ def _train(record: dict, data_dir: str | Path | None, folder: str, quiet: bool =
 
 
 def to_text(compared: pd.DataFrame) -> str:
-    """Return the comparison as text: a line a run, and what explains the differences."""
+    """Return the comparison as text: one line per run, and what explains the differences."""
     table = compared[["recipe", "data", "seed", "recorded", "now", "verdict"]].assign(
         seed=compared["seed"].astype(str),
         recorded=compared["recorded"].map(tables.percent),

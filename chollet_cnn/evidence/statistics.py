@@ -112,7 +112,7 @@ def paired_differences(
     differences of such pairs vary less than the difference of two means.
 
     Args:
-        runs: a row a run, with ``recipe``, ``seed`` and the quantity.
+        runs: one row per run, with ``recipe``, ``seed`` and the quantity.
         baseline: the runs that are subtracted; runs that only one side has are skipped.
         quantity: a column of both.
     """

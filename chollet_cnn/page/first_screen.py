@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from chollet_cnn.analysis import activations
-from chollet_cnn.analysis.heatmaps import last_feature_layer
+from chollet_cnn.analysis.model_graph import feature_layers, last_feature_layer
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_published
 from chollet_cnn.page.figure import Figure
@@ -84,14 +84,14 @@ def glance(model: TrainedModel) -> Figure | None:
     Where more than six layers have feature maps, only the convolutions are drawn. None for a
     network without feature maps.
     """
+    if not feature_layers(model.model):
+        return None
     outputs = activations.compute_activations(model.model, model.image)
     names, which = list(outputs), "each layer"
     if len(names) > LAYERS:
         names, which = model.convolutions, "each convolution"
     if len(names) > LAYERS:
         names, which = names[:LAYERS], f"the first {LAYERS} convolutions"
-    if not names:
-        return None
     cell, gap, top = 0.66, 0.1, 0.78
     figure = sheet.sheet(
         top + SHOWN * (cell + gap) + 0.1,

@@ -3,7 +3,7 @@
 ========================  ==========================================================================
 ``config.json``           the recipe as it was run, its seed, what was changed from the book
 ``environment.json``      versions, backend, device, processor, and the fingerprint of the data
-``history.csv``           a row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds
+``history.csv``           one row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds
 ``metrics.json``          the results; it is written last, so it marks a finished run
 ``model.keras``           the network with the weights of the selected epoch
 ``checkpoint/state.npz``  the state after the last epoch, from which training can go on
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """The learning curve, a row an epoch; the columns are :data:`COLUMNS`.
+        """The learning curve, one row per epoch; the columns are :data:`COLUMNS`.
 
         Its ``attrs`` have :attr:`monitored`, from which a plot of it takes the label.
 

@@ -100,7 +100,7 @@ def train_network(
             (:data:`chollet_cnn.training.fitting.FEW_WEIGHTS`) do anyway. A resumed run goes on as
             it began.
         tensorboard: write curves for TensorBoard into the run directory too.
-        quiet: print nothing but warnings. By default a notebook shows a line an epoch and a
+        quiet: print nothing but warnings. By default a notebook shows one line per epoch and a
             progress bar, and other programs print nothing.
 
     Raises:

@@ -16,7 +16,7 @@ def runs_of(recipe, accuracies, **other):
 
 
 def curve_of(recipe, seed=0, **columns):
-    """Return the learning curve of a run; columns are lists with a value an epoch, or a value."""
+    """Return the learning curve of a run; columns are lists, one value per epoch, or a value."""
     rows = pd.DataFrame(dict.fromkeys(CURVE, 0.5) | columns)
     return rows.assign(recipe=recipe, seed=seed, **KIND)
 

@@ -75,6 +75,8 @@ def test_a_network_without_a_convolution_takes_nothing_with_it(chapters, problem
         assert found["Dense, seed 0"], slug
         assert list(found.values()).count("") == 3, slug
     assert any(problem.startswith("Dense, seed 0: ") for problem in problems)
+    whole = {s["name"]: s for s in chapters["the-whole-network"].content["sections"]}
+    assert (whole["Dense, seed 0"]["problem"], whole["Dense, seed 0"]["convolution"]) == ("", None)
 
 
 def test_the_page_loads_nothing_from_elsewhere(parsed, html):

@@ -85,7 +85,7 @@ def figure(records: Records) -> Figure | None:
 
 
 def _over_the_last(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return the averages of each run over its last epochs, a row a run."""
+    """Return the averages of each run over its last epochs, one row per run."""
     late = curves[curves["epoch"] > curves["epoch"].max() - LAST]
     return late.groupby(statistics.PAIR)[_LATE].mean()
 

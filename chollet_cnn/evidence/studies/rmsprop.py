@@ -88,7 +88,7 @@ def figure(records: Records) -> Figure | None:
 
 
 def _mean_losses(curves: pd.DataFrame) -> statistics.Summary:
-    """Summarize the training loss averaged over the epochs: one number a run."""
+    """Summarize the training loss averaged over the epochs: one number per run."""
     return statistics.summarize(curves.groupby("seed")["loss"].mean())
 
 

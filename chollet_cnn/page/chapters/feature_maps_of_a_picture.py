@@ -23,8 +23,6 @@ def content(models: Sequence[TrainedModel]) -> dict[str, Any]:
 
 def _maps(model: TrainedModel) -> dict[str, Any]:
     maps = activations.compute_activations(model.model, model.image)
-    if not maps:
-        raise ValueError("it has no layer with feature maps")
     own = model.sample if model.test is not None else model.image[None]
     inactive = activations.inactive_channels(model.model, model.image, own)
     learned = inactive[inactive["layer"].isin(model.convolutions)]

@@ -23,7 +23,8 @@ def _layers(model: TrainedModel) -> dict[str, Any]:
     total = int(learned["parameters"].sum())
     volumes = [shape for shape in table["output_shape"] if len(shape) == 3]
     maps = table[table["output_shape"].str.len() == 3]
-    convolution = maps[maps["kind"].str.contains("Conv")].iloc[-1] if len(maps) else None
+    convolutions = maps[maps["kind"].str.contains("Conv")]
+    convolution = convolutions.iloc[-1] if len(convolutions) else None
     return {
         "drawing": _drawing(model, table),
         "first": volumes[0] if volumes else None,
