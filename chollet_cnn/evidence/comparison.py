@@ -190,6 +190,8 @@ class PrintedCurve:
     """One for each printed number."""
     p_value: float
     """That of the column that differs most in its mean over the epochs, times the columns."""
+    variant: str = ""
+    """What was changed in the runs."""
 
     @property
     def title(self) -> str:
@@ -237,7 +239,7 @@ def compare_curve(records: Records, recipe: str, variant: str = "") -> PrintedCu
     ]
     claims = [claim for claim in CLAIMS if claim.recipe == recipe and claim.epoch]
     p_value = float(np.clip(len(printed) * min(p_values), 0, 1))
-    return PrintedCurve(recipe, compare(claims, records, variant), p_value)
+    return PrintedCurve(recipe, compare(claims, records, variant), p_value, variant)
 
 
 class Answer:
@@ -248,6 +250,12 @@ class Answer:
         main = recorded.of_most_runs()
         self.figures: Sequence[Comparison] = compare_whole(main)
         self.curves = [compare_curve(main, recipe) for recipe in CURVES]
+        self.curves_of_variants = [
+            compare_curve(main, recipe, variant)
+            for recipe in CURVES
+            for variant in sorted({*main.variants[main.variants["recipe"] == recipe]["variant"]})
+        ]
+        """What the runs give with something changed; these are not in the family."""
         family = [*self.figures, *self.curves]
         adjusted = statistics.holm(item.p_value for item in family)
         self.family = list(zip(family, adjusted, strict=True))

@@ -192,7 +192,10 @@ def terminal(recorded: Records, *, epochs: bool = False, wide: bool = False) -> 
     answer = Answer(recorded)
     claims = [claim for claim in CLAIMS if epochs or claim.epoch is None]
     compared = comparison.compare(claims, recorded)
-    curves = [f"{curve.name}, {curve.n} runs: {curve.verdict}" for curve in answer.curves]
+    curves = ["Printed curves:"]
+    for curve in (*answer.curves, *answer.curves_of_variants):
+        runs = ", ".join(filter(None, (curve.title, curve.variant, f"{curve.n} runs")))
+        curves.append(f"  {runs}: {curve.verdict}")
     if wide:
         rows = [_figure_cells(figure, answer.adjusted_p(figure)) for figure in compared]
         return "\n".join([tables.to_text(pd.DataFrame(rows)), "", *curves])

@@ -48,10 +48,7 @@ def to_json(answer: Answer) -> dict[str, object]:
     for item, adjusted in answer.family:
         p_values = {"p_value": item.p_value, "p_value_holm": adjusted}
         if isinstance(item, PrintedCurve):
-            line = {"recipe": item.recipe, "runs": item.n}
-            line |= {"printed_numbers": len(item.comparisons)}
-            counts = {verdict: item.count(verdict) for verdict in statistics.VERDICTS}
-            curves.append(line | counts | p_values)
+            curves.append({"recipe": item.recipe} | _counts(item) | p_values)
             continue
         claim, sample = item.claim, item.sample
         line = {"recipe": claim.recipe, "quantity": claim.quantity}
@@ -65,9 +62,21 @@ def to_json(answer: Answer) -> dict[str, object]:
         "question": "Is each published figure inside the 95% prediction interval of our runs?",
         "figures": whole,
         "printed_curves": curves,
+        "printed_curves_of_variants": [
+            {"recipe": curve.recipe, "variant": curve.variant}
+            | _counts(curve)
+            | {"p_value": curve.p_value}
+            for curve in answer.curves_of_variants
+        ],
         "coverage": statistics.COVERAGE,
         "power": statistics.POWER,
     }
+
+
+def _counts(curve: PrintedCurve) -> dict[str, int]:
+    """Return how many runs a printed curve has, and how many of its numbers each verdict."""
+    counts = {verdict: curve.count(verdict) for verdict in statistics.VERDICTS}
+    return {"runs": curve.n, "printed_numbers": len(curve.comparisons)} | counts
 
 
 def write_figures(recorded: Records, folder: Path) -> Iterable[str]:

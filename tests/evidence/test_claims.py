@@ -39,7 +39,8 @@ def test_wide_shows_every_column(capsys):
 def test_everything_is_written_from_runs_alone(runs_alone, capsys):
     assert claims.main(["--results", str(runs_alone), "--write"]) == 0
     assert (
-        "MNIST, first edition (printed curve), 0 runs: not enough seeds" in capsys.readouterr().out
+        "Printed curves:\n  MNIST, first edition, 0 runs: not enough seeds"
+        in capsys.readouterr().out
     )
     assert len(pd.read_csv(runs_alone / "claims.csv")) >= len(CLAIMS)
     assert (runs_alone / "README.md").read_text().count("Not enough runs yet.")
