@@ -80,6 +80,11 @@ class Comparison:
         return statistics.p_value(self.claim.value, self.claim.step / 2, self.sample)
 
     @property
+    def detectable_difference(self) -> float:
+        """The smallest true difference that 80 of 100 published figures would show, if rounded."""
+        return statistics.detectable_difference(self.sample) + self.claim.step / 2
+
+    @property
     def test_set_sd(self) -> float | None:
         """The standard deviation that the size of the test set alone explains."""
         images = recipes.image_count(self.claim.recipe, self.claim.quantity)
@@ -212,13 +217,29 @@ class PrintedCurve:
         """How many runs it is compared with."""
         return min(comparison.sample.n for comparison in self.comparisons)
 
+    def counts_of_our_own(self) -> list[int]:
+        """Return for each of our runs how many of its numbers are inside the intervals of the rest.
+
+        The numbers of one run are not independent, so the counts show how far they vary by chance.
+        """
+        counts = []
+        for run in range(self.n):
+            inside = 0
+            for comparison in self.comparisons:
+                others = list(comparison.values)
+                value = others.pop(run)
+                low, high = statistics.summarize(others).possible
+                inside += low <= value <= high
+            counts.append(inside)
+        return counts
+
     @property
     def verdict(self) -> str:
         """How many of its numbers have which verdict, in short."""
         if self.count(statistics.TOO_FEW) == len(self.comparisons):
             return statistics.TOO_FEW
         words = {verdict: verdict.split()[0] for verdict in statistics.VERDICTS}
-        words[statistics.TOO_FEW] = "undecided"
+        words[statistics.TOO_FEW] = "not outside"  # too few runs to call them inside
         counts = ((self.count(verdict), word) for verdict, word in words.items())
         return ", ".join(f"{count} {word}" for count, word in counts if count)
 

@@ -47,6 +47,18 @@ def in_short(answer: Answer) -> pd.DataFrame:
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda row: row[0])])
 
 
+def widths(answer: Answer, dataset: str) -> list[float]:
+    """Return how far the prediction intervals of accuracies reach to either side, in order."""
+    return sorted(
+        (high - low) / 2
+        for figure in answer.figures
+        if recipes.get(figure.claim.recipe).dataset == dataset
+        and figure.claim.quantity.endswith("accuracy")
+        and figure.sample.n >= statistics.MIN_RUNS_INSIDE
+        for low, high in [figure.sample.prediction_interval]
+    )
+
+
 def all_figures(recorded: Records, answer: Answer) -> pd.DataFrame:
     """Return the table of all published figures of whole runs, errata included."""
     whole = comparison.compare([claim for claim in CLAIMS if claim.epoch is None], recorded)
@@ -55,7 +67,6 @@ def all_figures(recorded: Records, answer: Answer) -> pd.DataFrame:
 
 def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
     claim, sample = figure.claim, figure.sample
-    detectable = statistics.detectable_difference(sample)
     cells = {
         "recipe": claim.recipe,
         "figure": figure.figure,
@@ -71,7 +82,9 @@ def _figure_cells(figure: Comparison, adjusted: float) -> dict[str, str]:
             sample.prediction_interval, figure.show
         ),
         "new runs below the book": _share(statistics.share_below(claim.value, sample)),
-        "detectable difference": numbers.format_difference(detectable, claim.quantity),
+        "detectable difference": numbers.format_difference(
+            figure.detectable_difference, claim.quantity
+        ),
     }
     if sample.n < statistics.MIN_RUNS_OUTSIDE:
         of_enough = dict.fromkeys(of_enough, "")

@@ -142,10 +142,11 @@ def paired_cells(difference: Summary) -> dict[str, str]:
 
 def printed_curve_cells(curve: PrintedCurve) -> dict[str, str]:
     """Return the cells of a table for a printed curve beside runs of one kind."""
-    return {
-        "the printed numbers": curve.verdict,
-        "p of the curve, not adjusted": p_value(curve.p_value),
-    }
+    cells = {"the printed numbers": curve.verdict}
+    if curve.n >= statistics.MIN_RUNS_INSIDE:
+        counts = curve.counts_of_our_own()
+        cells["our own runs, each against the rest"] = f"{min(counts)} to {max(counts)} inside"
+    return cells | {"p of the curve, adjusted for its columns only": p_value(curve.p_value)}
 
 
 def whole_range(values: pd.Series) -> str:

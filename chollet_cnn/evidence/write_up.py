@@ -56,8 +56,7 @@ def to_json(answer: Answer) -> dict[str, object]:
         line |= {"runs": sample.n, "mean": sample.mean}
         line |= {"prediction_interval": sample.prediction_interval}
         line |= {"confidence_interval": sample.confidence_interval, "verdict": item.verdict}
-        detectable = statistics.detectable_difference(sample)
-        whole.append(line | p_values | {"detectable_difference": detectable})
+        whole.append(line | p_values | {"detectable_difference": item.detectable_difference})
     return {
         "question": "Is each published figure inside the 95% prediction interval of our runs?",
         "figures": whole,
@@ -132,5 +131,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         drawn=drawn,
         signed=tables.signed,
         show_loss=show_loss,
+        percent=tables.percent,
+        widths=overview.widths(answer, "cats-vs-dogs"),
         statistics=statistics,
     )

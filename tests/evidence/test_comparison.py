@@ -1,7 +1,9 @@
 """Published figures are compared with the runs of their own recipe and kind."""
 
+import dataclasses
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from rows import curve_of, records_of, runs_of
@@ -102,6 +104,29 @@ def test_a_printed_curve_has_the_p_value_of_its_most_different_column():
     alone = statistics.p_value(sum(printed["loss"]) / 5, 0, means)
     assert curve.p_value == pytest.approx(2 * alone)
     assert (curve.n, curve.verdict) == (5, "5 inside, 5 below")
+
+
+def test_a_detectable_difference_is_found_80_times_in_100_in_spite_of_rounding():
+    random = np.random.default_rng(1)
+    ours = [0.97, 0.98, 0.99, 1.0, 1.01]
+    claim = dataclasses.replace(CLAIMS[0], step=0.02)
+    item = comparison.Comparison(claim, values=ours)
+    shift, sd = item.detectable_difference, item.sample.sd
+    outside = 0
+    for _ in range(4000):
+        published = round(random.normal(0.99 + shift, sd) / claim.step) * claim.step
+        sample = statistics.summarize(random.normal(0.99, sd, 5))
+        outside += statistics.verdict(published, claim.step / 2, sample) == statistics.ABOVE
+    assert outside / 4000 == pytest.approx(0.8, abs=0.02)
+
+
+def test_our_own_runs_are_counted_against_the_rest():
+    recipe = "mnist-first-edition"
+    columns = {"epoch": range(1, 6), "accuracy": 0.5}
+    runs = [curve_of(recipe, seed, **columns, loss=loss) for seed, loss in enumerate((1, 2, 3, 90))]
+    curve = comparison.compare_curve(records_of(curves=runs), recipe)
+    # Beside 2, 3 and 90 a loss of 1 is no outlier; beside 1, 2 and 3 one of 90 is.
+    assert curve.counts_of_our_own() == [10, 10, 10, 5]
 
 
 def test_a_printed_curve_is_compared_with_a_variant_of_its_recipe():

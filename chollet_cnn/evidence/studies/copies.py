@@ -65,11 +65,22 @@ def measure(records: Records) -> dict[str, object]:
     together = groups[-1][1]
     moved = {quantity: _difference(together, quantity) for quantity in ACCURACIES}
     corrected = list(_corrected(records, moved))
+    alone = {
+        title: [
+            (figure, verdicts)
+            for figure, verdicts in _corrected(
+                records, {quantity: _difference(pairs, quantity) for quantity in ACCURACIES}
+            )
+            if verdicts != [figure.verdict]
+        ]
+        for title, pairs in groups[:-1]
+    }
     return {
         "pairs": pd.DataFrame(rows),
         "few": few,
         "moved": moved["val_accuracy"],
         "corrected": corrected,
+        "alone": {title: changed for title, changed in alone.items() if changed},
         "kept": sum(verdicts == [figure.verdict] for figure, verdicts in corrected),
     }
 

@@ -54,6 +54,9 @@ def measure(records: Records) -> dict[str, object]:
                 variant = optimizer if optimizer in legacy else ""
                 curve = comparison.compare_curve(records, name, variant)
                 cells = _loss_cells(fmean(CURVES[name]["loss"]), sample)
+                if variant:
+                    moved = _moved_losses(curves, baseline[1])
+                    cells["legacy minus current (95% confidence interval)"] = _signed(moved)
                 losses.append(way | cells | tables.printed_curve_cells(curve))
         for variant, (runs, _) in legacy.items():
             moved = statistics.paired_differences(runs, baseline[0])
@@ -74,6 +77,9 @@ def measure(records: Records) -> dict[str, object]:
         "current": statistics.verdict(book_loss, 0, current),
         "legacy_loss": legacy,
         "legacy": statistics.verdict(book_loss, 0, legacy),
+        "moved_loss": _moved_losses(
+            records.of(RECIPES[0], "rmsprop-2017")[1], records.of(RECIPES[0])[1]
+        ),
         "legacy_curve": comparison.compare_curve(records, RECIPES[0], "rmsprop-2017"),
     }
 
@@ -90,6 +96,19 @@ def figure(records: Records) -> Figure | None:
 def _mean_losses(curves: pd.DataFrame) -> statistics.Summary:
     """Summarize the training loss averaged over the epochs: one number per run."""
     return statistics.summarize(curves.groupby("seed")["loss"].mean())
+
+
+def _moved_losses(legacy: pd.DataFrame, current: pd.DataFrame) -> statistics.Summary:
+    """Summarize by how much legacy RMSprop moves the mean training loss, seed by seed."""
+    legacy, current = (
+        curves.groupby(statistics.PAIR)["loss"].mean().reset_index() for curves in (legacy, current)
+    )
+    return statistics.paired_differences(legacy, current, "loss")
+
+
+def _signed(moved: statistics.Summary) -> str:
+    low, high = moved.confidence_interval
+    return f"{moved.mean:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
