@@ -48,6 +48,8 @@ class Records:
     """The learning curves of the runs, see :func:`read_curves`."""
     variant_curves: pd.DataFrame
     """Those of the variants, with ``variant`` beside the seed."""
+    copy_curves: pd.DataFrame
+    """Those of ``copies``, with ``pictures`` beside the seed."""
     folder: Path | None = None
     """Where they were read, for what is recorded of no single kind of run."""
 
@@ -103,9 +105,7 @@ def read(results: Path = RESULTS) -> Records:
         rows = read_table(results, table)
         by_folder = rows.get("data_note", pd.Series("", rows.index)).map(is_by_folder)
         tables.append(rows[~by_folder.astype(bool)])
-    runs, variants, copies = tables
-    curves = (read_curves(rows, results) for rows in (runs, variants))
-    return Records(runs, variants, copies, *curves, folder=results)
+    return Records(*tables, *(read_curves(rows, results) for rows in tables), folder=results)
 
 
 def read_table(results: Path, table: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ def curve_of(recipe, seed=0, **columns):
     return rows.assign(recipe=recipe, seed=seed, **KIND)
 
 
-def records_of(runs=(), variants=(), curves=(), variant_curves=(), copies=()):
+def records_of(runs=(), variants=(), curves=(), variant_curves=(), copies=(), copy_curves=()):
     """Return recorded runs; each table is made of the frames in a list."""
 
     def table(frames, *columns):
@@ -35,4 +35,5 @@ def records_of(runs=(), variants=(), curves=(), variant_curves=(), copies=()):
         copies=table(copies, "pictures"),
         curves=table(curves, *CURVE),
         variant_curves=table(variant_curves, "variant", *CURVE),
+        copy_curves=table(copy_curves, "pictures", *CURVE),
     )

@@ -109,7 +109,7 @@ def test_a_missing_or_damaged_table_is_one_sentence(tmp_path, text):
 def test_kinds_are_never_mixed():
     rows = [{"recipe": RECIPE, "seed": s, "backend": "jax", "device": "gpu"} for s in range(3)]
     rows += [rows[0] | {"device": "cpu"}]
-    found = records.Records(*[pd.DataFrame(rows)] * 5)
+    found = records.Records(*[pd.DataFrame(rows)] * 6)
     assert found.main_kind == ("jax", "gpu")
     assert found.of_most_runs().runs["seed"].tolist() == [0, 1, 2]
 

@@ -217,12 +217,20 @@ def test_copies_are_compared_with_originals_seed_by_seed():
             "test_accuracy": [0.70, 0.72, 0.71, 0.72, 0.71, 0.725, 0.9, 0.1],
         }
     ).assign(**KIND)
-    found = measure("copies", copies=[pairs])
+    # Over both epochs the mean loss of copies is 0, 0.05 and 0.1 higher.
+    losses = [
+        curve_of(recipe, seed, epoch=[1, 2], loss=[0.4, loss]).assign(pictures=kind)
+        for recipe in ("cats-vs-dogs-first-edition", PETS)
+        for seed in range(3)
+        for kind, loss in (("originals", 0.2), ("copies", 0.2 + seed / 10 if recipe != PETS else 9))
+    ]
+    found = measure("copies", copies=[pairs], copy_curves=losses)
     validation, test = found["pairs"].to_dict("records")
     assert (validation["on originals"], validation["on copies"]) == ("71.00%", "71.00%")
     assert validation["lowest to highest difference"] == "-1.00 to +1.00"
     assert (test["difference"], test["pairs"]) == ("+1.50 points", "3")
-    assert found["moved"].n == 3
+    assert found["moved"].n == found["moved_loss"].n == 3
+    assert found["moved_loss"].mean == pytest.approx(0.05)
     assert measure("copies", copies=[pairs[pairs["seed"] < 2]]) == {}  # too few for an interval
 
 

@@ -19,7 +19,7 @@ from chollet_cnn.drawing.numbers import QUANTITIES
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import statistics, tables
 from chollet_cnn.evidence.comparison import Comparison, compare_whole
-from chollet_cnn.evidence.records import Records
+from chollet_cnn.evidence.records import Records, matching
 from chollet_cnn.evidence.statistics import Summary
 from chollet_cnn.training import plan
 
@@ -79,10 +79,19 @@ def measure(records: Records) -> dict[str, object]:
         "pairs": pd.DataFrame(rows),
         "few": few,
         "moved": moved["val_accuracy"],
+        "moved_loss": _moved_loss(records),
+        "first": recipes.get(RECIPES[0]).title,
         "corrected": corrected,
         "alone": {title: changed for title, changed in alone.items() if changed},
         "kept": sum(verdicts == [figure.verdict] for figure, verdicts in corrected),
     }
+
+
+def _moved_loss(records: Records) -> Summary:
+    """Summarize copies minus originals in the first edition's training loss over all epochs."""
+    curves = matching(records.copy_curves, {"recipe": RECIPES[0]})
+    losses = curves.groupby(["pictures", *statistics.PAIR])["loss"].mean().reset_index()
+    return _difference(losses, "loss")
 
 
 def _by_kind(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
