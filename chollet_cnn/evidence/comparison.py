@@ -288,9 +288,11 @@ class Answer:
         """Return the adjusted p-value of a figure; NaN if it is not in the family."""
         return next((p for item, p in self.family if item == figure), math.nan)
 
-    def curve(self, recipe: str) -> PrintedCurve:
-        """Return the printed curve of a recipe."""
-        return next(curve for curve in self.curves if curve.recipe == recipe)
+    def curve(self, recipe: str, variant: str = "") -> PrintedCurve | None:
+        """Return the printed curve of a recipe beside its runs, or those of a variant, if any."""
+        every = (*self.curves, *self.curves_of_variants)
+        asked = (recipe, variant)
+        return next((curve for curve in every if (curve.recipe, curve.variant) == asked), None)
 
 
 def accuracies(records: Records) -> pd.DataFrame:

@@ -73,6 +73,11 @@ def signed(share: float) -> str:
     return f"{100 * share:+z.2f}"
 
 
+def signed_loss(difference: float) -> str:
+    """Write a difference of two losses with its sign."""
+    return f"{difference:+.4f}"
+
+
 def p_value(value: float) -> str:
     """Write a p-value; nothing where it is unknown."""
     return "" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -130,6 +130,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         device=device,
         drawn=drawn,
         signed=tables.signed,
+        signed_loss=tables.signed_loss,
         show_loss=show_loss,
         percent=tables.percent,
         widths=overview.widths(answer, "cats-vs-dogs"),

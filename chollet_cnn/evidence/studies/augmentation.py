@@ -68,7 +68,6 @@ def measure(records: Records) -> dict[str, object]:
         "book_late": _over_the_last(book[1])["val_accuracy"].item(),
         "current_late": statistics.summarize(current["val_accuracy"]),
         "legacy_late": statistics.summarize(legacy["val_accuracy"]),
-        "legacy_curve": comparison.compare_curve(records, RECIPES[0], "keras-2017"),
         "last": LAST,
     }
 

@@ -56,7 +56,10 @@ def measure(records: Records) -> dict[str, object]:
                 cells = _loss_cells(fmean(CURVES[name]["loss"]), sample)
                 if variant:
                     moved = _moved_losses(curves, baseline[1])
-                    cells["legacy minus current (95% confidence interval)"] = _signed(moved)
+                    cells["legacy minus current (95% confidence interval)"] = (
+                        f"{tables.signed_loss(moved.mean)} "
+                        f"({tables.between(moved.confidence_interval, tables.signed_loss)})"
+                    )
                 losses.append(way | cells | tables.printed_curve_cells(curve))
         for variant, (runs, _) in legacy.items():
             moved = statistics.paired_differences(runs, baseline[0])
@@ -80,7 +83,6 @@ def measure(records: Records) -> dict[str, object]:
         "moved_loss": _moved_losses(
             records.of(RECIPES[0], "rmsprop-2017")[1], records.of(RECIPES[0])[1]
         ),
-        "legacy_curve": comparison.compare_curve(records, RECIPES[0], "rmsprop-2017"),
     }
 
 
@@ -104,11 +106,6 @@ def _moved_losses(legacy: pd.DataFrame, current: pd.DataFrame) -> statistics.Sum
         curves.groupby(statistics.PAIR)["loss"].mean().reset_index() for curves in (legacy, current)
     )
     return statistics.paired_differences(legacy, current, "loss")
-
-
-def _signed(moved: statistics.Summary) -> str:
-    low, high = moved.confidence_interval
-    return f"{moved.mean:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
