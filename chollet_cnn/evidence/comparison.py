@@ -81,7 +81,7 @@ class Comparison:
 
     @property
     def detectable_difference(self) -> float:
-        """The smallest true difference that 80 of 100 published figures would show, if rounded."""
+        """The true difference that 80 of 100 published figures would show in spite of rounding."""
         return statistics.detectable_difference(self.sample) + self.claim.step / 2
 
     @property
@@ -289,7 +289,7 @@ class Answer:
         return next((p for item, p in self.family if item == figure), math.nan)
 
     def curve(self, recipe: str, variant: str = "") -> PrintedCurve | None:
-        """Return the printed curve of a recipe beside its runs, or those of a variant, if any."""
+        """Return the printed curve of a recipe, compared with its runs or a recorded variant's."""
         every = (*self.curves, *self.curves_of_variants)
         asked = (recipe, variant)
         return next((curve for curve in every if (curve.recipe, curve.variant) == asked), None)
