@@ -36,6 +36,8 @@ EVALUATION_BATCH = 100
 STEPS_IN_ONE_RUN = 128
 BYTES_IN_ONE_RUN = 8 * 2**20
 BYTES_HELD_ON_A_GPU = 2 * 2**30
+STEPS_IN_ONE_PROGRAM = 1024
+"""Of images that a device holds, fewer steps than this share one compiled program."""
 
 # Given an epoch's batches: images, labels, and which of them each batch holds, piece by piece.
 Feed = Callable[[list[np.ndarray]], Iterator[tuple[Any, Any, np.ndarray]]]
@@ -316,13 +318,17 @@ def _jax_loops_are_fast(platform: str) -> bool:
 
 
 def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: ANN401
-    """Fill a short piece up to the next power of two of steps: one shape, one compilation.
+    """Fill a short piece up, so that pieces of many lengths have one shape and one compilation.
 
-    Images that the device already holds keep their shape anyway.
+    Images that are handed over are filled up to the next power of two of steps. Images that the
+    device already holds keep their shape; more numbers of images cost nothing, and compiling may
+    take as long as twenty epochs.
     """
     steps, size = batches.shape
-    more = (1 << (steps - 1).bit_length()) - steps
-    if isinstance(pixels, np.ndarray):
+    handed_over = isinstance(pixels, np.ndarray)
+    least = steps if handed_over else max(steps, STEPS_IN_ONE_PROGRAM)
+    more = (1 << (least - 1).bit_length()) - steps
+    if handed_over:
         pixels = np.pad(pixels, ((0, more * size),) + ((0, 0),) * (pixels.ndim - 1))
         labels = np.pad(labels, (0, more * size))
     return pixels, labels, np.pad(batches, ((0, more), (0, 0)))

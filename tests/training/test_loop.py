@@ -11,6 +11,9 @@ from chollet_cnn.data import Split, digits
 from chollet_cnn.training import loop, seeding
 
 
+ONLY_JAX = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX has two loops")
+
+
 @pytest.fixture(scope="module")
 def data():
     """Of the embedded digits 330 to train on, five batches and a short one, and 237 to test on."""
@@ -98,11 +101,30 @@ def test_pictures_that_a_device_holds_give_the_weights_that_handed_over_ones_giv
     assert score == score_of_held
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX has two kinds of loop")
-def test_on_jax_the_compiled_loop_and_the_single_steps_agree(data, monkeypatch):
+@ONLY_JAX
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_on_jax_the_compiled_loop_and_the_single_steps_agree(data, device, monkeypatch):
     stepwise, _, score = trained(data)
     monkeypatch.setattr(loop, "_jax_loops_are_fast", lambda platform: True)
-    looped, _, score_of_loop = trained(data)
+    looped, _, score_of_loop = trained(data, device=device)
     assert score.loss == pytest.approx(score_of_loop.loss, rel=1e-3)
     for one, many in zip(stepwise.get_weights(), looped.get_weights(), strict=True):
         assert np.mean(np.abs(one - many) < 1e-3) > 0.99
+
+
+@ONLY_JAX
+def test_on_a_gpu_a_piece_of_another_length_is_not_compiled_again(data, monkeypatch):
+    from jax import monitoring
+
+    monkeypatch.setattr(loop, "_jax_loops_are_fast", lambda platform: True)
+    model = small_network(data)
+    steps = loop.compile_steps(model, keras.optimizers.RMSprop())
+    feed = loop.feed_from(data.train.images, data.train.labels, "gpu")
+    batches = list(np.arange(320).reshape(40, 8))
+    loop.run_epoch(steps.train, feed, batches)
+    compiled = []
+    monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
+    loop.run_epoch(steps.train, feed, batches[:3])
+    loop.run_epoch(steps.train, feed, batches[:17])
+    monitoring.clear_event_listeners()
+    assert [event for event in compiled if "compile" in event] == []
