@@ -20,8 +20,9 @@ floor    forward and backward passes alone on one batch in memory
 KERAS_BACKEND=jax or torch measures keras, runner and torch on those backends, on a GPU if the
 backend finds one. Every measurement is a process of its own, and the contenders take turns, so that
 a slowdown of the machine affects all of them. Each repeat is a row of results/benchmark.csv; the
-earlier rows of its recipe are replaced, or kept with --add. results/benchmark.md has medians,
-ranges and ratios; a ratio compares contenders of one repeat.
+earlier rows of its recipe on this backend and device are replaced, or kept with --add.
+results/benchmark.md has medians, ranges and ratios; a ratio compares contenders of one repeat.
+Backends and devices are never mixed.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ from chollet_cnn.training import devices
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
 MEMORY_RECIPE = "cats-vs-dogs-first-edition"
+KIND = ["backend", "device"]
+FLOATS = (
+    "epoch_seconds", "processor_seconds", "waiting_seconds", "first_epoch", "first_step",
+    "first_step_after_import", "peak_mib", "matrix_product_gflops",
+)  # fmt: skip
 CLOCKS = {"epoch_seconds": "epoch seconds", "processor_seconds": "CPU seconds"}
 
 
@@ -136,7 +142,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         runner, memory = own[own["contender"] == "runner"], middle["peak_mib"]
         lines.append({
             "recipe": recipe,
-            "seconds per epoch": _range(runner["epoch_seconds"], ".1f"),
+            "seconds per epoch": _seconds(runner["epoch_seconds"]),
             "cores busy": _range(_cores(runner), ".1f"),
             "against Keras's `fit`": _ratio(own, "runner", "keras"),
             "against tuned `fit`": _ratio(own, "runner", "tuned"),
@@ -208,7 +214,7 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
         lines.append({
             "recipe": recipe,
             "contender": contender,
-            "seconds per epoch": _range(runs["epoch_seconds"], ".1f"),
+            "seconds per epoch": _seconds(runs["epoch_seconds"]),
             "of which waiting": _range(runs["waiting_seconds"], ".1f"),
             "against keras": _ratio(of_recipe, contender, "keras"),
             "against torch": _ratio(of_recipe, contender, "torch"),
@@ -241,6 +247,11 @@ def _number(value: float, words: str) -> str:
     return "" if np.isnan(value) else words.format(value)
 
 
+def _seconds(values: pd.Series) -> str:
+    """Return seconds as :func:`_range` does, in tenths, or in hundredths below a second."""
+    return _range(values, ".2f" if values.median() < 1 else ".1f")
+
+
 def _range(values: pd.Series, places: str) -> str:
     """Return the median with the lowest and the highest value, a single value alone, or nothing."""
     values = values.dropna()
@@ -250,17 +261,37 @@ def _range(values: pd.Series, places: str) -> str:
     return f"{middle} ({low} to {high})" if len(values) > 1 else middle
 
 
+def read(path: Path) -> pd.DataFrame:
+    """Read a table of measurements, every bit as written, which not every pandas does by itself."""
+    return pd.read_csv(path, converters=dict.fromkeys(FLOATS, lambda text: float(text or "nan")))
+
+
+def by_kind(measured: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the rows of each backend and device, those with the most rows first."""
+    kinds = [rows for _, rows in measured.groupby(KIND, sort=False)]
+    return sorted(kinds, key=len, reverse=True)
+
+
 def write(measured: pd.DataFrame, path: Path) -> None:
     """Write what was measured, in the order of the recipes, and the tables made from it."""
     place = {name: number for number, name in enumerate(recipes.RECIPES)}
     measured = measured.sort_values("recipe", key=lambda names: names.map(place), kind="stable")
     macs = {name: multiply_accumulates(recipes.get(name)) for name in measured["recipe"].unique()}
+    here, *elsewhere = by_kind(measured)
     text = render(
         "benchmark.md",
-        summary=summary(measured),
-        lead=lead(measured),
-        contenders=table(measured, macs),
-        budget=budget(measured),
+        summary=summary(here),
+        lead=lead(here),
+        contenders=table(here, macs),
+        budget=budget(here),
+        elsewhere=[
+            {
+                "backend": devices.BACKENDS[rows["backend"].iloc[0]],
+                "device": rows["device"].iloc[0],
+                "contenders": table(rows, macs),
+            }
+            for rows in elsewhere
+        ],
     )
     files.write(path, measured.to_csv(index=False))
     files.write(path.with_suffix(".md"), text)
@@ -339,12 +370,13 @@ def main(argv: list[str] | None = None) -> int:
     for recipe in chosen:
         measured = compare(recipe, contenders, options.repeats, options.epochs, options.data_dir)
         if out.is_file():
-            before = pd.read_csv(out)
-            of_recipe = before["recipe"] == recipe.name
-            if options.add and of_recipe.any():
-                measured["repeat"] += before.loc[of_recipe, "repeat"].max() + 1
+            before = read(out)
+            same = ["recipe", *KIND]
+            replaced = (before[same] == measured[same].iloc[0]).all(axis=1)
+            if options.add and replaced.any():
+                measured["repeat"] += before.loc[replaced, "repeat"].max() + 1
             else:
-                before = before[~of_recipe]
+                before = before[~replaced]
             measured = pd.concat([before, measured], ignore_index=True)
         write(measured, out)
     return 0

@@ -2,10 +2,10 @@
 
 python scripts/contenders.py runner mnist-second-edition --epochs 2
 
-prints one line of JSON: seconds of each epoch, the first with compilation; those of them that
-``fit`` took to return after its epoch had ended; CPU seconds, of which two busy cores use two
-per second; seconds from the start of the process, and from the end of Keras's import, to the end of
-the first step; peak memory in MiB.
+prints one line of JSON: backend and device; seconds of each epoch, the first with compilation, and
+those of them that ``fit`` took to return after its epoch had ended; CPU seconds, of which two busy
+cores use two per second; seconds from the start of the process, and from the end of Keras's import,
+to the end of the first step; peak memory in MiB.
 """
 
 from __future__ import annotations
@@ -368,6 +368,8 @@ def main(argv: list[str] | None = None) -> int:
             processor_seconds.append(time.process_time() - computed)
     rate = matrix_product_rate() if options.contender in ("floor", "runner") else None
     result = {
+        "backend": devices.chosen_backend(),
+        "device": devices.choose().name,
         "epochs": seconds,
         "waiting_seconds": waiting,
         "processor_seconds": processor_seconds,

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmark import RESULTS, measure, render
+from benchmark import RESULTS, by_kind, measure, read, render
 
 from chollet_cnn import files
 from chollet_cnn.book import recipes
@@ -162,7 +162,7 @@ def study_cost(speeds: pd.DataFrame) -> pd.DataFrame:
 
 def write(rows: pd.DataFrame, devices: pd.DataFrame, folder: Path) -> None:
     """Write what was measured, and the text made from it and from results/benchmark.csv."""
-    speeds = pd.read_csv(RESULTS / "benchmark.csv")
+    speeds = by_kind(read(RESULTS / "benchmark.csv"))[0]
     fixed, each = epoch_cost(rows)
     own = speeds[speeds["contender"] == "runner"]
     text = render(
@@ -200,10 +200,10 @@ def main(argv: list[str] | None = None) -> int:
     if len(counts) < 2 or not 64 <= counts[0] <= counts[-1] <= MOST_IMAGES:
         raise UserError(f"--images takes two or more numbers from 64 to {MOST_IMAGES:,}")
     if options.devices:
-        rows, devices = pd.read_csv(RESULTS / "scaling.csv"), measure_devices(options.data_dir)
+        rows, devices = read(RESULTS / "scaling.csv"), measure_devices(options.data_dir)
     else:
         rows = measure_images(counts, options.data_dir)
-        devices = pd.read_csv(RESULTS / "devices.csv")
+        devices = read(RESULTS / "devices.csv")
     write(rows, devices, options.out)
     return 0
 

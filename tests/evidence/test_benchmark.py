@@ -3,6 +3,7 @@
 import json
 import sys
 
+import keras
 import pandas as pd
 import pytest
 
@@ -45,16 +46,13 @@ def test_a_mistake_is_told_before_anything_is_measured(script, asked, says, monk
 
 def test_what_was_measured_is_written_recipe_by_recipe(script, monkeypatch, tmp_path):
     benchmark = script("benchmark")
-    numbers = (
-        "epoch_seconds", "processor_seconds", "first_epoch", "first_step",
-        "first_step_after_import", "peak_mib", "matrix_product_gflops", "waiting_seconds",
-    )  # fmt: skip
 
     def measure(contender, name, *_):
         if name == "mnist-third-edition":
             raise UserError("it broke off")
-        return dict.fromkeys(numbers, 1.0)
+        return {"backend": "jax", "device": device} | dict.fromkeys(benchmark.FLOATS, 1 / 3)
 
+    device = "CPU"
     monkeypatch.setattr(benchmark, "measure", measure)
     asked = ["mnist-second-edition", "mnist-third-edition", "--contenders", "keras", "runner"]
     with pytest.raises(UserError, match="it broke off"):
@@ -66,6 +64,11 @@ def test_what_was_measured_is_written_recipe_by_recipe(script, monkeypatch, tmp_
     for flags, repeats in ((["--add"], [0, 0, 1, 1]), ([], [0, 0])):
         benchmark.main([*again, *flags, "--out", str(tmp_path)])
         assert pd.read_csv(tmp_path / "benchmark.csv")["repeat"].tolist() == repeats
+    before, device = (tmp_path / "benchmark.csv").read_text(), "A GPU"
+    benchmark.main([*again, "--repeats", "2", "--out", str(tmp_path)])
+    after = (tmp_path / "benchmark.csv").read_text()
+    assert after.startswith(before)  # every bit of the rows of another device
+    assert after.count(",A GPU,") == 2 * 2  # runner and tuned, two repeats each
 
 
 def test_the_summary_has_a_row_a_recipe_and_empty_cells_where_nothing_was_measured(script):
@@ -142,6 +145,30 @@ def test_two_cores_are_held_against_one_core_that_trains_alone(script):
     assert list(line.values()) == ["64", "0.107 s", "0.0640 s", "2"]
 
 
+def test_backends_and_devices_are_never_mixed(script, tmp_path):
+    benchmark = script("benchmark")
+    numbers = {
+        "pictures": 1000, "first_epoch": 3.0, "first_step": 1.0, "first_step_after_import": 0.5,
+        "waiting_seconds": None, "processor_seconds": 3.0, "peak_mib": 100.0,
+        "matrix_product_gflops": 60.0, "repeat": 0,
+    }  # fmt: skip
+    kinds = [("tensorflow", "CPU", [8.0, 4.0, 6.0]), ("jax", "Some GPU", [0.5, 0.125])]
+    rows = pd.DataFrame([
+        {"recipe": "mnist-second-edition", "contender": contender, "backend": backend}
+        | {"device": device, "epoch_seconds": seconds} | numbers
+        for backend, device, times in kinds
+        for contender, seconds in zip(["keras", "runner", "floor"], times, strict=False)
+    ])  # fmt: skip
+    for order in (rows, rows[::-1]):
+        benchmark.write(order, tmp_path / "benchmark.csv")
+        text = (tmp_path / "benchmark.md").read_text()
+        here, elsewhere = text.split("With JAX on one GPU (Some GPU)")
+        assert "| mnist-second-edition | 4.0 | 0.8 | 0.50 |" in here
+        assert "| runner | 0.12 |" in elsewhere
+        assert "0.25" in elsewhere
+        assert "No GPU was measured" not in text
+
+
 def test_the_share_of_the_matrix_rate_counts_the_passes(script):
     rows = pd.DataFrame({
         "recipe": "r", "contender": ["runner", "forward"], "repeat": 0, "pictures": 1000,
@@ -184,6 +211,7 @@ def test_a_contender_tells_each_epoch_s_time_and_when_its_first_step_ended(scrip
     for contender in ("keras", "no-xla", "tuned", "runner", "bfloat16", "forward", "floor"):
         script("contenders").main([contender, *arguments])
         told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert (told["backend"], told["device"]) == (keras.backend.backend(), "CPU")
         assert len(told["epochs"]) == 3  # the first, with compilation, and two more
         assert min(told["epochs"]) > 0
         if contender not in ("forward", "floor"):  # which compile before their first epoch
@@ -196,18 +224,21 @@ def test_a_contender_tells_each_epoch_s_time_and_when_its_first_step_ended(scrip
 
 def test_the_texts_are_made_from_the_measured_rows(script, tmp_path):
     measured = {
-        name: pd.read_csv(records.RESULTS / f"{name}.csv")
+        name: script("benchmark").read(records.RESULTS / f"{name}.csv")
         for name in ("scaling", "devices", "benchmark")
     }
     script("scaling").write(measured["scaling"], measured["devices"], tmp_path)
     script("benchmark").write(measured["benchmark"], tmp_path / "benchmark.csv")
     for name in ("scaling.md", "benchmark.md"):
         assert (tmp_path / name).read_text() == (records.RESULTS / name).read_text(), name
+    for name in measured:  # nothing is rounded when a row is added
+        file = f"{name}.csv"
+        assert (tmp_path / file).read_bytes() == (records.RESULTS / file).read_bytes(), name
 
 
 def test_training_takes_at_most_1_3_times_the_memory_of_fit():
     rows = pd.read_csv(records.RESULTS / "benchmark.csv")
-    peak = rows.pivot_table("peak_mib", "recipe", "contender", "median")
+    peak = rows.pivot_table("peak_mib", ["backend", "device", "recipe"], "contender", "median")
     assert (peak["runner"] < 1.3 * peak["keras"]).all(), peak
 
 

@@ -10,7 +10,6 @@ from chollet_cnn.book import networks
 from chollet_cnn.data import Split, digits
 from chollet_cnn.training import loop, seeding
 
-
 ONLY_JAX = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX has two loops")
 
 
