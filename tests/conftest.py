@@ -5,6 +5,9 @@ from pathlib import Path
 
 # Two workers whose matrix products wait for each other's threads take twice as long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# What the tests expect is a processor's, and one worker's TensorFlow would take all of a GPU.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import pytest
 from filelock import FileLock
