@@ -23,6 +23,7 @@ from chollet_cnn.analysis.model_graph import (
     one_image,
 )
 from chollet_cnn.analysis.receptive_fields import CellGrid
+from chollet_cnn.concepts.checks import as_array
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_number, format_percent
 
@@ -201,8 +202,7 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
         raise ValueError(
             f"feature maps of one image have the shape (rows, columns, channels), not {maps.shape}"
         )
-    if not np.isfinite(maps).all():
-        raise ValueError("there is NaN or infinity in the feature maps")
+    maps = as_array(maps, "array of feature maps")
     height, width, channels = maps.shape
     inactive = maps.max(axis=(0, 1)) <= 0
     white = float(np.quantile(maps[maps > 0], 0.995)) if not inactive.all() else 1.0

@@ -26,7 +26,7 @@ from chollet_cnn.analysis.model_graph import (
 )
 from chollet_cnn.analysis.receptive_fields import CellHeatmap, cell_grid_of
 from chollet_cnn.analysis.scores import Scores, find_scores
-from chollet_cnn.concepts.checks import whole_number
+from chollet_cnn.concepts.checks import as_array, whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.progress import progress_bar
 from chollet_cnn.errors import UserError
@@ -277,8 +277,7 @@ def plot_heatmaps(
         heatmaps = {"heatmap": heatmaps}
     heatmaps = {name: np.asanyarray(heatmap) for name, heatmap in heatmaps.items()}
     for name, heatmap in heatmaps.items():
-        if not np.isfinite(heatmap).all():
-            raise ValueError(f"there is NaN or infinity in {name}")
+        as_array(heatmap, f"heatmap {name!r}", [2])
     panel = sheet.WIDTH / (len(heatmaps) + 1) - 0.06
     head = 0.36 if any(name in PAPERS for name in heatmaps) else 0.22
     figure = sheet.panels(panel * image.shape[0] / image.shape[1] + head, title, note)

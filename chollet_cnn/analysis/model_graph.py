@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import activations, layers
 
-from chollet_cnn.concepts.checks import whole_number
+from chollet_cnn.concepts.checks import as_array, whole_number
 
 Tensor = Any
 """A tensor of the running backend."""
@@ -240,19 +240,13 @@ def as_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return images as a batch that the network takes; one image becomes a batch of one.
 
     Raises:
-        ValueError: the images are not finite numbers, or not of the shape that the network was
-            built for.
+        ValueError: there are no images, they are not finite numbers, or not of the shape that the
+            network was built for.
         UnsupportedModelError: see :func:`check_supported`.
     """
     check_supported(model)
     wanted = tuple(model.inputs[0].shape[1:])
-    images = np.asarray(images)
-    if images.dtype.kind not in "buif":
-        raise ValueError(f"images are arrays of numbers, not of {images.dtype}")
-    if not images.size:
-        raise ValueError("there are no images; at least one is needed")
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        raise ValueError("there is NaN or infinity in the images")
+    images = as_array(images, "array of images")
     images = images[None] if images.ndim == len(wanted) else images
     given = images.shape[1:] if images.ndim == len(wanted) + 1 else images.shape
     if len(given) != len(wanted) or any(

@@ -83,7 +83,7 @@ def test_one_layer_one_image_and_no_image_are_taken_for_what_they_are():
     np.testing.assert_array_equal(*pixels)
     with pytest.raises(ValueError, match="feature maps of one image"):
         inside.plot_activations(np.zeros((2, 4, 4, 3)), "look")
-    with pytest.raises(ValueError, match="there are no images"):
+    with pytest.raises(ValueError, match="array of images is empty"):
         inside.compute_activations(model, images[:0])
 
 

@@ -200,6 +200,11 @@ def test_no_image_at_all_is_refused_in_words(function):
         function(networks.mnist_three_block(), np.zeros((0, 28, 28, 1)))
 
 
+def test_rows_of_different_lengths_are_no_image():
+    with pytest.raises(ValueError, match="rows of the array of images differ in length"):
+        as_batch(networks.mnist_three_block(), [[1, 2], [3]])
+
+
 def test_an_image_of_a_wrong_shape_is_answered_with_both_shapes():
     with pytest.raises(ValueError, match=r"\(28, 28, 1\), these have \(6, 6, 1\)"):
         as_batch(networks.mnist_three_block(), np.zeros((6, 6, 1)))
