@@ -85,7 +85,8 @@ def expand_user(folder: str | Path) -> Path:
         return Path(folder).expanduser()
     except RuntimeError as problem:
         raise UserError(
-            f"the home folder that {folder} begins with is unknown: write the whole path"
+            f"the home folder that {folder} begins with is unknown: write the whole path, or "
+            "set HOME"
         ) from problem
 
 
