@@ -177,6 +177,21 @@ def test_the_inactive_share_is_said_to_rise_only_where_it_does(say):
     assert "does not rise with depth: 50% in a" in of(0.5, 0.1, 0.2)
 
 
+def test_one_channel_is_and_several_are(say, chapters):
+    slug = "feature-maps-of-a-picture"
+    (first, *_) = chapters[slug].content["sections"][0]["mosaics"]
+
+    def of(inactive, faint):
+        counted = first | {"channels": 9, "inactive": inactive, "faint": faint}
+        return say(slug, mosaics=[counted])
+
+    assert "1 of 9 is inactive, nowhere above zero; 1 more looks black" in of(1, 1)
+    assert "2 of 9 are inactive, nowhere above zero; 3 more look black" in of(2, 3)
+    assert "0 of 9 are inactive" in of(0, 1)
+    assert "1 of 9 is inactive, nowhere above zero. " in of(1, 0)
+    assert "1 comes within" in say("what-a-filter-looks-for", near_zero=1)
+
+
 def test_overfitting_is_said_only_where_the_curves_part(say):
     def of(gap, **options):
         return say("the-networks-trained", gap=gap, **options).split("Overfitting:")[0]
