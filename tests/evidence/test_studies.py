@@ -1,5 +1,6 @@
 """What was varied is measured from its own runs, and only where there are some."""
 
+import dataclasses
 import math
 
 import pandas as pd
@@ -8,7 +9,7 @@ from rows import KIND, curve_of, records_of, runs_of
 
 from chollet_cnn.book.recipes import RECIPES
 from chollet_cnn.errors import UserError
-from chollet_cnn.evidence import studies
+from chollet_cnn.evidence import records, studies, write_up
 from chollet_cnn.evidence.comparison import CURVES
 from chollet_cnn.evidence.studies import copies, weights_or_order
 
@@ -151,6 +152,33 @@ def test_legacy_keras_is_compared_over_the_last_twenty_epochs():
     third = [history(seed, val_accuracy=0.78 + seed / 100) for seed in range(3)]
     found = measure("augmentation", curves=third, **records)
     assert found["whole"][interval][1] == "74.03% to 83.97%"
+
+
+def test_each_change_to_the_augmented_recipe_is_told_alone_once_it_has_three_pairs():
+    recorded = records.read()
+    both = {"recipe": AUGMENTED, "variant": "keras-2017"}
+    alone = ["augmentation-2017", "rmsprop-2017"]
+
+    def with_pairs(count):
+        """As if each change alone had so many runs, and the curves of both changes together."""
+        tables = {}
+        for name in ("variants", "variant_curves"):
+            table = getattr(recorded, name)
+            table = table[(table["recipe"] != AUGMENTED) | ~table["variant"].isin(alone)]
+            rows = records.matching(table, both)
+            rows = rows[rows["seed"] < count]
+            tables[name] = pd.concat([table, *(rows.assign(variant=way) for way in alone)])
+        return dataclasses.replace(recorded, **tables)
+
+    moved = BY_NAME["augmentation"].measure(with_pairs(3))["moved_by"]
+    change = f"{100 * moved['rmsprop-2017'].mean:+.2f} points"
+    text = write_up.render(with_pairs(3))
+    assert f"legacy augmentation alone changes it by {change} and legacy RMSprop alone by" in text
+    for way in ("legacy augmentation alone", "legacy RMSprop alone"):
+        assert f"by {change} with {way} (95% confidence interval" in text
+    assert ", 3 pairs), by" in text
+    assert "points with both (95% confidence interval" in text
+    assert "legacy RMSprop alone" not in write_up.render(with_pairs(2))
 
 
 def test_the_steps_that_are_left_are_63_of_100():

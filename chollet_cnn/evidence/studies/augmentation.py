@@ -40,7 +40,7 @@ def measure(records: Records) -> dict[str, object]:
     if not any(len(runs) for variant, (runs, _) in ways.items() if variant):
         return {}
     book = comparison.printed_run(RECIPES[0])
-    late, whole = [], []
+    late, whole, moved_by = [], [], {}
     for variant, (runs, curves) in ({"the book's output": book} | ways).items():
         if runs.empty:
             continue
@@ -60,6 +60,8 @@ def measure(records: Records) -> dict[str, object]:
                 mean.reset_index(), current.reset_index(), "val_accuracy"
             )
             cells |= tables.paired_cells(moved) if moved.n > 1 else {}
+            if moved.n >= statistics.MIN_RUNS_OUTSIDE:
+                moved_by[variant] = moved
         whole.append(cells)
     current, legacy = (_over_the_last(ways[name][1]) for name in ("", "keras-2017"))
     return {
@@ -68,6 +70,7 @@ def measure(records: Records) -> dict[str, object]:
         "book_late": _over_the_last(book[1])["val_accuracy"].item(),
         "current_late": statistics.summarize(current["val_accuracy"]),
         "legacy_late": statistics.summarize(legacy["val_accuracy"]),
+        "moved_by": moved_by,
         "last": LAST,
     }
 
