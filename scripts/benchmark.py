@@ -46,7 +46,7 @@ from chollet_cnn.book import recipes
 from chollet_cnn.data import archives, containers
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
-from chollet_cnn.evidence import tables
+from chollet_cnn.evidence import records, tables
 from chollet_cnn.training import devices
 
 HERE = Path(__file__).parent
@@ -262,8 +262,8 @@ def _range(values: pd.Series, places: str) -> str:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read a table of measurements, every bit as written, which not every pandas does by itself."""
-    return pd.read_csv(path, converters=dict.fromkeys(FLOATS, lambda text: float(text or "nan")))
+    """Read a table of measurements, every bit as it was written."""
+    return pd.read_csv(path, converters=records.every_bit(FLOATS))
 
 
 def by_kind(measured: pd.DataFrame) -> list[pd.DataFrame]:

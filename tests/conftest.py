@@ -5,7 +5,7 @@ from pathlib import Path
 
 # Two workers whose matrix products wait for each other's threads take twice as long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# What the tests expect is a processor's, and one worker's TensorFlow would take all of a GPU.
+# The expected numbers are a CPU's, and TensorFlow in one worker would take all of a GPU's memory.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 

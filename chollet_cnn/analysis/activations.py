@@ -196,13 +196,12 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
     Raises:
         ValueError: there are feature maps of several images, or none, or they are not finite.
     """
-    maps = np.asarray(maps)
+    maps = as_array(maps, "array of feature maps")
     maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
     if maps.ndim != 3:
         raise ValueError(
             f"feature maps of one image have the shape (rows, columns, channels), not {maps.shape}"
         )
-    maps = as_array(maps, "array of feature maps")
     height, width, channels = maps.shape
     inactive = maps.max(axis=(0, 1)) <= 0
     white = float(np.quantile(maps[maps > 0], 0.995)) if not inactive.all() else 1.0

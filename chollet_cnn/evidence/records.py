@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -281,9 +281,9 @@ def curve_to_text(curve: pd.DataFrame) -> str:
 
 
 def _read(path: Path, way_out: str, required: Sequence[str]) -> pd.DataFrame:
-    """Read a table whose floats must keep every bit, which not every pandas does by default."""
+    """Read a table whose floats must keep every bit."""
     try:
-        converters = dict.fromkeys(_FLOATS, _to_float) | {"processor_kind": str}
+        converters = every_bit(_FLOATS) | {"processor_kind": str}
         table = pd.read_csv(path, converters=converters)
         if missing := [column for column in required if column not in table]:
             raise ValueError(f"it has no column {missing[0]}")
@@ -292,5 +292,6 @@ def _read(path: Path, way_out: str, required: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read ({problem}); {way_out}") from problem
 
 
-def _to_float(text: str) -> float:
-    return float(text or "nan")
+def every_bit(columns: Iterable[str]) -> dict[str, Callable[[str], float]]:
+    """Return converters that keep every bit of floats, which not every pandas does by itself."""
+    return dict.fromkeys(columns, lambda text: float(text or "nan"))

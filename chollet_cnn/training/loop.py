@@ -37,7 +37,7 @@ STEPS_IN_ONE_RUN = 128
 BYTES_IN_ONE_RUN = 8 * 2**20
 BYTES_HELD_ON_A_GPU = 2 * 2**30
 STEPS_IN_ONE_PROGRAM = 1024
-"""Of images that a device holds, fewer steps than this share one compiled program."""
+"""Pieces of up to this many steps share one compiled program, where the device holds the images."""
 
 # Given an epoch's batches: images, labels, and which of them each batch holds, piece by piece.
 Feed = Callable[[list[np.ndarray]], Iterator[tuple[Any, Any, np.ndarray]]]
@@ -318,11 +318,11 @@ def _jax_loops_are_fast(platform: str) -> bool:
 
 
 def _padded(pixels: Any, labels: Any, batches: np.ndarray) -> tuple:  # noqa: ANN401
-    """Fill a short piece up, so that pieces of many lengths have one shape and one compilation.
+    """Pad a short piece, so that pieces of many lengths have one shape and one compilation.
 
-    Images that are handed over are filled up to the next power of two of steps. Images that the
-    device already holds keep their shape; more numbers of images cost nothing, and compiling may
-    take as long as twenty epochs.
+    Images that are handed over are padded to the next power of two of steps. Where the device holds
+    the images, only the list of batches is padded, to :data:`STEPS_IN_ONE_PROGRAM`: that costs
+    nothing, while compiling can take as long as twenty epochs.
     """
     steps, size = batches.shape
     handed_over = isinstance(pixels, np.ndarray)
