@@ -157,7 +157,8 @@ def test_a_node_that_differs_is_not_used_or_recorded_apart(three_nodes, tmp_path
     assert sorted([*own["seed"], *apart["seed"]]) == [job.seed for job in jobs]
 
 
-def test_where_nodes_have_gpus_each_trains_one_run(three_nodes, capsys):
+def test_where_nodes_have_gpus_each_trains_one_run(three_nodes, capsys, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # the tests hide all others
     with_gpus = three_nodes.add_node(num_cpus=8, num_gpus=2)  # Ray only counts them
     at_once, done = [], threading.Event()
 
