@@ -367,6 +367,11 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     contenders = _available(options.contenders)
     out = options.out / "benchmark.csv"
+    if out.is_file() and (missing := {"recipe", "repeat", *KIND}.difference(read(out).columns)):
+        raise UserError(
+            f"{out} has no column {' or '.join(sorted(missing))}, as an earlier version wrote it; "
+            "remove it, or name another folder with --out"
+        )
     for recipe in chosen:
         measured = compare(recipe, contenders, options.repeats, options.epochs, options.data_dir)
         if out.is_file():

@@ -44,6 +44,18 @@ def test_a_mistake_is_told_before_anything_is_measured(script, asked, says, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_earlier_version_s_table_is_refused_before_anything_is_measured(
+    script, monkeypatch, tmp_path
+):
+    benchmark = script("benchmark")
+    monkeypatch.setattr(benchmark, "measure", lambda *_: pytest.fail("it was measured"))
+    table = tmp_path / "benchmark.csv"
+    table.write_text("recipe,contender,repeat\nmnist-second-edition,keras,0\n")
+    with pytest.raises(UserError, match=r"benchmark\.csv has no column backend or device, as"):
+        benchmark.main(["--add", "--out", str(tmp_path)])
+    assert table.read_text().count("\n") == 2
+
+
 def test_what_was_measured_is_written_recipe_by_recipe(script, monkeypatch, tmp_path):
     benchmark = script("benchmark")
 

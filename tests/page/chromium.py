@@ -7,53 +7,22 @@ accessibility need axe-core from npm; ``AXE_CORE`` names the folder in which ``a
 import base64
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
+from take_screenshots import NARROW, WIDE, open_page, start_chromium  # noqa: F401
+
+from chollet_cnn.errors import UserError
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-
-WIDE, NARROW = (1280, 900), (390, 844)
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def start(folder):
     """Start Chromium with a profile in a folder; its log of the page and of the network is on."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("there is no chromium with a chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*QUIET, f"--user-data-dir={folder}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-
-
-def open_page(browser, address, size=WIDE, scheme="light"):
-    """Open an address on a screen of a size, in the light or in the dark."""
-    width, height = size
-    browser.set_script_timeout(300)
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW},
-    )
-    media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
-    features = [{"name": name, "value": value} for name, value in media.items()]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get("about:blank")
-    browser.get_log("browser"), browser.get_log("performance")
-    browser.get(address)
+    try:
+        return start_chromium(folder)
+    except UserError as reason:
+        pytest.skip(str(reason))
 
 
 def requests(browser):

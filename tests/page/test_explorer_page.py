@@ -1,7 +1,10 @@
 """The explorer as a page: drawing, keyboard, phone, no network, no script."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import take_screenshots
 from chromium import (
     NARROW,
     WIDE,
@@ -12,8 +15,11 @@ from chromium import (
     wider_than_the_screen,
 )
 from explorer_page import next_frame, open_page, press, select, texts, wait_for
+from PIL import Image
 
 from chollet_cnn.data import handwriting
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
 
@@ -213,3 +219,13 @@ def test_axe_finds_no_serious_fault(browser, explorer, size, scheme):
     open_page(browser, explorer, size, scheme)
     select(browser, 3, 2, 0, 0)
     assert serious_faults(browser) == []
+
+
+def test_the_readme_s_screenshot_shows_the_page_as_it_looks_today(browser, tmp_path):
+    assert take_screenshots.main(["--out", str(tmp_path)]) == 0
+    recorded, today = (
+        np.asarray(Image.open(folder / "explorer.png").convert("L"), float)
+        for folder in (ROOT / "results" / "figures", tmp_path)
+    )
+    assert today.shape == recorded.shape == (880, 1320)
+    assert np.abs(today - recorded).mean() < 4  # of 255; the letters may differ a little
