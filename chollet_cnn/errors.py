@@ -1,6 +1,6 @@
 """Errors that the user can fix, and how a command ends: its exit status and one line that says why.
 
-A library function names its parameters in a message; a command shows them as its flags.
+A message names the parameters of a library function; in a command they are shown as its flags.
 """
 
 import argparse
@@ -9,7 +9,9 @@ import gc
 import multiprocessing
 import os
 import re
+import shlex
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -33,6 +35,7 @@ SECONDS_TO_STOP = 1.5
 """How long a command that was interrupted may clean up before its process is ended."""
 SECONDS_TO_REPLACE = 2
 """How long Windows may refuse to rename a file that another process has open."""
+_in_command = False
 
 
 class UserError(Exception):
@@ -42,7 +45,9 @@ class UserError(Exception):
     """The exit status of a command that ends with it."""
 
     def __str__(self) -> str:
-        """Return the message."""
+        """Return the message, in a command :meth:`in_terms_of_flags`."""
+        if _in_command:
+            return self.in_terms_of_flags()
         return PARAMETER.sub(r"\1\2", super().__str__())
 
     def _render_traceback_(self) -> list[str]:
@@ -68,6 +73,15 @@ def parameter(name: str) -> str:
         name: the parameter of the function that was called, with ``=True`` if that is meant.
     """
     return f"\0{name}\0"
+
+
+def in_shell(path: str | Path, windows: bool = os.name == "nt") -> str:
+    """Return a path as one types it in a command, in quotes if it needs them.
+
+    >>> print(in_shell("my runs", windows=False), in_shell("my runs", windows=True))
+    'my runs' "my runs"
+    """
+    return subprocess.list2cmdline([str(path)]) if windows else shlex.quote(str(path))
 
 
 def printable(text: str) -> str:
@@ -128,6 +142,8 @@ def run_cli(
         main: takes the command's arguments, None for those of the process; returns its status.
         interrupted: the line that an interrupted command prints.
     """
+    global _in_command
+    _in_command = True
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # consoles that are not UTF-8
@@ -140,7 +156,7 @@ def run_cli(
             if sys.stdout:
                 sys.stdout.flush()
         except UserError as problem:
-            notify(f"error: {problem.in_terms_of_flags()}")
+            notify(f"error: {problem}")
             status = problem.status
         except BrokenPipeError:
             _discard(sys.stdout)
@@ -155,6 +171,8 @@ def run_cli(
                 status = UserError.status
             else:
                 raise
+        finally:
+            _in_command = False
     gc.freeze()  # the process ends: searching all that it holds for garbage would take a second
     sys.exit(status)
 

@@ -6,12 +6,11 @@ Training is imported when it begins, so that ``--help`` and ``--list`` are fast.
 from __future__ import annotations
 
 import argparse
-import shlex
 from typing import TYPE_CHECKING
 
 from chollet_cnn.book import recipes
 from chollet_cnn.drawing.progress import spinner
-from chollet_cnn.errors import TRAINING_INTERRUPTED, integer, run_cli
+from chollet_cnn.errors import TRAINING_INTERRUPTED, in_shell, integer, run_cli
 from chollet_cnn.training import console, plan
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
 
     run = train_network(**options)
     if not (options["quiet"] or options["process_index"]):
-        other, path = prog.removesuffix("train"), shlex.quote(str(run.path))
+        other, path = prog.removesuffix("train"), in_shell(run.path)
         print(
             "\nNow ask it about your own images, or look inside it:\n"
             f"  {other}predict {path} IMAGE\n  {other}report {path}"

@@ -1,13 +1,12 @@
 """The command ``python -m chollet_cnn.data``: download a data set, or show which ones are found."""
 
 import argparse
-import shlex
 from pathlib import Path
 
 from chollet_cnn.data import NAMES, archives, book_pictures, cats_vs_dogs, layouts, mnist
 from chollet_cnn.data.sources import NotFound, download_folder, is_whole, search_path
 from chollet_cnn.drawing.progress import spinner
-from chollet_cnn.errors import UserError, run_cli
+from chollet_cnn.errors import UserError, in_shell, run_cli
 
 FETCHABLE = ("mnist", "cats-vs-dogs")
 FIRST_RECIPE = {"mnist": "mnist-three-block", "cats-vs-dogs": "cats-vs-dogs-first-edition"}
@@ -57,7 +56,7 @@ def fetch(dataset: str, data_dir: Path | None = None) -> None:
         with spinner(f"fetching {dataset}"):
             place = module.fetch(folder)
         print(f"{dataset} is now in {place}")
-    option = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
+    option = f" --data-dir {in_shell(data_dir)}" if data_dir else ""
     print(f"train with it: python -m chollet_cnn.train {FIRST_RECIPE[dataset]}{option}")
 
 

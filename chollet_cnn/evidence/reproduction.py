@@ -104,7 +104,7 @@ def reproduce(
                 line |= compare(record, records.to_quick_row(run) | numerics, rows)
         except NotFound as problem:
             line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick)
-            line["why"] = problem.in_terms_of_flags()  # as a command shows it
+            line["why"] = str(problem)
         except Diverged:
             line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why="")
         lines.append(line)

@@ -275,7 +275,7 @@ def _read(
             taken = {other.slug for other in found}
             found.append(trained_model.read(path, taken, picture, data_dir))
         except UserError as problem:
-            problems.append(problem.in_terms_of_flags())
+            problems.append(str(problem))
             notify(f"left out: {problems[-1]}")
         else:
             say(f"    read {path}", READING * number / len(paths))

@@ -205,7 +205,7 @@ def _test_images(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | No
     try:
         return Split(*run.test_data(data_dir)), ""
     except UserError as problem:
-        return None, problem.in_terms_of_flags()
+        return None, str(problem)
 
 
 def _choose_image(

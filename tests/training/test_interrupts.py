@@ -75,6 +75,11 @@ def test_a_signal_ends_a_command_that_is_still_being_imported(tmp_path, number, 
         ("print('\\u2713 \\x1b[2J \\x9b2J \\r')", 0, ""),
         ("print('x' * 100_000)", 2, "error: cannot write to standard output (No space left on "),
         ("raise BrokenPipeError", 141, ""),
+        (
+            "raise UserError(f'no page: {UserError(parameter(chr(97)))}')",
+            2,
+            "error: no page: --a\n",
+        ),
         ("raise ValueError('ours')", 1, "Traceback"),
     ],
 )
