@@ -272,6 +272,13 @@ def by_kind(measured: pd.DataFrame) -> list[pd.DataFrame]:
     return sorted(kinds, key=len, reverse=True)
 
 
+def _kind_name(rows: pd.DataFrame) -> str:
+    """Return the backend and the device that all rows were measured with, for a sentence."""
+    backend, device = rows[KIND].iloc[0]
+    place = "the CPU" if device == "CPU" else f"one GPU ({device})"
+    return f"{devices.BACKENDS[backend]} on {place}"
+
+
 def write(measured: pd.DataFrame, path: Path) -> None:
     """Write what was measured, in the order of the recipes, and the tables made from it."""
     place = {name: number for number, name in enumerate(recipes.RECIPES)}
@@ -280,17 +287,14 @@ def write(measured: pd.DataFrame, path: Path) -> None:
     here, *elsewhere = by_kind(measured)
     text = render(
         "benchmark.md",
+        gpus=(measured["device"] != "CPU").any(),
+        here=_kind_name(here),
         summary=summary(here),
         lead=lead(here),
         contenders=table(here, macs),
         budget=budget(here),
         elsewhere=[
-            {
-                "backend": devices.BACKENDS[rows["backend"].iloc[0]],
-                "device": rows["device"].iloc[0],
-                "contenders": table(rows, macs),
-            }
-            for rows in elsewhere
+            {"name": _kind_name(rows), "contenders": table(rows, macs)} for rows in elsewhere
         ],
     )
     files.write(path, measured.to_csv(index=False))

@@ -172,7 +172,7 @@ def torch_loop(recipe: Recipe, model: keras.Model, load: Load, step_done: Action
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-    place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    place = torch.device("cuda" if devices.choose().kind == "gpu" else "cpu")
     network = _torch_network(model).to(place)
     if place.type == "cuda":
         network = torch.compile(network)

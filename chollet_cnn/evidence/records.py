@@ -203,7 +203,16 @@ class Outcome:
 
 
 def outcome(run: Run) -> Outcome:
-    """Return what is recorded of a finished run."""
+    """Return what is recorded of a finished run.
+
+    Raises:
+        UserError: its training diverged; such a run is not recorded.
+    """
+    if diverged := run.metrics.get("diverged_epoch"):
+        raise UserError(
+            f"{run.path}: training diverged in epoch {diverged}, and such a run is not recorded; "
+            "leave it out"
+        )
     history = (run.path / "history.csv").read_text(encoding="utf-8")
     return Outcome(to_row(run), history, tuple(run.config["changed"]))
 

@@ -74,8 +74,12 @@ def signed(share: float) -> str:
 
 
 def signed_loss(difference: float) -> str:
-    """Write a difference of two losses with its sign."""
-    return f"{difference:+.4f}"
+    """Write a difference of two losses with its sign.
+
+    >>> signed_loss(-0.0653), signed_loss(-0.00001)
+    ('-0.0653', '+0.0000')
+    """
+    return f"{difference:+z.4f}"
 
 
 def p_value(value: float) -> str:

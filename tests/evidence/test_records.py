@@ -53,6 +53,12 @@ def test_the_name_of_a_variant_is_checked_too(tmp_path):
     assert not list(tmp_path.rglob("*.csv"))
 
 
+def test_a_run_that_diverged_is_not_recorded(tmp_path):
+    run = Run(tmp_path, {}, {}, {"diverged_epoch": 3})
+    with pytest.raises(UserError, match="training diverged in epoch 3, and such a run is not"):
+        records.outcome(run)
+
+
 def test_runs_on_other_images_are_refused(tmp_path):
     record(outcome_of(1), tmp_path)
     with pytest.raises(UserError, match=r"runs\.csv has runs of .* on other images"):

@@ -83,6 +83,10 @@ def test_bfloat16_is_compared_seed_by_seed():
     row = cells(found["differences"])
     assert (row["pairs"], row["difference"]) == ("3", "-1.33 points")
     assert row["95% confidence interval of the mean difference"] == "-2.77 to +0.10"
+    assert found["apart"] == []
+    half["test_accuracy"] = [0.97, 0.98, 0.99]
+    found = measure("bfloat16", runs=runs, variants=[half.assign(variant="bfloat16")])
+    assert found["apart"] == [RECIPES[SECOND].title]
 
 
 def test_one_varied_run_gives_no_nan():

@@ -297,7 +297,7 @@ def test_a_run_whose_training_stopped_is_not_compared_with_the_book(tmp_path):
     run = runs.load_run(path)
     macros = templates().get_template("macros.html").module
     words = macros.compared(first_screen.outcome(SimpleNamespace(run=run)))
-    assert "Training stopped in epoch 2 because its loss was no longer finite" in words
+    assert "Training stopped in epoch 2 because its numbers were no longer finite" in words
     said = facts._beside_the_book(run.config, run.metrics)["the book"]
     assert said == "not compared, training stopped in epoch 2"
 

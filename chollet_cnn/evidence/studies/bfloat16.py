@@ -15,7 +15,7 @@ VARIANTS = {"bfloat16": {"precision": "bfloat16"}}
 
 def measure(records: Records) -> dict[str, object]:
     """Compare runs with 16 and with 32 bits."""
-    rows, differences = [], []
+    rows, differences, apart = [], [], []
     for recipe in recipes.RECIPES.values():
         (whole, _), (half, _) = records.of(recipe.name), records.of(recipe.name, "bfloat16")
         if half.empty:
@@ -28,5 +28,9 @@ def measure(records: Records) -> dict[str, object]:
         moved = statistics.paired_differences(half, whole)
         if moved.n > 1:
             differences.append({"recipe": recipe.title} | tables.paired_cells(moved))
+            low, high = moved.confidence_interval
+            if not low <= 0 <= high:
+                apart.append(recipe.title)
     found = {"accuracies": rows, "differences": differences}
-    return {name: pd.DataFrame(lines) for name, lines in found.items() if lines}
+    found = {name: pd.DataFrame(lines) for name, lines in found.items() if lines}
+    return found | {"apart": apart} if found else {}

@@ -21,6 +21,7 @@ from chollet_cnn.evidence import statistics, tables
 from chollet_cnn.evidence.comparison import Comparison, compare_whole
 from chollet_cnn.evidence.records import Records, matching
 from chollet_cnn.evidence.statistics import Summary
+from chollet_cnn.evidence.studies import rmsprop
 from chollet_cnn.training import plan
 
 TITLE = "Does it matter that the images are copies?"
@@ -80,6 +81,7 @@ def measure(records: Records) -> dict[str, object]:
         "few": few,
         "moved": moved["val_accuracy"],
         "moved_loss": _moved_loss(records),
+        "legacy_rmsprop_moves_it": rmsprop.moved_loss(records),
         "first": recipes.get(RECIPES[0]).title,
         "corrected": corrected,
         "alone": {title: changed for title, changed in alone.items() if changed},
