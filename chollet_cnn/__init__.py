@@ -21,8 +21,10 @@ For a notebook, one import is enough::
     cc.plot_activations(maps[0], layer)
 
 They return a ``cc.Run``, ``cc.Dataset`` or list of ``cc.Answer``, a NumPy array, a pandas table or
-a matplotlib figure. A missing or damaged file is a ``cc.UserError``, a network that an analysis
-does not support a ``cc.UnsupportedModelError``, and an argument that makes no sense a ValueError.
+a matplotlib figure. What you can mend outside your code, such as a missing file, and any mistake in
+what is to be trained or loaded, is a ``cc.UserError``; a network that an analysis does not support
+is a ``cc.UnsupportedModelError``, and an argument of an analysis or a figure that makes no sense a
+ValueError.
 
 ``cc.start_keras()`` imports Keras without TensorFlow's notes; what needs Keras calls it. Each name
 is loaded on first use, from the module that ``__init__.pyi`` names, so importing the package

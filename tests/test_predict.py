@@ -152,7 +152,11 @@ def test_two_digits_are_answered_as_a_row_with_a_probability_each(run, two_zeros
     assert answer.boxes[0][2] < answer.boxes[1][0]
 
 
-def test_one_path_a_generator_and_a_folder_with_images_are_taken(run, photographs, tmp_path):
+def test_one_path_a_generator_and_a_folder_with_images_are_taken(
+    run, photographs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path.parent))
     files = list(photographs)[:3]
     for file in files:
         shutil.copy(file, tmp_path)
@@ -165,7 +169,7 @@ def test_one_path_a_generator_and_a_folder_with_images_are_taken(run, photograph
     wanted = [answer.answer for answer in predict.predict_images(run, files)]
     for one in (files[0], str(files[0])):
         assert predict.predict_images(run, one)[0].answer == wanted[0]
-    for many in ((file for file in files), tmp_path):
+    for many in ((file for file in files), tmp_path, f"~/{tmp_path.name}"):
         found = predict.predict_images(run, many)
         assert sorted(answer.answer for answer in found) == sorted(wanted)
 

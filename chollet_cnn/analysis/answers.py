@@ -20,7 +20,7 @@ from PIL import Image
 
 from chollet_cnn import files
 from chollet_cnn.concepts.checks import whole_number
-from chollet_cnn.data import containers, handwriting, image_files, scaling
+from chollet_cnn.data import containers, handwriting, image_files, scaling, sources
 from chollet_cnn.data.layouts import is_picture
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.errors import UserError, printable
@@ -120,11 +120,12 @@ def _find_images(paths: Iterable[str | Path]) -> Iterator[str | Path]:
             raise TypeError(
                 "images are named by their paths; save them to files and pass the paths"
             )
-        if not os.path.isdir(path):  # which takes a name of any length
+        folder = sources.expand_user(path)
+        if not os.path.isdir(folder):  # which takes a name of any length
             yield path
             continue
         known = image_files.suffixes()
-        below = (file for file in containers.walk(Path(path)) if is_picture(file.name, known))
+        below = (file for file in containers.walk(folder) if is_picture(file.name, known))
         inside = sorted(file for file in below if file.is_file())
         if not inside:
             raise UserError(f"there are no images in the folder {path}: name another")

@@ -75,7 +75,8 @@ def compute_grad_cam(
     _, slopes = score(maps, image)
     heatmap = np.maximum((maps[0] * slopes[0].mean(axis=(0, 1))).sum(axis=-1), 0)
     heatmap = heatmap.view(CellHeatmap)
-    heatmap.grid = replace(cell_grid_of(model, name), image_size=image.shape[1:3])
+    size = image.shape[1:3] if image.ndim == 4 else None  # the network may take flat images
+    heatmap.grid = replace(cell_grid_of(model, name), image_size=size)
     return heatmap
 
 

@@ -45,10 +45,13 @@ def summarize_runs(histories: Sequence[pd.DataFrame], quantity: str = "accuracy"
         A row for each epoch: ``epoch``, ``low``, ``median`` and ``high``.
 
     Raises:
-        ValueError: there is no history.
+        ValueError: there is no history, or one has no such column.
     """
     if not len(histories):
         raise ValueError("there is no history; at least one is needed")
+    for history in histories:
+        if quantity not in history:
+            raise ValueError(f"there is no {quantity}; there are {', '.join(history.columns)}")
     values = pd.concat(list(histories)).groupby("epoch")[quantity]
     return values.agg(low="min", median="median", high="max").reset_index()
 
@@ -96,14 +99,12 @@ def plot_learning_curve(
         The figure.
 
     Raises:
-        ValueError: the history has no such column, or there is no history.
+        ValueError: a history has no such column, or there is no history.
         TypeError: it is something else.
     """
     if axes is None:
         axes = sheet.panels(4.0).subplots()
     histories = _listed(history)
-    if quantity not in histories[0]:
-        raise ValueError(f"there is no {quantity}; there are {', '.join(histories[0].columns)}")
     split = monitored or histories[0].attrs.get("monitored", "validation")
     if name is None:
         name = split if quantity.startswith("val_") else quantity

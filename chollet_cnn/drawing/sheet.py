@@ -65,12 +65,15 @@ class NotebookFigure(Figure):
         """Draw the figure with its texts as they are.
 
         LaTeX is not used, whatever the reader's matplotlibrc asks for, and dollars, as in the name
-        of a class, are not taken for mathematics.
+        of a class, are not taken for mathematics; matplotlib's own powers of ten are.
         """
         for text in self.findobj(Text):
             text.set_usetex(False)
             text.set_parse_math(False)
-        with rc_context({"text.usetex": False, "text.parse_math": False}):
+        for axis in (axis for axes in self.axes for axis in (axes.xaxis, axes.yaxis)):
+            for label in axis.get_ticklabels(which="both"):
+                label.set_parse_math(axis.get_scale() != "linear")
+        with rc_context({"text.usetex": False}):
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:

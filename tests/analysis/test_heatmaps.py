@@ -440,6 +440,8 @@ def test_images_without_channels_are_served_and_inputs_that_are_not_images_refus
         image, overlay = heatmaps.plot_heatmaps(IMAGE[..., 0], heatmap).axes
         assert image.images[0].get_array().shape == (6, 6)
         assert overlay.images[0].get_array().shape == (6, 6, 3)
+    if shape == (36,):
+        heatmaps.plot_heatmaps(IMAGE, heatmap)  # over the image that the flat one was
 
 
 def test_maps_of_one_cell_are_looked_at_only_where_there_are_no_others():

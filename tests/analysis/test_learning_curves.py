@@ -92,6 +92,10 @@ def test_what_is_no_history_is_refused_in_words(wrong):
         plot_learning_curve(wrong)
     with pytest.raises(ValueError, match="there is no history"):
         plot_learning_curve([])
+    with pytest.raises(ValueError, match="there is no val_loss; there are loss, epoch"):
+        plot_learning_curve(
+            {"loss": [2.0], "val_loss": [1.0]}, "val_loss", others={"shorter": {"loss": [2.0]}}
+        )
 
 
 def test_a_column_is_named_after_what_it_was_measured_on():

@@ -6,6 +6,8 @@ import pytest
 
 from chollet_cnn.analysis import activations, heatmaps, mistakes
 from chollet_cnn.analysis.receptive_fields import CellGrid
+from chollet_cnn.concepts.figures.geometry import plot_receptive_fields
+from chollet_cnn.concepts.figures.images import plot_channels
 
 RANDOM = np.random.default_rng(0)
 
@@ -58,8 +60,10 @@ ERRORS = pd.DataFrame({"image": [1], "predicted": ["7"], "probability": [0.9], "
             TOP, images, "conv", **options
         ),
         lambda images, **options: mistakes.plot_most_confident_errors(ERRORS, images, **options),
+        lambda images, **options: plot_channels(images[1], **options),
+        lambda images, **options: plot_receptive_fields(image=images[1], **options),
     ],
-    ids=["heatmaps", "strongest channel", "top activating images", "errors"],
+    ids=["heatmaps", "strongest channel", "top activating images", "errors", "channels", "fields"],
 )
 def test_images_of_another_range_are_drawn_as_they_are_or_refused(plot):
     def drawn(images, **options):

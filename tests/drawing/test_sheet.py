@@ -73,3 +73,16 @@ def test_a_matplotlibrc_that_asks_for_latex_changes_no_figure(monkeypatch):
         axes.set_xticks([0, 1], ["$\\frac$", "b"])
         axes.legend()
         assert figure._repr_png_()[0].startswith(b"\x89PNG")
+
+
+def test_powers_of_ten_are_written_as_such():
+    figure = sheet.panels(2)
+    axes = figure.subplots()
+    axes.plot([1, 2], [0.001, 1])
+    axes.set_yscale("log")
+    axes.set_xticks([1, 2], ["$x$", "b"])
+    FigureCanvasAgg(figure).draw()
+    labels = [label for label in axes.get_yticklabels() if "10^" in label.get_text()]
+    assert labels
+    assert all(label.get_parse_math() for label in labels)
+    assert not any(label.get_parse_math() for label in axes.get_xticklabels())

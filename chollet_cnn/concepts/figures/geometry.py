@@ -92,7 +92,10 @@ def _draw_places(
 
 
 def plot_receptive_fields(
-    layers: Sequence[tuple[str, int, int]] = THREE_BLOCK, image: np.ndarray | None = None
+    layers: Sequence[tuple[str, int, int]] = THREE_BLOCK,
+    image: np.ndarray | None = None,
+    *,
+    pixel_range: tuple[float, float] = (0, 255),
 ) -> Figure:
     """Draw the receptive field of one unit of each layer, and that of its neighbour.
 
@@ -101,8 +104,13 @@ def plot_receptive_fields(
             three-block MNIST network.
         image: ``(height, width)`` or ``(height, width, 3)``, of the size that the network takes; a
             digit of 28x28 by default.
+        pixel_range: the numbers that stand for black and white in the image.
+
+    Raises:
+        ValueError: the image has other dimensions, or its pixels are of another range.
     """
     image = as_array(photographs.digit(28) if image is None else image, "image", (2, 3))
+    image = sheet.to_grey_levels(image, pixel_range)
     size = min(image.shape[:2])
     fields = receptive_field([(window, stride) for _, window, stride in layers])
     columns, gap = 3, 0.3

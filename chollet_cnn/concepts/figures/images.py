@@ -52,17 +52,26 @@ def plot_pixel_values(image: np.ndarray | None = None) -> Figure:
     return figure
 
 
-def plot_channels(image: np.ndarray | None = None, pixel: tuple[int, int] | None = None) -> Figure:
+def plot_channels(
+    image: np.ndarray | None = None,
+    pixel: tuple[int, int] | None = None,
+    *,
+    pixel_range: tuple[float, float] = (0, 255),
+) -> Figure:
     """Draw a colour image and its three channels, each as a grey image.
 
     Args:
-        image: ``(height, width, 3)``, 0 to 255; scikit-image's cat by default.
+        image: ``(height, width, 3)``; scikit-image's cat by default.
         pixel: the ``(row, column)`` whose three numbers are written beside it; by default one on
             the cat's nose, or the centre of your image.
+        pixel_range: the numbers that stand for black and white in the image.
+
+    Raises:
+        ValueError: the image has other dimensions, or its pixels are of another range.
     """
     if image is None:
         image, pixel = photographs.cat(150), pixel or (119, 94)
-    image = sheet.as_colors(as_array(image, "image", (3,)))
+    image = sheet.as_colors(sheet.to_grey_levels(as_array(image, "image", (3,)), pixel_range))
     if image.shape[2] != 3:
         raise ValueError(f"the image has {image.shape[2]} channels; red, green and blue are needed")
     height, width = image.shape[:2]
