@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import groupby
+from textwrap import fill, indent
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from chollet_cnn.book.published import CLAIMS
 from chollet_cnn.drawing import numbers
 from chollet_cnn.evidence import comparison, statistics, studies, tables
 from chollet_cnn.evidence.comparison import Answer, Comparison, PrintedCurve
-from chollet_cnn.evidence.records import Records, describe_data
+from chollet_cnn.evidence.records import KIND, Records, describe_data
 
 ARROWS = {statistics.ABOVE: " ↑", statistics.BELOW: " ↓"}
 ORDER = {name: place for place, name in enumerate(recipes.RECIPES)}
@@ -45,6 +46,14 @@ def in_short(answer: Answer) -> pd.DataFrame:
         }
         rows.append((ORDER[recipe], row))
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda row: row[0])])
+
+
+def pooled_processors(recorded: Records) -> list[tuple[str, str]]:
+    """Return the recipes, and their variants, whose pooled runs are of different processors."""
+    runs = pd.concat([recorded.runs.assign(variant=""), recorded.variants])
+    kinds = runs.groupby(["recipe", "variant", *KIND], sort=False)["processor_kind"].nunique()
+    pooled = {(recipe, variant) for recipe, variant, *_ in kinds[kinds > 1].index}
+    return sorted(pooled, key=lambda pair: (ORDER[pair[0]], pair[1]))
 
 
 def widths(answer: Answer, dataset: str) -> list[float]:
@@ -208,7 +217,7 @@ def terminal(recorded: Records, *, epochs: bool = False, wide: bool = False) -> 
     curves = ["Printed curves:"]
     for curve in (*answer.curves, *answer.curves_of_variants):
         runs = ", ".join(filter(None, (curve.title, curve.variant, f"{curve.n} runs")))
-        curves.append(f"  {runs}: {curve.verdict}")
+        curves.append(indent(fill(f"{runs}: {curve.verdict}", 96, subsequent_indent="  "), "  "))
     if wide:
         rows = [_figure_cells(figure, answer.adjusted_p(figure)) for figure in compared]
         return "\n".join([tables.to_text(pd.DataFrame(rows)), "", *curves])

@@ -125,6 +125,7 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         unpublished=overview.unpublished(main),
         errata=ERRATA,
         machines=overview.machines(recorded),
+        pooled_processors=overview.pooled_processors(recorded),
         recorded=recorded,
         backend=backend,
         device=device,

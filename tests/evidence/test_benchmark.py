@@ -110,8 +110,8 @@ def test_the_summary_has_a_row_a_recipe_and_empty_cells_where_nothing_was_measur
 def test_how_much_of_the_lead_comes_from_doing_without_xla(script):
     names = ["keras", "no-xla", "tuned", "runner"]
     rows = pd.DataFrame({
-        "recipe": "a", "repeat": 0, "contender": names, "epoch_seconds": [10.0, 7, 8, 6],
-        "processor_seconds": [6.0, 5, 5, 6],
+        "recipe": "a", "repeat": 0, "contender": names, "epoch_seconds": [12.0, 7, 8, 6],
+        "waiting_seconds": [2.0, 0, 0, None], "processor_seconds": [6.0, 5, 5, 6],
     })  # fmt: skip
     # A repeat without the others, when the machine was faster, is no part of it.
     other = pd.DataFrame({

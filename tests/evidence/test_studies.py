@@ -177,7 +177,8 @@ def test_each_change_to_the_augmented_recipe_is_told_alone_once_it_has_three_pai
     moved = BY_NAME["augmentation"].measure(with_pairs(3))["moved_by"]
     change = f"{100 * moved['rmsprop-2017'].mean:+.2f} points"
     text = write_up.render(with_pairs(3))
-    assert f"legacy augmentation alone changes it by {change} and legacy RMSprop alone by" in text
+    assert f"legacy augmentation alone changes it by {change} (95% confidence interval" in text
+    assert f", 3 pairs) and legacy RMSprop alone by {change} (95% confidence interval" in text
     for way in ("legacy augmentation alone", "legacy RMSprop alone"):
         assert f"by {change} with {way} (95% confidence interval" in text
     assert ", 3 pairs), by" in text

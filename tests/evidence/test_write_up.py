@@ -109,6 +109,16 @@ def test_the_answer_is_written_while_a_kind_of_runs_is_missing(records, missing)
     assert "published figures" in write_up.render(dataclasses.replace(records, **empty))
 
 
+def test_a_folder_with_digits_alone_says_nothing_of_cats_and_dogs(records):
+    none = {
+        name: getattr(records, name).head(0) for name in ("variants", "variant_curves", "copies")
+    }
+    own = records.runs.query("recipe == 'mnist-third-edition'")
+    text = write_up.render(dataclasses.replace(records, runs=own, **none))
+    assert "None of the 8 published figures has enough runs yet." in text
+    assert "Our runs on cats and dogs" not in text
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_with_few_runs_nothing_is_said_that_they_do_not_show(records, count):
     text = write_up.render(first_seeds(records, count))

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CURVES
+from chollet_cnn.book.published import CLAIMS, CURVES
 from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range
 from chollet_cnn.evidence import comparison, figures, statistics, tables
 from chollet_cnn.evidence.records import Records
@@ -70,6 +70,7 @@ def measure(records: Records) -> dict[str, object]:
         "book_late": _over_the_last(book[1])["val_accuracy"].item(),
         "current_late": statistics.summarize(current["val_accuracy"]),
         "legacy_late": statistics.summarize(legacy["val_accuracy"]),
+        "claim_against_late": _claim_against(current["val_accuracy"]),
         "moved_by": moved_by,
         "last": LAST,
     }
@@ -84,6 +85,16 @@ def figure(records: Records) -> Figure | None:
     return figures.plot_legacy_and_current(
         curves, CURVES[recipe.name], ("accuracy", "val_accuracy"), "Keras", recipe.title
     )
+
+
+def _claim_against(late: pd.Series) -> str:
+    """Return the verdict on the published accuracy by what current Keras gives over the last."""
+    (claim,) = (
+        claim
+        for claim in CLAIMS
+        if (claim.recipe, claim.quantity, claim.epoch) == (RECIPES[0], "val_accuracy", None)
+    )
+    return statistics.verdict(claim.value, claim.step / 2, statistics.summarize(late))
 
 
 def _over_the_last(curves: pd.DataFrame) -> pd.DataFrame:

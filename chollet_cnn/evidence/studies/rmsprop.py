@@ -43,13 +43,13 @@ def measure(records: Records) -> dict[str, object]:
         legacy = {variant: way for variant, way in legacy.items() if len(way[0])}
         if not legacy:
             continue
-        book = {"the book's output": comparison.printed_run(name)} if name in CURVES else {}
+        # The book's augmented curve has the legacy augmentation too; that study compares it.
+        comparable = name in CURVES and "augmentation" not in recipes.get(name).network_options
+        book = {"the book's output": comparison.printed_run(name)} if comparable else {}
         for optimizer, (runs, curves) in (book | {"rmsprop": baseline} | legacy).items():
             way = title | {"optimizer": optimizer}
             by_epoch.append(way | _cells(runs, curves))
             sample = _mean_losses(curves)
-            # The book's augmented curve has the legacy augmentation too; that study compares it.
-            comparable = book and "augmentation" not in recipes.get(name).network_options
             if comparable and sample.n >= statistics.MIN_RUNS_OUTSIDE:
                 variant = optimizer if optimizer in legacy else ""
                 curve = comparison.compare_curve(records, name, variant)
