@@ -23,7 +23,7 @@ from chollet_cnn.analysis.model_graph import (
     one_image,
 )
 from chollet_cnn.analysis.receptive_fields import CellGrid
-from chollet_cnn.concepts.checks import as_array
+from chollet_cnn.concepts.checks import as_array, whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_number, format_percent
 
@@ -163,6 +163,7 @@ def top_activating_images(
     """
     name = full_name(model, layer)
     chosen = channels_of(model, name, channels)
+    count = whole_number(count, "count")
     maxima = channel_maxima(model, images, [name])[name]
     best = {c: np.argsort(-maxima[:, c], kind="stable")[:count] for c in chosen.tolist()}
     return pd.DataFrame(
@@ -177,6 +178,17 @@ def top_activating_images(
 def strongest_channel(maps: np.ndarray) -> int:
     """Return the channel with the highest value, of one image's ``(rows, columns, channels)``."""
     return int(maps.max(axis=(0, 1)).argmax())
+
+
+def _of_one_image(maps: np.ndarray) -> np.ndarray:
+    """Return feature maps as ``(rows, columns, channels)``; they may be a batch of one."""
+    maps = as_array(maps, "array of feature maps")
+    maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
+    if maps.ndim != 3:
+        raise ValueError(
+            f"feature maps of one image have the shape (rows, columns, channels), not {maps.shape}"
+        )
+    return maps
 
 
 def plot_activations(maps: np.ndarray, layer: str) -> Figure:
@@ -196,12 +208,7 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
     Raises:
         ValueError: there are feature maps of several images, or none, or they are not finite.
     """
-    maps = as_array(maps, "array of feature maps")
-    maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
-    if maps.ndim != 3:
-        raise ValueError(
-            f"feature maps of one image have the shape (rows, columns, channels), not {maps.shape}"
-        )
+    maps = _of_one_image(maps)
     height, width, channels = maps.shape
     inactive = maps.max(axis=(0, 1)) <= 0
     white = float(np.quantile(maps[maps > 0], 0.995)) if not inactive.all() else 1.0
@@ -233,7 +240,7 @@ def plot_strongest_channel(
 
     Args:
         image: ``(height, width, 1 or 3)``.
-        maps: ``(rows, columns, channels)``, the layer's output for the image.
+        maps: ``(rows, columns, channels)``, the layer's output for the image, or a batch of one.
         layer: its name, for the title.
         grid: where the cells of the feature maps are in the image, from
             :func:`~chollet_cnn.analysis.receptive_fields.cell_grid_of`.
@@ -243,9 +250,9 @@ def plot_strongest_channel(
         The figure.
 
     Raises:
-        ValueError: the pixels are of another range.
+        ValueError: the pixels are of another range, or there are feature maps of several images.
     """
-    image = sheet.to_grey_levels(image, pixel_range)
+    image, maps = sheet.to_grey_levels(image, pixel_range), _of_one_image(maps)
     channel = strongest_channel(maps)
     chosen = maps[..., channel]
     heatmap = grid.resize_to_image(chosen, image.shape[:2])
@@ -254,8 +261,9 @@ def plot_strongest_channel(
     )
     first, second, third = figure.subplots(1, 3)
     sheet.draw_image(first, image, "the image")
-    label = f"channel {channel}: 0 black, {format_number(chosen.max(), 3)} white"
-    sheet.draw_image(second, chosen, label, high=chosen.max())
+    white = max(float(chosen.max()), 0) or 1.0  # the channel may be inactive
+    label = f"channel {channel}: 0 black, {format_number(white, 3)} white"
+    sheet.draw_image(second, chosen, label, high=white)
     sheet.draw_image(third, mosaics.overlay(image, heatmap), "channel over image")
     return figure
 
@@ -318,7 +326,7 @@ def plot_top_activating_images(
     Raises:
         ValueError: the pixels are of another range.
     """
-    shown = sheet.to_grey_levels(images[table["image"]], pixel_range)
+    shown = sheet.to_grey_levels(np.asarray(images)[table["image"]], pixel_range)
     shown[table["activation"] <= 0] = 255  # blank
     labels = [
         (f"{row.channel}: " if row.rank == 1 else "")

@@ -24,6 +24,7 @@ from chollet_cnn.analysis.model_graph import (
     layer_outputs,
     layers_of,
 )
+from chollet_cnn.concepts.checks import as_array, whole_number
 from chollet_cnn.drawing import mosaics
 from chollet_cnn.drawing.numbers import MINUS
 from chollet_cnn.drawing.progress import progress_bar
@@ -34,6 +35,7 @@ STEP, CONTRAST = 0.06, 0.3
 """The length of a step of gradient ascent, and the largest root mean square of an image's
 difference from grey, without which every pixel would end black or white; black to white is 1."""
 COLUMNS = 8
+OTHER_CONVOLUTIONS = (layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
 
 
 def first_kernels(model: keras.Model) -> np.ndarray:
@@ -46,12 +48,18 @@ def first_kernels(model: keras.Model) -> np.ndarray:
         Its weights, which :func:`plot_kernels` draws.
 
     Raises:
-        UnsupportedModelError: the network has no convolution, is subclassed or not built.
+        UnsupportedModelError: the network has no convolution, or its first has other kernels; it
+            is subclassed or not built.
     """
     known = layers_of(model)
-    for layer in known.values():
+    for name, layer in known.items():
         if isinstance(layer, layers.Conv2D):
             return gradients.to_numpy(layer.kernel)
+        if isinstance(layer, OTHER_CONVOLUTIONS):
+            raise UnsupportedModelError(
+                f"the first convolution, {name}, is a {type(layer).__name__}, which has no kernels "
+                "over all channels at once"
+            )
     raise UnsupportedModelError(
         f"the network has no convolution; its layers are {', '.join(known)}"
     )
@@ -71,9 +79,9 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
         The figure.
 
     Raises:
-        ValueError: they have another shape.
+        ValueError: they have another shape, or are not finite.
     """
-    kernels = np.asarray(kernels)
+    kernels = as_array(kernels, "array of kernels")
     if kernels.ndim != 4:
         raise ValueError(
             f"kernels have the shape (height, width, channels, kernels), not {kernels.shape}"
@@ -83,7 +91,7 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
     images = np.moveaxis(kernels, -1, 0)
     images = images if channels == 3 else images.mean(axis=-1)
     largest = float(np.abs(images).max()) or 1.0
-    high = f"{largest:.2f}"
+    high = f"{largest:.2g}" if largest < 0.1 else f"{largest:.2f}"
     low = f"{MINUS}{high}"
     if channels == 3:
         images = np.round(127.5 + 127.5 * images / largest).astype(np.uint8)
@@ -97,7 +105,7 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
         if channels == 3
         else f"One scale for all: black is {low}, grey 0, white {high}.",
         limits=(-largest, largest),
-        write_values=channels != 3 and max(height, width) <= 3 and count <= 36,
+        write_values=channels != 3 and max(height, width) <= 3 and count <= 36 and largest >= 0.1,
     )
 
 
@@ -143,7 +151,10 @@ def maximize_activation(
     in Mordvintsev et al., "Inceptionism", 2015.
     """
     name = full_name(model, layer)
-    wanted = channels_of(model, name, channels)
+    wanted, steps = (
+        channels_of(model, name, channels),
+        whole_number(steps, "number of steps", least=0),
+    )
     ascend = gradients.differentiated(model, _mean_of_map(model, name, pixel_range, bent=True))
     height, width, *colors = image_shape(model)
     shape = (size or height or 128, size or width or 128, *colors)
@@ -173,9 +184,17 @@ def mean_activation(
     *,
     pixel_range: tuple[float, float] = (0.0, 255.0),
 ) -> np.ndarray:
-    """Return the mean of the feature map of channel i for image i, ``(n,)``; images are 0..255."""
-    mean = gradients.compiled(model, _mean_of_map(model, full_name(model, layer), pixel_range))
-    return mean(images.astype(np.float32) / 255, np.asarray(channels, np.int32))
+    """Return the mean of the feature map of channel i for image i, ``(n,)``; images are 0..255.
+
+    Raises:
+        ValueError: there is no such layer or channel, or not as many channels as images.
+    """
+    name, images = full_name(model, layer), np.asarray(images)
+    chosen = channels_of(model, name, channels)
+    if len(chosen) != len(images):
+        raise ValueError(f"there are {len(images)} images and {len(chosen)} channels")
+    mean = gradients.compiled(model, _mean_of_map(model, name, pixel_range))
+    return mean(images.astype(np.float32) / 255, chosen)
 
 
 def _mean_of_map(

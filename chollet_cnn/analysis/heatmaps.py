@@ -169,7 +169,8 @@ def compute_occlusion(
         image: ``(height, width, channels)``.
         target: as in :func:`compute_grad_cam`.
         window: height and width of the cover in pixels; by default a fifth of the image.
-        stride: pixels from one place of the cover to the next; by default a third of the window.
+        stride: pixels from one place of the cover to the next, at most ``window``; by default a
+            third of it.
         fill: the value of the cover, one number or one for each channel; by default the mean
             colour of the image (in the paper grey).
 
@@ -189,6 +190,8 @@ def compute_occlusion(
     if whole_number(window, "window") > min(height, width):
         raise ValueError(f"window={window} pixels does not fit an image of {width}×{height}")
     stride = max(1, window // 3) if stride is None else whole_number(stride, "stride")
+    if stride > window:
+        raise ValueError(f"stride={stride} pixels leaves some uncovered by window={window}")
     probability = gradients.compiled(model, lambda x: scores.probability(x, target))
     tops, lefts = _starts(height, window, stride), _starts(width, window, stride)
     places = [(top, left) for top in tops for left in lefts]
@@ -218,10 +221,10 @@ def _asked(
 ) -> tuple[np.ndarray, Scores, int]:
     """Return the image as a batch of one, the network's scores, and the class."""
     batch, scores = one_image(model, image), find_scores(model)
+    given = gradients.compiled(model, scores)(batch)[0]
+    if not np.isfinite(given).all():
+        raise UserError(DIVERGED)
     if target is None:
-        given = gradients.compiled(model, scores)(batch)[0]
-        if not np.isfinite(given).all():
-            raise UserError(DIVERGED)
         target = int(given[0] > 0) if len(given) == 1 else int(given.argmax())
     return batch, scores, scores.check_class(target)
 

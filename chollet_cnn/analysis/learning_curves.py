@@ -50,16 +50,27 @@ def summarize_runs(histories: Sequence[pd.DataFrame], quantity: str = "accuracy"
     if not len(histories):
         raise ValueError("there is no history; at least one is needed")
     for history in histories:
-        if quantity not in history:
-            raise ValueError(f"there is no {quantity}; there are {', '.join(history.columns)}")
+        _check_column(history, quantity)
     values = pd.concat(list(histories)).groupby("epoch")[quantity]
     return values.agg(low="min", median="median", high="max").reset_index()
 
 
 def best_epoch(history: pd.DataFrame, quantity: str = "val_loss") -> pd.Series:
-    """Return the epoch with the lowest loss or the highest accuracy, the first of equal ones."""
+    """Return the epoch with the lowest loss or the highest accuracy, the first of equal ones.
+
+    Raises:
+        ValueError: the history has no such column, or no number in it.
+    """
+    _check_column(history, quantity)
     values = history[quantity]
-    return history.loc[values.idxmin() if quantity.endswith("loss") else values.idxmax()]
+    if values.isna().all():
+        raise ValueError(f"there is no number in {quantity}")
+    return history.loc[values.idxmax() if quantity.endswith("accuracy") else values.idxmin()]
+
+
+def _check_column(history: pd.DataFrame, quantity: str) -> None:
+    if quantity not in history:
+        raise ValueError(f"there is no {quantity}; there are {', '.join(history.columns)}")
 
 
 def plot_learning_curve(
@@ -181,7 +192,10 @@ def _listed(history: Histories) -> list[pd.DataFrame]:
 def _as_table(history: History) -> pd.DataFrame:
     """Return a history as a table, with the epochs counted from 1 if it does not count them."""
     table = getattr(history, "history", history)
-    table = pd.DataFrame(table) if isinstance(table, Mapping) else table
+    if isinstance(table, Mapping):
+        if len({len(values) for values in table.values()}) > 1:
+            raise ValueError("the columns of the history differ in length: validate every epoch")
+        table = pd.DataFrame(table)
     if not isinstance(table, pd.DataFrame):
         kind = type(history).__name__
         raise TypeError(f"a history is a run, its history or what fit returns, not a {kind}")

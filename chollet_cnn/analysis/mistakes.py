@@ -19,6 +19,7 @@ from sklearn import metrics
 
 from chollet_cnn.analysis import gradients
 from chollet_cnn.analysis.model_graph import DIVERGED, Tensor, UnsupportedModelError
+from chollet_cnn.concepts.checks import as_array, whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.drawing.numbers import format_integer, format_percent
 from chollet_cnn.errors import UserError
@@ -68,8 +69,17 @@ def predictions(
 def confusion_matrix(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the confusion matrix: a row for each true class, a column for each predicted one."""
-    labels, given = _checked(labels, probabilities, classes)
+    """Return the confusion matrix: a row for each true class, a column for each predicted one.
+
+    Args:
+        labels: ``(n,)``.
+        probabilities: ``(n, classes)``, from :func:`predictions`.
+        classes: their names.
+
+    Raises:
+        ValueError: they do not fit together.
+    """
+    labels, _, given = _checked(labels, probabilities, classes)
     counts = metrics.confusion_matrix(labels, given, labels=range(len(classes)))
     index, columns = pd.Index(classes, name="true"), pd.Index(classes, name="predicted")
     return pd.DataFrame(counts, index=index, columns=columns)
@@ -85,7 +95,8 @@ def most_confident_errors(
         ``predicted`` (class names), ``probability`` of the predicted class and
         ``probability_true`` of the true one.
     """
-    labels, given = _checked(labels, probabilities, classes)
+    labels, probabilities, given = _checked(labels, probabilities, classes)
+    count = whole_number(count, "count")
     wrong = np.flatnonzero(given != labels)
     order = wrong[np.argsort(-probabilities[wrong, given[wrong]], kind="stable")][:count]
     return pd.DataFrame(
@@ -113,7 +124,8 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
     """
-    labels, given = _checked(labels, probabilities)
+    labels, probabilities, given = _checked(labels, probabilities)
+    bins = whole_number(bins, "number of bins")
     confidence = probabilities.max(axis=1)
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -158,17 +170,25 @@ def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 def _of_two_classes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels and the probability of the second class, after checking them."""
-    labels, _ = _checked(labels, probabilities)
+    labels, probabilities, _ = _checked(labels, probabilities)
     if probabilities.shape[1] != 2:
         raise ValueError(f"a ROC curve needs two classes; there are {probabilities.shape[1]}")
+    if len(np.unique(labels)) != 2:
+        raise ValueError(f"a ROC curve needs images of both classes; all are of class {labels[0]}")
     return labels, probabilities[:, 1]
 
 
 def _checked(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return true and predicted classes, after checking that the arguments fit together."""
-    labels, (count, units) = np.asarray(labels), np.shape(probabilities)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return true classes, probabilities and predicted classes, after checking that they fit."""
+    labels, probabilities = np.asarray(labels), as_array(probabilities, "table of probabilities")
+    if probabilities.ndim != 2 or probabilities.shape[1] < 2:
+        raise ValueError(
+            f"probabilities have the shape (n, classes), not {probabilities.shape}; predictions() "
+            "gives them so, for a single sigmoid unit too"
+        )
+    count, units = probabilities.shape
     if labels.size != count:
         raise ValueError(f"there are {labels.size} labels for {count} predictions")
     unknown = labels[~np.isin(labels, np.arange(units))]
@@ -177,7 +197,7 @@ def _checked(
     labels = labels.reshape(count).astype(int)
     if classes is not None and len(classes) != units:
         raise ValueError(f"there are {len(classes)} class names for {units} probabilities")
-    return labels, np.argmax(probabilities, axis=1)
+    return labels, probabilities, np.argmax(probabilities, axis=1)
 
 
 def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
@@ -211,7 +231,8 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
             fontsize=sheet.BODY,
             color=style.GREY if not count else "black" if share[row, column] > 0.85 else style.INK,
         )  # fmt: skip
-    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY)
+    turn = {"rotation": 40, "ha": "right"} if max(map(len, map(str, table.columns))) > 6 else {}
+    axes.set_xticks(range(size), table.columns, fontsize=sheet.BODY, **turn)
     axes.set_yticks(range(size), table.index, fontsize=sheet.BODY)
     axes.set_xlabel("predicted class", fontsize=sheet.BODY)
     axes.set_ylabel("true class", fontsize=sheet.BODY)
@@ -239,7 +260,7 @@ def plot_most_confident_errors(
     if table.empty:
         raise ValueError("there is no mistake to draw: every prediction is right")
     return mosaics.plot_mosaic(
-        sheet.to_grey_levels(images[table["image"]], pixel_range),
+        sheet.to_grey_levels(np.asarray(images)[table["image"]], pixel_range),
         [f"{row.predicted} {row.probability:.1%}\nis {row.true}" for row in table.itertuples()],
         columns=min(6, max(len(table), 3)),
         title="The most confident errors of the network",

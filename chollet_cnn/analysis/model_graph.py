@@ -28,6 +28,10 @@ FEATURE_LAYERS = (
     layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
     layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
 )  # fmt: skip
+ACTIVATIONS = {
+    *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "HardSilu", "Softplus"),
+}
+"""Nodes of :mod:`keras.ops` that are activation functions; a sigmoid is mostly a gate."""
 JOINING = {
     *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
     *("BatchNormalization", "GroupNormalization", "LayerNormalization"),
@@ -152,9 +156,12 @@ def full_name(model: keras.Model, name: str) -> str:
 
 def feature_layers(model: keras.Model) -> list[str]:
     """Return the names of convolution, pooling and activation layers that give feature maps."""
-    found = layers_of(model).items()
-    kinds = (*POOLINGS, *FEATURE_LAYERS)
-    return [name for name, at in found if isinstance(at, kinds) and len(at.output.shape) == 4]
+    return [
+        name
+        for name, at in layers_of(model).items()
+        if (isinstance(at, (*POOLINGS, *FEATURE_LAYERS)) or type(at).__name__ in ACTIVATIONS)
+        and len(at.output.shape) == 4
+    ]
 
 
 def last_feature_layer(model: keras.Model) -> str:
@@ -170,7 +177,7 @@ def last_feature_layer(model: keras.Model) -> str:
     names = [
         name
         for name, at in known.items()
-        if (isinstance(at, FEATURE_LAYERS) or type(at).__name__ in JOINING)
+        if (isinstance(at, FEATURE_LAYERS) or type(at).__name__ in ACTIVATIONS | JOINING)
         and len(at.output.shape) == 4
     ]
     if not names:
@@ -180,7 +187,9 @@ def last_feature_layer(model: keras.Model) -> str:
     return ([name for name in names if known[name].output.shape[1:3] != (1, 1)] or names)[-1]
 
 
-def channels_of(model: keras.Model, name: str, channels: Sequence[int] | None = None) -> np.ndarray:
+def channels_of(
+    model: keras.Model, name: str, channels: int | Sequence[int] | None = None
+) -> np.ndarray:
     """Return the chosen channels of a layer with feature maps, by default all of them.
 
     Raises:
@@ -189,7 +198,7 @@ def channels_of(model: keras.Model, name: str, channels: Sequence[int] | None = 
     shape = layers_of(model)[name].output.shape
     if len(shape) != 4:
         raise ValueError(f"{name} has no feature maps; its output has the shape {shape[1:]}")
-    chosen = range(shape[-1]) if channels is None else list(channels)
+    chosen = range(shape[-1]) if channels is None else np.ravel(channels).tolist()
     if not chosen:
         raise ValueError("the list of channels is empty; choose at least one")
     for channel in chosen:

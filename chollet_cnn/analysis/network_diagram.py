@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from chollet_cnn.analysis.model_graph import UnsupportedModelError, chain, has_activation
-from chollet_cnn.analysis.receptive_fields import windows_of
+from chollet_cnn.analysis.receptive_fields import pair, windows_of
 from chollet_cnn.drawing import sheet, style
 from chollet_cnn.drawing.numbers import format_integer, format_shape
 
@@ -69,7 +69,8 @@ def volumes(model: keras.Model) -> list[Volume]:
         windows = windows_of(layer, before) if len(before) == 4 else None
         if windows and kind != "ZeroPadding2D":
             found[-1].window = tuple(window.size for window in windows)
-            kind += " {} × {}".format(*found[-1].window)
+            size = getattr(layer, "kernel_size", None) or layer.pool_size
+            kind += " {} × {}".format(*pair(size))
         if has_activation(layer):
             kind += f", {getattr(layer.activation, '__name__', 'activation')}"
         if parameters:

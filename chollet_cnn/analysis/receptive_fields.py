@@ -32,10 +32,10 @@ def windows_of(layer: keras.Layer, input_shape: tuple[int | None, ...]) -> list[
     """
     if type(layer).__name__ == "ZeroPadding2D":
         return [Window(1, 1, before) for before, _ in layer.padding]
-    kernel = _pair(getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None) or ())
+    kernel = pair(getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None) or ())
     if len(kernel) != 2 or "Transpose" in type(layer).__name__ or not hasattr(layer, "strides"):
         return None
-    holes, strides = _pair(getattr(layer, "dilation_rate", 1)), _pair(layer.strides or kernel)
+    holes, strides = pair(getattr(layer, "dilation_rate", 1)), pair(layer.strides or kernel)
     windows = []
     for cells, size, hole, stride in zip(input_shape[1:3], kernel, holes, strides, strict=True):
         wide = hole * (size - 1) + 1
@@ -44,7 +44,7 @@ def windows_of(layer: keras.Layer, input_shape: tuple[int | None, ...]) -> list[
     return windows
 
 
-def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
+def pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
     """Return a number for both axes as a pair; layers have pairs, nodes of keras.ops may not."""
     return (value, value) if isinstance(value, int) else tuple(value)
 

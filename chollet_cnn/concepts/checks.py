@@ -87,6 +87,24 @@ def whole_number(value: int, name: str, least: int = 1) -> int:
     return number
 
 
+def cell_in(place: tuple[int, int], shape: tuple[int, int], name: str) -> tuple[int, int]:
+    """Return a ``(row, column)`` if a grid of that shape has it.
+
+    >>> cell_in((3, 0), (3, 3), "window")
+    Traceback (most recent call last):
+        ...
+    ValueError: there is no window at (3, 0); rows are 0 to 2 and columns 0 to 2
+    """
+    row, column = place
+    rows, columns = shape
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise ValueError(
+            f"there is no {name} at ({row}, {column}); rows are 0 to {rows - 1} and columns 0 to "
+            f"{columns - 1}"
+        )
+    return row, column
+
+
 def per_axis(value: PerAxis | Padding, name: str) -> tuple[int | str, int | str]:
     """Return a value for each axis, (rows, columns). Paddings are checked where they are used.
 

@@ -213,19 +213,26 @@ def to_grey_levels(images: np.ndarray, pixel_range: tuple[float, float] = (0, 25
         pixel_range: the numbers that stand for black and white.
 
     Raises:
-        ValueError: the numbers are of another range, such as 0..1.
+        ValueError: the numbers are of another range, such as 0..1, or the range is none.
     """
     images = np.asarray(images)
     low, high = pixel_range
+    if not low < high:
+        raise ValueError(f"pixel_range is (black, white), the smaller first, not ({low}, {high})")
     darkest, brightest = (images.min(), images.max()) if images.size else pixel_range
     slack = 0.02 * (high - low)  # resizing and augmentation may go beyond black and white
-    small = images.dtype.kind in "fb" and high > 1 and darkest < brightest <= 1
+    small = images.dtype.kind in "fb" and low == 0 and high > 1 and darkest < brightest <= 1
     if small or not low - slack <= darkest <= brightest <= high + slack:
         raise ValueError(
             f"the pixels are numbers from {darkest:.4g} to {brightest:.4g}, but black is {low:g} "
             f"and white {high:g}; pass pixel_range=(black, white), such as (0, 1)"
         )
     return images if (low, high) == (0, 255) else 255 * ((images - low) / (high - low))
+
+
+def grey_limits(image: np.ndarray) -> tuple[int, int]:
+    """Return the numbers of black and white in a grey image: 0 and 255, or 0 and 1."""
+    return (0, 255) if image.max() > 1 else (0, 1)
 
 
 def draw_image(axes: Axes, image: np.ndarray, label: str = "", high: float = 255) -> None:

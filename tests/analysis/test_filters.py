@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from chollet_cnn.analysis import filters
+from chollet_cnn.analysis.model_graph import UnsupportedModelError
 from chollet_cnn.book import networks
 from chollet_cnn.training import seeding
 
@@ -127,6 +128,29 @@ def test_a_network_that_takes_other_numbers_than_0_to_255_is_served():
 def test_a_layer_without_maps_and_channels_that_are_not_there_are_refused(layer, channels, words):
     with pytest.raises(ValueError, match=words):
         filters.maximize_activation(small_network(), layer, channels)
+
+
+def test_a_mean_is_asked_of_channels_that_are_there():
+    model, images = small_network(), np.zeros((1, *small_network().input_shape[1:]))
+    with pytest.raises(ValueError, match="second has no channel 99"):
+        filters.mean_activation(model, "second", images, [99])
+    with pytest.raises(ValueError, match="there are 1 images and 2 channels"):
+        filters.mean_activation(model, "second", images, [0, 1])
+
+
+def test_a_first_convolution_without_whole_kernels_is_named():
+    first = layers.SeparableConv2D(4, 3, name="first")
+    model = keras.Sequential([keras.Input((8, 8, 3)), first, layers.Conv2D(2, 1)])
+    with pytest.raises(UnsupportedModelError, match="first, is a SeparableConv2D, which has no"):
+        filters.first_kernels(model)
+
+
+def test_small_weights_are_not_written_as_nothing():
+    figure = filters.plot_kernels(np.full((3, 3, 1, 2), 0.0012))
+    assert any("white 0.0012" in text.get_text() for text in figure.texts)
+    assert ".00" not in {text.get_text() for text in figure.axes[0].texts}
+    with pytest.raises(ValueError, match="NaN"):
+        filters.plot_kernels(np.full((3, 3, 1, 2), np.nan))
 
 
 def test_painted_pictures_are_drawn_with_their_channels_numbers():

@@ -340,6 +340,7 @@ def test_every_pixel_is_covered_even_if_strides_leave_cells_over():
         ("compute_occlusion", {"window": 7}, "window=7 pixels does not fit an image of 6×6"),
         ("compute_occlusion", {"window": 2.5}, "window must be a whole number .* not 2.5"),
         ("compute_occlusion", {"stride": -1}, "stride must be a whole number .* not -1"),
+        ("compute_occlusion", {"window": 2, "stride": 3}, "stride=3 pixels leaves some uncovered"),
     ],
 )
 def test_wrong_classes_covers_and_layers_are_refused_in_words(method, how, words, softmax_network):
@@ -347,10 +348,24 @@ def test_wrong_classes_covers_and_layers_are_refused_in_words(method, how, words
         getattr(heatmaps, method)(softmax_network, **{"image": IMAGE} | how)
 
 
-def test_a_network_that_diverged_has_no_predicted_class(softmax_network):
+@pytest.mark.parametrize("target", [None, 1])
+def test_a_network_that_diverged_has_no_heatmap(target, softmax_network):
     softmax_network.set_weights([np.full_like(w, np.nan) for w in softmax_network.get_weights()])
     with pytest.raises(UserError, match="training diverged; train it again with a lower"):
-        heatmaps.compute_occlusion(softmax_network, IMAGE)
+        heatmaps.compute_occlusion(softmax_network, IMAGE, target)
+
+
+def test_activations_may_be_operations():
+    def net(relu):
+        image = keras.Input((6, 6, 1))
+        maps = relu(layers.Conv2D(4, 3, name="maps")(image))
+        return keras.Model(image, layers.Dense(2)(layers.GlobalAveragePooling2D()(maps)))
+
+    operation, layer = net(keras.ops.relu), net(layers.ReLU())
+    operation.set_weights(layer.get_weights())
+    found, expected = (heatmaps.compute_grad_cam(one, IMAGE, 1) for one in (operation, layer))
+    assert found == pytest.approx(expected)
+    assert len(activations.compute_activations(operation, IMAGE)) == 2
 
 
 def test_a_label_of_any_whole_type_is_a_class():

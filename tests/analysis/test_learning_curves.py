@@ -8,7 +8,11 @@ import pandas as pd
 import pytest
 
 from chollet_cnn.analysis import learning_curves
-from chollet_cnn.analysis.learning_curves import plot_learning_curve, plot_selected_epoch
+from chollet_cnn.analysis.learning_curves import (
+    best_epoch,
+    plot_learning_curve,
+    plot_selected_epoch,
+)
 from chollet_cnn.drawing import style
 from chollet_cnn.training.runs import load_run
 
@@ -96,6 +100,17 @@ def test_what_is_no_history_is_refused_in_words(wrong):
         plot_learning_curve(
             {"loss": [2.0], "val_loss": [1.0]}, "val_loss", others={"shorter": {"loss": [2.0]}}
         )
+
+
+def test_a_best_epoch_is_that_of_the_lowest_error_and_needs_numbers():
+    history = pd.DataFrame({"epoch": [1, 2], "val_mae": [9.0, 1.0], "val_loss": [np.nan] * 2})
+    assert best_epoch(history, "val_mae")["epoch"] == 2
+    with pytest.raises(ValueError, match="there is no number in val_loss"):
+        best_epoch(history)
+    with pytest.raises(ValueError, match="there is no val_accuracy; there are epoch, val_mae"):
+        best_epoch(history, "val_accuracy")
+    with pytest.raises(ValueError, match="differ in length: validate every epoch"):
+        plot_learning_curve({"accuracy": [0.1, 0.2], "val_accuracy": [0.2]})
 
 
 def test_a_column_is_named_after_what_it_was_measured_on():

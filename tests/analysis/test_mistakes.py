@@ -114,6 +114,33 @@ def test_labels_and_answers_belong_together():
         mistakes.roc_curve(LABELS, ANSWERS)
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "words"),
+    [
+        ([[0.2], [0.7]], r"shape \(n, classes\), not \(2, 1\); predictions\(\) gives them so"),
+        ([0.2, 0.7], r"shape \(n, classes\), not \(2,\)"),
+        ([[0.2, np.nan], [0.3, 0.7]], "table of probabilities .* NaN"),
+    ],
+)
+def test_probabilities_of_another_shape_are_refused(probabilities, words):
+    with pytest.raises(ValueError, match=words):
+        mistakes.confusion_matrix([0, 1], probabilities, ("cat", "dog"))
+
+
+def test_a_roc_curve_needs_images_of_both_classes():
+    with pytest.raises(ValueError, match="images of both classes; all are of class 1"):
+        mistakes.area_under_curve([1, 1], of_two([0.2, 0.7]))
+
+
+def test_long_names_of_classes_stand_apart():
+    names = ["airplane", "automobile", "bird"]
+    table = mistakes.confusion_matrix(LABELS, ANSWERS.tolist(), names)
+    figure = mistakes.plot_confusion_matrix(table)
+    figure.canvas.draw()
+    first, second, _ = (label.get_rotation() for label in figure.axes[0].get_xticklabels())
+    assert first == second == 40
+
+
 def test_labels_may_be_a_column_or_whole_floats():
     expected = mistakes.most_confident_errors(LABELS, ANSWERS, CLASSES)
     for labels in (LABELS[:, None], LABELS.astype("float32"), LABELS.tolist()):

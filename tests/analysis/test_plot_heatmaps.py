@@ -76,5 +76,9 @@ def test_images_of_another_range_are_drawn_as_they_are_or_refused(plot):
     for wrong in (shares, (2 * shares - 1).astype(np.float16), LEVELS - 110.0):
         with pytest.raises(ValueError, match=r"black is 0 and white 255; pass pixel_range="):
             drawn(wrong)
+    around_0 = LEVELS / 60.0 - 2  # dark ones of these may all be below 1
+    drawn(np.minimum(around_0, 0.9), pixel_range=(-2, 2.25))
+    with pytest.raises(ValueError, match="the smaller first"):
+        drawn(LEVELS, pixel_range=(255, 0))
     with pytest.raises(ValueError, match="black is 0 and white 1;"):
         drawn(LEVELS, pixel_range=(0, 1))

@@ -45,6 +45,34 @@ def test_an_image_of_one_s_own_is_drawn_as_lists_too(draw, side):
     assert words(drawn[0]) == words(drawn[1])
 
 
+def test_a_grid_of_0_to_1_is_drawn_from_black_to_white():
+    corners = np.eye(5) * 0.75 + 0.25
+    for figure in (images.plot_pixel_values(corners), convolution.plot_sliding_kernel(corners)):
+        shades = {cell.get_facecolor()[0] for cell in figure.axes[0].patches}
+        assert max(shades) == 1
+        assert 0 < min(shades - {0.0}) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: convolution.plot_sliding_kernel(stops=[(9, 9)]), r"no window at \(9, 9\)"),
+        (lambda: convolution.plot_sharpened_and_pooled(block=(9, 9)), r"no block at \(9, 9\)"),
+        (lambda: images.plot_channels(pixel=(500, 0)), r"no pixel at \(500, 0\); rows are 0 to 1"),
+        (lambda: geometry.plot_receptive_fields(layers=[]), "list of layers is empty"),
+    ],
+)
+def test_a_place_that_is_not_there_is_refused(draw, words):
+    with pytest.raises(ValueError, match=words):
+        draw()
+
+
+def test_a_single_shift_is_drawn_and_a_light_grey_image_is_light():
+    assert len(pooling.plot_shifted_digit(shifts=(2,)).axes) == 4
+    drawn = geometry.plot_receptive_fields(image=np.full((28, 28), 200.0)).axes[0].images[0]
+    assert drawn.get_clim() == (0, 255)
+
+
 def test_a_convolution_is_drawn_as_the_cross_correlation_that_its_signs_say():
     figure = convolution.plot_convolution_beside_correlation()
     signs = [text.get_text() for text in figure.texts if text.get_text() in "⋆∗"]

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chollet_cnn.concepts.checks import as_array
+from chollet_cnn.concepts.checks import as_array, cell_in
 from chollet_cnn.concepts.convolution import convolve1d, convolve2d, cross_correlate2d
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.concepts.kernels import SHARPEN
@@ -28,7 +28,8 @@ def plot_sliding_kernel(
     """Draw a kernel at a few places of an image, and the sums computed so far.
 
     Args:
-        image: a small grey image, about 5x5; by default a corner of the padlock.
+        image: a small grey image, about 5x5, 0 to 255 or 0 to 1; by default a corner of the
+            padlock.
         kernel: a small square kernel; the sharpening one by default.
         stops: the ``(row, column)`` of the window's top left cell, in order; by default the first
             two places and the last.
@@ -40,6 +41,7 @@ def plot_sliding_kernel(
     if stops is None:
         last = (out_rows - 1, out_columns - 1)
         stops = tuple(dict.fromkeys([(0, 0), (0, min(1, last[1])), last]))
+    stops = [cell_in(stop, result.shape, "window") for stop in stops]
     gap = 0.9
     cell = min(0.5, (sheet.WIDTH - 2 * sheet.EDGE - gap) / (columns + out_columns))
     frame_height = rows * cell + 0.75
@@ -71,9 +73,10 @@ def _draw_window(
     axes: Axes, image: np.ndarray, kernel: np.ndarray, corner: tuple[int, int]
 ) -> None:
     """Draw an image with the kernel on it: under each pixel the number it is multiplied by."""
-    sheet.draw_grid(axes, image, limits=(0, 255))
+    limits = sheet.grey_limits(image)
+    sheet.draw_grid(axes, image, limits=limits)
     cells = iter(axes.texts[:])
-    fills = sheet.greys(image, (0, 255))
+    fills = sheet.greys(image, limits)
     for row, column in np.ndindex(image.shape):
         pixel = next(cells)
         inside = (row - corner[0], column - corner[1])
@@ -116,6 +119,7 @@ def plot_sharpened_and_pooled(
     pooled = max_pool2d(response)
     if block is None:
         block = (min(1, pooled.shape[0] - 1), min(2, pooled.shape[1] - 1))
+    block = cell_in(block, pooled.shape, "block")
     (rows, columns), (small_rows, small_columns) = response.shape, pooled.shape
     lost = image.shape[0] - rows
     cell = (sheet.WIDTH - 2 * sheet.EDGE) / columns
@@ -195,20 +199,14 @@ def plot_smoothed_signal(
     return figure
 
 
-def plot_convolution_beside_correlation(
-    image: np.ndarray | None = None, kernel: np.ndarray | None = None
-) -> Figure:
+def plot_convolution_beside_correlation(kernel: np.ndarray | None = None) -> Figure:
     """Draw the convolution and the cross-correlation of one bright pixel.
 
     Args:
-        image: a small image; by default 5x5 zeros around a single 1.
-        kernel: a small kernel that is not symmetric, such as 1 to 9.
+        kernel: a small kernel that is not symmetric; by default 1 to 9.
     """
-    if image is None:
-        image = np.zeros((5, 5))
-        image[2, 2] = 1
-    image = as_array(image, "image", (2,))
     kernel = as_array(LOPSIDED if kernel is None else kernel, "kernel", (2,))
+    image = np.pad([[1.0]], [(side - 1, side - 1) for side in kernel.shape])
     rows = (
         ("cross-correlation, as in Conv2D", "kernel", kernel, cross_correlate2d(image, kernel)),
         ("convolution", "kernel, turned", kernel[::-1, ::-1], convolve2d(image, kernel)),

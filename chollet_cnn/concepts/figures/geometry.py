@@ -111,6 +111,8 @@ def plot_receptive_fields(
     """
     image = as_array(photographs.digit(28) if image is None else image, "image", (2, 3))
     image = sheet.to_grey_levels(image, pixel_range)
+    if not layers:
+        raise ValueError("the list of layers is empty; name at least one")
     size = min(image.shape[:2])
     fields = receptive_field([(window, stride) for _, window, stride in layers])
     columns, gap = 3, 0.3
@@ -134,7 +136,7 @@ def plot_receptive_fields(
         options = {"ha": "right", "fontsize": sheet.SMALL, "color": style.GREY}
         sheet.write(figure, left + side, top + 0.36, jump, **options)
         axes = sheet.place(figure, left, top + 0.45, side, height, name)
-        axes.imshow(sheet.as_colors(image) if image.ndim == 3 else image, cmap=style.MAP)
+        sheet.draw_image(axes, image)
         _draw_field(axes, image.shape[:2], field.size, field.jump)
     return figure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from chollet_cnn.concepts.checks import as_array
+from chollet_cnn.concepts.checks import as_array, cell_in
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.concepts.images import feature_count, split_channels
 from chollet_cnn.drawing import sheet, style
@@ -37,18 +37,19 @@ def plot_pixel_values(image: np.ndarray | None = None) -> Figure:
     """Draw a grey image with the number of every pixel in its cell.
 
     Args:
-        image: ``(height, width)``, 0 to 255, at most about 20 pixels wide; a padlock by default.
+        image: ``(height, width)``, 0 to 255 or 0 to 1, at most about 20 pixels wide; a padlock by
+            default.
     """
     image = as_array(PADLOCK if image is None else image, "image", (2,))
-    height, width = image.shape
+    (height, width), limits = image.shape, sheet.grey_limits(image)
     cell = (sheet.WIDTH - 0.2) / width
     figure = sheet.sheet(
         0.8 + height * cell,
         f"{height} × {width} = {feature_count(image.shape)} numbers are the whole image",
-        "0 is black, 255 is white",
+        "{} is black, {} is white".format(*limits),
     )
     axes = sheet.place(figure, 0.1, 0.7, width * cell, height * cell, "image")
-    sheet.draw_grid(axes, image, limits=(0, 255), fontsize=min(11, 27 * cell))
+    sheet.draw_grid(axes, image, limits=limits, fontsize=min(11, 27 * cell))
     return figure
 
 
@@ -67,7 +68,8 @@ def plot_channels(
         pixel_range: the numbers that stand for black and white in the image.
 
     Raises:
-        ValueError: the image has other dimensions, or its pixels are of another range.
+        ValueError: the image has other dimensions or no such pixel, or its numbers are of another
+            range.
     """
     if image is None:
         image, pixel = photographs.cat(150), pixel or (119, 94)
@@ -75,7 +77,7 @@ def plot_channels(
     if image.shape[2] != 3:
         raise ValueError(f"the image has {image.shape[2]} channels; red, green and blue are needed")
     height, width = image.shape[:2]
-    row, column = pixel or (height // 2, width // 2)
+    row, column = cell_in(pixel or (height // 2, width // 2), (height, width), "pixel")
     figure = sheet.panels(
         sheet.WIDTH * height / width + 0.4,
         "A colour image is three grey images, one over the other",

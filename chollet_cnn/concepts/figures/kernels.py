@@ -24,8 +24,8 @@ def plot_kernel_gallery(
     """Draw the response of each kernel to two photographs, beside the kernel's numbers.
 
     Args:
-        photos: grey images ``(height, width)``, 0 to 255, by name; Grace Hopper and a cat by
-            default.
+        photos: grey images ``(height, width)``, 0 to 255 or 0 to 1, by name; Grace Hopper and a cat
+            by default.
         kernels: square kernels by name; every kernel of the tutorial by default.
     """
     if photos is None:
@@ -75,9 +75,9 @@ def _draw_kernel(
 def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:
     """Draw a response on the image's own scale, or around 0 if the kernel's sum is 0."""
     response = cross_correlate2d(photo, kernel)
-    low, high = 0, 255
+    low, high = sheet.grey_limits(photo)
     if np.isclose(kernel.sum(), 0):
         # The strongest hundredth of the pixels is cut, so that the others are visible.
-        high = max(float(np.quantile(np.abs(response), 0.99)), 1.0)
+        high = max(float(np.quantile(np.abs(response), 0.99)), high / 255)
         low = -high
     axes.imshow(response, cmap=style.MAP, vmin=low, vmax=high)

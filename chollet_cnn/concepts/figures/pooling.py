@@ -108,7 +108,7 @@ def plot_shifted_digit(
         "changed: all differences between two maps added up, divided by the sum of both maps",
     )
     above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
-    panels = above.subplots(3, len(shifts))
+    panels = above.subplots(3, len(shifts), squeeze=False)
     for column, shift in enumerate(shifts):
         moved = shift_right(digit, shift)
         shown = (moved, responses(moved, kernel, 0), responses(moved, kernel, 2))

@@ -41,7 +41,7 @@ def content() -> dict[str, Any]:
         "neighbours": [int(window[at]) for at in ((0, 1), (1, 0), (1, 2), (2, 1))],
         "lopsided": Figure(
             "convolution-beside-cross-correlation",
-            plots.plot_convolution_beside_correlation(dot, LOPSIDED),
+            plots.plot_convolution_beside_correlation(LOPSIDED),
             both,
         ),
     }
