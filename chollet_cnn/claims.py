@@ -30,15 +30,16 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claim
     options = _parser(prog).parse_args(argv)
 
     with spinner("comparing"):
-        from chollet_cnn.evidence import overview, records, write_up  # after --help
+        from chollet_cnn.data.sources import expand_user  # after --help
+        from chollet_cnn.evidence import overview, records, write_up
 
-        results = options.results or records.RESULTS
+        results = expand_user(options.results or records.RESULTS)
         table = overview.terminal(records.read(results), epochs=options.epochs, wide=options.wide)
     print(table)
     if not options.epochs:
         print("(--epochs shows the printed curves number by number, --wide more columns.)")
-    notes = records.read_table(results, records.RUNS)["data_note"]
-    if by_folder := notes.map(records.is_by_folder).sum():
+    runs = records.read_table(results, records.RUNS)
+    if "data_note" in runs and (by_folder := runs["data_note"].map(records.is_by_folder).sum()):
         print(
             f"Not compared: {by_folder} runs whose images were split by their folders, not by the "
             "book's numbers."

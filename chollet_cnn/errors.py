@@ -29,7 +29,8 @@ Names of files may have them.
 PARAMETER = re.compile(r"\0(\w+)(=True)?\0")
 """A parameter in a message, see :func:`parameter`; no file's name has the character around it."""
 TRAINING_INTERRUPTED = (
-    "interrupted; the same command with --resume goes on from the last finished epoch"
+    "interrupted; the same command with --resume, and without --overwrite, goes on from the last "
+    "finished epoch"
 )
 SECONDS_TO_STOP = 1.5
 """How long a command that was interrupted may clean up before its process is ended."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -90,23 +91,29 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
     with spinner("asking the network"):
         answers = predict_images(options.run, options.images, errors="keep")
     from chollet_cnn.analysis.answers import save_figures, table
+    from chollet_cnn.data.sources import expand_user
 
     failed = [answer for answer in answers if answer.error]
     answered = [answer for answer in answers if not answer.error]
     if failed and len(answers) == 1:
         raise UserError(failed[0].error)
-    written = []
-    if options.show:
-        out = Path(options.out) if options.out else Path(options.run) / "predictions"
-        written += save_figures(answered, out, options.top)
-    if options.csv:
-        files.write(Path(options.csv), table(answers).to_csv(index=False))
-        written.append(Path(options.csv))
     if options.json:
         print(json.dumps([answer.to_dict(options.top) for answer in answers], indent=2))
     else:
         for answer in answered:
             print(answer.in_words(options.top))
+    written = []
+    if options.show:
+        out = expand_user(options.out or os.path.join(options.run, "predictions"))
+        written += save_figures(answered, out, options.top)
+    if options.csv:
+        file = Path(os.path.realpath(expand_user(options.csv)))
+        text = table(answers).to_csv(index=False)
+        if file.exists() and not (file.is_file() or file.is_dir()):  # a device or a pipe
+            file.write_text(text, encoding="utf-8")
+        else:
+            files.write(file, text)
+        written.append(expand_user(options.csv))
     for file in written:
         (notify if options.json else print)(f"written: {printable(str(file))}")
     for answer in failed:

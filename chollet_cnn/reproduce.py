@@ -31,9 +31,10 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repro
     options = _parser(prog).parse_args(argv)
 
     with spinner("loading the package"):
-        from chollet_cnn.evidence import records, reproduction  # after --help
+        from chollet_cnn.data.sources import expand_user  # after --help
+        from chollet_cnn.evidence import records, reproduction
 
-    results = options.results or records.RESULTS
+    results = expand_user(options.results or records.RESULTS)
 
     def say(line: str) -> None:
         print(line, flush=True)

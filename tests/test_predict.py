@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import digit_photo_kinds
@@ -213,6 +214,21 @@ def test_the_command_answers_what_it_can_and_names_the_bad_files(
     assert table["file"].tolist()[0] == one
     assert table["answer"].fillna("").tolist() == [single["answer"], "", row["answer"]]
     assert {file.name for file in Path().iterdir()} == {one, "answers.csv"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="making links needs rights on Windows")
+def test_a_table_is_written_where_a_link_points_and_to_a_pipe(run, two_zeros, command, monkeypatch):
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    Path("real.csv").write_text("old")
+    Path("link.csv").symlink_to("real.csv")
+    command(run.path, two_zeros, "--csv", "~/link.csv")
+    assert Path("link.csv").is_symlink()
+    assert Path("real.csv").read_text().startswith("file,")
+    os.mkfifo("pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(Path("pipe").read_text)
+        command(run.path, two_zeros, "--csv", "pipe")
+        assert read.result(timeout=60) == Path("real.csv").read_text()
 
 
 def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_zeros, command):

@@ -51,24 +51,27 @@ def find(
     Raises:
         NotFound: there is none.
         UserError: a zip file that was named, or that is called as one of these is, is damaged,
-            encrypted or cannot be read; or two files claim one number.
+            encrypted or cannot be read, and nothing else in its place is enough; or two files
+            claim one number.
     """
     places = search_path(data_dir)
     passed_over = []  # what is wrong with zip files that may hold anything
     for place in places:
-        first = None
+        first = broken = None
         likely = candidates(place)
         for archive in chain(likely, _everything_else(place) if place.is_dir() else ()):
             try:
                 pictures = _pictures_in(archive)
             except UserError as problem:
                 if archive in likely and not first:
-                    raise
+                    broken = broken or problem
                 passed_over.append(str(problem))
                 continue
             if pictures and enough(pictures):
                 return archive, pictures
             first = first or (pictures and (archive, pictures))
+        if broken:
+            raise broken
         if first:
             return first
         if _is_class_folder(place):

@@ -46,7 +46,9 @@ TITLE = "cats vs dogs"
 FIRST_EDITION_SPLITS = {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2000)}
 # cats_and_dogs_filtered, which Google's courses use, has these numbers of each class.
 GOOGLES_NUMBERS = {*range(1000), *range(2000, 2500)}
-GET_ALL = "run `python -m chollet_cnn.data fetch cats-vs-dogs`"
+GET_ALL = "run `python -m chollet_cnn.data fetch cats-vs-dogs` and omit the " + parameter(
+    "data_dir"
+)
 
 Splits = dict[str, tuple[int, int]]
 Parts = dict[str, list[Picture]]
@@ -224,8 +226,8 @@ def _select_by_folder(archive: Path, pictures: list[Picture]) -> Parts:
     parts = split_by_folder(pictures)
     if parts is None:
         raise UserError(
-            f"{archive} has no folder called train beside one called validation or test: give "
-            "splits as ranges of file numbers"
+            f"{archive} has no folder called train beside one called validation or test: omit "
+            f"{parameter('splits')} to split it by the numbers of its files"
         )
     for split, chosen in parts.items():
         if absent := set(CLASSES) - {picture.kind for picture in chosen}:
@@ -268,10 +270,10 @@ def _check_damaged(archive: Path, most: int, missing: int, damaged: list[LeftOut
     if not damaged or missing + len(damaged) <= most:
         return
     too = f"; {missing:,} more are missing" if missing else ""
+    mend = "replace or remove these" if archive.is_dir() else "delete it and get it again"
     raise UserError(
         f"{archive} is damaged: more than 1% of the images that the splits ask for cannot be used "
-        f"(the first is {damaged[0]['file']}: {damaged[0]['why']}{too}), so delete it and get it "
-        "again"
+        f"(the first is {damaged[0]['file']}: {damaged[0]['why']}{too}), so {mend}"
     )
 
 

@@ -145,9 +145,10 @@ def _index_collection(archive: str, files: list[tuple[str, Stamp]]) -> list[Pict
     pictures = []
     for kind in CLASSES:
         own = sorted((path, stamp) for path, stamp in files if class_of(path) == kind)
-        numbers = [number_of(path) for path, _ in own]
-        if all(number is None for number in numbers):
-            numbers = _count([path for path, _ in own])
+        paths = [path for path, _ in own]
+        numbers = [number_of(path) for path in paths]
+        if all(number is None for number in numbers) or not _number_in_splits(paths, numbers):
+            numbers = _count(paths)
         elif None in numbers:
             name = own[numbers.index(None)][0]
             raise UserError(
@@ -161,6 +162,15 @@ def _index_collection(archive: str, files: list[tuple[str, Stamp]]) -> list[Pict
     if counts_each_split(pictures) and not _folders_tell_apart(pictures):
         raise _both_claim(archive, pictures)
     return pictures
+
+
+def _number_in_splits(paths: list[str], numbers: list[int | None]) -> bool:
+    """Tell whether numbers serve; where the folders split, files without their own are counted."""
+    splits = {split_of(path) for path in paths}
+    if None in splits or "train" not in splits or len(splits) == 1:
+        return True
+    places = {(split_of(path), number) for path, number in zip(paths, numbers, strict=True)}
+    return None not in numbers and len(places) == len(paths)
 
 
 def _count(paths: list[str]) -> list[int]:
@@ -187,6 +197,13 @@ def _folders_tell_apart(pictures: list[Picture]) -> bool:
 
 
 def _both_claim(archive: str, pictures: list[Picture]) -> UserError:
+    splits = {split_of(picture.file) for picture in pictures}
+    if {None, "train"} < splits:
+        stray = next(picture.file for picture in pictures if split_of(picture.file) is None)
+        return UserError(
+            f"{stray} in {archive} is in no split's folder, though other images are: move it into "
+            f"one, or out of {archive}"
+        )
     one, other = next(
         (one, other)
         for one, other in pairwise(pictures)
@@ -194,7 +211,7 @@ def _both_claim(archive: str, pictures: list[Picture]) -> UserError:
     )
     return UserError(
         f"{one.file} and {other.file} in {archive} both claim to be {one.kind} number "
-        f"{one.number}: remove one of them"
+        f"{one.number}: rename or move one of them"
     )
 
 

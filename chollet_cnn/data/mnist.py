@@ -112,13 +112,23 @@ def find_in(place: Path) -> tuple[Path, ...]:
     if array_in(place.name):
         place = place.absolute().parent
     if place.is_file():
-        return (place,) if may_hold_arrays(place.name) or is_zip(place.name) else ()
+        return (place,) if may_hold_arrays(place.name) or _may_hold_mnist(place) else ()
     for folder in (place / name for name in SUB_FOLDERS):
         if (folder / FILE).is_file():
             return (folder / FILE,)
         if len(files := _idx_files(folder)) == len(IDX_FILES):
             return files
     return _find_by_content(place) if place.is_dir() else ()
+
+
+def _may_hold_mnist(place: Path) -> bool:
+    """Tell whether a zip file that was named has arrays, or cannot be opened to see."""
+    if not is_zip(place.name):
+        return False
+    try:
+        return any(may_hold_arrays(file) for file, _ in list_files(place, may_hold_arrays))
+    except UserError:
+        return True  # reading it will say what is wrong
 
 
 def _idx_files(folder: Path) -> tuple[Path, ...]:
@@ -183,7 +193,7 @@ def _search(container: Path) -> tuple[Arrays, dict[str, UserError]]:
                 if _is_mnist(name, array):
                     found[name] = array
                 else:
-                    suspects[name] = _damaged(path, f"the values of {name} are not MNIST's")
+                    suspects[name] = _other(path, f"the values of {name} are not MNIST's")
     return found, suspects
 
 
@@ -212,12 +222,12 @@ def read(files: tuple[Path, ...]) -> Arrays:
             more, wrong = _read_file(file), {}
         for name, array in more.items():
             if not _is_mnist(name, array):
-                raise _damaged(file, f"the values of {name} are not MNIST's")
+                raise _other(file, f"the values of {name} are not MNIST's")
         arrays |= more
         suspects |= wrong
     for name in IDX_FILES:
         if name not in arrays:
-            raise suspects.get(name) or _damaged(files[0], f"it has no {name}")
+            raise suspects.get(name) or _other(files[0], f"it has no {name}")
     return {name: arrays[name] for name in IDX_FILES}
 
 
@@ -236,6 +246,13 @@ def _read_file(path: Path) -> Arrays:
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(
         f"{path} is damaged ({why}): delete it and run `python -m chollet_cnn.data fetch mnist`"
+    )
+
+
+def _other(path: Path, why: str) -> UserError:
+    return UserError(
+        f"{path} is another data set, or damaged ({why}): name MNIST's file or folder with "
+        f"{parameter('data_dir')}, or run `python -m chollet_cnn.data fetch mnist`"
     )
 
 

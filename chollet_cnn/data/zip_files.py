@@ -62,6 +62,12 @@ def _open(path: Path) -> zipfile.ZipFile:
     except UnicodeDecodeError as problem:
         raise _unreadable(path, "a file name in it is not UTF-8") from problem
     except ZIP_ERRORS as problem:
+        with open(path, "rb") as file:
+            if file.read(2) != b"PK":
+                raise UserError(
+                    f"{path} is not a zip file: if it is another archive, unpack it and name the "
+                    "folder"
+                ) from problem
         raise UserError(
             f"{path} cannot be opened as a zip file: it may be truncated, so delete it and get it "
             "again"

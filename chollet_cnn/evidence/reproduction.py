@@ -89,7 +89,7 @@ def reproduce(
     """
     table = records.read_table(results, records.QUICK if quick else records.RUNS)
     rows = table if quick else _with_curves(table, results)
-    chosen = _choose(rows, [recipes.get(name).name for name in names], seed, every, quick)
+    chosen = _choose(rows, [recipes.get(name).name for name in names], seed, every, quick, results)
     lines = []
     for number, record in enumerate(chosen, 1):
         say(f"{number}/{len(chosen)} {record['recipe']} on {record['data']}, seed {record['seed']}")
@@ -203,7 +203,12 @@ def _with_curves(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
 
 
 def _choose(
-    rows: pd.DataFrame, names: list[str], seed: int | None, every: bool, quick: bool
+    rows: pd.DataFrame,
+    names: list[str],
+    seed: int | None,
+    every: bool,
+    quick: bool,
+    results: Path,
 ) -> list[dict]:
     """Return the records to train again; of several kinds of run the one nearest to here."""
     if not (names or every or quick):
@@ -216,7 +221,7 @@ def _choose(
         what = " and ".join(sorted(missing)) or "those recipes"
         what += f" with seed {seed}" if seed is not None else ""
         table = records.QUICK if quick else records.RUNS
-        raise UserError(f"no run of {what} is recorded; results/{table} has those that are")
+        raise UserError(f"no run of {what} is recorded; {results / table} has those that are")
     devices.start_keras()
     from chollet_cnn.training import backend
 

@@ -74,6 +74,8 @@ NETWORKS = (
 """The chapters on the reader's own networks."""
 READING = 0.2
 """Share of the work, roughly, that is done when the runs are read."""
+LARGEST = {"width": 100, "dpi": 2400}
+"""Of the figures' files: inches, and dots per inch."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,7 +129,7 @@ def write_report(
         Where it was written, the chapters, and what was left out.
 
     Raises:
-        ValueError: ``format`` is unknown, or ``width`` or ``dpi`` is not positive.
+        ValueError: ``format`` is unknown, or ``width`` or ``dpi`` is not positive or too large.
         UserError: the picture cannot be read, the folder cannot be written or ``data_dir`` does
             not exist; nothing is left behind.
     """
@@ -136,9 +138,9 @@ def write_report(
     paths = [run.path if isinstance(run, Run) else run for run in paths]
     if format not in FORMATS:
         raise ValueError(f"format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not {format!r}")
-    for name, size in (("width", width), ("dpi", dpi)):
-        if size is not None and size <= 0:
-            raise ValueError(f"{name} is positive, not {size}")
+    for (name, most), size in zip(LARGEST.items(), (width, dpi), strict=True):
+        if size is not None and not 0 < size <= most:
+            raise ValueError(f"{name} is above 0 and at most {most}, not {size:g}")
     if picture is not None:
         image_files.read(picture)  # before anything takes time
     if data_dir is not None:

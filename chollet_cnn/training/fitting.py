@@ -19,7 +19,7 @@ from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data import Dataset, Split, sources
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import progress_bar, spinner
-from chollet_cnn.errors import UserError, parameter
+from chollet_cnn.errors import UserError, notify, parameter
 from chollet_cnn.training import (
     backend,
     console,
@@ -56,9 +56,9 @@ def fit(request: Request) -> runs.Run:
     say = (lambda line: None) if request.quiet else (lambda line: print(line, flush=True))
     if group is None:
         chosen = devices.choose(request.plan.device)
-        images = _load_data(request, say)
+        images = _load_data(request)
     else:  # loading may take minutes, which the processes do not wait for once they are joined
-        images = _load_data(request, say)
+        images = _load_data(request)
         distribution.join(group, request.plan.seeds.run)
         chosen = devices.choose(request.plan.device)
     plan = dataclasses.replace(request.plan, dataset=images.name)
@@ -75,7 +75,7 @@ def fit(request: Request) -> runs.Run:
             "processes": group.size if group else 1,
             "data": images.fingerprint,
         }
-        if request.first:
+        if request.first and not _is_finished(request, plan, surroundings):
             stack.enter_context(runs.locked(path))
         begun = _begin(request, plan, surroundings)
         if begun["beginning"] == FINISHED:
@@ -86,7 +86,7 @@ def fit(request: Request) -> runs.Run:
         return _fit(Job(**asked, data=images, environment=surroundings, shares=shares))
 
 
-def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
+def _load_data(request: Request) -> Dataset:
     """Load what a plan trains on; embedded digits stand in for an MNIST that was not asked for."""
     folder, plan = request.data_dir, request.plan
     if folder is not None and not sources.expand_user(folder).exists():
@@ -98,13 +98,20 @@ def _load_data(request: Request, say: Callable[[str], None]) -> Dataset:
         with spinner("loading the images", shown=not request.quiet):
             return data.load_dataset(plan.dataset, folder, **options)
     except NotFound:
-        if request.dataset or plan.dataset != "mnist":
+        named = folder is not None and sources.expand_user(folder).is_file()
+        if request.dataset or named or plan.dataset != "mnist":
             raise
-        say(
+        notify(
             "MNIST was not found and could not be downloaded, so this run uses scikit-learn's "
             "1,797 small digits instead: digits (embedded)."
         )
         return data.load_dataset("digits")
+
+
+def _is_finished(request: Request, plan: Plan, surroundings: dict[str, Any]) -> bool:
+    """Tell whether nothing is to be trained, so that the run's folder may be read-only."""
+    how = (plan, request.resume, request.overwrite, surroundings)
+    return runs.is_finished(request.path) and how_to_begin(request.path, *how) == FINISHED
 
 
 def _begin(request: Request, plan: Plan, surroundings: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from chollet_cnn.training.seeding import sha256_of_weights
 if TYPE_CHECKING:
     import keras
 
+UNFINISHED_MODEL = "model.part.keras"
 EPOCHS = "epochs"
 EPOCH_FILE = re.compile(r".*weights-([0-9]{3}|[1-9][0-9]{3,9})\.npz", re.DOTALL)
 
@@ -288,8 +289,9 @@ def locked(path: Path) -> Iterator[None]:
     except (OSError, ValueError) as problem:
         raise files.unwritable(path, problem) from problem
     try:
-        for leftover in [*path.glob("*.part*"), *path.glob("*/*.part")]:
-            leftover.unlink(missing_ok=True)  # of a process that was killed
+        _remove(path, UNFINISHED_MODEL)  # of a process that was killed
+        for folder in (path, path / "checkpoint", path / EPOCHS):
+            _remove(folder, *(file.name for file in folder.glob(f"{files.UNFINISHED}*.part")))
         yield
     finally:
         with suppress(OSError):
@@ -348,7 +350,7 @@ def _remove(path: Path, *names: str) -> None:
 
 def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
     """Write the network and the results of a run; the file that marks it as finished last."""
-    beside = path / "model.part.keras"
+    beside = path / UNFINISHED_MODEL
     try:
         model.save(beside)
         with open(beside, "rb+") as file:

@@ -166,6 +166,19 @@ def test_splits_that_each_count_from_one_are_taken_as_the_folders_make_them(
     assert "(8 train, 4 validation, 4 test), not by the book's" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", ["train/cats/4 (1).jpg", "train/cats/rex.jpg"])
+def test_files_in_the_folders_of_splits_need_no_numbers(place, more):
+    files = split_pictures("{split}/{kind}s/{number}.jpg", tuple(SPLITS))
+    put_folder(place, files | {more: jpeg("cat", 4)})
+    dataset = small(place, splits="folders")
+    assert dataset.fingerprint["pictures"] == {"train": 9, "validation": 4, "test": 4}
+
+
+def test_one_zip_file_that_is_damaged_does_not_hide_another(place):
+    put_folder(place, {"cat-videos.zip": b"PK cut short", "dogs-and-cats.zip": zipped(KAGGLE)})
+    assert_is_whole(small(place))
+
+
 def test_two_folders_give_the_last_fifth_of_train_for_validation(place):
     put_folder(place, pictures("train/{kind}s/{number}.jpg", range(6)))
     put_folder(place, pictures("test/{kind}s/{number}.jpg", range(3)))
@@ -286,6 +299,12 @@ def test_missing_images_and_damaged_ones_are_two_messages(place):
     with pytest.raises(UserError, match=r"is damaged: .*dog\.7\.jpg") as damaged:
         small(place)
     assert "lacks" not in str(damaged.value)
+    assert "so replace or remove these" in str(damaged.value)
+    for file in place.iterdir():
+        file.unlink()
+    put_zip(place / "train.zip", FLAT | {"dog.7.jpg": b"\xff\xd8 no more"})
+    with pytest.raises(UserError, match="so delete it and get it again"):
+        small(place)
 
 
 def test_the_files_that_are_damaged_in_microsofts_own_archive_are_said_to_be(place, capsys):
@@ -313,6 +332,14 @@ REFUSED = {
     "two files with one number": (
         KAGGLE | {"train/cats/photo3.jpg": jpeg("cat", 3)},
         r"cat\.3\.jpg and .*cats/photo3\.jpg .*cat number 3",
+    ),
+    "a picture outside of the split's folders": (
+        split_pictures("{split}/{kind}s/{number}.jpg", tuple(SPLITS)) | {"my_cat_7.jpg": b""},
+        r"my_cat_7\.jpg in .* is in no split's folder, though other images are: move it",
+    ),
+    "an archive of another kind": (
+        {"cats-and-dogs.zip": b"7z\xbc\xaf"},
+        r"cats-and-dogs\.zip is not a zip file: if it is another archive, unpack it",
     ),
     "a name without number among others": (
         MICROSOFT | {"PetImages/Dog/rex.jpg": jpeg("dog", 1)},

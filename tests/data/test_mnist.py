@@ -247,6 +247,14 @@ DAMAGED = {
 }  # fmt: skip
 
 
+def test_a_zip_file_of_other_things_that_is_named_does_not_end_the_search(tmp_path):
+    other = tmp_path / "cats.zip"
+    other.write_bytes(zipped({"train/cat.1.jpg": b"x"}))
+    assert mnist.find_in(other) == ()
+    other.write_bytes(b"PK cut short")
+    assert mnist.find_in(other) == (other,)  # reading it says what is wrong
+
+
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_file_is_named_and_not_called_missing(small, place, name):
     make, why = DAMAGED[name]

@@ -1,5 +1,7 @@
 """A recorded run is reproduced bit for bit where it should be, otherwise inside its range."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -212,7 +214,7 @@ def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
         (["mnist-three-block"], 2, False, [2]),
         ([], None, True, [0, 1, 2]),
     ):
-        found = reproduction._choose(rows, names, seed, every, False)
+        found = reproduction._choose(rows, names, seed, every, False, Path("results"))
         assert [run["seed"] for run in found] == chosen
         assert {run["backend"] for run in found} == {"tensorflow"}
 

@@ -218,9 +218,11 @@ def test_the_command_knows_the_formats_that_figures_have():
     assert report.FORMATS == figure.FORMATS
 
 
-def test_a_width_that_is_not_positive_is_refused():
-    with pytest.raises(UserError, match="--width 0 is not positive"):
-        report.main(["--width", "0"])
+@pytest.mark.parametrize("asked", ["--width 0", "--width nan", "--dpi 20000"])
+def test_a_size_that_cannot_be_drawn_is_refused(asked):
+    option, size = asked.split()
+    with pytest.raises(UserError, match=rf"{option} is above 0 and at most \d+, not {size}"):
+        report.main([option, size])
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

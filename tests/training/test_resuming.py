@@ -30,6 +30,12 @@ def test_a_second_call_with_nothing_changed_returns_the_finished_run(run):
     assert (run.path / "metrics.json").stat().st_mtime_ns == before
 
 
+def test_a_finished_run_may_be_read_only(run, monkeypatch):
+    monkeypatch.setattr(runs, "locked", lambda path: pytest.fail("it was locked"))
+    again = trainer.train_network(out=run.path.parents[1], seed=4, **DIGITS)
+    assert again.metrics == run.metrics
+
+
 @pytest.mark.parametrize(
     ("other", "name"),
     [({"epochs": 1}, "epochs"), ({"precision": "bfloat16"}, "precision"),

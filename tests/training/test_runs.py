@@ -137,6 +137,18 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
             pass
 
 
+def test_files_of_one_s_own_in_a_run_s_folder_stay(tmp_path):
+    own = [tmp_path / name for name in ("office.party.jpg", "predictions/mine.part", "a.part")]
+    own.append(tmp_path / "report.parts" / "b.part")
+    for file in own:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("mine")
+    (tmp_path / "model.part.keras").touch()
+    with runs.locked(tmp_path):
+        assert not (tmp_path / "model.part.keras").exists()
+    assert all(file.read_text() == "mine" for file in own)
+
+
 def test_in_a_folder_that_cannot_be_locked_nobody_waits(tmp_path):
     (tmp_path / ".lock").mkdir()
     with files.held(tmp_path), files.held(tmp_path):

@@ -183,9 +183,16 @@ def test_mnist_by_name_never_falls_back(tmp_path, no_mnist):
 
 
 def test_mnist_that_nobody_named_falls_back_to_the_digits_and_says_so(tmp_path, no_mnist, capsys):
-    run = trainer.train_network(out=tmp_path, epochs=1, quiet=False)
+    run = trainer.train_network(out=tmp_path, epochs=1)  # which is quiet, but for warnings
     assert run.metrics["dataset"] == "digits (embedded)"
-    assert capsys.readouterr().out.splitlines()[0].endswith("digits (embedded).")
+    assert "instead: digits (embedded)." in capsys.readouterr().err
+
+
+def test_a_file_that_is_named_and_is_no_mnist_does_not_fall_back(tmp_path, no_mnist):
+    (tmp_path / "mnist.tar.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(UserError, match="MNIST is not in"):
+        trainer.train_network(data_dir=tmp_path / "mnist.tar.gz", out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_damaged_mnist_does_not_fall_back(tmp_path):
