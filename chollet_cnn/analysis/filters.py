@@ -65,7 +65,7 @@ def first_kernels(model: keras.Model) -> np.ndarray:
     )
 
 
-def plot_kernels(kernels: np.ndarray) -> Figure:
+def plot_kernels(kernels: np.ndarray, *, largest: float | None = None) -> Figure:
     """Draw kernels as images, all on one scale with zero in the middle.
 
     Kernels over three channels are drawn in colour: mid-grey is zero, a channel that is stronger
@@ -74,12 +74,13 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
 
     Args:
         kernels: ``(height, width, channels, kernels)``.
+        largest: the weight that is drawn white, to compare figures; by default the largest in size.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: they have another shape, or are not finite.
+        ValueError: they have another shape, have a weight above ``largest``, or are not finite.
     """
     kernels = as_array(kernels, "array of kernels")
     if kernels.ndim != 4:
@@ -90,7 +91,10 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
     averaged = "" if channels in (1, 3) else f", averaged over {channels} channels"
     images = np.moveaxis(kernels, -1, 0)
     images = images if channels == 3 else images.mean(axis=-1)
-    largest = float(np.abs(images).max()) or 1.0
+    strongest = float(np.abs(images).max())
+    largest = strongest or 1.0 if largest is None else largest
+    if strongest > largest:
+        raise ValueError(f"a weight is {strongest:.3g} in size, above largest={largest:.3g}")
     high = f"{largest:.2g}" if largest < 0.1 else f"{largest:.2f}"
     low = f"{MINUS}{high}"
     if channels == 3:
@@ -101,7 +105,7 @@ def plot_kernels(kernels: np.ndarray) -> Figure:
         columns=COLUMNS,
         title=f"{count} kernels of {width}×{height}{averaged}: bright weights are positive, "
         "dark negative",
-        note=f"One scale for all: grey is a weight of 0, the strongest weight is ±{high}."
+        note=f"One scale for all: grey is a weight of 0, the strongest colours are ±{high}."
         if channels == 3
         else f"One scale for all: black is {low}, grey 0, white {high}.",
         limits=(-largest, largest),

@@ -56,6 +56,7 @@ THEMED = {
     "#cccccc": "pale",
 }
 """Colours that follow the page's theme, and the CSS variable that each becomes."""
+GRID_LINE = "stroke: #cccccc"
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +167,22 @@ def _own_ids(svg: str, name: str) -> str:
 
 
 def _themed(svg: str) -> str:
-    """Let ink, grey and the named colours follow the page's theme, and its font."""
-    for color, variable in THEMED.items():
-        svg = re.sub(
-            rf"(fill|stroke): {to_hex(color)}", rf"\1: var(--{variable}, {color})", svg, flags=re.I
-        )
+    """Let ink, grey and the named colours follow the page's theme, and its font.
+
+    The cells of a grid, known by their line, keep their fill: it is what the number in them says,
+    and that number is black or white to fit it.
+    """
+
+    def follow(found: re.Match) -> str:
+        kind = "stroke" if GRID_LINE in found[0] else "fill|stroke"
+        text = found[0]
+        for color, variable in THEMED.items():
+            text = re.sub(
+                rf"({kind}): {to_hex(color)}", rf"\1: var(--{variable}, {color})", text, flags=re.I
+            )
+        return text
+
+    svg = re.sub(r'style="[^"]*"', follow, svg)
     svg = svg.replace("stroke: #ffffff", "stroke: var(--card, #ffffff)")  # gaps show the paper
     svg = re.sub(r"font: ([^;\"]*?[\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
     return re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)

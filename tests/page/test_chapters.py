@@ -314,7 +314,7 @@ def test_the_kernels_before_training_are_those_that_the_run_began_with(digits_mo
 def test_a_channel_that_only_looks_black_is_not_called_inactive(digits_model):
     maps = np.zeros((2, 2, 3))
     maps[0, 0] = 0, 0.001, 1
-    mosaic = feature_maps_of_a_picture._mosaic(digits_model, "conv2d", maps)
+    mosaic = feature_maps_of_a_picture._mosaic(digits_model, digits_model.convolutions[0], maps)
     assert (mosaic["inactive"], mosaic["faint"]) == (1, 1)
 
 

@@ -192,6 +192,52 @@ def test_an_address_opens_a_layer_and_channel(browser, explorer):
     assert (title.split(",")[0], title.endswith("channel 3")) == (other, True)
 
 
+@pytest.mark.parametrize("size", [NARROW, (640, 450), (1000, 700)], ids=["phone", "zoom", "tablet"])
+def test_the_row_that_an_address_names_is_seen_above_the_panel(browser, recorded, size):
+    open_page(browser, recorded, size, address="#conv2d_1/7")
+    bottom, panel = browser.execute_script(
+        "const box = (e) => e.getBoundingClientRect();"
+        "const row = [...document.querySelectorAll('.row')].find("
+        "(e) => e.querySelector('h3').textContent.startsWith('conv2d_1'));"
+        "const panel = document.querySelector('.inspector');"
+        "return [box(row.querySelector('h3')).bottom, box(panel).top]"
+    )
+    assert 0 < bottom < panel
+
+
+def test_nine_weights_can_be_typed_in_a_row(browser, explorer):
+    open_page(browser, explorer)
+    select(browser, 1, 0, 0, 0)
+    browser.find_element("css selector", ".kernel input").send_keys("")
+    for number in range(9):
+        focused = browser.switch_to.active_element
+        label = f"weight in row {number // 3}, column {number % 3}"
+        assert focused.get_attribute("aria-label") == label
+        focused.send_keys(webdriver.Keys.CONTROL, "a", webdriver.Keys.NULL, f"0.{number}")
+        focused.send_keys(webdriver.Keys.TAB)
+        next_frame(browser)
+    ((_, changed),) = browser.execute_script("return [...explorer.state.changes]")
+    assert changed["kernel"] == [number / 10 for number in range(9)]
+
+
+@pytest.mark.parametrize("control", ["#undo-changes", "#cost"])
+def test_no_control_throws_the_focus_away(browser, explorer, control):
+    open_page(browser, explorer)
+    select(browser, 1, 0, 0, 0)
+    press(browser, "#channel-on")
+    browser.find_element("css selector", control).send_keys(webdriver.Keys.ENTER)
+    next_frame(browser)
+    assert browser.execute_script("return document.activeElement !== document.body")
+
+
+def test_a_pen_that_is_up_changes_nothing(browser, recorded):
+    open_page(browser, recorded)
+    before = browser.execute_script("return Array.from(explorer.state.pixels)")
+    browser.find_element("id", "pad").send_keys(webdriver.Keys.ARROW_LEFT)
+    next_frame(browser)
+    assert browser.execute_script("return Array.from(explorer.state.pixels)") == before
+
+
 def test_after_an_odd_address_strokes_are_still_recognized(browser, recorded):
     for address in ("#%", "#conv2d/-1", "#conv2d/0.5", "#flatten", "#rescaling"):
         open_page(browser, recorded, address=address)

@@ -64,3 +64,13 @@ def test_a_pdf_has_type_42_fonts(figure, tmp_path):
     text = pdf + b"".join(zlib.decompressobj().decompress(p) for p in parts if p[:1] == b"x")
     assert b"/FontFile2" in text
     assert b"/Subtype /Type3" not in text
+
+
+def test_a_cell_keeps_the_colour_that_its_number_is_written_for():
+    drawing = sheet.sheet(2, "a title")
+    axes = sheet.place(drawing, 0.1, 0.7, 1, 1, "cells")
+    sheet.draw_grid(axes, np.array([[0.0, 204.0]]), limits=(0, 255))  # #cccccc, as a grid's line
+    svg = Figure("cells", drawing, pd.DataFrame()).svg
+    assert "fill: #cccccc" in svg
+    assert "fill: var(--pale" not in svg
+    assert "stroke: var(--pale, #cccccc)" in svg

@@ -147,7 +147,26 @@ def test_an_answer_folds_out(browser, address):
 
 def test_printed_it_is_a_handout_of_a_sensible_length(browser, address):
     open_page(browser, address)
-    assert 10 < printed_pages(browser) < 60, "of four networks"
+    assert 10 < printed_pages(browser) < 100, "of four networks"
+
+
+def test_printed_the_letters_of_every_figure_can_be_read(browser, address):
+    open_page(browser, address, (680, 1000))  # A4 without its margins
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    smallest = browser.execute_script(
+        """
+        return [...document.querySelectorAll("svg.drawing, .drawing svg")].map((drawing) => {
+          const [box, view] = [drawing.getBoundingClientRect(), drawing.viewBox.baseVal];
+          const scale = Math.min(box.width / view.width, box.height / view.height);
+          const sizes = [...drawing.querySelectorAll("text")].map(
+            (text) => 0.75 * scale * parseFloat(getComputedStyle(text).fontSize));
+          return Math.min(...sizes);
+        });
+        """
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert len(smallest) > 20
+    assert min(smallest) > 4.5  # points
 
 
 def test_on_small_paper_no_figure_is_cut(browser, address):

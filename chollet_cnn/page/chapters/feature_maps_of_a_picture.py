@@ -62,8 +62,11 @@ def _mosaic(model: TrainedModel, layer: str, maps: np.ndarray) -> dict[str, Any]
     lit = maps[maps > 0]
     white = float(np.quantile(lit, 0.995)) if lit.size else 1.0
     data = {"largest": peaks, "mean": maps.mean(axis=(0, 1)), "share_lit": (maps > 0).mean((0, 1))}
-    order = model.convolutions
+    order, at = model.convolutions, model_graph.layers_of(model.model)[layer]
+    pools = isinstance(at, model_graph.POOLINGS)
     return {
+        "pools": pools,
+        "drops": pools and height * at.pool_size[0] < at.input.shape[1],
         "figure": Figure(
             f"{model.slug}-{file_name(layer)}-maps",
             activations.plot_activations(maps, layer),

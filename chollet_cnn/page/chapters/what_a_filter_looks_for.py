@@ -33,9 +33,10 @@ def _filters(model: TrainedModel) -> dict[str, Any]:
     nearest = int(np.abs(total).argmin())
     weights = kernels[..., nearest].sum(axis=-1).ravel()
     parts = [part for weight in weights for part in (" + ", float(weight))][1:]
+    largest = float(np.abs([before, kernels]).max())
     return {
-        "before": _kernels(f"{model.slug}-first-kernels-before-training", before),
-        "kernels": _kernels(f"{model.slug}-first-kernels", kernels),
+        "before": _kernels(f"{model.slug}-first-kernels-before-training", before, largest),
+        "kernels": _kernels(f"{model.slug}-first-kernels", kernels, largest),
         "size": kernels.shape[:2],
         "maximized": [_maximized(model, place, layer) for place, layer in enumerate(names)],
         "near_zero": near_zero(kernels),
@@ -56,11 +57,11 @@ def near_zero(kernels: np.ndarray) -> int:
     return int((np.abs(kernels.sum(axis=(0, 1, 2))) < NEAR_ZERO).sum())
 
 
-def _kernels(name: str, kernels: np.ndarray) -> Figure:
+def _kernels(name: str, kernels: np.ndarray, largest: float) -> Figure:
     rows, columns, colours, count = (index.ravel() for index in np.indices(kernels.shape))
     data = {"kernel": count, "row": rows, "column": columns, "colour": colours}
     table = pd.DataFrame(data | {"weight": kernels.ravel()})
-    return Figure(name, filters.plot_kernels(kernels), table, tiles=True)
+    return Figure(name, filters.plot_kernels(kernels, largest=largest), table, tiles=True)
 
 
 def _maximized(model: TrainedModel, place: int, layer: str) -> dict[str, Any]:

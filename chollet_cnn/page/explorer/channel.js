@@ -80,7 +80,8 @@ function kernelEditor(learned, replaced, channel, set) {
     });
     const update = (value) => set({ kernel: kernel.map((old, at) => (at === i ? value : old)) });
     input.addEventListener("change", () => {
-      if (Number.isFinite(input.valueAsNumber)) update(input.valueAsNumber);
+      // The editor is made anew; by then the focus is where it goes next.
+      if (Number.isFinite(input.valueAsNumber)) setTimeout(() => update(input.valueAsNumber));
     });
     draggable(input, weight, update);
     const share = Math.round((55 * Math.abs(weight)) / largest);

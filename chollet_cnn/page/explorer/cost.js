@@ -11,13 +11,14 @@ export function costButton(source, images, classes, networks) {
   const reset = () => {
     worker.stop();
     byId("cost-progress").hidden = true;
-    byId("cost").disabled = false;
+    byId("cost").setAttribute("aria-disabled", "false"); // it keeps the keyboard's focus
     byId("cost-table").replaceChildren();
   };
   byId("cost").addEventListener("click", async () => {
+    if (byId("cost").getAttribute("aria-disabled") === "true") return;
     reset();
     const bar = byId("cost-progress");
-    byId("cost").disabled = true;
+    byId("cost").setAttribute("aria-disabled", "true");
     bar.hidden = false;
     bar.value = 0;
     const { learned, layers } = networks();
@@ -65,8 +66,9 @@ function costTable(before, after, classes, source) {
     before.total[i] ? [row(name, before.right[i], after.right[i], before.total[i])] : [],
   );
   const total = row("all", sum(before.right), sum(after.right), sum(before.total), "all");
-  const names = ["class", "before", "after", "right answers", "images"];
-  const words = `Accuracy on ${whole(sum(before.total))} images of ${source}, without and with the change`;
+  const names = ["class", "before", "after", "change in right answers", "images"];
+  const images = sum(before.total);
+  const words = `Accuracy on ${whole(images)} ${images === 1 ? "image" : "images"} of ${source}, without and with the change`;
   return make(
     "table",
     { class: "cost" },

@@ -86,7 +86,12 @@ export function drawingPad(canvas, pen, onChange) {
       const [x, y] = cursor ?? [SIDE / 2, SIDE / 2];
       const inside = (place) => Math.min(Math.max(place, STEP), SIDE - STEP);
       cursor = [inside(x + STEP * moves[event.key][0]), inside(y + STEP * moves[event.key][1])];
-      current?.points.push(cursor);
+      if (!current) {
+        event.preventDefault();
+        showPen();
+        return;
+      }
+      current.points.push(cursor);
     } else if (event.key === " ") {
       cursor ??= [SIDE / 2, SIDE / 2];
       if (current) current = null;

@@ -181,6 +181,7 @@ export async function start(source) {
     state.changes.clear();
     listChanges();
     compute(true);
+    rows.focus(state.selected?.layer ?? 0); // the button is gone
   });
   const resetCost = costButton(source, state.images, data.classes, () => ({
     learned: state.learned,

@@ -12,7 +12,7 @@ import { averageView, convolutionView, DIGITS, poolingView } from "./sums.js";
  * `showImage(place)`, `close()` and `back(layer)`.
  */
 export function inspector(panel, actions) {
-  const title = make("h2", { id: "inspector-title" });
+  const title = make("h2", { id: "inspector-title", tabindex: "-1" });
   const previous = make(
     "button",
     { type: "button", "aria-label": "Previous channel", onclick: () => step(-1) },
@@ -47,7 +47,7 @@ export function inspector(panel, actions) {
   const step = (by) => {
     const { layer, channel } = state.selected;
     const count = gridOf(state.layers[layer])[2];
-    actions.select(layer, (channel + by + count) % count, null);
+    actions.select(layer, (channel + by + count) % count, null, true);
   };
 
   const cellUnder = (event) => {
@@ -118,12 +118,12 @@ export function inspector(panel, actions) {
     } else if (layer.kind === "max pooling") sum.replaceChildren(...poolingView(state, at));
     else if (layer.kind === "average") sum.replaceChildren(...averageView(state, at));
     else {
-      const pick = (source, channel) => actions.select(source, channel, null);
+      const pick = (source, channel) => actions.select(source, channel, null, true);
       const parts = denseView(state, at, pick);
       if (layer.activation === "sigmoid") parts.unshift(...sigmoidView(state));
       if (layer.activation === "softmax") {
         const table = softmaxView(state, at.channel, (other) =>
-          actions.select(at.layer, other, null),
+          actions.select(at.layer, other, null, true),
         );
         parts.unshift(...table, make("h3", {}, `The score of class ${state.classes[at.channel]}`));
       }
@@ -169,6 +169,15 @@ export function inspector(panel, actions) {
     );
   };
 
+  /** Make a part anew; what had the focus gets it again, or the title, if it is gone. */
+  const keepingFocus = (part, build) => {
+    const focused = labelOf(document.activeElement, part);
+    build();
+    if (!focused) return;
+    const again = [...part.querySelectorAll("input, button, summary")];
+    (again.find((e) => labelOf(e, part) === focused) ?? title).focus({ preventScroll: true });
+  };
+
   const describe = (at) => {
     const layer = state.layers[at.layer];
     const [rows, columns] = gridOf(layer);
@@ -193,16 +202,13 @@ export function inspector(panel, actions) {
       const { place, value } = describe(at);
       cell.replaceChildren(place, " ", make("b", {}, value));
       showFigures(at);
-      showSum(at);
+      keepingFocus(sum, () => showSum(at));
       if (!whole) return;
-      const focused = labelOf(document.activeElement, about);
-      about.replaceChildren(
-        ...(layer.kind === "convolution" ? channelView(state, at, actions) : []),
+      keepingFocus(about, () =>
+        about.replaceChildren(
+          ...(layer.kind === "convolution" ? channelView(state, at, actions) : []),
+        ),
       );
-      if (focused)
-        [...about.querySelectorAll("input, button")]
-          .find((e) => labelOf(e, about) === focused)
-          ?.focus();
     },
     /** Say what is selected, for a screen reader. */
     words(now, at) {
@@ -227,5 +233,6 @@ export function inspector(panel, actions) {
 /** A name by which a control is found again after its panel was built anew. */
 function labelOf(element, panel) {
   if (!element || !panel.contains(element)) return null;
-  return element.id || element.getAttribute("aria-label") || element.textContent;
+  const words = element.tagName === "SUMMARY" ? element.firstChild : element; // its sum changes
+  return element.id || element.getAttribute("aria-label") || words.textContent;
 }
