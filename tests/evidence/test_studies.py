@@ -183,6 +183,8 @@ def test_each_change_to_the_augmented_recipe_is_told_alone_once_it_has_three_pai
         assert f"by {change} with {way} (95% confidence interval" in text
     assert ", 3 pairs), by" in text
     assert "points with both (95% confidence interval" in text
+    for change in ("legacy RMSprop", "legacy augmentation"):  # here both ways are the same runs
+        assert f"already made, {change} adds +0.00 points" in text
     assert "legacy RMSprop alone" not in write_up.render(with_pairs(2))
 
 

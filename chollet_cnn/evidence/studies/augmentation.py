@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -29,6 +31,8 @@ WAYS = {
     "keras-2017": "legacy RMSprop and augmentation",
 }
 """What each variant is computed with; the recipe itself has no name."""
+ALONE = ("rmsprop-2017", "augmentation-2017")
+"""The two changes, each by itself."""
 LAST = 20
 """How many epochs at the end a long augmented run is averaged over."""
 _LATE = ["accuracy", "val_accuracy", "val_loss"]
@@ -55,10 +59,7 @@ def measure(records: Records) -> dict[str, object]:
             curve = comparison.compare_curve(records, RECIPES[0], variant)
             cells |= tables.printed_curve_cells(curve)
         if variant and variant in WAYS:
-            current = _over_the_last(ways[""][1])
-            moved = statistics.paired_differences(
-                mean.reset_index(), current.reset_index(), "val_accuracy"
-            )
+            moved = _moved(curves, ways[""][1])
             cells |= tables.paired_cells(moved) if moved.n > 1 else {}
             if moved.n >= statistics.MIN_RUNS_OUTSIDE:
                 moved_by[variant] = moved
@@ -72,6 +73,7 @@ def measure(records: Records) -> dict[str, object]:
         "legacy_late": statistics.summarize(legacy["val_accuracy"]),
         "claim_against_late": _claim_against(current["val_accuracy"]),
         "moved_by": moved_by,
+        "added": _added(ways),
         "last": LAST,
     }
 
@@ -85,6 +87,25 @@ def figure(records: Records) -> Figure | None:
     return figures.plot_legacy_and_current(
         curves, CURVES[recipe.name], ("accuracy", "val_accuracy"), "Keras", recipe.title
     )
+
+
+def _moved(curves: pd.DataFrame, baseline: pd.DataFrame) -> statistics.Summary:
+    """Summarize by how much runs differ over the last epochs from others, seed by seed."""
+    changed, others = (_over_the_last(each).reset_index() for each in (curves, baseline))
+    return statistics.paired_differences(changed, others, "val_accuracy")
+
+
+def _added(
+    ways: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+) -> list[tuple[str, statistics.Summary]]:
+    """Return what each of the two changes adds to the other one, where there are enough pairs."""
+    both = ways["keras-2017"][1]
+    added = [
+        (variant, _moved(both, ways[other][1]))
+        for variant, other in (ALONE, reversed(ALONE))
+        if len(both) and len(ways[other][1])
+    ]
+    return [(variant, moved) for variant, moved in added if moved.n >= statistics.MIN_RUNS_OUTSIDE]
 
 
 def _claim_against(late: pd.Series) -> str:
