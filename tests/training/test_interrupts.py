@@ -112,7 +112,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(tmp_path):
                 break
         _, errors = process.communicate(timeout=120)
         assert process.returncode == status
-        assert errors.startswith("interrupted; the same command with --resume goes on")
+        assert errors.startswith("interrupted; the same command with --resume, and without --ov")
         assert errors.count("\n") == 1
     path = tmp_path / "mnist-three-block" / "seed-0"
     assert not runs.is_finished(path)
