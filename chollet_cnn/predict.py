@@ -107,13 +107,14 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
         out = expand_user(options.out or os.path.join(options.run, "predictions"))
         written += save_figures(answered, out, options.top)
     if options.csv:
-        file = Path(os.path.realpath(expand_user(options.csv)))
+        named = expand_user(options.csv)
+        file = Path(os.path.realpath(named))
         text = table(answers).to_csv(index=False)
         if file.exists() and not (file.is_file() or file.is_dir()):  # a device or a pipe
             file.write_text(text, encoding="utf-8")
         else:
             files.write(file, text)
-        written.append(expand_user(options.csv))
+        written.append(named)
     for file in written:
         (notify if options.json else print)(f"written: {printable(str(file))}")
     for answer in failed:

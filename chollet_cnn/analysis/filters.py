@@ -155,10 +155,8 @@ def maximize_activation(
     in Mordvintsev et al., "Inceptionism", 2015.
     """
     name = full_name(model, layer)
-    wanted, steps = (
-        channels_of(model, name, channels),
-        whole_number(steps, "number of steps", least=0),
-    )
+    wanted = channels_of(model, name, channels)
+    whole_number(steps, "number of steps", least=0)
     ascend = gradients.differentiated(model, _mean_of_map(model, name, pixel_range, bent=True))
     height, width, *colors = image_shape(model)
     shape = (size or height or 128, size or width or 128, *colors)
