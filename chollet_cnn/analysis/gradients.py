@@ -1,7 +1,7 @@
 """Run functions of a network on arrays, and differentiate them, on whichever backend runs.
 
-This is the one file that knows the backends. A function is built of :mod:`keras.ops` and of what
-:mod:`~chollet_cnn.analysis.model_graph` and :mod:`~chollet_cnn.analysis.scores` offer.
+Of the analyses only this file knows the backends. A function is built of :mod:`keras.ops` and of
+what :mod:`~chollet_cnn.analysis.model_graph` and :mod:`~chollet_cnn.analysis.scores` offer.
 """
 
 from __future__ import annotations

@@ -91,13 +91,15 @@ def format_quantity(value: float | None, quantity: str) -> str:
     A bound of an interval may lie outside the possible values, such as an accuracy above 1; it is
     written as the nearest possible value.
 
-    >>> format_quantity(0.9913, "test_accuracy"), format_quantity(-0.1, "loss")
-    ('99.13%', '0.0000')
+    >>> [format_quantity(value, "test_accuracy") for value in (-0.1, 0.9913, 1.1)]
+    ['0.00%', '99.13%', '100.00%']
+    >>> format_quantity(-0.1, "loss")
+    '0.0000'
     """
     if is_missing(value):
         return ""
     if "accuracy" in quantity:
-        return f"{min(value, 1):.2%}"
+        return f"{min(max(value, 0), 1):.2%}"
     return f"{max(value, 0):.4f}" if "loss" in quantity else f"{max(value, 1):.3g}"
 
 

@@ -75,16 +75,13 @@ def _draw_window(
     """Draw an image with the kernel on it: under each pixel the number it is multiplied by."""
     limits = sheet.grey_limits(image)
     sheet.draw_grid(axes, image, limits=limits)
-    cells = iter(axes.texts[:])
-    fills = sheet.greys(image, limits)
-    for row, column in np.ndindex(image.shape):
-        pixel = next(cells)
+    for (row, column), pixel in zip(np.ndindex(image.shape), axes.texts[:], strict=True):
         inside = (row - corner[0], column - corner[1])
         if all(0 <= i < n for i, n in zip(inside, kernel.shape, strict=True)):
             pixel.set_y(row - 0.17)
             axes.text(
                 column, row + 0.25, f"× {format_number(kernel[inside])}", fontsize=sheet.SMALL,
-                color=style.contrasting(fills[row, column]), ha="center", va="center_baseline",
+                color=pixel.get_color(), ha="center", va="center_baseline",
             )  # fmt: skip
     sheet.mark(axes, corner, kernel.shape)
 
@@ -102,20 +99,17 @@ def _write_sum(
 
 
 def plot_sharpened_and_pooled(
-    image: np.ndarray | None = None,
-    kernel: np.ndarray | None = None,
-    block: tuple[int, int] | None = None,
+    image: np.ndarray | None = None, block: tuple[int, int] | None = None
 ) -> Figure:
     """Draw the sharpened image and the result of 2x2 max pooling.
 
     Args:
         image: ``(height, width)``; the padlock by default.
-        kernel: a square kernel; the sharpening one by default.
         block: the cell ``(row, column)`` of the pooled map that is marked with its four numbers; by
             default that in row 1 and column 2, or as near as there is one.
     """
     image = as_array(PADLOCK if image is None else image, "image", (2,))
-    response = cross_correlate2d(image, SHARPEN if kernel is None else np.asarray(kernel))
+    response = cross_correlate2d(image, SHARPEN)
     pooled = max_pool2d(response)
     if block is None:
         block = (min(1, pooled.shape[0] - 1), min(2, pooled.shape[1] - 1))

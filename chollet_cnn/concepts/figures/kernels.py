@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,35 +16,24 @@ SIZE = 120
 """Pixels: small enough that the effect of a kernel of five pixels is visible."""
 
 
-def plot_kernel_gallery(
-    photos: Mapping[str, np.ndarray] | None = None, kernels: Mapping[str, np.ndarray] | None = None
-) -> Figure:
-    """Draw the response of each kernel to two photographs, beside the kernel's numbers.
-
-    Args:
-        photos: grey images ``(height, width)``, 0 to 255 or 0 to 1, by name; Grace Hopper and a cat
-            by default.
-        kernels: square kernels by name; every kernel of the tutorial by default.
-    """
-    if photos is None:
-        photos = {
-            "Grace Hopper": photographs.grey(photographs.grace_hopper(SIZE)),
-            "a cat": photographs.grey(photographs.cat(SIZE)),
-        }
-    kernels = GALLERY if kernels is None else kernels
+def plot_kernel_gallery() -> Figure:
+    """Draw the response of each kernel to two photographs, beside the kernel's numbers."""
+    photos = {
+        "Grace Hopper": photographs.grey(photographs.grace_hopper(SIZE)),
+        "a cat": photographs.grey(photographs.cat(SIZE)),
+    }
     gap, between, top = 0.06, 0.2, 0.6
     half = (sheet.WIDTH - 2 * sheet.EDGE - between) / 2  # two kernels side by side
     side = (half - gap * len(photos)) / (1 + len(photos))
     row_height = side + 0.55
     figure = sheet.sheet(
-        top + -(-len(kernels) // 2) * row_height,
+        top + -(-len(GALLERY) // 2) * row_height,
         "Kernels with a sum of 0 respond only to change; the others keep the image",
         "where the sum is 0, middle grey is 0, black is below and white above it",
     )
-    for index, (name, kernel) in enumerate(kernels.items()):
+    for index, (name, kernel) in enumerate(GALLERY.items()):
         at = top + (index // 2) * row_height
         left = sheet.EDGE + (index % 2) * (half + between)
-        kernel = np.asarray(kernel)
         _draw_kernel(figure, left, at, side, name, kernel)
         for place, (who, photo) in enumerate(photos.items(), start=1):
             x = left + place * (side + gap)
@@ -75,9 +62,9 @@ def _draw_kernel(
 def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:
     """Draw a response on the image's own scale, or around 0 if the kernel's sum is 0."""
     response = cross_correlate2d(photo, kernel)
-    low, high = sheet.grey_limits(photo)
+    low, high = 0, 255
     if np.isclose(kernel.sum(), 0):
         # The strongest hundredth of the pixels is cut, so that the others are visible.
-        high = max(float(np.quantile(np.abs(response), 0.99)), high / 255)
+        high = float(np.quantile(np.abs(response), 0.99))
         low = -high
     axes.imshow(response, cmap=style.MAP, vmin=low, vmax=high)

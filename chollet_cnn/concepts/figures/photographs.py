@@ -23,14 +23,14 @@ def grace_hopper(size: int | None = None) -> np.ndarray:
     return scaled(portrait[20:480, 26:486], size)
 
 
-def digit(size: int = 28, index: int = 5) -> np.ndarray:
+def digit(size: int) -> np.ndarray:
     """Return a handwritten digit of scikit-learn, ``(size, size)`` uint8, light ink on dark.
 
     It is enlarged from 8x8 and has a margin of a seventh on every side, as the digits of MNIST.
     """
     margin = size // 7
     inside = size - 2 * margin
-    ink = resize(load_digits().images[index] / 16, (inside, inside), order=3, clip=True)
+    ink = resize(load_digits().images[5] / 16, (inside, inside), order=3, clip=True)
     return np.rint(255 * np.pad(ink, margin)).astype(np.uint8)
 
 
