@@ -26,7 +26,7 @@ import argparse
 from pathlib import Path
 
 from chollet_cnn.book import recipes
-from chollet_cnn.drawing.progress import spinner, with_spinner
+from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
 
 
@@ -90,10 +90,11 @@ def main(argv: list[str] | None = None) -> int:
         at_once = options.processes or useful
         finished = run_many.train_here(jobs, options.out or "runs", at_once)
     lines = run_many.record_all(jobs, finished, results, at_once)
-    for line in with_spinner("training", lines):
-        print(line, flush=True)
-        if options.results is None:
-            update(results)
+    with spinner("training"):
+        for line in lines:
+            print(line, flush=True)
+            if options.results is None:
+                update(results)
     return 0
 
 

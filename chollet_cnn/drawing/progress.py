@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 
 from rich import progress
@@ -24,7 +24,6 @@ def progress_bar(
     done: int = 0,
     *,
     in_bytes: bool = False,
-    shown: bool = True,
     stays: bool = True,
 ) -> Iterator[Callable[[int], None]]:
     """Show the progress of a piece of work: on standard error if that is a terminal, or in a cell.
@@ -36,7 +35,6 @@ def progress_bar(
         total: how many steps there are.
         done: how many of them were done before.
         in_bytes: steps are bytes, shown as MB with their speed.
-        shown: ``False`` draws nothing, wherever this runs.
         stays: ``False`` removes the bar when the work is done.
 
     Yields:
@@ -48,19 +46,18 @@ def progress_bar(
         else (progress.MofNCompleteColumn(),)
     )
     columns = (progress.BarColumn(), *amount, progress.TimeRemainingColumn())
-    with _drawn(columns, title, total, done, shown, stays) as advance:
+    with _drawn(columns, title, total, done, stays) as advance:
         yield advance
 
 
 @contextmanager
-def spinner(title: str, shown: bool = True) -> Iterator[None]:
+def spinner(title: str) -> Iterator[None]:
     """Show that work goes on, and for how long, where its end cannot be told.
 
     Args:
         title: what is being done, in a few words.
-        shown: ``False`` draws nothing, and no spinner or bar inside it either.
     """
-    with _drawn((progress.TimeElapsedColumn(),), f"{title} ...", None, 0, shown, stays=False):
+    with _drawn((progress.TimeElapsedColumn(),), f"{title} ...", None, 0, stays=False):
         yield
 
 
@@ -79,9 +76,12 @@ def share_bar(title: str) -> Iterator[Callable[[float], None]]:
 
 
 @contextmanager
-def silenced(quiet: bool = True) -> Iterator[None]:
+def silenced(quiet: bool) -> Iterator[None]:
     """Show no spinner and no bar inside it, if ``quiet``."""
-    with _terminal(shown=False) if quiet else nullcontext():
+    with ExitStack() as stack:
+        if quiet:
+            silence()
+            stack.callback(_consoles.pop)
         yield
 
 
@@ -90,32 +90,20 @@ def silence() -> None:
     _consoles.append(None)
 
 
-def with_spinner(title: str, items: Iterable) -> Iterator:
-    """Yield what an iterable yields, and show a spinner while it works on the next item."""
-    iterator, end = iter(items), object()
-    while True:
-        with spinner(title):
-            item = next(iterator, end)
-        if item is end:
-            return
-        yield item
-
-
 @contextmanager
 def _drawn(
     columns: Iterable[progress.ProgressColumn],
     title: str,
     total: int | None,
     done: int,
-    shown: bool,
     stays: bool,
 ) -> Iterator[Callable[[int], None]]:
     """Draw these columns on the terminal, below what is drawn already, or a widget in a cell."""
-    if shown and in_notebook() and None not in _consoles and find_spec("ipywidgets"):
+    if in_notebook() and None not in _consoles and find_spec("ipywidgets"):
         with _widget(title, total, done, stays) as advance:
             yield advance
         return
-    with _terminal(shown) as console:
+    with _terminal() as console:
         if console is None:
             yield lambda _steps: None
             return
@@ -133,13 +121,13 @@ def _drawn(
 
 
 @contextmanager
-def _terminal(shown: bool) -> Iterator[Console | None]:
-    """Lend a console on standard error, or None where it is not a terminal or nothing is shown."""
+def _terminal() -> Iterator[Console | None]:
+    """Lend a console on standard error, or None where it is not a terminal or is silenced."""
     with ExitStack() as stack:
         console = None
-        if shown and _consoles:
+        if _consoles:
             console = _consoles[-1]
-        elif shown and sys.stderr and sys.stderr.isatty():
+        elif sys.stderr and sys.stderr.isatty():
             # A copy of the descriptor, which stays when devices.start_keras() holds back the other.
             # Its encoding may lack what Rich draws.
             descriptor, encoding = os.dup(sys.stderr.fileno()), sys.stderr.encoding

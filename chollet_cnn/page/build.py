@@ -129,9 +129,9 @@ def write_report(
         Where it was written, the chapters, and what was left out.
 
     Raises:
-        ValueError: ``format`` is unknown, or ``width`` or ``dpi`` is not positive or too large.
-        UserError: the picture cannot be read, the folder cannot be written or ``data_dir`` does
-            not exist; nothing is left behind.
+        ValueError: ``format`` is unknown.
+        UserError: ``width`` or ``dpi`` is not positive or too large, the picture cannot be read,
+            the folder cannot be written or ``data_dir`` does not exist; nothing is left behind.
     """
     out = sources.expand_user(out)
     paths = [paths] if isinstance(paths, str | Path | Run) else paths
@@ -140,7 +140,7 @@ def write_report(
         raise ValueError(f"format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not {format!r}")
     for (name, most), size in zip(LARGEST.items(), (width, dpi), strict=True):
         if size is not None and not 0 < size <= most:
-            raise ValueError(f"{name} is above 0 and at most {most}, not {size:g}")
+            raise UserError(f"{parameter(name)} is above 0 and at most {most}, not {size:g}")
     if picture is not None:
         image_files.read(picture)  # before anything takes time
     if data_dir is not None:

@@ -221,8 +221,9 @@ def test_the_command_knows_the_formats_that_figures_have():
 @pytest.mark.parametrize("asked", ["--width 0", "--width nan", "--dpi 20000"])
 def test_a_size_that_cannot_be_drawn_is_refused(asked):
     option, size = asked.split()
-    with pytest.raises(UserError, match=rf"{option} is above 0 and at most \d+, not {size}"):
+    with pytest.raises(UserError) as caught:
         report.main([option, size])
+    assert caught.value.in_terms_of_flags().startswith(f"{option} is above 0 and at most ")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
