@@ -119,9 +119,9 @@ def integer(text: str) -> int:
     return int(text)
 
 
-def end_with_parent() -> None:
+def end_with_parent(on_ctrl_c: signal.Handlers = signal.SIG_DFL) -> None:
     """Let this process end when the one that started it ends, and on Ctrl-C without a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, on_ctrl_c)
 
     def wait() -> None:
         multiprocessing.parent_process().join()
@@ -198,9 +198,6 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
     Python handles a signal only between two instructions, which a long computation in a library
     can delay by minutes. The system tells a pipe at once; a thread reads it and waits a little.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     if os.name == "nt":  # whose pipes cannot wake the thread
         signal.signal(signal.SIGINT, signal.default_int_handler)  # instead of that of the import
         yield

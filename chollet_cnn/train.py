@@ -6,24 +6,11 @@ Training is imported when it begins, so that ``--help`` and ``--list`` are fast.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from chollet_cnn.book import recipes
-from chollet_cnn.drawing.progress import spinner
+from chollet_cnn.drawing.progress import silenced, spinner
 from chollet_cnn.errors import TRAINING_INTERRUPTED, in_shell, integer, run_cli
 from chollet_cnn.training import console, plan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-def __getattr__(name: str) -> Callable:
-    """Return :func:`chollet_cnn.training.trainer.train_network` under its name of before."""
-    if name != "train":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from chollet_cnn.training.trainer import train_network
-
-    return train_network
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -80,7 +67,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.train
     if options.pop("list"):
         print(console.table_of_recipes())
         return 0
-    with spinner("loading the package", shown=not options["quiet"]):
+    with silenced(options["quiet"]), spinner("loading the package"):
         from chollet_cnn.training.trainer import train_network
 
     run = train_network(**options)

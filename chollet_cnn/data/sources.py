@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chollet_cnn.errors import UserError
+from chollet_cnn.errors import UserError, parameter
 
 
 class NotFound(UserError):  # noqa: N818
@@ -50,7 +50,9 @@ def search_path(data_dir: str | Path | None = None) -> list[Path]:
     if data_dir is not None:
         named = expand_user(data_dir)
         if not named.exists():
-            raise UserError(f"the data folder {named} does not exist: check its spelling")
+            raise UserError(
+                f"the {parameter('data_dir')} {named} does not exist: check its spelling or omit it"
+            )
         places.append(named)
     return [*places, *_standing_folders()]
 

@@ -90,12 +90,11 @@ def describe() -> dict[str, object]:
 
 def _numerics() -> dict[str, object]:
     """Return the settings of the backend and of the processor that change the last bits."""
-    found = {name: value for name in environment.VARIABLES if (value := os.environ.get(name))}
-    flags = found.get("XLA_FLAGS", "").split()
+    numerics: dict[str, object] = {name: os.environ.get(name, "") for name in environment.VARIABLES}
+    flags = os.environ.get("XLA_FLAGS", "").split()
     virtual = [flag for flag in flags if flag.startswith(VIRTUAL_DEVICES)]
     others = [flag for flag in flags if flag not in (DETERMINISTIC_XLA, *virtual)]
-    found["XLA_FLAGS"] = " ".join(others)
-    numerics: dict[str, object] = {name: found.get(name, "") for name in environment.VARIABLES}
+    numerics["XLA_FLAGS"] = " ".join(others)
     numerics["virtual_devices"] = "".join(virtual[-1:]).removeprefix(VIRTUAL_DEVICES)
     numerics["vector_instructions"] = environment.vector_instructions()
     if BACKEND == "tensorflow":

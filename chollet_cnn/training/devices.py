@@ -88,9 +88,7 @@ def _import_quietly() -> ModuleType:
             raise UserError(
                 f"Keras cannot start ({problem}); check KERAS_BACKEND and keras.json"
             ) from problem
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
+        except Exception:
             held.seek(0)
             if terminal is not None:
                 os.write(terminal, held.read())

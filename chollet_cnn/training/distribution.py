@@ -19,7 +19,6 @@ import numpy as np
 from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import loop
 from chollet_cnn.training.machines import Group, ProcessLost
-from chollet_cnn.training.plan import whole_number
 
 if keras.backend.backend() == "jax":
     import jax
@@ -114,7 +113,7 @@ def divide(kind: str, wanted: int | str, batch_size: int) -> Shares | None:
             "the same number, on GPUs by the environment variable CUDA_VISIBLE_DEVICES"
         )
     there = counts.pop()
-    count = there if wanted == "all" else whole_number("devices", wanted)
+    count = there if wanted == "all" else wanted
     if count > there:
         virtual = "; XLA_FLAGS=--xla_force_host_platform_device_count=N divides a CPU into N"
         raise UserError(

@@ -22,8 +22,6 @@ VARIABLES = (
 DEFAULTS = "the defaults"
 VECTOR_FLAGS = ("avx", "amx", "fma", "sse4")
 """Beginnings of the processor's flags by which oneDNN chooses its kernels."""
-DIVISION = ("devices", "processes", "virtual_devices")
-"""How a run was divided among devices and processes, which may change when it is resumed."""
 
 
 def deciding_settings(environment: Mapping[str, object]) -> dict[str, object]:
@@ -31,19 +29,17 @@ def deciding_settings(environment: Mapping[str, object]) -> dict[str, object]:
 
     Two runs of one plan, whose settings are the same, end with the same weights bit for bit; where
     they differ, this names the settings to look at. A run from before a setting was recorded does
-    not have it.
+    not have it. The number of devices is not among them: it changes the last bits, and yet a run
+    may be resumed with another.
     """
     versions, backend = environment.get("versions", {}), environment.get("backend")
-    found = {name: environment.get(name) for name in ("backend", "device")}
-    found |= {name: environment.get(name, 1) for name in ("devices", "processes")}
-    if environment.get("device") == "gpu":
-        found["device_name"] = environment.get("device_name")
-    packages = ["keras", backend, "numpy"]
-    if backend == "jax":
-        packages.append("jaxlib")
-    found |= {f"version of {name}": versions.get(name) for name in packages}
-    found |= {name: environment.get(name) for name in ("processor", "processor_kind", "threads")}
-    return found | environment.get("numerics", {})
+    names = ["backend", "device", "processor", "processor_kind", "threads"]
+    names += ["device_name"] if environment.get("device") == "gpu" else []
+    packages = ["keras", backend, "numpy", *(["jaxlib"] if backend == "jax" else [])]
+    found = {name: environment[name] for name in names if name in environment}
+    found |= {f"version of {name}": versions[name] for name in packages if name in versions}
+    found |= environment.get("numerics", {})
+    return {name: value for name, value in found.items() if name != "virtual_devices"}
 
 
 def differing_settings(

@@ -19,7 +19,7 @@ from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data import Dataset, Split, sources
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import progress_bar, spinner
-from chollet_cnn.errors import UserError, notify, parameter
+from chollet_cnn.errors import UserError, notify
 from chollet_cnn.training import (
     backend,
     console,
@@ -51,9 +51,8 @@ SAME_VERSIONS = ("keras", "jax", "jaxlib", "numpy")
 
 def fit(request: Request) -> runs.Run:
     """Carry out a request that :func:`~chollet_cnn.training.trainer.train_network` has checked."""
-    group, path = request.group, request.path
+    group = request.group
     backend.use_deterministic_gpu_operations()
-    say = (lambda line: None) if request.quiet else (lambda line: print(line, flush=True))
     if group is None:
         chosen = devices.choose(request.plan.device)
         images = _load_data(request)
@@ -75,12 +74,11 @@ def fit(request: Request) -> runs.Run:
             "processes": group.size if group else 1,
             "data": images.fingerprint,
         }
-        if request.first and not _is_finished(request, plan, surroundings):
-            stack.enter_context(runs.locked(path))
-        begun = _begin(request, plan, surroundings)
+        begun = _begin(request, plan, surroundings, stack)
         if begun["beginning"] == FINISHED:
-            say(f"{path} is finished already.")
-            return runs.Run(path, **begun["run"])
+            if not request.quiet:
+                print(f"{request.path} is finished already.", flush=True)
+            return runs.Run(request.path, **begun["run"])
         decided = {name: begun[name] for name in ("beginning", "keep_weights")}
         asked = vars(request) | {"plan": plan} | decided
         return _fit(Job(**asked, data=images, environment=surroundings, shares=shares))
@@ -89,13 +87,11 @@ def fit(request: Request) -> runs.Run:
 def _load_data(request: Request) -> Dataset:
     """Load what a plan trains on; embedded digits stand in for an MNIST that was not asked for."""
     folder, plan = request.data_dir, request.plan
-    if folder is not None and not sources.expand_user(folder).exists():
-        raise UserError(
-            f"the {parameter('data_dir')} {folder} does not exist; check its spelling, or omit it"
-        )
+    if folder is not None:
+        sources.search_path(folder)  # raises if it does not exist; digits would not look there
     options = plan.recipe.options_for(plan.dataset)
     try:
-        with spinner("loading the images", shown=not request.quiet):
+        with spinner("loading the images"):
             return data.load_dataset(plan.dataset, folder, **options)
     except NotFound:
         named = folder is not None and sources.expand_user(folder).is_file()
@@ -108,14 +104,12 @@ def _load_data(request: Request) -> Dataset:
         return data.load_dataset("digits")
 
 
-def _is_finished(request: Request, plan: Plan, surroundings: dict[str, Any]) -> bool:
-    """Tell whether nothing is to be trained, so that the run's folder may be read-only."""
-    how = (plan, request.resume, request.overwrite, surroundings)
-    return runs.is_finished(request.path) and how_to_begin(request.path, *how) == FINISHED
-
-
-def _begin(request: Request, plan: Plan, surroundings: dict[str, Any]) -> dict[str, Any]:
+def _begin(
+    request: Request, plan: Plan, surroundings: dict[str, Any], stack: contextlib.ExitStack
+) -> dict[str, Any]:
     """Return how the run begins, as the first process decides, and what it is if it is finished.
+
+    Its folder is locked until the end of ``stack``, unless it is finished: it may be read-only.
 
     Raises:
         UserError: if the first process trains something else than this one.
@@ -126,11 +120,14 @@ def _begin(request: Request, plan: Plan, surroundings: dict[str, Any]) -> dict[s
     trained["data"] = surroundings["data"]["sha256"]
     begun: dict[str, Any] = {}
     if request.first:
-        path = request.path
-        beginning = how_to_begin(path, plan, request.resume, request.overwrite, surroundings)
+        path, how = request.path, (plan, request.resume, request.overwrite, surroundings)
+        beginning = how_to_begin(path, *how) if runs.is_finished(path) else None
+        if beginning != FINISHED:
+            stack.enter_context(runs.locked(path))
+            beginning = how_to_begin(path, *how)  # another process may have trained it meanwhile
         keep = request.keep_weights or plan.recipe.parameters <= FEW_WEIGHTS
         if beginning in (RESUME, EXTEND):
-            keep = bool(run_files.read_config(path).get("keep_weights"))
+            keep = bool(run_files.read(path, "config").get("keep_weights"))
         begun = {"beginning": beginning, "keep_weights": keep, "trained": trained}
         if beginning == FINISHED:
             run = runs.load_run(path)
@@ -200,7 +197,7 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
         began = time.perf_counter()
         batches = state.batches(epoch)
         total, title = sum(map(len, batches)) + len(monitored), f"epoch {epoch + 1}/{epochs}"
-        with progress_bar(title, total, shown=not job.quiet, stays=False) as on_progress:
+        with progress_bar(title, total, stays=False) as on_progress:
             score = loop.run_epoch(steps.train, feed, batches, on_progress)
             check = evaluate(on_progress)
         if not (math.isfinite(score.loss + check.loss) and state.is_finite()):
@@ -232,7 +229,7 @@ def _finish(job: Job, state: State, steps: Steps, diverged: int | None) -> runs.
     evaluate = _evaluation(job, steps, job.data.test)
     passes = 2 if state.checkpoint.best_weights else 1
     total = passes * len(job.data.test)
-    with progress_bar("testing", total, shown=not job.quiet, stays=False) as on_progress:
+    with progress_bar("testing", total, stays=False) as on_progress:
         test = last = evaluate(on_progress)
         if state.checkpoint.best_weights:
             state.model.set_weights(state.checkpoint.best_weights)

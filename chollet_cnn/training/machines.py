@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from chollet_cnn.errors import UserError, parameter
+from chollet_cnn.errors import UserError, end_with_parent, parameter
 from chollet_cnn.training.plan import whole_number
 
 MOST_PROCESSES = 10_000
@@ -66,12 +66,7 @@ def group(coordinator: str | None, processes: object, process_index: object) -> 
         UserError: if they cannot be used, or do not belong together.
     """
     size = whole_number("processes", processes, 1, MOST_PROCESSES)
-    index = whole_number("process_index", process_index, 0, MOST_PROCESSES)
-    if index >= size:
-        raise UserError(
-            f"{parameter('process_index')} must be from 0 to {size - 1} with "
-            f"{parameter('processes')}={size}, got {index}"
-        )
+    index = whole_number("process_index", process_index, 0, size - 1)
     if size == 1 and coordinator is None:
         return None
     address = ADDRESS.fullmatch(coordinator) if isinstance(coordinator, str) else None
@@ -138,7 +133,7 @@ def _work(
     sender: Connection, log: Path, function: Callable[..., Any], arguments: tuple[object, ...]
 ) -> None:
     """Call the function in the child and send what it returns or raises."""
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    end_with_parent(signal.SIG_IGN)
     with open(log, "wb") as held:
         for name, number in (("stdout", 1), ("stderr", 2)):
             terminal = os.fdopen(os.dup(number), "w", buffering=1, errors="backslashreplace")
@@ -151,8 +146,3 @@ def _work(
     except Exception:
         outcome = RuntimeError(traceback.format_exc())
     sender.send(outcome)
-
-
-def _end_with_the_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)

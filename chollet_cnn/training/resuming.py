@@ -68,9 +68,10 @@ def how_to_begin(
             f"{parameter('overwrite=True')} replaces it, another {parameter('out')} puts this one "
             "elsewhere"
         )
-    then, now = _read_settings(path), planned.settings()
+    config = run_files.read(path, "config")
+    then, now = plan.settings_of(config), planned.settings()
     differing = [name for name in now if then.get(name) != now[name]]
-    begun, wanted = then["epochs"], planned.recipe.epochs
+    begun, wanted = config["settings"]["epochs"], planned.recipe.epochs
     if finished and (wanted < begun or (wanted != begun and not resume)):
         differing.append("epochs")
     if surroundings:
@@ -90,12 +91,6 @@ def how_to_begin(
     return FINISHED if wanted == begun else EXTEND
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    """Return the settings and the number of epochs in ``config.json``."""
-    config = run_files.read_config(path)
-    return plan.settings_of(config) | {"epochs": config["settings"]["epochs"]}
-
-
 def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> list[str]:
     """Return what of the data and the environment differs from that of the run in ``path``.
 
@@ -103,9 +98,8 @@ def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> l
     """
     if not ((path / "environment.json").is_file() or (path / checkpoints.FILE).is_file()):
         return []  # it was cut off before it had computed anything
-    then = run_files.read_environment(path)
+    then = run_files.read(path, "environment")
     differing = list(environment.differing_settings(then, now))
-    differing = [name for name in differing if name not in environment.DIVISION]
     same_data = then["data"]["sha256"] == now["data"]["sha256"]
     if not going_on:
         differing = [name for name in differing if name in ("backend", "device")]

@@ -229,34 +229,21 @@ def _numbered(rows: list[Row]) -> list[Row]:
 COLUMNS = tuple(Row.model_fields)
 """The columns of ``history.csv``."""
 HISTORY = TypeAdapter(Annotated[list[Row], AfterValidator(_numbered)])
+MODELS = {"config": Config, "environment": Environment, "metrics": Metrics}
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read the ``config.json`` of the run in ``path``.
+def read(path: Path, name: str) -> dict[str, Any]:
+    """Read a JSON file of the run in ``path``.
 
-    Raises:
-        UserError: if it is missing or damaged.
-    """
-    return _checked(path / "config.json", TypeAdapter(Config), read_json(path / "config.json"))
-
-
-def read_environment(path: Path) -> dict[str, Any]:
-    """Read the ``environment.json`` of the run in ``path``.
+    Args:
+        path: the run directory.
+        name: that of the file without ``.json``, a key of :data:`MODELS`.
 
     Raises:
         UserError: if it is missing or damaged.
     """
-    file = path / "environment.json"
-    return _checked(file, TypeAdapter(Environment), read_json(file))
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read the ``metrics.json`` of the run in ``path``.
-
-    Raises:
-        UserError: if it is missing or damaged.
-    """
-    return _checked(path / "metrics.json", TypeAdapter(Metrics), read_json(path / "metrics.json"))
+    file = path / f"{name}.json"
+    return _checked(file, TypeAdapter(MODELS[name]), read_json(file))
 
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
@@ -294,7 +281,7 @@ def read_json(file: Path) -> dict[str, Any]:
             numbers that are not finite.
     """
     try:
-        content = json.loads(_text(file), parse_constant=_refuse_constant)
+        content = json.loads(_text(file))
         _check_values(content)
     except (ValueError, RecursionError) as problem:
         raise unreadable(file, problem) from problem
@@ -312,10 +299,6 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as problem:
         raise unreadable(file, problem) from problem
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _check_values(content: object) -> None:

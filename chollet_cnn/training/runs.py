@@ -16,18 +16,17 @@ hidden lock file keeps a second process from writing to a run.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +34,7 @@ from filelock import FileLock, Timeout
 
 from chollet_cnn import data, files
 from chollet_cnn.data import book_pictures, digits, sources
-from chollet_cnn.errors import UserError, parameter, replace_file
+from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
 from chollet_cnn.training.run_files import COLUMNS, NAME, for_json, unreadable
@@ -44,7 +43,6 @@ from chollet_cnn.training.seeding import sha256_of_weights
 if TYPE_CHECKING:
     import keras
 
-UNFINISHED_MODEL = "model.part.keras"
 EPOCHS = "epochs"
 EPOCH_FILE = re.compile(r".*weights-([0-9]{3}|[1-9][0-9]{3,9})\.npz", re.DOTALL)
 
@@ -256,12 +254,7 @@ def load_run(path: str | Path) -> Run:
             f"{path} is not a run directory (it has no metrics.json); name one that "
             "`python -m chollet_cnn.train` made, such as runs/mnist-three-block/seed-0"
         )
-    return Run(
-        path,
-        config=run_files.read_config(path),
-        environment=run_files.read_environment(path),
-        metrics=run_files.read_metrics(path),
-    )
+    return Run(path, **{name: run_files.read(path, name) for name in run_files.MODELS})
 
 
 @contextmanager
@@ -289,7 +282,6 @@ def locked(path: Path) -> Iterator[None]:
     except (OSError, ValueError) as problem:
         raise files.unwritable(path, problem) from problem
     try:
-        _remove(path, UNFINISHED_MODEL)  # of a process that was killed
         for folder in (path, path / "checkpoint", path / EPOCHS):
             _remove(folder, *(file.name for file in folder.glob(f"{files.UNFINISHED}*.part")))
         yield
@@ -350,18 +342,16 @@ def _remove(path: Path, *names: str) -> None:
 
 def finish(path: Path, model: keras.Model, metrics: dict[str, Any]) -> Run:
     """Write the network and the results of a run; the file that marks it as finished last."""
-    beside = path / UNFINISHED_MODEL
-    try:
-        model.save(beside)
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        replace_file(beside, path / "model.keras")
-    except OSError as problem:
-        raise files.unwritable(path, problem) from problem
-    finally:
-        beside.unlink(missing_ok=True)
+    files.write(path / "model.keras", lambda file: _save(model, file))
     write_json(path / "metrics.json", metrics)
     return load_run(path)
+
+
+def _save(model: keras.Model, file: IO[bytes]) -> None:
+    """Save a network into an open file, which Keras does by a name alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder, "model.keras"))
+        file.write(Path(folder, "model.keras").read_bytes())
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -381,8 +371,5 @@ def _epoch_file(path: Path, epoch: int) -> Path:
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:
     """Write ``history.csv``; numbers are written so that they read back bit for bit."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write(path / "history.csv", text.getvalue())
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    files.write(path / "history.csv", table.to_csv(index=False, lineterminator="\n"))

@@ -146,9 +146,9 @@ def _run(request: Request) -> runs.Run:
     """Start Keras and train."""
     with silenced(request.quiet):
         keras_devices.start_keras()
-    from chollet_cnn.training import fitting  # which imports Keras
+        from chollet_cnn.training import fitting  # which imports Keras
 
-    run = fitting.fit(request)
+        run = fitting.fit(request)
     if not request.quiet and not in_notebook():  # which displays the run itself
         print(f"\n{run}", flush=True)
     return run

@@ -19,7 +19,7 @@ from chollet_cnn.training import machines, trainer
         (("localhost", 2, 0), "coordinator=localhost"),
         (("localhost:99999", 2, 0), "coordinator=localhost:99999"),
         (("localhost:9000", 1, 0), "at least 2"),
-        (("localhost:9000", 2, 2), "process_index must be from 0 to 1"),
+        (("localhost:9000", 2, 2), "process_index must be a whole number from 0 to 1"),
         (("localhost:9000", 2.5, 0), "processes must be a whole number"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chollet_cnn.errors import UserError
-from chollet_cnn.training import checkpoints, loop, runs, state, trainer
+from chollet_cnn.training import checkpoints, fitting, loop, resuming, runs, state, trainer
 
 DIGITS = {"dataset": "digits", "epochs": 2}
 
@@ -28,6 +28,20 @@ def test_a_second_call_with_nothing_changed_returns_the_finished_run(run):
         again = trainer.train_network(out=run.path.parents[1], seed=4, resume=resume, **DIGITS)
         assert (again.metrics, again.config) == (run.metrics, run.config)
     assert (run.path / "metrics.json").stat().st_mtime_ns == before
+
+
+def test_a_run_that_is_overwritten_meanwhile_is_not_gone_on_with_unlocked(copy, monkeypatch):
+    """A process that found it finished did not lock its folder, and may not train in it."""
+
+    def found(*how):
+        beginning = resuming.how_to_begin(*how)
+        (copy.path / "metrics.json").unlink(missing_ok=True)  # as another process would
+        return beginning
+
+    monkeypatch.setattr(fitting, "how_to_begin", found)
+    with pytest.raises(UserError, match="is unfinished"):
+        trainer.train_network(out=copy.path.parents[1], seed=4, resume=True, **DIGITS)
+    assert not runs.is_finished(copy.path)
 
 
 def test_a_finished_run_may_be_read_only(run, monkeypatch):

@@ -222,6 +222,7 @@ def test_a_damaged_mnist_does_not_fall_back(tmp_path):
         (["--dataset", "cifar"], "mnist or digits"),
         (["cats-vs-dogs-first-edition", "--dataset", "mnist"], "cats-vs-dogs"),
         (["--data-dir", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["--dataset", "digits", "--data-dir", "x" * 5000], "is too long for a name"),
         (["--dataset", "digits", "--out", f"{__file__}/nowhere"], "nowhere"),
     ],
 )
@@ -288,6 +289,8 @@ def test_the_environment_names_what_the_bits_depend_on(run):
     )
     assert set(changed) == {"threads", "tf32"}
     assert changed["threads"] == (environment["threads"], 99)
+    before = {name: value for name, value in environment.items() if name != "processor_kind"}
+    assert environments.differing_settings(before, environment) == {}
     assert environments.changed_numerics(environment) == environments.DEFAULTS
     numerics = environment["numerics"] | {"onednn": False, "XLA_FLAGS": "--x"}
     named = environments.changed_numerics(environment | {"numerics": numerics})
