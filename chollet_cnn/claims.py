@@ -38,12 +38,6 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.claim
     print(table)
     if not options.epochs:
         print("(--epochs shows the printed curves number by number, --wide more columns.)")
-    runs = records.read_table(results, records.RUNS)
-    if "data_note" in runs and (by_folder := runs["data_note"].map(records.is_by_folder).sum()):
-        print(
-            f"Not compared: {by_folder} runs whose images were split by their folders, not by the "
-            "book's numbers."
-        )
     if options.write:
         with spinner(f"writing into {results}"), files.held(results):
             write_up.write(results)

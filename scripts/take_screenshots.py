@@ -123,11 +123,6 @@ def explorer(browser: Chrome, page: Path) -> None:
     )  # fmt: skip
 
 
-def chapter(browser: Chrome, page: Path) -> None:
-    """Open a run's page at the convolution in two dimensions."""
-    open_page(browser, f"{page.as_uri()}#convolution-in-two-dimensions")
-
-
 def screenshot(browser: Chrome) -> Image.Image:
     """Return what the screen shows, in at most 256 colours."""
     taken = base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", {})["data"])
@@ -152,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
                 from chollet_cnn.page import build  # this takes seconds to import
 
                 report = build.write_report(options.run, out=f"{scratch}/report")
-                chapter(browser, report.path)
+                open_page(browser, f"{report.path.as_uri()}#convolution-in-two-dimensions")
                 taken["page.png"] = screenshot(browser)
         finally:
             browser.quit()

@@ -103,8 +103,8 @@ def format_quantity(value: float | None, quantity: str) -> str:
     return f"{max(value, 0):.4f}" if "loss" in quantity else f"{max(value, 1):.3g}"
 
 
-def format_difference(value: float | None, quantity: str) -> str:
-    """Write the difference between two values; of accuracies in percentage points.
+def format_difference(value: float | None, quantity: str, places: int = 2) -> str:
+    """Write the difference between two values; of accuracies in points, with so many places.
 
     >>> format_difference(0.0123, "test_accuracy")
     '1.23 points'
@@ -112,7 +112,7 @@ def format_difference(value: float | None, quantity: str) -> str:
     if is_missing(value):
         return ""
     if "accuracy" in quantity:
-        return f"{100 * value:.2f} points"
+        return f"{100 * value:.{places}f} points"
     return f"{value:.4f}" if "loss" in quantity else f"{value:.3g}"
 
 

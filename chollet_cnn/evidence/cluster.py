@@ -107,12 +107,10 @@ def describe(jobs: Iterable[Job]) -> dict[str, str]:
     Raises:
         UserError: if the images of a job are not found here, or are damaged.
     """
-    backend = devices.chosen_backend()
     found = {"processor kind": environment.processor_kind()}
-    for package, version in environment.versions().items():
-        of_backends = package.startswith(("tensorflow", "jax", "torch"))
-        if package.startswith(backend) or not of_backends:  # jaxlib is JAX's
-            found[package] = version
+    others = tuple(devices.BACKENDS.keys() - {devices.chosen_backend()})  # jaxlib is JAX's
+    versions = environment.versions().items()
+    found |= {name: version for name, version in versions if not name.startswith(others)}
     for job in jobs:
         recipe = recipes.get(job.recipe) if isinstance(job.recipe, str) else job.recipe
         name = job.options.get("dataset", recipe.dataset)

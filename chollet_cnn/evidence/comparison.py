@@ -168,10 +168,6 @@ Groups = dict[int | None, list[tuple[tuple[str, ...], pd.DataFrame]]]
 
 def _by_epoch_and_kind(runs: pd.DataFrame, curves: pd.DataFrame) -> Groups:
     kind = ["backend", "device", "data_note"]
-    runs, curves = (
-        table.assign(data_note=table["data_note"].astype(object).fillna(""))
-        for table in (runs, curves)
-    )
     groups: Groups = {None: list(runs.groupby(kind))}
     for (epoch, *of), own in curves.groupby(["epoch", *kind]):
         groups.setdefault(epoch, []).append((tuple(of), own))

@@ -93,7 +93,7 @@ def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
     if np.isfinite(book):
         axes.plot([book, book], [line - 0.26, line + 0.17], color=style.POINTED_AT, lw=2)
         axes.annotate(
-            f"the book {_percent(book)}", (book, line - 0.27), ha="center", va="bottom",
+            f"the book {100 * book:.4g}%", (book, line - 0.27), ha="center", va="bottom",
             fontsize=TEXT, color=style.ink(style.POINTED_AT), annotation_clip=False,
         )  # fmt: skip
     mean = own["accuracy"].mean()
@@ -112,11 +112,6 @@ def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
             textcoords="offset points", fontsize=size, color=color, va="baseline",
             annotation_clip=False, in_layout=False,
         )  # fmt: skip
-
-
-def _percent(share: float) -> str:
-    """Write a share with as many places as it has, at least none: 71%, 69.5%, 99.13%."""
-    return f"{100 * share:.4g}%"
 
 
 def plot_printed_curves(

@@ -235,13 +235,14 @@ def _recipe_and_kind(figure: Comparison) -> tuple[str, ...]:
 
 
 def _short_cells(figure: Comparison) -> dict[str, str]:
-    cells = _figure_cells(figure, math.nan)
+    sample = figure.sample
+    interval = tables.between(sample.prediction_interval, figure.show)
     return {
-        "figure": cells["figure"],
+        "figure": figure.figure,
         "book": figure.book,
         "from": "erratum" if figure.claim.slip else figure.claim.kind.split()[0],
-        "n": cells["seeds"],
-        "mean": cells["mean"],
-        "95% prediction": cells["95% prediction interval for one new run"],
+        "n": str(sample.n),
+        "mean": figure.show(sample.mean),
+        "95% prediction": interval if sample.n >= statistics.MIN_RUNS_OUTSIDE else "",
         "verdict": "too few" if figure.verdict == statistics.TOO_FEW else figure.verdict.split()[0],
     }

@@ -24,13 +24,13 @@ RESULTS = _CHECKOUT if (_CHECKOUT / "runs.csv").is_file() else _PACKAGED
 RUNS, VARIANTS, COPIES, QUICK = "runs.csv", "variants.csv", "copies.csv", "quick.csv"
 LABELS = {RUNS: None, VARIANTS: "variant", COPIES: "pictures"}
 """The column that stands before those of ``runs.csv`` and tells apart runs of one recipe."""
-BY_FOLDER = "split by folder"
-"""How the note on the data begins where folders made the split, not the book's file numbers."""
 KIND = ("backend", "device")
 CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 _LABELS = tuple(filter(None, LABELS.values()))
-_REQUIRED = ("recipe", "seed", *KIND)
+_REQUIRED = ("recipe", "seed", *KIND, "data_note")
 _FLOATS = (*CURVE[1:], "test_accuracy", "test_loss", "last_epoch_test_accuracy", "seconds")
+_TEXTS = {"processor_kind": "", "data_note": ""}
+"""Columns whose cells may be empty, and what that means."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -81,30 +81,18 @@ def matching(rows: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
     return rows[(rows[list(values)] == list(values.values())).all(axis=1)]
 
 
-def is_by_folder(note: object) -> bool:
-    """Return whether a note on the data says that folders made the split."""
-    return str(note).startswith(BY_FOLDER)
-
-
 def describe_data(note: str) -> str:
     """Return a note on the data in the words of the texts; what is recorded keeps its own."""
     return note.replace("source pictures", "source images")
 
 
 def read(results: Path = RESULTS) -> Records:
-    """Read everything that is recorded of whole runs and can be compared with the book.
-
-    Runs whose images were split by their folders are left out: they were trained and tested on
-    other images than the book's.
+    """Read everything that is recorded of whole runs.
 
     Raises:
         UserError: if ``runs.csv`` is missing, or a table cannot be read.
     """
-    tables = []
-    for table in LABELS:
-        rows = read_table(results, table)
-        by_folder = rows.get("data_note", pd.Series("", rows.index)).map(is_by_folder)
-        tables.append(rows[~by_folder.astype(bool)])
+    tables = [read_table(results, table) for table in LABELS]
     return Records(*tables, *(read_curves(rows, results) for rows in tables), folder=results)
 
 
@@ -122,7 +110,7 @@ def read_table(results: Path, table: str) -> pd.DataFrame:
     label = LABELS.get(table)
     required = (label, *_REQUIRED) if label else _REQUIRED
     if label and not (results / table).is_file():
-        figures = ("test_accuracy", "val_accuracy", "best_epoch", "data_note")
+        figures = ("test_accuracy", "val_accuracy", "best_epoch")
         return pd.DataFrame(columns=[*required, *figures])
     return _read(results / table, "name a folder with recorded runs with --results", required)
 
@@ -133,13 +121,13 @@ def read_curves(rows: pd.DataFrame, results: Path = RESULTS) -> pd.DataFrame:
     The columns are those of ``history.csv``, and ``recipe``, ``seed``, ``backend``, ``device`` and
     ``data_note`` of the run, and ``variant`` of a variant. A run without a curve has no rows.
     """
-    keys = ["recipe", "seed", *KIND, "data_note", *(label for label in _LABELS if label in rows)]
+    keys = [*_REQUIRED, *(label for label in _LABELS if label in rows)]
     curves = [pd.DataFrame(columns=[*keys, *CURVE])]
     for run in rows.to_dict("records"):
         path = results / "histories" / history_name(run)
         if path.is_file():
             curve = _read(path, "record the run again", CURVE)
-            curves.append(curve.assign(**{key: run.get(key) for key in keys}))
+            curves.append(curve.assign(**{key: run[key] for key in keys}))
     return pd.concat(curves[1:] or curves, ignore_index=True)
 
 
@@ -166,9 +154,6 @@ def to_row(run: Run) -> dict[str, object]:
     versions, backend, device = (environment[key] for key in ("versions", "backend", "device"))
     keep = ("python", "keras", backend, "numpy", "pillow")
     processor = f"{environment['processor']}, {environment.get('threads')} threads"
-    note = data.get("note", "")
-    if data.get("split") == "folders" and not is_by_folder(note):
-        note = f"{BY_FOLDER}; {note}"
     measured = (
         "epochs", "judged_epoch", "best_epoch", "test_accuracy", "test_loss",
         "last_epoch_test_accuracy", "val_accuracy", "val_loss",
@@ -182,7 +167,7 @@ def to_row(run: Run) -> dict[str, object]:
         "processor_kind": environment.get("processor_kind", ""),
         "versions": "; ".join(f"{name} {versions[name]}" for name in keep if name in versions),
         "data": data["dataset"],
-        "data_note": note,
+        "data_note": data.get("note", ""),
         "data_sha256": data["sha256"],
         **{name: metrics.get(name) for name in measured},
         "seconds": metrics["train_seconds"],
@@ -292,8 +277,8 @@ def curve_to_text(curve: pd.DataFrame) -> str:
 def _read(path: Path, way_out: str, required: Sequence[str]) -> pd.DataFrame:
     """Read a table whose floats must keep every bit."""
     try:
-        converters = every_bit(_FLOATS) | {"processor_kind": str}
-        table = pd.read_csv(path, converters=converters)
+        converters, types = every_bit(_FLOATS), dict.fromkeys(_TEXTS, str)
+        table = pd.read_csv(path, converters=converters, dtype=types).fillna(_TEXTS)
         if missing := [column for column in required if column not in table]:
             raise ValueError(f"it has no column {missing[0]}")
         return table

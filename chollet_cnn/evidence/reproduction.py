@@ -87,9 +87,13 @@ def reproduce(
     Raises:
         UserError: if no such run is recorded.
     """
-    table = records.read_table(results, records.QUICK if quick else records.RUNS)
+    names = [recipes.get(name).name for name in names]
+    if not (names or every or quick):
+        raise UserError("name a recipe, or use --all or --quick")
+    path = results / (records.QUICK if quick else records.RUNS)
+    table = records.read_table(results, path.name)
     rows = table if quick else _with_curves(table, results)
-    chosen = _choose(rows, [recipes.get(name).name for name in names], seed, every, quick, results)
+    chosen = _choose(rows, names, seed, every, path)
     lines = []
     for number, record in enumerate(chosen, 1):
         say(f"{number}/{len(chosen)} {record['recipe']} on {record['data']}, seed {record['seed']}")
@@ -131,9 +135,7 @@ def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
     line = {"now": now["test_accuracy"], "same_bits": same_weights and same_curve}
     if line["same_bits"]:
         return line | {"verdict": SAME_BITS, "holds": True, "why": ""}
-    if records.is_by_folder(now.get("data_note")) and not records.is_by_folder(
-        record.get("data_note")
-    ):
+    if now.get("data_note", "").startswith("split by folder"):
         why = (
             "the folders of the images found here make the split, not the book's numbers; name the "
             "folder with the recorded images with --data-dir"
@@ -203,16 +205,9 @@ def _with_curves(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
 
 
 def _choose(
-    rows: pd.DataFrame,
-    names: list[str],
-    seed: int | None,
-    every: bool,
-    quick: bool,
-    results: Path,
+    rows: pd.DataFrame, names: list[str], seed: int | None, every: bool, path: Path
 ) -> list[dict]:
     """Return the records to train again; of several kinds of run the one nearest to here."""
-    if not (names or every or quick):
-        raise UserError("name a recipe, or use --all or --quick")
     found = rows[rows["recipe"].isin(names)] if names else rows
     if seed is not None:
         found = found[found["seed"] == seed]
@@ -220,8 +215,7 @@ def _choose(
     if missing or found.empty:
         what = " and ".join(sorted(missing)) or "those recipes"
         what += f" with seed {seed}" if seed is not None else ""
-        table = records.QUICK if quick else records.RUNS
-        raise UserError(f"no run of {what} is recorded; {results / table} has those that are")
+        raise UserError(f"no run of {what} is recorded; {path} has those that are")
     devices.start_keras()
     from chollet_cnn.training import backend
 

@@ -18,7 +18,7 @@ from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import UserError, end_with_parent
 from chollet_cnn.evidence import records, studies
 from chollet_cnn.evidence.records import Outcome
-from chollet_cnn.evidence.studies import copies
+from chollet_cnn.evidence.studies import copies, weights_or_order
 from chollet_cnn.training import devices, environment, runs
 from chollet_cnn.training.plan import Diverged
 from chollet_cnn.training.trainer import train_network
@@ -148,7 +148,7 @@ def jobs_left(
     done = set()
     for folder in (results, *(results.glob(f"{APART}/*") if apart else ())):
         done |= _recorded(folder, table, backend, device)
-    if variant in ("same-weights", "same-order") and not copies_in:
+    if variant in weights_or_order.VARIANTS:
         # With the weights, or the order, of seed 0 the run of seed 0 is the recorded one.
         whole = _recorded(results, records.RUNS, backend, device)
         done |= {(variant, name, seed) for _, name, seed in whole if seed == 0}

@@ -112,12 +112,13 @@ def paired_differences(
     differences of such pairs vary less than the difference of two means.
 
     Args:
-        runs: one row per run, with ``recipe``, ``seed`` and the quantity.
+        runs: with ``recipe``, ``seed`` and the quantity; one row per run, or one per epoch, whose
+            means are then compared.
         baseline: the runs that are subtracted; runs that only one side has are skipped.
         quantity: a column of both.
     """
-    difference = runs.set_index(PAIR)[quantity] - baseline.set_index(PAIR)[quantity]
-    return summarize(difference.dropna())
+    ours, theirs = (table.groupby(PAIR)[quantity].mean() for table in (runs, baseline))
+    return summarize((ours - theirs).dropna())
 
 
 def share_below(value: float, sample: Summary) -> float:

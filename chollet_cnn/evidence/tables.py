@@ -19,6 +19,10 @@ from chollet_cnn.evidence.statistics import Interval, Summary
 
 percent = partial(numbers.format_quantity, quantity="accuracy")
 """Write a share of 1 as a percentage; nothing where it is unknown."""
+points = partial(numbers.format_difference, quantity="accuracy")
+"""Write a difference of two shares in percentage points; nothing where it is unknown."""
+loss = partial(numbers.format_quantity, quantity="loss")
+"""Write a loss; nothing where it is unknown."""
 
 
 def to_markdown(table: pd.DataFrame, text_columns: int = 1) -> str:
@@ -47,8 +51,9 @@ def templates(*folders: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    shown = {"markdown": to_markdown, "percent": percent, "points": points}
-    found.filters |= shown | {"signed": signed, "interval": between}
+    written = {"percent": percent, "loss": loss, "signed": signed, "signed_loss": signed_loss}
+    found.filters |= written | {"markdown": to_markdown, "interval": between}
+    found.globals |= written  # for the intervals of them
     return found
 
 
@@ -61,11 +66,6 @@ def between(interval: Interval, show: Callable[[float], str] = "{:.2f}".format) 
     """Write an interval; nothing where it is unknown."""
     low, high = interval
     return "" if math.isnan(low) else f"{show(low)} to {show(high)}"
-
-
-def points(share: float, places: int = 2) -> str:
-    """Write a difference of two shares in percentage points; nothing where it is unknown."""
-    return "" if numbers.is_missing(share) else f"{100 * share:.{places}f} points"
 
 
 def signed(share: float) -> str:
@@ -104,9 +104,7 @@ def sample_cells(
         places: decimal places of a standard deviation in percentage points.
     """
     show = partial(numbers.format_quantity, quantity=quantity)
-    distance = partial(numbers.format_difference, quantity=quantity)
-    if "accuracy" in quantity:
-        distance = partial(points, places=places)
+    distance = partial(numbers.format_difference, quantity=quantity, places=places)
     return {
         "seeds": str(sample.n),
         "mean": show(sample.mean),

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from chollet_cnn import files
 from chollet_cnn.book.published import CLAIMS, CURVES, ERRATA
-from chollet_cnn.drawing import numbers
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import (
     comparison,
@@ -109,9 +108,8 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         drawn: the names of the figures that are in ``figures/``.
     """
     main, answer = recorded.of_most_runs(), Answer(recorded)
-    show_loss = partial(numbers.format_quantity, quantity="loss")
     environment = tables.templates(TEMPLATES, studies.FOLDER)
-    environment.filters |= {"loss": show_loss, "epochs": partial(overview.curve_table, main)}
+    environment.filters["epochs"] = partial(overview.curve_table, main)
     environment.filters["describe_data"] = records.describe_data
     measured = [(study, study.measure(main)) for study in studies.collect()]
     backend, device = recorded.main_kind
@@ -130,10 +128,6 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         backend=backend,
         device=device,
         drawn=drawn,
-        signed=tables.signed,
-        signed_loss=tables.signed_loss,
-        show_loss=show_loss,
-        percent=tables.percent,
         widths=overview.widths(answer, "cats-vs-dogs"),
         statistics=statistics,
     )

@@ -4,7 +4,7 @@ import pandas as pd
 
 from chollet_cnn.evidence.records import CURVE, Records
 
-KIND = {"backend": "tensorflow", "device": "cpu", "data_note": None}
+KIND = {"backend": "tensorflow", "device": "cpu", "data_note": ""}
 
 
 def runs_of(recipe, accuracies, **other):

@@ -48,16 +48,6 @@ def test_everything_is_written_from_runs_alone(runs_alone, capsys):
     assert json.loads((runs_alone / "answer.json").read_text())["figures"]
 
 
-def test_runs_split_by_folder_are_counted_but_not_compared(runs_alone, capsys):
-    runs = pd.read_csv(runs_alone / "runs.csv").assign(data_note="split by folder, not by numbers")
-    runs.to_csv(runs_alone / "runs.csv", index=False)
-    assert claims.main(["--results", str(runs_alone), "--write"]) == 0
-    printed = capsys.readouterr().out
-    assert f"Not compared: {len(runs)} runs whose images were split by their folders" in printed
-    assert "(no runs)" in printed
-    assert set(pd.read_csv(runs_alone / "claims.csv")["n"]) == {0}
-
-
 def test_a_folder_without_runs_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"runs\.csv cannot be read .*--results"):
         claims.main(["--results", str(tmp_path)])

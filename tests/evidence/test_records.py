@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import pytest
 
-from chollet_cnn.book.published import CLAIMS
 from chollet_cnn.errors import UserError
-from chollet_cnn.evidence import comparison, records
+from chollet_cnn.evidence import records
 from chollet_cnn.evidence.records import COPIES, RUNS, VARIANTS, Outcome, record
 from chollet_cnn.training.runs import Run
 
@@ -17,7 +16,7 @@ PETS = "cats-vs-dogs-first-edition"
 
 
 def outcome_of(seed, changed=(), **row):
-    kind = {"backend": "tensorflow", "device": "cpu", "data_sha256": "ours"}
+    kind = {"backend": "tensorflow", "device": "cpu", "data_sha256": "ours", "data_note": ""}
     return Outcome({"recipe": RECIPE, "seed": seed} | kind | row, HISTORY, tuple(changed))
 
 
@@ -118,24 +117,3 @@ def test_kinds_are_never_mixed():
     found = records.Records(*[pd.DataFrame(rows)] * 6)
     assert found.main_kind == ("jax", "gpu")
     assert found.of_most_runs().runs["seed"].tolist() == [0, 1, 2]
-
-
-def test_runs_on_images_split_by_folder_are_recorded_but_never_compared_with_the_book(tmp_path):
-    """The book's split is by the numbers of the files."""
-    environment = {"versions": {}, "backend": "jax", "device": "cpu", "processor": "x"}
-    metrics = dict.fromkeys(("train_seconds", "weights_sha256"))
-    notes = []
-    for split in ("numbers", "folders"):
-        data = {"dataset": "pets", "sha256": "a", "note": "all 200x200", "split": split}
-        config = {"recipe": PETS, "seed": len(notes)}
-        run = Run(tmp_path, config, environment | {"data": data}, metrics)
-        notes.append(records.to_row(run)["data_note"])
-    assert notes == ["all 200x200", "split by folder; all 200x200"]
-    for seed, note in enumerate([*notes, "split by folder, not by the book's numbers; x"]):
-        row = {"recipe": PETS, "data_note": note, "val_accuracy": 0.7, "best_epoch": 9}
-        record(outcome_of(seed, **row), tmp_path)
-    assert list(records.read_table(tmp_path, RUNS)["seed"]) == [0, 1, 2]
-    found = records.read(tmp_path)
-    assert list(found.runs["seed"]) == [0]
-    accuracy = next(claim for claim in CLAIMS if claim.recipe == PETS)
-    assert [item.values for item in comparison.compare([accuracy], found)] == [[0.7]]

@@ -51,6 +51,17 @@ def test_other_bits_in_the_same_environment_do_not_hold(changed, named):
     assert "code has changed" in line["why"]
 
 
+def test_other_bits_do_not_hold_where_the_kind_of_processor_is_unknown(tmp_path):
+    """As on a Mac: an empty cell of the record is no other kind than none."""
+    unknown = {"processor_kind": "", "data_note": ""}
+    pd.DataFrame([record_of(0.98, **unknown)]).to_csv(tmp_path / "runs.csv", index=False)
+    recorded = records.read_table(tmp_path, "runs.csv")
+    now = record_of(0.98, weights_sha256="x", **unknown)
+    line = reproduction.compare(recorded.iloc[0].to_dict(), now, recorded)
+    assert not line["holds"]
+    assert "code has changed" in line["why"]
+
+
 @pytest.mark.parametrize(
     ("what", "named"),
     [
@@ -214,7 +225,7 @@ def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
         (["mnist-three-block"], 2, False, [2]),
         ([], None, True, [0, 1, 2]),
     ):
-        found = reproduction._choose(rows, names, seed, every, False, Path("results"))
+        found = reproduction._choose(rows, names, seed, every, Path("runs.csv"))
         assert [run["seed"] for run in found] == chosen
         assert {run["backend"] for run in found} == {"tensorflow"}
 

@@ -42,7 +42,7 @@ def job(recipe, seed, **options):
 
 
 def write(folder, table, **columns):
-    pd.DataFrame({"backend": "tensorflow", "device": "cpu"} | columns).to_csv(
+    pd.DataFrame({"backend": "tensorflow", "device": "cpu", "data_note": ""} | columns).to_csv(
         folder / table, index=False
     )
 
@@ -125,7 +125,14 @@ def test_the_time_left_goes_by_each_recipe_and_by_how_many_run_at_once():
 
 def test_finished_runs_are_recorded_and_counted(tmp_path):
     def finished(one):
-        row = {"recipe": A, "seed": one.seed, "backend": "jax", "device": "cpu", "seconds": 60.0}
+        row = {
+            "recipe": A,
+            "seed": one.seed,
+            "backend": "jax",
+            "device": "cpu",
+            "data_note": "",
+            "seconds": 60.0,
+        }
         return one, Outcome(row | {"data_sha256": "d", "test_accuracy": 0.98}, "epoch\n", ())
 
     jobs = [job(A, 0), job(A, 1)]
@@ -194,7 +201,7 @@ def test_runs_end_with_a_command_that_is_killed(tmp_path):
 
 def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypatch):
     update_results = script("update_results")
-    row = {"recipe": A, "backend": "jax", "device": "cpu", "data_sha256": "d"}
+    row = {"recipe": A, "backend": "jax", "device": "cpu", "data_sha256": "d", "data_note": ""}
     monkeypatch.setattr(update_results.runs, "load_run", int)
     monkeypatch.setattr(
         update_results.records, "outcome", lambda seed: Outcome(row | {"seed": seed}, "epoch\n", ())

@@ -89,7 +89,6 @@ def test_your_run_of_a_recipe_without_a_published_figure_has_a_row_of_its_own(tm
     [
         (yours(0.99, changed=["epochs"]), "changed its recipe, so it is not compared"),
         (yours(0.99, diverged=3), "no longer finite, so it is not compared"),
-        (yours(0.99, split="folders"), "split by their folders, not by the book's numbers"),
         (yours(0.99, "mnist-third-edition"), "Nothing is recorded that your run"),
     ],
 )
@@ -98,11 +97,6 @@ def test_a_run_that_cannot_be_compared_is_not_marked(tmp_path, run, says):
     assert says in text_of(chapter)
     assert not chapter.figures[0].data["yours"].any()
     assert "green diamond" not in text_of(chapter)
-
-
-def test_recorded_runs_on_images_split_by_folder_are_not_beside_the_book(tmp_path):
-    note = "split by folder, not by the book's numbers; source pictures are all 200x200"
-    assert not recorded(tmp_path, [0.99] * 5, data_note=note).content["there"]
 
 
 def test_the_table_has_the_verdict_on_each_figure_of_the_book(tmp_path):
@@ -142,7 +136,7 @@ def test_the_printed_curve_and_the_causes_are_shown_where_measured(tmp_path):
         pd.DataFrame(epochs).to_csv(tmp_path / "histories" / name, index=False)
     variants = [
         {"variant": what, "recipe": "mnist-first-edition", "seed": seed, "backend": "tensorflow",
-         "device": "cpu", "test_accuracy": accuracy}
+         "device": "cpu", "data_note": "", "test_accuracy": accuracy}
         for what, step in (("same-weights", 1), ("same-order", 2))
         for seed, accuracy in enumerate(0.990 + step * 0.001 * n for n in range(1, 5))
     ]  # fmt: skip

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CLAIMS, CURVES
+from chollet_cnn.book.published import CURVES, published_figure
 from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range
 from chollet_cnn.evidence import comparison, figures, statistics, tables
 from chollet_cnn.evidence.records import Records
@@ -64,14 +64,18 @@ def measure(records: Records) -> dict[str, object]:
             if moved.n >= statistics.MIN_RUNS_OUTSIDE:
                 moved_by[variant] = moved
         whole.append(cells)
-    current, legacy = (_over_the_last(ways[name][1]) for name in ("", "keras-2017"))
+    current, legacy = (
+        statistics.summarize(_over_the_last(ways[name][1])["val_accuracy"])
+        for name in ("", "keras-2017")
+    )
+    claim = published_figure(RECIPES[0])
     return {
         "late": pd.DataFrame(late),
         "whole": pd.DataFrame(whole),
         "book_late": _over_the_last(book[1])["val_accuracy"].item(),
-        "current_late": statistics.summarize(current["val_accuracy"]),
-        "legacy_late": statistics.summarize(legacy["val_accuracy"]),
-        "claim_against_late": _claim_against(current["val_accuracy"]),
+        "current_late": current,
+        "legacy_late": legacy,
+        "claim_against_late": statistics.verdict(claim.value, claim.step / 2, current),
         "moved_by": moved_by,
         "added": _added(ways),
         "last": LAST,
@@ -91,7 +95,7 @@ def figure(records: Records) -> Figure | None:
 
 def _moved(curves: pd.DataFrame, baseline: pd.DataFrame) -> statistics.Summary:
     """Summarize by how much runs differ over the last epochs from others, seed by seed."""
-    changed, others = (_over_the_last(each).reset_index() for each in (curves, baseline))
+    changed, others = _over_the_last(curves), _over_the_last(baseline)
     return statistics.paired_differences(changed, others, "val_accuracy")
 
 
@@ -106,16 +110,6 @@ def _added(
         if len(both) and len(ways[other][1])
     ]
     return [(variant, moved) for variant, moved in added if moved.n >= statistics.MIN_RUNS_OUTSIDE]
-
-
-def _claim_against(late: pd.Series) -> str:
-    """Return the verdict on the published accuracy by what current Keras gives over the last."""
-    (claim,) = (
-        claim
-        for claim in CLAIMS
-        if (claim.recipe, claim.quantity, claim.epoch) == (RECIPES[0], "val_accuracy", None)
-    )
-    return statistics.verdict(claim.value, claim.step / 2, statistics.summarize(late))
 
 
 def _over_the_last(curves: pd.DataFrame) -> pd.DataFrame:

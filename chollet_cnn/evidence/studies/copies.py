@@ -57,43 +57,36 @@ def measure(records: Records) -> dict[str, object]:
         return {}
     if len(groups) > 1:
         groups.append(("all of these", pd.concat([pairs for _, pairs in groups])))
+    moved = {
+        title: {quantity: _difference(pairs, quantity) for quantity in ACCURACIES}
+        for title, pairs in groups
+    }
     rows = []
     for title, pairs in groups:
         for quantity in ACCURACIES:
             means = tables.paired_means(_by_kind(pairs), quantity)
-            cells = tables.paired_cells(_difference(pairs, quantity))
+            cells = tables.paired_cells(moved[title][quantity])
             rows.append({"recipe": title, "accuracy": QUANTITIES[quantity]} | means | cells)
-    together = groups[-1][1]
-    moved = {quantity: _difference(together, quantity) for quantity in ACCURACIES}
-    corrected = list(_corrected(records, moved))
-    alone = {
-        title: [
-            (figure, verdicts)
-            for figure, verdicts in _corrected(
-                records, {quantity: _difference(pairs, quantity) for quantity in ACCURACIES}
-            )
-            if verdicts != [figure.verdict]
-        ]
-        for title, pairs in groups[:-1]
-    }
+    *alone, together = moved
+    first_edition = matching(records.copy_curves, {"recipe": RECIPES[0]})
+    figures = _figures_on_copies(records)
+    corrected = [(figure, _corrected(figure, moved[together])) for figure in figures]
     return {
         "pairs": pd.DataFrame(rows),
         "few": few,
-        "moved": moved["val_accuracy"],
-        "moved_loss": _moved_loss(records),
+        "moved": moved[together]["val_accuracy"],
+        "moved_loss": _difference(first_edition, "loss"),
         "legacy_rmsprop_moves_it": rmsprop.moved_loss(records),
         "first": recipes.get(RECIPES[0]).title,
         "corrected": corrected,
-        "alone": {title: changed for title, changed in alone.items() if changed},
+        "alone": [
+            (title, figure, verdicts)
+            for title in alone
+            for figure in figures
+            if (verdicts := _corrected(figure, moved[title])) != [figure.verdict]
+        ],
         "kept": sum(verdicts == [figure.verdict] for figure, verdicts in corrected),
     }
-
-
-def _moved_loss(records: Records) -> Summary:
-    """Summarize copies minus originals in the first edition's training loss over all epochs."""
-    curves = matching(records.copy_curves, {"recipe": RECIPES[0]})
-    losses = curves.groupby(["pictures", *statistics.PAIR])["loss"].mean().reset_index()
-    return _difference(losses, "loss")
 
 
 def _by_kind(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -101,33 +94,34 @@ def _by_kind(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {f"on {kind}": pairs[pairs["pictures"] == kind] for kind in PICTURES}
 
 
-def _difference(pairs: pd.DataFrame, quantity: str = "test_accuracy") -> Summary:
+def _difference(pairs: pd.DataFrame, quantity: str) -> Summary:
     """Summarize copies minus originals."""
     originals, copies = _by_kind(pairs).values()
     return statistics.paired_differences(copies, originals, quantity)
 
 
-def _corrected(
-    records: Records, moved: Mapping[str, Summary]
-) -> Iterator[tuple[Comparison, list[str]]]:
-    """Yield each published accuracy beside runs on copies, with the verdicts on originals.
+def _figures_on_copies(records: Records) -> list[Comparison]:
+    """Return the published accuracies of cats and dogs beside runs on copies, if there are runs."""
+    copies = records.copies[records.copies["pictures"] == "copies"]
+    notes = set(copies["data_note"])
+    return [
+        figure
+        for figure in compare_whole(records)
+        if recipes.get(figure.claim.recipe).dataset == "cats-vs-dogs"
+        and figure.claim.quantity in ACCURACIES
+        and (not figure.sample.n or figure.data_note in notes)
+    ]
+
+
+def _corrected(figure: Comparison, moved: Mapping[str, Summary]) -> list[str]:
+    """Return the verdicts on a figure if the runs beside it had been on originals.
 
     The runs are corrected by what copies change at the least and at the most, the ends of the
     confidence interval; a verdict that both give is told once.
     """
-    copies = records.copies[records.copies["pictures"] == "copies"]
-    notes = set(copies["data_note"].astype(object).fillna(""))
-    for figure in compare_whole(records.of_most_runs()):
-        dataset = recipes.get(figure.claim.recipe).dataset
-        if dataset != "cats-vs-dogs" or figure.claim.quantity not in moved:
-            continue
-        if figure.sample.n and figure.data_note not in notes:
-            continue
-        verdicts = [
-            dataclasses.replace(figure, values=[value - end for value in figure.values]).verdict
-            for end in moved[figure.claim.quantity].confidence_interval
-        ]
-        yield figure, sorted(set(verdicts))
+    ends = moved[figure.claim.quantity].confidence_interval
+    corrected = ([value - end for value in figure.values] for end in ends)
+    return sorted({dataclasses.replace(figure, values=values).verdict for values in corrected})
 
 
 def title_of(recipe: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from chollet_cnn.book import recipes
 from chollet_cnn.book.published import CURVES
-from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range, format_quantity
+from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range
 from chollet_cnn.evidence import comparison, figures, statistics, tables
 from chollet_cnn.evidence.records import Records
 
@@ -55,7 +55,7 @@ def measure(records: Records) -> dict[str, object]:
                 curve = comparison.compare_curve(records, name, variant)
                 cells = _loss_cells(fmean(CURVES[name]["loss"]), sample)
                 if variant:
-                    moved = _moved_losses(curves, baseline[1])
+                    moved = statistics.paired_differences(curves, baseline[1], "loss")
                     cells["legacy minus current (95% confidence interval)"] = (
                         f"{tables.signed_loss(moved.mean)} "
                         f"({tables.between(moved.confidence_interval, tables.signed_loss)})"
@@ -71,15 +71,14 @@ def measure(records: Records) -> dict[str, object]:
         return {}
     found = {"by_epoch": by_epoch, "mean_losses": losses, "differences": differences}
     book_loss = fmean(CURVES[RECIPES[0]]["loss"])
-    current = _mean_losses(records.of(RECIPES[0])[1])
-    legacy = _mean_losses(records.of(RECIPES[0], "rmsprop-2017")[1])
+    current, legacy = (
+        statistics.verdict(book_loss, 0, _mean_losses(records.of(RECIPES[0], variant)[1]))
+        for variant in ("", "rmsprop-2017")
+    )
     return {
         **{name: pd.DataFrame(rows) for name, rows in found.items() if rows},
-        "book_loss": book_loss,
-        "current_loss": current,
-        "current": statistics.verdict(book_loss, 0, current),
-        "legacy_loss": legacy,
-        "legacy": statistics.verdict(book_loss, 0, legacy),
+        "current": current,
+        "legacy": legacy,
         "moved_loss": moved_loss(records),
     }
 
@@ -87,7 +86,7 @@ def measure(records: Records) -> dict[str, object]:
 def moved_loss(records: Records) -> statistics.Summary:
     """Summarize by how much legacy RMSprop moves the first edition's mean training loss."""
     legacy, current = (records.of(RECIPES[0], variant)[1] for variant in ("rmsprop-2017", ""))
-    return _moved_losses(legacy, current)
+    return statistics.paired_differences(legacy, current, "loss")
 
 
 def figure(records: Records) -> Figure | None:
@@ -104,14 +103,6 @@ def _mean_losses(curves: pd.DataFrame) -> statistics.Summary:
     return statistics.summarize(curves.groupby("seed")["loss"].mean())
 
 
-def _moved_losses(legacy: pd.DataFrame, current: pd.DataFrame) -> statistics.Summary:
-    """Summarize by how much legacy RMSprop moves the mean training loss, seed by seed."""
-    legacy, current = (
-        curves.groupby(statistics.PAIR)["loss"].mean().reset_index() for curves in (legacy, current)
-    )
-    return statistics.paired_differences(legacy, current, "loss")
-
-
 def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
     cells = {"seeds": str(len(runs))}
     cells |= {QUANTITIES[name]: format_mean_and_range(runs[name], name) for name in _WHOLE}
@@ -122,13 +113,12 @@ def _cells(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
 
 
 def _loss_cells(book: float, sample: statistics.Summary) -> dict[str, str]:
-    def show(loss: float) -> str:
-        return format_quantity(loss, "loss")
-
     return {
         "seeds": str(sample.n),
-        "mean training loss of the book": show(book),
-        "of our runs": show(sample.mean),
-        "95% prediction interval for one new run": tables.between(sample.prediction_interval, show),
+        "mean training loss of the book": tables.loss(book),
+        "of our runs": tables.loss(sample.mean),
+        "95% prediction interval for one new run": tables.between(
+            sample.prediction_interval, tables.loss
+        ),
         "the book's figure": statistics.verdict(book, 0, sample),
     }

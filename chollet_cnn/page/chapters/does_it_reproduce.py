@@ -85,7 +85,7 @@ def content(models: Sequence[TrainedModel], results: Path = records.RESULTS) -> 
             for recipe, causes in weights_or_order.by_cause(recorded).items()
             if min(sample.n for sample in causes.values()) >= statistics.MIN_RUNS_INSIDE
         ],
-        "notes": sorted({records.describe_data(n) for n in recorded.runs["data_note"].dropna()}),
+        "notes": sorted({records.describe_data(n) for n in recorded.runs["data_note"] if n}),
         "copies": _moved_by_copies(recorded),
     }  # fmt: skip
 
@@ -113,8 +113,6 @@ def _your_run(model: TrainedModel, runs: pd.DataFrame) -> dict[str, Any]:
         return found | {"why": "changed"}
     if run.metrics["diverged_epoch"]:
         return found | {"why": "diverged"}
-    if records.is_by_folder(records.to_row(run)["data_note"]):
-        return found | {"why": "folders"}
     first = alike.iloc[0].to_dict() if len(alike) else {}
     accuracy = run.metrics.get(first.get("quantity"))
     if accuracy is None:  # the first runs had no validation accuracy
