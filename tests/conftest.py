@@ -16,7 +16,6 @@ from chollet_cnn.data import archives, mnist
 from chollet_cnn.errors import UserError
 
 LONGEST_FIRST = (
-    "training/test_machines",
     "page/test_explorer_photographs",
     "evidence/test_cluster",
     "page/test_explorer_numbers",
@@ -164,22 +163,3 @@ def real_cats_dir(data_folder, own_caches):
     except UserError:
         pytest.skip(f"cats vs dogs is not in {data_folder}")
     return data_folder
-
-
-@pytest.fixture(scope="session")
-def noisy_pets():
-    """A writer of images, dark noise as cats and light noise as dogs: ``(folder, count, size)``.
-
-    A network learns the difference at once, so training on them is short.
-    """
-    import numpy as np
-    from PIL import Image
-
-    def write(folder, count, size):
-        random = np.random.default_rng(0)
-        for number in range(count):
-            for name, level in (("cat", 90), ("dog", 160)):
-                pixels = random.normal(level, 40, (*size, 3)).clip(0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f"{name}.{number}.jpg")
-
-    return write

@@ -2,13 +2,8 @@
 
 Every kind takes a 28x28 digit (light on dark, as in MNIST) and a random generator, chooses sizes,
 places, angles and colours anew each time, and returns a Pillow image.
-
-Run it to measure how many of each kind trained networks read correctly::
-
-    python tests/digit_photo_kinds.py RUN... --data-dir DIR --count 30
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,7 +15,6 @@ from scipy import ndimage
 from skimage.morphology import disk
 
 from chollet_cnn.analysis import answers
-from chollet_cnn.data import mnist
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 BLUE_INK, BLACK_INK = (30, 40, 120), (35, 33, 38)
@@ -235,45 +229,16 @@ def label_of(kind, label):
     return str(label) * (2 if kind == "two_digits" else 1)
 
 
-def wrong_answers(models, test, count, kind, seed=0):
-    """Let networks read ``count`` images of a kind.
-
-    Returns:
-        For each network the files that it reads wrong, as (file name, answer or error).
-    """
+def wrong_answers(model, test, count, kind):
+    """Let a network read ``count`` images of a kind; return those it reads wrong, by file name."""
     truths = {}
     with TemporaryDirectory() as folder:
-        for place in np.random.default_rng(seed).choice(len(test.images), count, replace=False):
+        for place in np.random.default_rng(0).choice(len(test.images), count, replace=False):
             path = Path(folder) / f"{kind}-{place}"
             file = save(kind, test.images[place, ..., 0], path, seed=int(place))
             truths[file.name] = label_of(kind, test.labels[place])
         prepared = answers.prepare_images(folder, {}, errors="keep")
     seen = np.concatenate([one.seen for one in prepared if one.seen])
-    wrong = []
-    for model in models:
-        probabilities = model.predict(seen, verbose=0)
-        found = answers.with_probabilities(prepared, probabilities, "0123456789")
-        shown = [(Path(one.file).name, one.answer or one.error) for one in found]
-        wrong.append([(name, answer) for name, answer in shown if answer != truths[name]])
-    return wrong
-
-
-def main():
-    from chollet_cnn.training import runs
-
-    parser = argparse.ArgumentParser(description="Measure how many of each kind are read rightly.")
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories, trained on MNIST")
-    parser.add_argument("--data-dir", help="where MNIST is")
-    parser.add_argument("--count", type=int, default=30, help="images of each kind (default: 30)")
-    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND")
-    options = parser.parse_args()
-    test = mnist.load(options.data_dir).test
-    models = [runs.load_run(run).load_model() for run in options.runs]
-    for kind in options.kinds:
-        wrong = wrong_answers(models, test, options.count, kind)
-        rates = (f"{options.count - len(one):5}" for one in wrong)
-        print(f"{kind:40}", *rates, "of", options.count, *wrong[0][:2], flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    found = answers.with_probabilities(prepared, model.predict(seen, verbose=0), "0123456789")
+    shown = {Path(one.file).name: one.answer or one.error for one in found}
+    return {name: answer for name, answer in shown.items() if answer != truths[name]}

@@ -93,7 +93,7 @@ def test_imports_stand_at_the_top_of_a_file_with_few_exceptions():
         if isinstance(statement, ast.Import | ast.ImportFrom)
     }
     per_module = Counter(name for name, _ in inside)
-    assert len(inside) < 40, f"{len(inside)} imports inside functions: {per_module.most_common()}"
+    assert len(inside) <= 25, f"{len(inside)} imports inside functions: {per_module.most_common()}"
 
 
 def test_the_top_of_the_package_holds_at_most_eight_modules_and_eight_packages():
@@ -149,6 +149,7 @@ LATER = {
         {"numpy", "pandas", "ray"},
         f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import run_seeds",
     ),
+    "the list of recipes": (SLOW, "from chollet_cnn import train; train.main(['--list'])"),
     "a report of a run that is not there": (
         {"keras", "tensorflow", "matplotlib"}, REPORT_OF_NO_RUN
     ),

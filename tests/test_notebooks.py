@@ -3,7 +3,6 @@
 import re
 import shutil
 import struct
-import sys
 from base64 import b64decode
 from pathlib import Path
 from textwrap import dedent
@@ -19,10 +18,7 @@ pytest.importorskip("nbclient", reason="nbclient is not installed: pip install n
 pytest.importorskip("ipykernel", reason="ipykernel is not installed: pip install ipykernel")
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
 import execute_notebooks  # noqa: E402
-
-sys.path.remove(str(ROOT / "scripts"))
 
 CELLS_SHOWN = map(dedent, re.findall(r"(?:^  .*\n)+", NEXT_CELLS, re.MULTILINE))
 CELLS = {
@@ -134,7 +130,7 @@ def test_the_cells_lead_from_the_package_to_a_heatmap_of_the_reader_s_own_image(
         assert "image/png" in displayed[cell][-1]["data"]
 
 
-def test_a_progress_bar_is_a_widget_that_goes_when_the_work_is_done(tmp_path):
+def test_a_progress_bar_is_a_widget_that_goes_when_the_work_is_done():
     from nbclient import NotebookClient
 
     pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip install ipywidgets")

@@ -38,6 +38,8 @@ def test_parameters_feature_maps_and_head_are_the_published_ones(name):
     assert " ".join("x".join(map(str, shape)) for shape in shapes) == maps
     outputs = [layer.output.shape for layer in model.layers]
     assert [shape[1] for shape in outputs if len(shape) == 2] == head
+    *inner, last = [layer.activation.__name__ for layer in model.layers if layer.weights]
+    assert (set(inner), last) == ({"relu"}, "softmax" if name in MNIST else "sigmoid")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -48,19 +50,39 @@ def test_the_network_takes_raw_pixels_and_is_not_compiled(name):
     assert not model.compiled
 
 
-@pytest.mark.parametrize("name", CATS)
-def test_augmentation_and_dropout_are_added_layers(name):
-    builder = getattr(networks, name)
-    plain, augmented = (
-        {type(layer).__name__ for layer in model.layers}
-        for model in (builder(), builder(augmentation=True, dropout=0.5))
-    )
-    assert {"RandomFlip", "RandomRotation", "RandomZoom", "Dropout"} <= augmented - plain
+FLIP = ("RandomFlip", {"mode": "horizontal"})
+LATER = (FLIP, ("RandomRotation", {"factor": (-0.1, 0.1)}), ("RandomZoom", {"height_factor": 0.2}))
+AUGMENTATION = {
+    ("cats_vs_dogs_first_edition", True): (  # listing 5.11; its shear of 0.2 is in degrees today
+        ("RandomRotation", {"factor": (-40 / 360, 40 / 360)}),
+        ("RandomTranslation", {"height_factor": 0.2, "width_factor": 0.2}),
+        ("RandomShear", {"x_factor": (0, pytest.approx(np.tan(np.radians(0.2))))}),
+        ("RandomZoom", {"height_factor": 0.2, "width_factor": 0.2}),
+        FLIP,
+    ),
+    ("cats_vs_dogs_first_edition", "2017"): (
+        ("RandomAffine", {"rotation": 40, "shift": 0.2, "shear": 0.2, "zoom": 0.2}),
+        FLIP,
+    ),
+    ("cats_vs_dogs_second_edition", True): LATER,  # listing 8.14
+    ("cats_vs_dogs_third_edition", True): LATER,
+}
+
+
+@pytest.mark.parametrize(("name", "augmentation"), AUGMENTATION)
+def test_augmentation_has_the_ranges_of_the_book_and_dropout_its_place(name, augmentation):
+    _, *others = getattr(networks, name)(augmentation=augmentation, dropout=0.25).layers
+    for layer, (kind, settings) in zip(others, AUGMENTATION[name, augmentation], strict=False):
+        config = layer.get_config()
+        assert (type(layer).__name__, {key: config[key] for key in settings}) == (kind, settings)
+    dropout = [type(layer).__name__ for layer in others].index("Dropout")
+    assert others[dropout].rate == 0.25
+    assert isinstance(others[dropout + 1], keras.layers.Dense)
 
 
 @pytest.mark.parametrize(
     ("name", "augmentation"),
-    [*((name, True) for name in CATS), ("cats_vs_dogs_first_edition", "2017")],
+    AUGMENTATION,
 )
 def test_a_saved_network_predicts_the_same_augmentation_included(name, augmentation, tmp_path):
     model = getattr(networks, name)(augmentation=augmentation, dropout=0.5)

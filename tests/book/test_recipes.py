@@ -57,9 +57,16 @@ def test_a_recipe_is_as_the_book_has_it(name):
     assert recipe.network_options.get("augmentation", False) == name.endswith("augmented")
     assert recipe.steps_per_epoch == (100 if name == f"{FIRST}-augmented" else None)
     if recipe.dataset == "cats-vs-dogs":
-        last = 2000 if name.startswith(FIRST) else 2500
-        assert recipe.data_options["splits"]["test"] == (1500, last)
+        size, resize, last = (150, "nearest", 2000) if FIRST in name else (180, "bilinear", 2500)
+        assert recipe.data_options == {
+            "image_size": (size, size),
+            "resize": resize,
+            "splits": {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, last)},
+        }
     assert fitting.build(recipe).count_params() == recipe.parameters
+    optimizer = fitting.make_optimizer(recipe)
+    found = (type(optimizer).__name__.lower(), float(optimizer.learning_rate))
+    assert found == (recipe.optimizer, pytest.approx(recipe.learning_rate))
 
 
 @pytest.mark.parametrize(

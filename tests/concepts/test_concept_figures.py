@@ -31,18 +31,21 @@ TUTORIAL = [
 ]
 
 
-@pytest.mark.parametrize("draw", TUTORIAL, ids=lambda draw: draw.__name__)
+ARRAYS = {"image", "signal", "truth", "scores", "values", "kernel", "digit"}
+TAKING_ARRAYS = [draw for draw in TUTORIAL if ARRAYS & inspect.signature(draw).parameters.keys()]
+
+
+@pytest.mark.parametrize("draw", TAKING_ARRAYS, ids=lambda draw: draw.__name__)
 @pytest.mark.parametrize("side", [4, 5, 7])
-def test_an_image_of_one_s_own_is_drawn_as_lists_too(draw, side):
+def test_arrays_of_one_s_own_are_drawn_as_lists_too(draw, side):
     image = np.arange(side**2).reshape(side, side)
     given = {"image": image, "signal": image.ravel(), "truth": image.ravel(), "scores": image[0]}
-    given = {name: given[name] for name in inspect.signature(draw).parameters if name in given}
+    given |= {"values": image, "kernel": image[:3, :3], "digit": np.kron(image, np.ones((8, 8)))}
     if draw is images.plot_channels:
         given["image"] = image[..., None] * [1, 2, 3]
-    drawn = [
-        draw(**{name: make(value) for name, value in given.items()}) for make in (list, np.array)
-    ]
-    assert words(drawn[0]) == words(drawn[1])
+    given = {name: given[name] for name in inspect.signature(draw).parameters if name in given}
+    lists = {name: value.tolist() for name, value in given.items()}
+    assert words(draw(**given)) == words(draw(**lists))
 
 
 def test_a_grid_of_0_to_1_is_drawn_from_black_to_white():

@@ -2,6 +2,7 @@
 
 import json
 
+import compare_backends
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,10 +34,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_what_differs_is_measured_against_tensorflow(script, folder):
+def test_what_differs_is_measured_against_tensorflow(folder):
     other = observed("jax", "c", forward=0.125, weights=0.5, loss=-0.25)
-    compare = script("compare_backends").compare
-    table = compare({"tensorflow": observed("tensorflow"), "jax": other})
+    table = compare_backends.compare({"tensorflow": observed("tensorflow"), "jax": other})
     table.to_csv(folder / backends.TABLE, index=False)
     found = backends.measure(records.read(folder))
     ours, theirs = found["differences"].to_dict("records")
@@ -49,10 +49,10 @@ def test_what_differs_is_measured_against_tensorflow(script, folder):
     assert (found["last_step"], found["versions"]) == (200, "TensorFlow 1.2, JAX 1.2")
 
 
-def test_a_backend_that_cannot_be_trained_is_named(script, tmp_path):
+def test_a_backend_that_cannot_be_trained_is_named(tmp_path):
     python = tmp_path / "no-python"
     with pytest.raises(UserError, match=r"tensorflow was not trained by .*no-python.*--python"):
-        script("compare_backends").main(["--python", f"tensorflow={python}"])
+        compare_backends.main(["--python", f"tensorflow={python}"])
 
 
 def test_accuracies_are_compared_seed_by_seed_and_what_is_missing_is_named(folder):

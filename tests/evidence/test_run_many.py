@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import run_seeds
+import update_results
 from jobs import RECIPE as A
 from jobs import Untrained, digits, wait_for
 
@@ -199,8 +201,7 @@ def test_runs_end_with_a_command_that_is_killed(tmp_path):
 # The scripts.
 
 
-def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypatch):
-    update_results = script("update_results")
+def test_a_finished_run_is_recorded_in_another_folder(tmp_path, monkeypatch):
     row = {"recipe": A, "backend": "jax", "device": "cpu", "data_sha256": "d", "data_note": ""}
     monkeypatch.setattr(update_results.runs, "load_run", int)
     monkeypatch.setattr(
@@ -221,14 +222,23 @@ def test_a_finished_run_is_recorded_in_another_folder(script, tmp_path, monkeypa
         (["cats-vs-dogs-second-edition-full", "--copies", "folder"], "2,000 cats and as many dogs"),
     ],
 )
-def test_a_wrong_option_is_refused_before_anything_is_trained(script, options, says, monkeypatch):
+def test_a_wrong_option_is_refused_before_anything_is_trained(options, says, monkeypatch):
     monkeypatch.setattr(run_many, "find_device", lambda: "cpu")
     monkeypatch.setattr(run_many, "train_here", lambda *_: pytest.fail("it was trained"))
     with pytest.raises(UserError, match=says):
-        script("run_seeds").main(options)
+        run_seeds.main(options)
 
 
-def test_recorded_runs_are_not_trained_again(script, device, capsys, monkeypatch):
+def test_each_of_the_runs_at_once_has_two_cores(monkeypatch, tmp_path):
+    at_once = []
+    monkeypatch.setattr(run_many, "find_device", lambda: "cpu")
+    monkeypatch.setattr(environment, "cores", lambda: 9)
+    monkeypatch.setattr(run_many, "train_here", lambda jobs, out, n: at_once.append(n) or ())
+    assert run_seeds.main([A, "--seeds", "0-9", "--results", str(tmp_path)]) == 0
+    assert at_once == [4]
+
+
+def test_recorded_runs_are_not_trained_again(device, capsys, monkeypatch):
     monkeypatch.setattr(run_many, "find_device", lambda: device)
-    assert script("run_seeds").main([A, A, "--seeds", "0-1"]) == 0
+    assert run_seeds.main([A, A, "--seeds", "0-1"]) == 0
     assert "0 runs are still to be trained" in capsys.readouterr().out

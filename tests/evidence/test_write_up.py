@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import run_seeds
+import update_results
 from rows import records_of, runs_of
 
 from chollet_cnn.book.published import CLAIMS, CURVES
@@ -234,14 +236,12 @@ def test_processors_are_listed_apart():
     assert list(table["seeds"]) == ["0 to 2", "3"]
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("update_results", []), ("run_seeds", [FIRST])])
-def test_the_results_of_another_checkout_are_not_written(
-    script, monkeypatch, tmp_path, name, arguments
-):
+@pytest.mark.parametrize(("script", "arguments"), [(update_results, []), (run_seeds, [FIRST])])
+def test_the_results_of_another_checkout_are_not_written(monkeypatch, tmp_path, script, arguments):
     """The package that Python imports need not be the one beside the script."""
-    monkeypatch.setattr(script("update_results"), "README", tmp_path / "README.md")
+    monkeypatch.setattr(update_results, "README", tmp_path / "README.md")
     with pytest.raises(UserError, match="not beside this script"):
-        script(name).main(arguments)
+        script.main(arguments)
 
 
 def test_a_lost_mark_is_named(tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from chromium import open_page, requests
 from explorer_page import AS_TEXT, every_layer, heat, press, select, texts, wait_for
+from pets import noisy_pets
 from PIL import Image
 
 from chollet_cnn import data
@@ -31,7 +32,7 @@ LAYERS = f"{AS_TEXT}; asText(explorer.state.pass.values).then(arguments[0]);"
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def made(request, noisy_pets, tmp_path_factory):
+def made(request, tmp_path_factory):
     """A run on a few images, of each edition; real cats and dogs where they are present."""
     folder = tmp_path_factory.mktemp("pets")
     noisy_pets(folder, 40, (60, 60))

@@ -1,8 +1,4 @@
-"""The page in a real browser: Debian's Chromium, without a screen and without a network.
-
-The tests skip where there is no ``chromium`` with its ``chromedriver``, or no selenium. That of
-accessibility needs axe-core from npm; ``AXE_CORE`` names the folder in which ``axe.min.js`` lies.
-"""
+"""The page in a real browser: Debian's Chromium, without a screen and without a network."""
 
 import pytest
 from chromium import (
@@ -16,7 +12,10 @@ from chromium import (
     wider_than_the_screen,
 )
 
+from chollet_cnn.page import build
+
 pytestmark = pytest.mark.slow
+CHAPTERS = len(build.OPERATIONS) + len(build.NETWORKS) + 1
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def test_every_chapter_and_figure_is_there_and_seen(browser, address, size):
         """
     )
     assert unseen == []
-    assert browser.execute_script("return document.querySelectorAll('section').length") == 19
+    assert browser.execute_script("return document.querySelectorAll('section').length") == CHAPTERS
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -66,7 +65,7 @@ def test_the_contents_list_jumps_to_its_chapters_and_marks_the_one_being_read(
     slugs = browser.execute_script(
         "return [...document.querySelectorAll('nav li a')].map((a) => a.hash.slice(1))"
     )
-    assert len(slugs) == 19
+    assert len(slugs) == CHAPTERS
     for slug in slugs[:-1]:
         top, marked = browser.execute_async_script(
             """

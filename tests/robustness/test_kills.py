@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from pets import noisy_pets
 
 from chollet_cnn.training import runs
 
@@ -29,7 +30,7 @@ trainer.train_network(tiny, data_dir=sys.argv[1], out=sys.argv[2], resume=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
-def test_a_killed_training_ends_with_the_same_bits(tmp_path, request, count, noisy_pets):
+def test_a_killed_training_ends_with_the_same_bits(tmp_path, request, count):
     noisy_pets(tmp_path, 20, (60, 60))
 
     def start(name):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from divided import SMALL, assert_alike, on_jax, read
+from small_runs import SMALL, assert_alike, on_jax, read
 
 from chollet_cnn.book import networks
 from chollet_cnn.errors import UserError

@@ -24,14 +24,14 @@ def data():
     )
 
 
-def small_network(data, seed=0):
+def small_network():
     model = networks.mnist_three_block()
-    seeding.set_starting_weights(model, seed)
+    seeding.set_starting_weights(model, 0)
     return model
 
 
 def trained(data, epochs=1, device="cpu"):
-    model = small_network(data)
+    model = small_network()
     optimizer = keras.optimizers.RMSprop()
     steps = loop.compile_steps(model, optimizer)
     feed = loop.feed_from(data.train.images, data.train.labels, device)
@@ -43,7 +43,7 @@ def trained(data, epochs=1, device="cpu"):
 
 def test_an_epoch_ends_with_the_weights_that_model_fit_ends_with(data):
     ours, _, score = trained(data)
-    theirs = small_network(data)
+    theirs = small_network()
     theirs.compile(
         keras.optimizers.RMSprop(), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
@@ -67,6 +67,23 @@ def test_evaluation_gives_the_loss_and_accuracy_that_model_evaluate_gives(data):
     loss, accuracy = model.evaluate(data.test.images, data.test.labels, verbose=0)
     assert score.loss == pytest.approx(loss, rel=1e-5)
     assert score.accuracy == pytest.approx(accuracy, abs=1e-6)
+
+
+def test_dropout_and_augmentation_are_active_in_training_alone(data):
+    layers = [keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(10, "softmax")]
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), *layers])
+    steps = loop.compile_steps(model, keras.optimizers.RMSprop())
+    feed, batches = loop.feed_from(data.test.images, data.test.labels), [np.arange(64)]
+
+    def state():
+        (seed,) = seeding.random_states(model)
+        return keras.ops.convert_to_numpy(seed.value).tolist()
+
+    before = state()
+    loop.run_epoch(steps.evaluate, feed, batches)
+    assert state() == before
+    loop.run_epoch(steps.train, feed, batches)
+    assert state() != before
 
 
 def test_one_sigmoid_unit_is_judged_at_one_half():
@@ -116,7 +133,7 @@ def test_on_a_gpu_a_piece_of_another_length_is_not_compiled_again(data, monkeypa
     from jax import monitoring
 
     monkeypatch.setattr(loop, "_jax_loops_are_fast", lambda platform: True)
-    model = small_network(data)
+    model = small_network()
     steps = loop.compile_steps(model, keras.optimizers.RMSprop())
     feed = loop.feed_from(data.train.images, data.train.labels, "gpu")
     batches = list(np.arange(320).reshape(40, 8))

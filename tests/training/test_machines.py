@@ -6,7 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from divided import SMALL, assert_alike, finish, on_jax, read, start_both
+from small_runs import SMALL, assert_alike, finish, on_jax, read, start_both
 
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import machines, trainer

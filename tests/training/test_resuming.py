@@ -5,21 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
+from small_runs import DIGITS, curve
 
 from chollet_cnn.errors import UserError
 from chollet_cnn.training import checkpoints, fitting, loop, resuming, runs, state, trainer
-
-DIGITS = {"dataset": "digits", "epochs": 2}
-
-
-def curve(run):
-    return run.history.drop(columns="seconds").to_dict("records")
-
-
-@pytest.fixture(scope="module")
-def run(train_once):
-    """A run that all workers share: copy it before changing anything in it."""
-    return train_once("digits-seed-4", seed=4, **DIGITS)
 
 
 def test_a_second_call_with_nothing_changed_returns_the_finished_run(run):
@@ -198,10 +187,10 @@ def test_weights_of_an_overwritten_run_never_pass_for_those_of_the_new_one(copy,
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "checkpoint/state.npz"])
-def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path):
+def test_overwriting_never_goes_on_from_the_old_checkpoint(copy, name, tmp_path, train_once):
     (copy.path / name).rename(tmp_path / "elsewhere")
     (copy.path / name).symlink_to(tmp_path / "elsewhere")
-    fresh = trainer.train_network(out=tmp_path / "fresh", seed=4, learning_rate=0.01, **DIGITS)
+    fresh = train_once("digits-fast", seed=4, learning_rate=0.01, **DIGITS)
     over = again(copy, learning_rate=0.01, overwrite=True)
     assert over.metrics["weights_sha256"] == fresh.metrics["weights_sha256"]
 

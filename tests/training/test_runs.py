@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -80,6 +81,9 @@ def test_the_network_reads_back_with_the_weights_of_the_run(finished):
     with pytest.raises(UserError, match=r"model\.keras .*its weights are not those of the run"):
         others.load_model()
     (finished.path / "model.keras").write_bytes(b"PK not a network")
+    with pytest.raises(UserError, match=r"model\.keras cannot be read"):
+        finished.load_model()
+    (finished.path / "model.keras").unlink()
     with pytest.raises(UserError, match=r"model\.keras cannot be read"):
         finished.load_model()
 
@@ -174,10 +178,9 @@ def test_two_that_write_one_file_do_not_get_into_each_other_s_way(tmp_path):
 def test_what_a_killed_process_left_beside_a_file_is_removed_an_hour_later(tmp_path):
     names = (".chollet-cnn-1-2.part", ".chollet-cnn-3-4.part", "another.part")
     old, new, another = (tmp_path / name for name in names)
-    for leftover in (old, new, another):
+    for leftover, seconds in ((old, 3660), (new, 3540), (another, 3660)):
         leftover.touch()
-    for leftover in (old, another):
-        os.utime(leftover, (0, 0))
+        os.utime(leftover, (time.time() - seconds,) * 2)
     longest = tmp_path / ("a" * 255)
     files.write(longest, "text")
     assert sorted(tmp_path.iterdir()) == [new, longest, another]

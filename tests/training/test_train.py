@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 import pytest
+from pets import noisy_pets
+from small_runs import DIGITS, curve
 
 from chollet_cnn import train
 from chollet_cnn.book import published, recipes
@@ -16,19 +18,8 @@ from chollet_cnn.errors import UserError
 from chollet_cnn.training import environment as environments
 from chollet_cnn.training import runs, trainer
 
-DIGITS = {"dataset": "digits", "epochs": 2}
 FILES = {"config.json", "environment.json", "history.csv", "metrics.json", "model.keras",
          "checkpoint", "epochs"}  # fmt: skip
-
-
-def curve(run):
-    return run.history.drop(columns="seconds").to_dict("records")
-
-
-@pytest.fixture(scope="module")
-def run(train_once):
-    """A run that all workers share: copy it before changing anything in it."""
-    return train_once("digits-seed-4", seed=4, **DIGITS)
 
 
 def pets(edition, **settings):
@@ -134,7 +125,7 @@ def test_the_test_accuracies_of_the_selected_and_the_last_epoch_are_both_kept(tm
 
 
 @pytest.mark.slow
-def test_a_network_with_legacy_augmentation_loads_in_another_process(noisy_pets, tmp_path):
+def test_a_network_with_legacy_augmentation_loads_in_another_process(tmp_path):
     small = pets("first-edition-augmented", epochs=1, steps_per_epoch=2, batch_size=4)
     noisy_pets(tmp_path, 20, (60, 60))
     run = trainer.train_network(
@@ -149,7 +140,7 @@ def test_a_network_with_legacy_augmentation_loads_in_another_process(noisy_pets,
     assert "RandomAffine" in told.stdout
 
 
-def test_the_weights_with_the_lowest_validation_loss_are_tested(noisy_pets, tmp_path):
+def test_the_weights_with_the_lowest_validation_loss_are_tested(tmp_path):
     noisy_pets(tmp_path, 20, (60, 60))
     small = pets("second-edition-augmented", name="tiny", epochs=5, batch_size=8)
     run = trainer.train_network(small, data_dir=tmp_path, out=tmp_path / "runs")
@@ -237,18 +228,11 @@ def test_a_mistake_is_one_sentence_in_terms_of_flags(arguments, says, tmp_path, 
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_list_of_recipes_is_there_at_once_and_imports_nothing_heavy(capfd):
-    resource = pytest.importorskip("resource", reason="Windows does not tell processor seconds")
-    heavy = "('keras', 'tensorflow', 'jax', 'torch', 'numpy', 'pandas', 'matplotlib')"
-    script = (
-        "import sys\nfrom chollet_cnn import train\ntrain.main(['--list'])\n"
-        f"sys.exit(any(name in sys.modules for name in {heavy}))\n"
-    )
-    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
-    # The processor's time, so that a busy machine does not fail it.
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used < 0.5
-    assert "mnist-three-block" in capfd.readouterr().out
+def test_the_list_has_every_recipe_and_the_book_s_figure(capsys):
+    assert train.main(["--list"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
+    assert list(lines) == list(recipes.RECIPES)
+    assert lines["mnist-second-edition"].endswith(" 99.1% test")
 
 
 @pytest.mark.parametrize("backend", ["nonsense", "openvino"])
@@ -273,6 +257,12 @@ def test_the_curves_are_written_for_tensorboard(tmp_path):
     scalars = events.Tensors("epoch_accuracy")
     values = [float(make_ndarray(scalar.tensor_proto)) for scalar in scalars]
     assert values == pytest.approx(run.history["val_accuracy"].tolist())
+
+
+def test_a_run_in_bfloat16_computes_in_16_bits(tmp_path):
+    run = trainer.train_network(dataset="digits", epochs=1, precision="bfloat16", out=tmp_path)
+    assert run.config["changed"]["precision"]["run"] == "bfloat16"
+    assert run.load_model().layers[1].compute_dtype == "bfloat16"
 
 
 def test_the_environment_names_what_the_bits_depend_on(run):

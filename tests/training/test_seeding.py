@@ -1,13 +1,15 @@
 """The same seed gives the same weights and the same order, everywhere."""
 
 import hashlib
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 from chollet_cnn.book import networks
-from chollet_cnn.training import seeding
+from chollet_cnn.training import plan, seeding
+from chollet_cnn.training.state import State
 
 
 def test_starting_weights_are_these_bits_on_every_machine_and_backend():
@@ -62,7 +64,9 @@ def test_an_epoch_sees_every_sample_once_and_ends_with_a_short_batch():
 
 def test_epochs_of_100_steps_run_on_through_the_passes_as_the_book_s_generator_does():
     # 2,000 pictures in batches of 32 are 62 full batches and one of 16.
-    epochs = [seeding.batches(0, epoch, 2000, 32, steps=100) for epoch in range(63)]
+    images = SimpleNamespace(train=range(2000))
+    job = SimpleNamespace(plan=plan.make("cats-vs-dogs-first-edition-augmented"), data=images)
+    epochs = [State.batches(SimpleNamespace(job=job), epoch) for epoch in range(63)]
     sizes = [len(batch) for epoch in epochs for batch in epoch]
     assert sizes == ([32] * 62 + [16]) * 100
     seen = np.concatenate([batch for epoch in epochs for batch in epoch])

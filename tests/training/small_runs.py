@@ -1,4 +1,4 @@
-"""A small run that several devices or processes share, and how two processes are started."""
+"""Small runs that tests share or divide among devices, and how two processes are started."""
 
 import socket
 import subprocess
@@ -14,7 +14,12 @@ on_jax = pytest.mark.skipif(backend.BACKEND != "jax", reason="only Keras on JAX 
 # Few large batches and small steps: a maximum that two values compete for may turn with the last
 # bit, which changes little here. The last batch of a pass has 2 images, which 4 cannot share.
 SMALL = {"dataset": "digits", "batch_size": 480, "learning_rate": 1e-4}
+DIGITS = {"dataset": "digits", "epochs": 2}
 FLAGS = ("--dataset", "digits", "--batch-size", "480", "--learning-rate", "1e-4")
+
+
+def curve(run):
+    return run.history.drop(columns="seconds").to_dict("records")
 
 
 def read(out):
