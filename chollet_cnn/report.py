@@ -4,16 +4,10 @@ From Python use :func:`chollet_cnn.page.build.write_report`.
 """
 
 import argparse
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 
 import chollet_cnn
-from chollet_cnn.drawing.progress import silence, silenced, spinner
-from chollet_cnn.errors import UserError, end_with_parent, integer, run_cli
-from chollet_cnn.training import environment
+from chollet_cnn.drawing.progress import silenced, spinner
+from chollet_cnn.errors import UserError, integer, run_cli
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -55,32 +49,6 @@ def _refuse_without_a_run(paths: list[str]) -> None:
         raise problems[0]
 
 
-@contextmanager
-def _another_process() -> Iterator[Executor | None]:
-    """Lend another process if there is a core for it; whatever it still does at the end is left."""
-    if environment.cores() < 2:
-        yield None
-        return
-    spawn = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(1, spawn, initializer=_begin_process)
-    try:
-        yield executor
-    except BrokenProcessPool as problem:
-        raise UserError(
-            "the process that draws figures was ended, perhaps because memory was short; close "
-            "other programs and try again"
-        ) from problem
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-
-
-def _begin_process() -> None:
-    end_with_parent()
-    silence()
-
-
 def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.report") -> int:
     """Run the command; status 1 says that something was left out."""
     options = _parser(prog).parse_args(argv)
@@ -95,7 +63,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repor
     runs = options.runs or build.newest_runs()
     if not options.runs:
         say(f"runs: {', '.join(map(str, runs)) or 'none finished under runs/'}")
-    with silenced(options.quiet), _another_process() as executor:
+    with silenced(options.quiet):
         made = build.write_report(
             runs,
             options.picture,
@@ -106,7 +74,6 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.repor
             dpi=options.dpi,
             data_dir=options.data_dir,
             say=say,
-            executor=executor,
         )
     return 1 if made.problems else 0
 

@@ -80,14 +80,9 @@ def silenced(quiet: bool) -> Iterator[None]:
     """Show no spinner and no bar inside it, if ``quiet``."""
     with ExitStack() as stack:
         if quiet:
-            silence()
+            _consoles.append(None)
             stack.callback(_consoles.pop)
         yield
-
-
-def silence() -> None:
-    """Show no spinner and no bar in this process any more."""
-    _consoles.append(None)
 
 
 @contextmanager

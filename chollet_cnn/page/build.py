@@ -6,11 +6,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import matplotlib as mpl
@@ -105,7 +103,6 @@ def write_report(
     dpi: int | None = None,
     data_dir: str | Path | None = None,
     say: Callable[[str, float], None] = lambda line, done: None,
-    executor: Executor | None = None,
 ) -> Report:
     """Draw every figure and write the page.
 
@@ -122,8 +119,6 @@ def write_report(
         dpi: of PNG files, and of the images inside SVG and PDF files.
         data_dir: where the runs' test images are looked for first.
         say: is called with each line of progress, and the share of the work that is done, 0..1.
-        executor: another process (a ``ProcessPoolExecutor``) that makes the chapters on the
-            operations meanwhile; figures cannot be drawn in two threads.
 
     Returns:
         Where it was written, the chapters, and what was left out.
@@ -156,27 +151,18 @@ def write_report(
             move(done)
 
         (folder / "figures").mkdir()
-        how = figures_only, folder / "figures", format, width, dpi
-        elsewhere = [
-            executor.submit(_write_operation, number, *how)
-            for number in range(len(OPERATIONS) if executor else 0)
-        ]
         models, problems = _read(paths, picture, data_dir, tell)
-        chapters = []
-        for chapter in make_chapters(models, tell, begin=len(elsewhere)):
-            problems += chapter.problems
-            _write_chapter(chapter, *how)
-            chapters.append(chapter)
-        if elsewhere:
-            chapters = [future.result() for future in elsewhere] + chapters
-            tell(f" 1 to {len(elsewhere)}  The operations, in another process meanwhile", 0.97)
         if not figures_only:
-            for model in models:
-                if model.explorer:
-                    tell(f"    {model.explorer}", 0.97)
-                    export.write_explorer(model, folder / model.explorer)
-                else:
-                    problems.append(f"{model.name}: the explorer cannot compute this network")
+            models = [_with_explorer(model, folder, tell, problems) for model in models]
+        chapters = []
+        for chapter in make_chapters(models, tell):
+            problems += chapter.problems
+            if not figures_only:
+                chapter.html  # noqa: B018, with the page's own copies of the figures, not yet scaled
+            for figure in chapter.figures:
+                figure.write(folder / "figures", format, width, dpi)
+            chapters.append(chapter)
+        if not figures_only:
             screens = sections(models, first_screen.facts)
             for screen in screens:
                 if screen.get("glance"):
@@ -202,43 +188,22 @@ def newest_runs(folder: str | Path = "runs") -> list[Path]:
 def make_chapters(
     models: Sequence[TrainedModel],
     say: Callable[[str, float], None] = lambda line, done: None,
-    begin: int = 0,
 ) -> Iterator[Chapter]:
-    """Make the chapters, in the page's order and without the first ``begin`` ones.
+    """Make the chapters, in the page's order.
 
     Without a run, one that says how to get a run takes the place of those on networks.
     """
     every = [(module, ()) for module in OPERATIONS]
     every += [(module, (models,)) for module in NETWORKS] if models else [(None, ())]
     every += [(does_it_reproduce, (models,))]
-    for number, (module, about) in enumerate(every[begin:], start=begin + 1):
+    for number, (module, about) in enumerate(every, start=1):
         began = time.perf_counter()
-        chapter = _make_chapter(module, *about)
+        name = module.__name__.rpartition(".")[2] if module else "train_one"
+        chapter = Chapter(name.replace("_", "-"), module.content(*about) if module else {})
         yield chapter
         title = chapter.slug.replace("-", " ").capitalize()  # is laid out only if there is a page
         line = f"{number:2}  {title}, {time.perf_counter() - began:.1f} s"
-        say(line, READING + (1 - READING) * (number - begin) / (len(every) - begin))
-
-
-def _make_chapter(module: ModuleType | None, *about: object) -> Chapter:
-    name = module.__name__.rpartition(".")[2] if module else "train_one"
-    return Chapter(name.replace("_", "-"), module.content(*about) if module else {})
-
-
-def _write_chapter(chapter: Chapter, figures_only: bool, *how: object) -> None:
-    """Lay a chapter out, unless there is no page, then write its figures by ``Figure.write``."""
-    if not figures_only:
-        chapter.html  # noqa: B018, with the page's own copies of the figures
-    for figure in chapter.figures:
-        figure.write(*how)
-
-
-def _write_operation(number: int, figures_only: bool, *how: object) -> Chapter:
-    """Make and write one chapter on the operations; return it without its drawings."""
-    with mpl.rc_context(LOOK):
-        chapter = _make_chapter(OPERATIONS[number])
-        _write_chapter(chapter, figures_only, *how)
-    return Chapter(chapter.slug, {}, None if figures_only else chapter.laid_out)
+        say(line, READING + (1 - READING) * number / len(every))
 
 
 def render(
@@ -284,6 +249,19 @@ def _read(
     return found, problems
 
 
+def _with_explorer(
+    model: TrainedModel, folder: Path, say: Callable[[str, float], None], problems: list[str]
+) -> TrainedModel:
+    """Write the explorer of a run, or name the run and return it without one."""
+    say(f"    {model.explorer}", READING)
+    try:
+        export.write_explorer(model, folder / model.explorer)
+    except Exception as problem:  # whatever is odd about a network, its page is still made
+        problems.append(f"{model.name}: {problem}")
+        return replace(model, explorer="")
+    return model
+
+
 @contextmanager
 def _written_whole(out: Path) -> Iterator[Path]:
     """Lend a folder to write in; when all went well its files move to ``out``, the page last."""
@@ -292,28 +270,23 @@ def _written_whole(out: Path) -> Iterator[Path]:
         out.mkdir(parents=True, exist_ok=True)
         for leftover in files.leftovers(out, ".unfinished-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
-    except OSError as problem:
-        raise _unwritable(out, problem) from problem
-    try:
-        yield folder
-        written = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-        for file in sorted(written, key=lambda file: file.name == "index.html"):
-            (out / file).parent.mkdir(exist_ok=True)
-            replace_file(folder / file, out / file)
+        with tempfile.TemporaryDirectory(
+            prefix=".unfinished-", dir=out, ignore_cleanup_errors=True
+        ) as name:
+            folder = Path(name)
+            yield folder
+            written = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+            for file in sorted(written, key=lambda file: file.name == "index.html"):
+                (out / file).parent.mkdir(exist_ok=True)
+                replace_file(folder / file, out / file)
     except BrokenPipeError:  # whoever read what is printed has gone; nothing is wrong with out
         raise
     except OSError as problem:
-        raise _unwritable(out, problem) from problem
+        raise UserError(
+            f"cannot write into {out} ({problem.strerror or problem}); make room, or pass another "
+            f"folder as {parameter('out')}"
+        ) from problem
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
         if not was_there:
             with contextlib.suppress(OSError):  # it holds the page
                 out.rmdir()
-
-
-def _unwritable(out: Path, problem: OSError) -> UserError:
-    return UserError(
-        f"cannot write into {out} ({problem.strerror or problem}); make room, or pass another "
-        f"folder as {parameter('out')}"
-    )

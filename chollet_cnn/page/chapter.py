@@ -23,18 +23,6 @@ from chollet_cnn.page.figure import Figure
 FOLDER = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class LaidOut:
-    """A filled template."""
-
-    title: str
-    short: str
-    """The title in the list of contents."""
-    question: str
-    html: Markup
-    """Words and figures; templates escape what is filled into them."""
-
-
 @dataclass(frozen=True, eq=False)
 class Chapter:
     """One question and its answer: a template, and what is filled into it."""
@@ -43,22 +31,17 @@ class Chapter:
     """Its address on the page."""
     content: Mapping[str, Any]
     """What the template shows: numbers, tables, figures."""
-    ready: LaidOut | None = None
-    """The filled template, where another process has filled it; ``content`` is empty then."""
 
     @cached_property
-    def laid_out(self) -> LaidOut:
-        """The filled template."""
-        if self.ready:
-            return self.ready
+    def laid_out(self) -> jinja2.environment.TemplateModule:
+        """The filled template, with what it sets: ``title``, ``short`` and ``question``."""
         template = templates().get_template(f"{self.slug.replace('-', '_')}.html")
-        filled = template.make_module(dict(self.content))
-        return LaidOut(filled.title, filled.short, filled.question, Markup(str(filled)))
+        return template.make_module(dict(self.content))
 
     @property
     def html(self) -> Markup:
-        """Its words and figures."""
-        return self.laid_out.html
+        """Its words and figures; templates escape what is filled into them."""
+        return Markup(str(self.laid_out))
 
     @property
     def figures(self) -> list[Figure]:

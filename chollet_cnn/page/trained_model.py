@@ -17,7 +17,6 @@ from chollet_cnn.analysis.layer_table import list_layers
 from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, handwriting, image_files, scaling
 from chollet_cnn.errors import UserError, notify, parameter, printable
-from chollet_cnn.page.explorer.layers import describe_layers
 from chollet_cnn.training import runs, seeding
 
 SAMPLE = 3_000_000
@@ -61,7 +60,7 @@ class TrainedModel:
     probabilities: np.ndarray | None
     """The network's probabilities for each test image, ``(n, classes)``."""
     explorer: str
-    """The file of its explorer beside the page; empty where that cannot compute the network."""
+    """The file of its explorer beside the page; empty where there is none."""
 
     @property
     def name(self) -> str:
@@ -160,7 +159,7 @@ def read(
             test=test,
             why_no_test=why_no_test,
             probabilities=None if test is None else _predictions(run, model, test.images),
-            explorer=_explorer(model, "explorer.html" if not taken else f"explorer-{slug}.html"),
+            explorer=f"explorer-{slug}.html" if taken else "explorer.html",
         )
     except UserError:
         raise
@@ -175,14 +174,6 @@ def read(
 def file_name(layer: str) -> str:
     """Return a layer's name as a part of a file's name."""
     return layer.replace("/", "-").replace("_", "-")
-
-
-def _explorer(model: keras.Model, name: str) -> str:
-    try:
-        describe_layers(model)
-    except (UserError, ValueError, AttributeError):
-        return ""
-    return name
 
 
 def _predictions(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.ndarray:

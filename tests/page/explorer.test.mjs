@@ -123,26 +123,32 @@ test("the sum behind every cell of a convolution and every dense unit is its val
   for (let row = 0; row < 6; row++)
     for (let column = 0; column < 6; column++)
       for (const channel of [0, 1]) {
-        const { groups, bias, sum } = explain.convolutionSum(layers, pass, 1, row, column, channel);
-        const value = explain.valueAt(layers, pass, 1, row, column, channel);
+        const at = { layer: 1, row, column, channel };
+        const { groups, bias, sum } = explain.convolutionSum({ layers, pass }, at);
+        const value = explain.valueAt({ layers, pass }, at);
         close([Math.max(0, sum), bias + groups[0].subtotal], [value, sum]);
         assert.equal(groups[0].products.length, 9);
       }
   for (const unit of [0, 1, 2, 3]) {
-    const { groups, bias, sum, source } = explain.denseSum(layers, pass, 4, unit);
+    const { groups, bias, sum, source } = explain.denseSum(
+      { layers, pass },
+      { layer: 4, channel: unit },
+    );
     assert.equal(source, 2); // seen through the flatten
     const subtotals = groups.reduce((total, group) => total + group.subtotal, 0);
     close([Math.max(0, sum), subtotals + bias], [pass.values[4][unit], sum]);
   }
-  const scores = [0, 1, 2].map((unit) => explain.denseSum(layers, pass, 5, unit).sum);
+  const scores = [0, 1, 2].map(
+    (channel) => explain.denseSum({ layers, pass }, { layer: 5, channel }).sum,
+  );
   close(scores, Array.from(pass.scores));
 });
 
 test("a pooled cell is the largest of its four values", () => {
-  const { layers, pass } = smallNetwork();
-  const four = explain.pooledValues(layers, pass, 2, 1, 2, 1);
+  const [network, at] = [smallNetwork(), { layer: 2, row: 1, column: 2, channel: 1 }];
+  const four = explain.pooledValues(network, at);
   assert.equal(four.length, 4);
-  assert.equal(Math.max(...four), explain.valueAt(layers, pass, 2, 1, 2, 1));
+  assert.equal(Math.max(...four), explain.valueAt(network, at));
 });
 
 test("receptive fields grow as in the article: 3, 4, 8, 10, 18 and 22 pixels", () => {
@@ -153,14 +159,17 @@ test("receptive fields grow as in the article: 3, 4, 8, 10, 18 and 22 pixels", (
     inputShape: [sides[i], sides[i], 1],
     shape: [side, side, 1],
   }));
-  const widths = layers.map((_, i) => explain.receptiveField(layers, i, 0, 0).width);
+  const widths = layers.map(
+    (_, i) => explain.receptiveField(layers, { layer: i, row: 0, column: 0 }).width,
+  );
   assert.deepEqual(widths, [3, 4, 8, 10, 18, 22]);
   // A unit sees what the cells before it saw together, here rows and columns 0 to 25 of the 28.
   for (const kind of ["flatten", "average"]) {
     const network = [...layers.slice(0, 5), { kind, inputShape: [3, 3, 1] }];
     for (const inputShape of [[9], [4]]) {
       network.push({ kind: "dense", inputShape });
-      const field = explain.receptiveField(network, network.length - 1, 0, 0);
+      const layer = network.length - 1;
+      const field = explain.receptiveField(network, { layer, row: 0, column: 0 });
       assert.deepEqual(field, { top: 0, left: 0, height: 26, width: 26 });
     }
   }

@@ -190,7 +190,7 @@ def test_without_a_run_the_page_says_how_to_train_one_and_has_its_figures_for_pr
 
 
 @pytest.mark.slow
-def test_the_command_s_two_processes_make_the_page_that_one_makes(without_runs, tmp_path):
+def test_the_page_is_the_same_whatever_the_format_of_its_figures(without_runs, tmp_path):
     report = build.write_report(out=tmp_path / "page")
     page = report.path
     assert repr(report) == f"<Report in {page}, {len(report.chapters)} chapters>"
@@ -200,10 +200,12 @@ def test_the_command_s_two_processes_make_the_page_that_one_makes(without_runs, 
     }
 
 
-def test_a_process_that_is_ended_is_one_sentence(monkeypatch):
-    monkeypatch.setattr(report.environment, "cores", lambda: 2)
-    with pytest.raises(UserError, match="memory"), report._another_process() as executor:
-        executor.submit(os._exit, 1).result()
+def test_a_network_that_the_explorer_cannot_compute_has_a_page_without_one(tmp_path):
+    odd = sequential(keras.layers.RandomSaturation(0.2), keras.layers.Conv2D(4, 3))
+    model, problems = trained_model.read(write_run(tmp_path / "run", odd)), []
+    assert build._with_explorer(model, tmp_path, lambda *_: None, problems).explorer == ""
+    assert "random_saturation" in problems[0]
+    assert not list(tmp_path.glob("*.html"))
 
 
 def test_the_newest_finished_run_of_each_recipe_is_taken(tmp_path):

@@ -2,7 +2,8 @@
 
 import { key, kernelOf } from "./changes.js";
 import { decimals } from "./numbers.js";
-import { make, paintImage, paintSigned } from "./pictures.js";
+import { make, paintImage, paintSigned, thumbnail } from "./pictures.js";
+import { grid } from "./sums.js";
 
 /** Kernels of the articles, for the first layer. */
 export const HANDMADE = {
@@ -89,7 +90,8 @@ function kernelEditor(learned, replaced, channel, set) {
     cell.style.background = `color-mix(in srgb, var(${weight < 0 ? "--mark" : "--data"}) ${share}%, transparent)`;
     return cell;
   });
-  const rows = [0, 3, 6].map((from) => make("tr", {}, ...cells.slice(from, from + 3)));
+  const table = grid("kernel", cells, 3);
+  table.setAttribute("aria-label", `Kernel of channel ${channel}`);
   const choices = [["learned", null], ...Object.entries(HANDMADE)].map(([name, numbers]) =>
     make(
       "button",
@@ -102,11 +104,7 @@ function kernelEditor(learned, replaced, channel, set) {
     ),
   );
   return [
-    make(
-      "table",
-      { class: "kernel", "aria-label": `Kernel of channel ${channel}` },
-      make("tbody", {}, ...rows),
-    ),
+    table,
     make(
       "p",
       { class: "note" },
@@ -167,33 +165,17 @@ function kernelSheet(layer, channel) {
 /** The test images that excite a channel most, and the image that gradient ascent makes. */
 function exciting(state, layer, channel, actions) {
   const known = state.channels[layer.name];
-  if (!known) return [];
   const count = known.strongest.length / layer.shape[2];
+  const [rows, columns, colours] = state.layers[0].inputShape;
+  const size = rows * columns * colours;
   const images = Array.from({ length: count }, (_, rank) => {
     const at = channel * count + rank;
     const place = known.strongest[at];
-    const canvas = make("canvas", { width: 56, height: 56 });
-    const [rows, columns, colours] = state.layers[0].inputShape;
-    const size = rows * columns * colours;
-    paintImage(
-      canvas,
-      state.images.pixels.subarray(size * place, size * (place + 1)),
-      columns,
-      rows,
-      colours,
-    );
+    const pixels = state.images.pixels.subarray(size * place, size * (place + 1));
     const value = decimals(known.largest[at], 2);
-    return make(
-      "button",
-      {
-        type: "button",
-        class: "thumb",
-        "aria-label": `Test image of class ${state.classes[state.images.labels[place]]}, largest value ${value}`,
-        onclick: () => actions.showImage(place),
-      },
-      canvas,
-      make("span", {}, value),
-    );
+    const label = `Test image of class ${state.classes[state.images.labels[place]]}, largest value ${value}`;
+    const show = () => actions.showImage(place);
+    return thumbnail([pixels, columns, rows, colours], label, value, show);
   });
   const inactive = known.largest[channel * count] <= 0;
   return [
@@ -224,16 +206,14 @@ function ascentFigure(state, layer, channel) {
   const { ascent, ascentLevels, ascentSide: side } = state.channels[layer.name];
   const colours = state.layers[0].inputShape[2];
   const size = side * side * colours;
-  if (size * channel >= ascent.length) return noAscent(ascent.length / size);
+  if (size * channel >= ascent.length) {
+    const words = `Gradient ascent made images for the first ${ascent.length / size} channels; all of them would take minutes.`;
+    return make("p", { class: "note" }, words);
+  }
   const label = `Image that gradient ascent makes for channel ${channel}`;
   const canvas = make("canvas", { width: 84, height: 84, role: "img", "aria-label": label });
   const levels = ascent.subarray(channel * size, (channel + 1) * size);
   const pixels = levels.map((level) => (255 * level) / (ascentLevels - 1));
   paintImage(canvas, pixels, side, side, colours);
   return make("figure", {}, canvas, make("figcaption", {}, "By gradient ascent"));
-}
-
-function noAscent(count) {
-  const words = `Gradient ascent made images for the first ${count} channels; all of them would take minutes.`;
-  return make("p", { class: "note" }, words);
 }

@@ -3,14 +3,13 @@
 import { denseSum } from "./explain.js";
 import { decimals, percent, roundTerms, scientific } from "./numbers.js";
 import { make, paintSigned } from "./pictures.js";
-import { DIGITS, line, reluLine, rounded, write } from "./sums.js";
+import { DIGITS, line, rounded, sumLines, write } from "./sums.js";
 
 const SHOWN = 8; // contributions to a dense unit, each way
 
 /** Show the largest contributions for and against a dense unit, drawn on the maps they come from. */
-export function denseView(state, { layer: index, channel: unit }, onPick) {
-  const layer = state.layers[index];
-  const { groups, bias, sum, source } = denseSum(state.layers, state.pass, index, unit);
+export function denseView(state, at, onPick) {
+  const { groups, bias, sum, source } = denseSum(state, at);
   const sorted = [...groups].sort((a, b) => b.subtotal - a.subtotal);
   const positive = sorted.filter((group) => group.subtotal > 0).slice(0, SHOWN);
   const negative = sorted
@@ -72,16 +71,13 @@ export function denseView(state, { layer: index, channel: unit }, onPick) {
       make("h4", {}, title),
       list.length ? make("ul", {}, ...list.map(item)) : make("p", { class: "note" }, "nothing"),
     );
-  const value = layer.activation === "relu" ? Math.max(0, rounded(sum)) : rounded(sum);
-  const end = [
-    line(`these ${shown.length}`, write(rounded(printed.slice(2).reduce((a, b) => a + b, 0)))),
-    line(`the other ${rest.length}`, write(printed[1])),
-    line("bias", write(printed[0])),
-    line(layer.activation === "relu" ? "sum" : "score", write(rounded(sum)), "total"),
-  ];
-  if (layer.activation === "relu") end.push(reluLine(sum, value));
+  const parts = {
+    [`these ${shown.length}`]: rounded(printed.slice(2).reduce((a, b) => a + b, 0)),
+    [`the other ${rest.length}`]: printed[1],
+    bias: printed[0],
+  };
   return [
-    ...end,
+    ...sumLines(parts, sum, state.layers[at.layer]),
     make(
       "div",
       { class: "contributions" },

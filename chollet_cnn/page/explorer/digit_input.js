@@ -2,7 +2,7 @@
 
 import { drawingPad } from "./drawing_pad.js";
 import { asMnist, BOX, FRAME, resize } from "./mnist_look.js";
-import { byId, crosshair, make, paintGrey } from "./pictures.js";
+import { byId, crosshair, paintGrey } from "./pictures.js";
 
 /**
  * Build the pad and its controls. `onChange()` is called when there is something new to `read()`.
@@ -70,12 +70,4 @@ function showBox({ pixels, box, middle }) {
   byId("box-figure").hidden = false;
   paintGrey(byId("box"), boxed, BOX, BOX);
   crosshair(byId("box"), { row: top + middle.row, column: left + middle.column }, BOX);
-}
-
-/** Return a button with a small image on it. */
-export function thumbnail(paint, label, words, onclick) {
-  const canvas = make("canvas", { width: 56, height: 56 });
-  paint(canvas);
-  const button = { type: "button", class: "thumb", "aria-label": label, onclick };
-  return make("button", button, canvas, make("span", {}, words));
 }

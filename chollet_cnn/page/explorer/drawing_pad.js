@@ -1,5 +1,7 @@
 // The pad: strokes by mouse, finger, pen or keyboard, and the image that they make.
 
+import { make, paintGrey } from "./pictures.js";
+
 const SIDE = 280;
 const PEN = 22; // about two pixels of the 28 that the network sees
 const STEP = 10; // one of those pixels
@@ -124,11 +126,8 @@ export function drawingPad(canvas, pen, onChange) {
     },
     /** Put an image of 28x28 grey values onto the pad; this calls no `onChange`. */
     show(greys) {
-      image = document.createElement("canvas");
-      image.width = image.height = 28;
-      const pixels = image.getContext("2d").createImageData(28, 28);
-      greys.forEach((grey, i) => pixels.data.set([grey, grey, grey, 255], 4 * i));
-      image.getContext("2d").putImageData(pixels, 0, 0);
+      image = make("canvas", { width: 28, height: 28 });
+      paintGrey(image, greys, 28, 28);
       strokes.length = 0;
       paint();
     },

@@ -1,14 +1,15 @@
 // The arithmetic behind a single number: which values, which weights, which sum.
-
-import { FRAME } from "./mnist_look.js";
+//
+// Functions take { layers, pass }, the network and a finished forward pass, and the place of the
+// number, { layer, row, column, channel }, in which `layer` is an index.
 
 /** Return the input of layer `index` of a finished forward pass. */
 export const inputOf = (pass, index) => (index === 0 ? pass.pixels : pass.values[index - 1]);
 
 /** Return one value of a layer. */
-export function valueAt(layers, pass, index, row, column, channel) {
-  const [, columns, channels] = gridOf(layers[index]);
-  return pass.values[index][(row * columns + column) * channels + channel];
+export function valueAt({ layers, pass }, { layer, row, column, channel }) {
+  const [, columns, channels] = gridOf(layers[layer]);
+  return pass.values[layer][(row * columns + column) * channels + channel];
 }
 
 /** Return rows, columns and channels of a layer; a dense unit is a channel of a single cell. */
@@ -36,10 +37,10 @@ export function addressed(hash, layers) {
  *
  * The products, the groups' subtotals and the bias add up to `sum`.
  */
-export function convolutionSum(layers, pass, index, row, column, channel) {
-  const { kernel, bias, size, inputShape } = layers[index];
+export function convolutionSum({ layers, pass }, { layer, row, column, channel }) {
+  const { kernel, bias, size, inputShape } = layers[layer];
   const [, columns, channels] = inputShape;
-  const input = inputOf(pass, index);
+  const input = inputOf(pass, layer);
   const groups = Array.from({ length: channels }, (_, from) => {
     const products = [];
     for (let y = 0; y < size; y++)
@@ -55,10 +56,10 @@ export function convolutionSum(layers, pass, index, row, column, channel) {
 }
 
 /** Return the four (size x size) values that a pooled cell is the largest of. */
-export function pooledValues(layers, pass, index, row, column, channel) {
-  const { size, inputShape } = layers[index];
+export function pooledValues({ layers, pass }, { layer, row, column, channel }) {
+  const { size, inputShape } = layers[layer];
   const [, columns, channels] = inputShape;
-  const input = inputOf(pass, index);
+  const input = inputOf(pass, layer);
   return Array.from({ length: size * size }, (_, i) => {
     const [y, x] = [row * size + Math.floor(i / size), column * size + (i % size)];
     return input[(y * columns + x) * channels + channel];
@@ -66,19 +67,20 @@ export function pooledValues(layers, pass, index, row, column, channel) {
 }
 
 /** Return all cells of the map that an average is made of. */
-export function averagedValues(layers, pass, index, channel) {
-  const channels = layers[index].inputShape[2];
-  return inputOf(pass, index).filter((_, i) => i % channels === channel);
+export function averagedValues({ layers, pass }, { layer, channel }) {
+  const channels = layers[layer].inputShape[2];
+  return inputOf(pass, layer).filter((_, i) => i % channels === channel);
 }
 
 /**
  * Return the sum that a dense unit makes, one group an input channel or, behind another dense layer,
  * an input unit. `products` of a group are in the order of the channel's cells.
  */
-export function denseSum(layers, pass, index, unit) {
-  const { kernel, bias } = layers[index];
-  const input = inputOf(pass, index);
-  const [source, [, , channels]] = sourceOf(layers, index);
+export function denseSum({ layers, pass }, { layer, channel: unit }) {
+  const { kernel, bias } = layers[layer];
+  const input = inputOf(pass, layer);
+  const source = layer - (layers[layer - 1].kind === "flatten" ? 2 : 1); // seen through a flatten
+  const channels = gridOf(layers[source])[2];
   const groups = Array.from({ length: channels }, (_, channel) => ({ channel, products: [] }));
   input.forEach((value, i) => {
     const weight = kernel[i * bias.length + unit];
@@ -87,12 +89,6 @@ export function denseSum(layers, pass, index, unit) {
   for (const group of groups) group.subtotal = total(group.products.map((part) => part.product));
   const sum = total(groups.map((group) => group.subtotal)) + bias[unit];
   return { groups, bias: bias[unit], sum, source };
-}
-
-/** Return the layer whose values a layer takes, seen through a flatten, and its grid. */
-export function sourceOf(layers, index) {
-  const source = layers[index - 1].kind === "flatten" ? index - 2 : index - 1;
-  return [source, gridOf(layers[source])];
 }
 
 /** Return the part of the layer before, { top, left, height, width }, that a cell is made from. */
@@ -106,10 +102,18 @@ export function windowOf(layer, row, column) {
   return { top: 0, left: 0, height: 1, width: 1 };
 }
 
+/** Return the layer, its channel (null: all of them) and the window that a cell of maps reads. */
+export function readBy(layers, { layer, row, column, channel }) {
+  const { kind } = layers[layer];
+  if (layer === 0 || kind === "dense") return null;
+  const from = kind === "convolution" ? null : channel;
+  return { layer: layer - 1, channel: from, ...windowOf(layers[layer], row, column) };
+}
+
 /** Return the part of the image that a cell can depend on, its receptive field. */
-export function receptiveField(layers, index, row, column) {
+export function receptiveField(layers, { layer, row, column }) {
   let field = { top: row, left: column, height: 1, width: 1 };
-  for (let at = index; at >= 0; at--) {
+  for (let at = layer; at >= 0; at--) {
     if (layers[at].kind === "rescaling") continue;
     const first = windowOf(layers[at], field.top, field.left);
     const last = windowOf(layers[at], field.top + field.height - 1, field.left + field.width - 1);
@@ -139,7 +143,7 @@ export function cellGrid(layers, index) {
  *
  * Between the middles it is interpolated; outside the outermost ones it stays constant.
  */
-export function resizeHeat({ heat, rows, columns, layer }, layers, height = FRAME, width = FRAME) {
+export function resizeHeat({ heat, rows, columns, layer }, layers, height, width) {
   const { first, step } = cellGrid(layers, layer);
   const axis = (pixels, cells) =>
     Array.from({ length: pixels }, (_, pixel) => {

@@ -4,17 +4,17 @@ import { background, serve } from "./background.js";
 import { changed, key } from "./changes.js";
 import { costButton } from "./cost.js";
 import { loadWeights, unpack } from "./data.js";
-import { digitInput, thumbnail } from "./digit_input.js";
+import { digitInput } from "./digit_input.js";
 import { epochList, epochSlider } from "./epochs.js";
-import { addressed, gridOf, receptiveField, resizeHeat } from "./explain.js";
+import { addressed, gridOf, readBy, receptiveField, resizeHeat } from "./explain.js";
 import { gradCam } from "./grad_cam.js";
 import { inspector } from "./inspector.js";
 import { layerRows } from "./layer_rows.js";
-import { forward, probabilities, withWeights } from "./network.js";
+import { forward, predictedClass, probabilities, withWeights } from "./network.js";
 import { decimals, percent, short } from "./numbers.js";
 import { photoInput } from "./photo_input.js";
-import { byId, crosshair, outline, paintHeat, paintImage } from "./pictures.js";
-import { predictedClass, predictionBars } from "./prediction.js";
+import { byId, crosshair, outline, paintHeat, paintImage, thumbnail } from "./pictures.js";
+import { predictionBars } from "./prediction.js";
 
 const HEAVY = 30_000_000; // multiplications above which a pass runs in a worker
 const PAUSE = 500; // milliseconds without a change before the prediction is said
@@ -87,10 +87,10 @@ export async function start(source) {
   };
   const show = (at, panel = false) => {
     if (!state.pass) return;
-    const pointed = at && { ...at, window: about.windowFor(state, at) };
+    const pointed = at && { ...at, window: readBy(state.layers, at) };
     rows.draw(state.pass, pointed, state.changes);
     showSeen(at);
-    if (at) about.show(state, at, panel);
+    if (at) about.show(at, panel);
   };
   const showSeen = (at) => {
     const seen = byId("seen");
@@ -110,7 +110,7 @@ export async function start(source) {
           ? `Grad-CAM for class ${name}: ${size}, resized to the image. Transparent is 0, full vermilion is ${short(most)}. Click a class to see its heatmap.`
           : `Grad-CAM for class ${name} is zero in all ${size}: nothing there supports this class.`;
     }
-    if (at) outline(seen, receptiveField(state.layers, at.layer, at.row, at.column), width, height);
+    if (at) outline(seen, receptiveField(state.layers, at), width, height);
   };
   const showBars = predictionBars(byId("bars"), data.classes, (index) => {
     state.target = index;
@@ -145,7 +145,7 @@ export async function start(source) {
     state.selected = { layer: index, channel, ...(cell ?? keep ?? strongestCell(index, channel)) };
     document.body.classList.add("inspecting");
     show(state.selected, before?.layer !== index || before?.channel !== channel);
-    if (byKeyboard) say(about.words(state, state.selected));
+    if (byKeyboard) say(about.words(state.selected));
     if (enter) about.map.focus();
   };
   const close = () => {
@@ -201,7 +201,7 @@ export async function start(source) {
     update();
   };
   const size = height * width * colours;
-  const painter = (pixels) => (canvas) => paintImage(canvas, pixels, width, height, colours);
+  const shape = [width, height, colours];
   const stored = (at) => state.images.pixels.subarray(size * at, size * (at + 1));
   const showStored = (at) => {
     const name = data.classes[state.images.labels[at]];
@@ -213,7 +213,7 @@ export async function start(source) {
   for (const at of samples(state.images.labels, data.classes.length, colours === 1 ? 1 : 4)) {
     const name = data.classes[state.images.labels[at]];
     byId("samples").append(
-      thumbnail(painter(stored(at)), `Test image of class ${name}`, name, () => showStored(at)),
+      thumbnail([stored(at), ...shape], `Test image of class ${name}`, name, () => showStored(at)),
     );
   }
   const mistakes = await unpack(data.mistakes.pixels);
@@ -222,7 +222,9 @@ export async function start(source) {
     const words = `Image ${place} of ${state.images.source} (class ${truth}): the trained network predicts ${given}. The image is given to it unchanged.`;
     const label = `${truth}, not ${given}: a test image of class ${truth}, predicted as ${given}`;
     byId("mistakes").append(
-      thumbnail(painter(pixels), label, `${truth}, not ${given}`, () => showImage(pixels, words)),
+      thumbnail([pixels, ...shape], label, `${truth}, not ${given}`, () =>
+        showImage(pixels, words),
+      ),
     );
   });
   byId("mistakes-block").hidden = data.mistakes.list.length === 0;
@@ -230,7 +232,7 @@ export async function start(source) {
   document.documentElement.classList.add("scripted");
   document.documentElement.classList.toggle("framed", window.parent !== window);
   const rows = layerRows(byId("rows"), data.layers, data.classes, select);
-  const about = inspector(byId("inspector"), {
+  const about = inspector(byId("inspector"), state, {
     select,
     change,
     close,

@@ -22,7 +22,7 @@ from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.data import Split, digits, scaling
 from chollet_cnn.page.chapter import template_text, templates
 from chollet_cnn.page.explorer import packing, still
-from chollet_cnn.page.explorer.layers import count_multiplications, describe_layers
+from chollet_cnn.page.explorer.layers import describe_layers
 from chollet_cnn.page.trained_model import TrainedModel
 from chollet_cnn.training.runs import Run
 
@@ -71,6 +71,7 @@ def write_explorer(model: TrainedModel, out: str | Path) -> Path:
     Raises:
         UserError: the network has a layer that the page cannot compute, or a file cannot be
             written.
+        ValueError: the layers do not form one line, or no gradient passes them.
     """
     out = Path(out)
     described, weights = describe(model, f"{out.stem}-weights.js")
@@ -100,7 +101,7 @@ def describe(model: TrainedModel, weights_name: str) -> tuple[dict[str, Any], st
         "accuracy": run.metrics["test_accuracy"],
         "testImages": run.metrics["test_pictures"],
         "parameters": network.count_params(),
-        "multiplications": count_multiplications(layers),
+        "multiplications": int(model.layers["multiply_accumulates"].sum()),
         "bits": 32 if network.count_params() <= MOST_EXACT else 16,
         "classes": run.config["classes"],
         "layers": layers,

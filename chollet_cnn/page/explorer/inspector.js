@@ -2,16 +2,15 @@
 
 import { channelView } from "./channel.js";
 import { denseView, sigmoidView, softmaxView } from "./dense_sums.js";
-import { convolutionSum, gridOf, inputOf, sourceOf, valueAt, windowOf } from "./explain.js";
-import { decimals } from "./numbers.js";
+import { convolutionSum, gridOf, inputOf, valueAt, windowOf } from "./explain.js";
 import { channelOf, greysOf, make, outline, paintGrey } from "./pictures.js";
-import { averageView, convolutionView, DIGITS, poolingView } from "./sums.js";
+import { averageView, convolutionView, poolingView, write } from "./sums.js";
 
 /**
- * Build the panel. `actions` has `select(layer, channel, cell)`, `preview(cell)`, `change(...)`,
- * `showImage(place)`, `close()` and `back(layer)`.
+ * Build the panel; it shows what is in `state`. `actions` has `select(layer, channel, cell)`,
+ * `preview(cell)`, `change(...)`, `showImage(place)`, `close()` and `back(layer)`.
  */
-export function inspector(panel, actions) {
+export function inspector(panel, state, actions) {
   const title = make("h2", { id: "inspector-title", tabindex: "-1" });
   const previous = make(
     "button",
@@ -42,7 +41,6 @@ export function inspector(panel, actions) {
     make("div", { class: "head" }, title, previous, next, close),
     make("div", { class: "body" }, cell, figures, sum, about),
   );
-  let state = null;
 
   const step = (by) => {
     const { layer, channel } = state.selected;
@@ -133,14 +131,7 @@ export function inspector(panel, actions) {
 
   /** The input channel whose subtotal is largest in size. */
   const strongest = (at) => {
-    const { groups } = convolutionSum(
-      state.layers,
-      state.pass,
-      at.layer,
-      at.row,
-      at.column,
-      at.channel,
-    );
+    const { groups } = convolutionSum(state, at);
     return groups.reduce((best, group) =>
       Math.abs(group.subtotal) > Math.abs(best.subtotal) ? group : best,
     ).channel;
@@ -181,10 +172,7 @@ export function inspector(panel, actions) {
   const describe = (at) => {
     const layer = state.layers[at.layer];
     const [rows, columns] = gridOf(layer);
-    const value = decimals(
-      valueAt(state.layers, state.pass, at.layer, at.row, at.column, at.channel),
-      DIGITS,
-    );
+    const value = write(valueAt(state, at));
     const place = rows * columns > 1 ? `row ${at.row}, column ${at.column}` : "value";
     return { place, value };
   };
@@ -192,8 +180,7 @@ export function inspector(panel, actions) {
   return {
     map,
     /** Show the selected cell, or the one under the pointer; `whole` also the channel's part. */
-    show(now, at, whole) {
-      state = now;
+    show(at, whole) {
       const layer = state.layers[at.layer];
       const isOutput = at.layer === state.layers.length - 1;
       const noun = isOutput ? "class" : layer.kind === "dense" ? "unit" : "channel";
@@ -211,21 +198,9 @@ export function inspector(panel, actions) {
       );
     },
     /** Say what is selected, for a screen reader. */
-    words(now, at) {
-      state = now;
+    words(at) {
       const { place, value } = describe(at);
       return `${state.layers[at.layer].name}, ${at.channel}, ${place}: ${value}`;
-    },
-    /** The layer and channels that the selected cell reads, for the rows. */
-    windowFor(now, at) {
-      const layer = now.layers[at.layer];
-      if (at.layer === 0) return null;
-      if (layer.kind === "dense") {
-        const [source, [rows, columns]] = sourceOf(now.layers, at.layer);
-        return { layer: source, top: 0, left: 0, height: rows, width: columns, channel: -1 };
-      }
-      const same = layer.kind === "convolution" ? null : at.channel;
-      return { layer: at.layer - 1, channel: same, ...windowOf(layer, at.row, at.column) };
     },
   };
 }

@@ -1,6 +1,5 @@
 """Describe a network's layers to the page's JavaScript."""
 
-from math import prod
 from typing import Any
 
 import keras
@@ -26,7 +25,7 @@ def describe_layers(model: keras.Model) -> list[dict[str, Any]]:
                 "name": layer.name,
                 "inputShape": list(layer.input.shape[1:]),
                 "shape": list(layer.output.shape[1:]),
-                **_describe(layer, kind),
+                **_describe(layer, kind, layer is model.layers[-1]),
             }
         )
     if not any(layer["kind"] == "convolution" for layer in found):
@@ -34,19 +33,12 @@ def describe_layers(model: keras.Model) -> list[dict[str, Any]]:
     return found
 
 
-def count_multiplications(layers: list[dict[str, Any]]) -> int:
-    """Return how many products of a value and a weight one image takes."""
-    count = 0
-    for layer in layers:
-        if layer["kind"] in ("convolution", "dense"):
-            inputs = layer["inputShape"][-1] * layer.get("size", 1) ** 2
-            count += inputs * prod(layer["shape"])
-    return count
-
-
-def _describe(layer: keras.Layer, kind: str) -> dict[str, Any]:
+def _describe(layer: keras.Layer, kind: str, is_last: bool) -> dict[str, Any]:
     activation = layer.get_config().get("activation", "linear")
-    if activation not in ("relu", "softmax", "sigmoid", "linear"):
+    known = ["relu", "linear"]
+    if is_last and kind == "Dense":  # elsewhere the page's Grad-CAM and sums would be wrong
+        known.append("softmax" if layer.units > 1 else "sigmoid")
+    if activation not in known:
         raise _unknown(layer)
     match kind:
         case "Rescaling":
@@ -70,7 +62,7 @@ def _describe(layer: keras.Layer, kind: str) -> dict[str, Any]:
             return {"kind": "average"}
         case "Flatten":
             return {"kind": "flatten"}
-        case "Dense" if layer.use_bias:
+        case "Dense" if layer.use_bias and len(layer.input.shape) == 2:
             return {"kind": "dense", "activation": activation}
     raise _unknown(layer)
 
@@ -78,5 +70,6 @@ def _describe(layer: keras.Layer, kind: str) -> dict[str, Any]:
 def _unknown(layer: keras.Layer) -> UserError:
     return UserError(
         f"the explorer cannot compute the layer {layer.name} ({type(layer).__name__}); it knows "
-        "3x3 convolutions without padding, max pooling, global average pooling and dense layers"
+        "convolutions without padding, max pooling, global average pooling and dense layers, with "
+        "ReLU inside the network and a softmax or one sigmoid at its end"
     )

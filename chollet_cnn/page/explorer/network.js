@@ -134,6 +134,12 @@ export function probabilities(pass) {
   return last.length === 1 ? [1 - last[0], last[0]] : Array.from(last);
 }
 
+/** Return the class with the largest probability. */
+export function predictedClass(pass) {
+  const answer = probabilities(pass);
+  return answer.indexOf(Math.max(...answer));
+}
+
 /** Give layers their weights, out of one flat array in the order of `model.get_weights()`. */
 export function withWeights(layers, weights) {
   let from = 0;

@@ -29,32 +29,20 @@ export function percent(share, digits = 1) {
 export const whole = (value) => value.toLocaleString("en");
 
 /**
- * Round terms so that they add up to a given rounded total.
+ * Round terms to `digits` decimals so that they add up to the rounded `total`.
  *
  * Each term is rounded up or down, at most one unit of the last digit away from its value; those
  * whose rounding moves them least are the ones that are rounded the other way.
- *
- * Returns the terms as numbers of whole units of the last digit.
  */
-export function roundToSum(terms, units) {
-  const lower = terms.map((term) => Math.floor(term + 1e-9));
-  let missing = units - lower.reduce((sum, value) => sum + value, 0);
-  const rounded = [...lower];
-  const order = terms.map((term, i) => [term - lower[i], i]).sort((a, b) => b[0] - a[0]);
-  for (const [fraction, i] of order) {
-    if (missing <= 0 || fraction <= 1e-9) break;
-    rounded[i] += 1;
-    missing -= 1;
-  }
-  return rounded;
-}
-
-/** Round terms to `digits` decimals so that they add up to the rounded `total`. */
 export function roundTerms(terms, total, digits) {
   const unit = 10 ** digits;
-  const rounded = roundToSum(
-    terms.map((term) => term * unit),
-    Math.round(total * unit),
-  );
-  return rounded.map((value) => value / unit);
+  const units = terms.map((term) => Math.floor(term * unit + 1e-9));
+  let missing = Math.round(total * unit) - units.reduce((sum, value) => sum + value, 0);
+  const order = terms.map((term, i) => [term * unit - units[i], i]).sort((a, b) => b[0] - a[0]);
+  for (const [fraction, i] of order) {
+    if (missing <= 0 || fraction <= 1e-9) break;
+    units[i] += 1;
+    missing -= 1;
+  }
+  return units.map((value) => value / unit);
 }

@@ -10,22 +10,27 @@ const [FOR, AGAINST] = [
 
 const stage = typeof document === "undefined" ? null : document.createElement("canvas");
 
-/** Put grey values 0..255, in rows, onto the stage: a hidden canvas of one pixel a value. */
-function putGrey(greys, width, height) {
+/** Put an image onto the stage: a hidden canvas of its size, from which it can be scaled. */
+function staged(image) {
+  stage.width = image.width;
+  stage.height = image.height;
+  stage.getContext("2d").putImageData(image, 0, 0);
+  return stage;
+}
+
+/** Put grey values 0..255, in rows, onto the stage. */
+function stagedGrey(greys, width, height) {
   const image = new ImageData(width, height);
   const words = new Uint32Array(image.data.buffer);
   for (let i = 0; i < words.length; i++) words[i] = 0xff000000 | (greys[i] * 0x010101);
-  stage.width = width;
-  stage.height = height;
-  stage.getContext("2d").putImageData(image, 0, 0);
-  return stage;
+  return staged(image);
 }
 
 /** Fill a canvas with a grey image. */
 export function paintGrey(canvas, greys, width, height) {
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
-  context.drawImage(putGrey(greys, width, height), 0, 0, canvas.width, canvas.height);
+  context.drawImage(stagedGrey(greys, width, height), 0, 0, canvas.width, canvas.height);
 }
 
 /** Fill a canvas with an image of one or three colours, values 0..255. */
@@ -34,10 +39,7 @@ export function paintImage(canvas, pixels, width, height, colours) {
   const image = new ImageData(width, height);
   for (let i = 0; i < width * height; i++)
     image.data.set([pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2], 255], 4 * i);
-  stage.width = width;
-  stage.height = height;
-  stage.getContext("2d").putImageData(image, 0, 0);
-  canvas.getContext("2d").drawImage(stage, 0, 0, canvas.width, canvas.height);
+  canvas.getContext("2d").drawImage(staged(image), 0, 0, canvas.width, canvas.height);
 }
 
 /** Return grey levels of values: 0 and below black, `white` and above white, by the square root. */
@@ -64,7 +66,7 @@ export function paintTiles(canvas, values, [rows, columns, channels], white, til
   for (let cell = 0, i = 0; cell < cells; cell++)
     for (let channel = 0; channel < channels; channel++, i++)
       stacked[channel * cells + cell] = greys[i];
-  const source = putGrey(stacked, columns, rows * channels);
+  const source = stagedGrey(stacked, columns, rows * channels);
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingEnabled = columns > tiles(0).side; // a map of a photograph is made smaller
@@ -84,12 +86,9 @@ export function paintSigned(canvas, values, width, height, largest) {
       image.data[4 * i + part] = 255 + share * (colour[part] - 255);
     image.data[4 * i + 3] = 255;
   });
-  stage.width = width;
-  stage.height = height;
-  stage.getContext("2d").putImageData(image, 0, 0);
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
-  context.drawImage(stage, 0, 0, canvas.width, canvas.height);
+  context.drawImage(staged(image), 0, 0, canvas.width, canvas.height);
 }
 
 /** Lay heat over an image: the hotter a pixel, the more vermilion. */
@@ -99,10 +98,7 @@ export function paintHeat(canvas, heat, width, height) {
   heat.forEach((value, i) => {
     image.data.set([...AGAINST, largest > 0 ? (200 * value) / largest : 0], 4 * i);
   });
-  stage.width = width;
-  stage.height = height;
-  stage.getContext("2d").putImageData(image, 0, 0);
-  canvas.getContext("2d").drawImage(stage, 0, 0, canvas.width, canvas.height);
+  canvas.getContext("2d").drawImage(staged(image), 0, 0, canvas.width, canvas.height);
   return largest;
 }
 
@@ -130,6 +126,14 @@ export function crosshair(canvas, { row, column }, side) {
   context.fillStyle = "#58b4e8";
   context.fillRect(0, y - 1.5, canvas.width, 3);
   context.fillRect(x - 1.5, 0, 3, canvas.height);
+}
+
+/** Return a button that shows a small image [pixels, width, height, colours], with words below. */
+export function thumbnail(image, label, words, onclick) {
+  const canvas = make("canvas", { width: 56, height: 56 });
+  paintImage(canvas, ...image);
+  const button = { type: "button", class: "thumb", "aria-label": label, onclick };
+  return make("button", button, canvas, make("span", {}, words));
 }
 
 /** Return the element of an id. */

@@ -1,14 +1,8 @@
 // The bars of the prediction, one for each class.
 
-import { probabilities } from "./network.js";
+import { predictedClass, probabilities } from "./network.js";
 import { percent } from "./numbers.js";
 import { make } from "./pictures.js";
-
-/** Return the class with the largest probability. */
-export function predictedClass(pass) {
-  const answer = probabilities(pass);
-  return answer.indexOf(Math.max(...answer));
-}
 
 /** Build the bars; returns a function that shows a finished forward pass in them. */
 export function predictionBars(container, classes, onClass) {

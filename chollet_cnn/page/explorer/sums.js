@@ -14,81 +14,60 @@ export function line(words, number, className = "") {
   return make("p", { class: `line ${className}` }, make("span", {}, words), make("b", {}, number));
 }
 
-/** Return a square table of products: value × weight, and what they give. */
-function productTable(products, printed) {
-  const size = Math.sqrt(products.length);
-  const rows = Array.from({ length: size }, (_, row) =>
-    make(
-      "tr",
-      {},
-      ...products
-        .slice(row * size, (row + 1) * size)
-        .map(({ value, weight }, i) =>
-          make(
-            "td",
-            {},
-            make("span", { class: "value" }, decimals(value, 3)),
-            make("span", { class: "weight" }, `× ${decimals(weight, 4)}`),
-            make("b", { class: "product" }, write(printed[row * size + i])),
-          ),
-        ),
-    ),
+/** Return a table of the class `name` that shows `cells`, elements td, in rows of `columns`. */
+export function grid(name, cells, columns) {
+  const rows = Array.from({ length: cells.length / columns }, (_, row) =>
+    make("tr", {}, ...cells.slice(row * columns, (row + 1) * columns)),
   );
-  return make("table", { class: "products" }, make("tbody", {}, ...rows));
+  return make("table", { class: name }, make("tbody", {}, ...rows));
 }
 
-/** Return the lines from the sum to the value: bias, sum, ReLU. */
-function closing({ words, subtotal, bias, sum, value, activation }) {
-  const lines = [
-    line(words, write(subtotal)),
-    line("bias", write(bias)),
-    line("sum", write(sum), "total"),
-  ];
-  if (activation === "relu") lines.push(reluLine(sum, value));
+/** Return a square table of products: value × weight, and what they give; they add up to `total`. */
+function productTable(products, total) {
+  const printed = roundTerms(
+    products.map((part) => part.product),
+    total,
+    DIGITS,
+  );
+  const cells = products.map(({ value, weight }, i) =>
+    make(
+      "td",
+      {},
+      make("span", { class: "value" }, decimals(value, 3)),
+      make("span", { class: "weight" }, `× ${decimals(weight, 4)}`),
+      make("b", { class: "product" }, write(printed[i])),
+    ),
+  );
+  return grid("products", cells, Math.sqrt(cells.length));
+}
+
+/** Return the lines of a sum: its parts by their names, the sum, and what ReLU makes of it. */
+export function sumLines(parts, sum, { activation }) {
+  const total = rounded(sum);
+  const isScore = activation === "softmax" || activation === "sigmoid";
+  const lines = Object.entries(parts).map(([words, number]) => line(words, write(number)));
+  lines.push(line(isScore ? "score" : "sum", write(total), "total"));
+  if (activation === "relu") {
+    const words = total < 0 ? "ReLU: below zero becomes 0" : "ReLU leaves it";
+    lines.push(line(words, write(Math.max(0, total)), "result"));
+  }
   return lines;
 }
 
-export const reluLine = (sum, value) =>
-  line(sum < 0 ? "ReLU: below zero becomes 0" : "ReLU leaves it", write(value), "result");
-
 /** Show the sum of a convolution's cell. `onChannel(channel)` is told which group was opened. */
-export function convolutionView(state, { layer: index, row, column, channel }, onChannel) {
-  const layer = state.layers[index];
-  const { groups, bias, sum } = convolutionSum(
-    state.layers,
-    state.pass,
-    index,
-    row,
-    column,
-    channel,
-  );
+export function convolutionView(state, at, onChannel) {
+  const layer = state.layers[at.layer];
+  const { groups, bias, sum } = convolutionSum(state, at);
   const [biasPrinted, ...subtotals] = roundTerms(
     [bias, ...groups.map((g) => g.subtotal)],
     sum,
     DIGITS,
   );
-  const value = layer.activation === "relu" ? Math.max(0, rounded(sum)) : rounded(sum);
-  const products = (group, i) =>
-    productTable(
-      group.products,
-      roundTerms(
-        group.products.map((part) => part.product),
-        subtotals[i],
-        DIGITS,
-      ),
-    );
-  const end = {
-    subtotal: rounded(subtotals.reduce((a, b) => a + b, 0)),
-    bias: biasPrinted,
-    sum: rounded(sum),
-    value,
-    activation: layer.activation,
-  };
-  if (groups.length === 1)
-    return [
-      products(groups[0], 0),
-      ...closing({ ...end, words: `sum of the ${groups[0].products.length} products` }),
-    ];
+  const all = rounded(subtotals.reduce((a, b) => a + b, 0));
+  const lines = (words) => sumLines({ [words]: all, bias: biasPrinted }, sum, layer);
+  const products = (i) => productTable(groups[i].products, subtotals[i]);
+  const count = groups[0].products.length;
+  if (groups.length === 1) return [products(0), ...lines(`sum of the ${count} products`)];
   const order = groups
     .map((group, i) => i)
     .sort((a, b) => Math.abs(groups[b].subtotal) - Math.abs(groups[a].subtotal));
@@ -104,7 +83,7 @@ export function convolutionView(state, { layer: index, row, column, channel }, o
     );
     // Details of one name: opening one closes the others.
     const details = make("details", { name: "subtotal", "data-channel": groups[i].channel }, head);
-    const fill = () => details.children.length === 1 && details.append(products(groups[i], i));
+    const fill = () => details.children.length === 1 && details.append(products(i));
     if (groups[i].channel === state.openChannel) {
       fill();
       details.open = true;
@@ -118,11 +97,11 @@ export function convolutionView(state, { layer: index, row, column, channel }, o
   const silent = groups.length - speaking.length;
   const note = silent ? `; ${silent} more read only zeros here` : "";
   return [
-    ...closing({ ...end, words: `sum of ${groups.length} subtotals` }),
+    ...lines(`sum of ${groups.length} subtotals`),
     make(
       "p",
       { class: "note" },
-      `One subtotal for each input channel, the largest first${note}. Open one for its nine products.`,
+      `One subtotal for each input channel, the largest first${note}. Open one for its ${count} products.`,
     ),
     make("div", { class: "subtotals" }, ...list),
   ];
@@ -138,47 +117,26 @@ function bar(value, most) {
 }
 
 /** Show the values that a pooled cell is the largest of. */
-export function poolingView(state, { layer: index, row, column, channel }) {
-  const values = pooledValues(state.layers, state.pass, index, row, column, channel);
+export function poolingView(state, at) {
+  const values = pooledValues(state, at);
   const largest = values.indexOf(Math.max(...values));
-  const size = state.layers[index].size;
-  const rows = Array.from({ length: size }, (_, y) =>
-    make(
-      "tr",
-      {},
-      ...values
-        .slice(y * size, (y + 1) * size)
-        .map((value, x) =>
-          make(
-            "td",
-            y * size + x === largest ? { class: "largest" } : {},
-            write(value),
-            y * size + x === largest ? make("small", {}, "largest") : "",
-          ),
-        ),
-    ),
-  );
+  const cells = values.map((value) => make("td", {}, write(value)));
+  cells[largest].className = "largest";
+  cells[largest].append(make("small", {}, "largest"));
   return [
-    make("table", { class: "products pooled" }, make("tbody", {}, ...rows)),
+    grid("products pooled", cells, state.layers[at.layer].size),
     line(`the largest of the ${values.length}`, write(values[largest]), "result"),
   ];
 }
 
 /** Show the average that global pooling makes of a map. */
-export function averageView(state, { layer: index, channel }) {
-  const values = Array.from(averagedValues(state.layers, state.pass, index, channel));
+export function averageView(state, at) {
+  const values = Array.from(averagedValues(state, at));
   const sum = values.reduce((a, b) => a + b, 0);
   const printed = roundTerms(values, sum, DIGITS);
-  const columns = state.layers[index].inputShape[1];
-  const rows = Array.from({ length: values.length / columns }, (_, y) =>
-    make(
-      "tr",
-      {},
-      ...printed.slice(y * columns, (y + 1) * columns).map((value) => make("td", {}, write(value))),
-    ),
-  );
+  const cells = printed.map((value) => make("td", {}, write(value)));
   return [
-    make("table", { class: "products pooled" }, make("tbody", {}, ...rows)),
+    grid("products pooled", cells, state.layers[at.layer].inputShape[1]),
     line(`sum of the ${values.length} cells`, write(sum), "total"),
     line(`divided by ${values.length}`, write(sum / values.length), "result"),
   ];
