@@ -22,10 +22,11 @@ OPTIMIZERS = {
 }
 LEGACY_EPSILON = {"rmsprop-2017": 1e-8, "rmsprop-2021": 1e-7}
 """Keras's default epsilon in the legacy rules; :mod:`chollet_cnn.book.legacy_keras` has them."""
-AUGMENTATIONS = {"2017": "ImageDataGenerator as in Keras 2.0, the first edition's time"}
-"""Augmentations other than Keras 3's layers."""
-LEGACY_AUGMENTATION_OF = {"2017": ("cats-vs-dogs-first-edition-augmented",)}
-"""The recipes whose augmentation can be replaced by one of :data:`AUGMENTATIONS`."""
+AUGMENTATIONS = {"2017": ("cats-vs-dogs-first-edition-augmented",)}
+"""Augmentations other than Keras 3's layers, and the recipes that they are for.
+
+2017 is ``ImageDataGenerator`` as in Keras 2.0, the first edition's time.
+"""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from chollet_cnn.data.containers import list_files, walk
+from chollet_cnn.data.containers import list_files, zip_files_below
 from chollet_cnn.data.layouts import (
     CLASS_WORDS,
     CLASSES,
@@ -110,10 +110,7 @@ def candidates(place: Path) -> list[Path]:
         return [place]
     if not place.is_dir():
         return []
-    try:
-        inside = sorted(place.iterdir())
-    except OSError as problem:
-        raise UserError(f"cannot look into {place}: check its permissions") from problem
+    inside = sorted(place.iterdir())
     likely = [path for path in inside if _sounds_right(path)]
     likely.sort(key=lambda path: _turn(path.stem.lower()))  # stable: else the order of names
     return [place, *likely] if _is_picture_folder(place, inside) else likely
@@ -153,8 +150,7 @@ def _is_numbered_picture(path: Path) -> bool:
 
 def _everything_else(place: Path) -> Iterator[Path]:
     """Yield what may hold the pictures although its name does not say so."""
-    zips = [path for path in walk(place) if is_zip(path.name) and path.is_file()]
-    zips.sort(key=lambda path: (len(path.parts), path))
+    zips = zip_files_below(place)
     above = [path for path in zips if path.parent == place]
     yield from above
     yield place

@@ -40,15 +40,12 @@ URL = (
 FILE = "kagglecatsanddogs_5340.zip"
 FILE_SIZE = 824_887_076
 FILE_SHA256 = "b7974bd00a84a99921f36ee4403f089853777b5ae8d151c76a86e64900334af9"
-DAMAGED_AT_SOURCE = {"Cat/666.jpg", "Dog/11702.jpg"}
+DAMAGED_AT_SOURCE = ("Cat/666.jpg", "Dog/11702.jpg")
 
 TITLE = "cats vs dogs"
 FIRST_EDITION_SPLITS = {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2000)}
 # cats_and_dogs_filtered, which Google's courses use, has these numbers of each class.
 GOOGLES_NUMBERS = {*range(1000), *range(2000, 2500)}
-GET_ALL = "run `python -m chollet_cnn.data fetch cats-vs-dogs` and omit the " + parameter(
-    "data_dir"
-)
 
 Splits = dict[str, tuple[int, int]]
 Parts = dict[str, list[Picture]]
@@ -88,7 +85,8 @@ def load(
     """
     _check(image_size, resize, splits)
     archive, pictures = _find_or_download(data_dir, download, partial(_suffice, splits=splits))
-    by_folder = splits == "folders" or counts_each_split(pictures)
+    counted = counts_each_split(pictures)
+    by_folder = splits == "folders" or counted
     if by_folder:
         parts, missing = _select_by_folder(archive, pictures), []
     else:
@@ -119,8 +117,8 @@ def load(
     sizes = "of various sizes" if index.source_size == "various" else f"all {index.source_size}"
     note = f"source pictures are {sizes}"
     books = {
-        "match": book_pictures.count_in_images(kept, images),
-        "of": sum(number < book_pictures.COUNT for number in numbers),
+        "match": 0 if counted else book_pictures.count_in_images(kept, images),
+        "of": 0 if counted else sum(number < book_pictures.COUNT for number in numbers),
     }
     if books["match"] < book_pictures.ENOUGH * books["of"]:
         notify(f"{archive.name}: {book_pictures.describe(**books)}")
@@ -189,10 +187,8 @@ def _find_or_download(
 
 def _suffice(pictures: list[Picture], splits: Splits | str) -> bool:
     """Tell whether pictures can be split as wanted."""
-    if splits == "folders":
+    if splits == "folders" or counts_each_split(pictures):
         return split_by_folder(pictures) is not None
-    if counts_each_split(pictures):
-        return True
     parts, missing = select(pictures, splits)
     return len(missing) <= _most_skipped(sum(map(len, parts.values())) + len(missing))
 
@@ -254,20 +250,18 @@ def _incomplete(
         )
     else:
         lacks += f": it has {_write_ranges(numbers[0] & numbers[1])} of both classes"
+    instead = "to train on what is there, give a recipe of your own other ranges"
     if split_by_folder(pictures):
-        return UserError(
-            f"{lacks}: for the book's split {GET_ALL}; to train on the split that its folders "
-            f"make instead, use {parameter('splits')}='folders'"
-        )
+        instead = f"to train on its folders' own split, use {parameter('splits')}='folders'"
     return UserError(
-        f"{lacks}: for the book's split {GET_ALL}; to train on what is there, give a recipe of "
-        "your own other ranges"
+        f"{lacks}: for the book's split run `python -m chollet_cnn.data fetch cats-vs-dogs` and "
+        f"omit the {parameter('data_dir')}; {instead}"
     )
 
 
 def _check_damaged(archive: Path, most: int, missing: int, damaged: list[LeftOut]) -> None:
     """Refuse an archive of which more images than ``most`` are missing or cannot be decoded."""
-    if not damaged or missing + len(damaged) <= most:
+    if missing + len(damaged) <= most:
         return
     too = f"; {missing:,} more are missing" if missing else ""
     mend = "replace or remove these" if archive.is_dir() else "delete it and get it again"
@@ -301,7 +295,7 @@ def _say_that_folders_split(archive: Path, parts: Parts) -> None:
 
 def _say_what_is_skipped(archive: Path, left_out: list[LeftOut], total: int) -> None:
     names = [entry["file"] for entry in left_out]
-    damaged = [name for name in names if name in DAMAGED_AT_SOURCE]
+    damaged = [name for name in names if name.endswith(DAMAGED_AT_SOURCE)]
     notify(
         f"skipped {len(names)} of {total:,} images in {archive.name}: {', '.join(names)}"
         + "".join(f" ({name} is damaged in Microsoft's own archive)" for name in damaged)

@@ -88,7 +88,13 @@ def reader(container: Path, largest: int | None = None) -> Iterator[Callable[[st
 
 def _check_size(size: int, largest: int | None) -> None:
     if largest is not None and size > largest:
-        raise ValueError(f"it has {size:,} bytes, more than the limit of {largest:,}")
+        raise ValueError(f"it has {size:,} bytes, more than the limit of {largest:,} bytes")
+
+
+def zip_files_below(top: Path) -> list[Path]:
+    """List the zip files below a folder, the highest first."""
+    found = (path for path in walk(top) if is_zip(path.name) and path.is_file())
+    return sorted(found, key=lambda path: (len(path.parts), path))
 
 
 def walk(top: Path) -> Iterator[Path]:

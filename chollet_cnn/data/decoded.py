@@ -110,7 +110,7 @@ def _write_images(
         for position, result in enumerate(results):
             picture = order.pictures[position]
             if isinstance(result, str):
-                left_out.append({"file": printable(picture.name), "why": printable(result)})
+                left_out.append({"file": printable(picture.file), "why": printable(result)})
                 check(left_out)
                 continue
             contents_sha256, source_size, pixels = result

@@ -85,18 +85,15 @@ def _read_index(file: Path, most: int) -> Index:
 def _is_unchanged(folder: Path) -> bool:
     """Check the images' hash unless that was done today and they were not written to since."""
     pixels, record = folder / PIXELS_FILE, folder / HASH_FILE
-    try:
-        expected, checked = record.read_text(encoding="ascii").strip(), record.stat().st_mtime
-    except OSError:  # a set made before hashes were kept
-        expected, checked = None, 0
+    checked = record.stat().st_mtime
     if pixels.stat().st_mtime <= checked and 0 <= time.time() - checked < DAY:
         return True
     with pixels.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if expected is not None and found != expected:
+    if found != record.read_text(encoding="ascii"):
         return False
     with contextlib.suppress(OSError):  # a cache that may only be read
-        record.write_text(found, encoding="ascii")
+        record.touch()
     return True
 
 

@@ -11,7 +11,7 @@ train, validation and test counts its own files from the start, the folders make
 import re
 from collections import defaultdict
 from collections.abc import Collection
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -145,10 +145,12 @@ def _index_collection(archive: str, files: list[tuple[str, Stamp]]) -> list[Pict
     pictures = []
     for kind in CLASSES:
         own = sorted((path, stamp) for path, stamp in files if class_of(path) == kind)
-        paths = [path for path, _ in own]
-        numbers = [number_of(path) for path in paths]
-        if all(number is None for number in numbers) or not _number_in_splits(paths, numbers):
-            numbers = _count(paths)
+        splits = [split_of(path) for path, _ in own]
+        numbers = [number_of(path) for path, _ in own]
+        distinct = None not in numbers and len({*zip(splits, numbers, strict=True)}) == len(own)
+        if set(numbers) == {None} or (_make_splits(splits) and not distinct):
+            counters = defaultdict(count)  # from 0 in each split
+            numbers = [next(counters[split]) for split in splits]
         elif None in numbers:
             name = own[numbers.index(None)][0]
             raise UserError(
@@ -159,44 +161,29 @@ def _index_collection(archive: str, files: list[tuple[str, Stamp]]) -> list[Pict
             Picture(kind, number, *file) for number, file in zip(numbers, own, strict=True)
         ]
     pictures.sort(key=lambda picture: (picture.number, picture.kind))
-    if counts_each_split(pictures) and not _folders_tell_apart(pictures):
-        raise _both_claim(archive, pictures)
+    if same := _two_of_one_number(pictures):
+        places = {(split_of(picture.file), picture.kind, picture.number) for picture in pictures}
+        if len(places) < len(pictures) or not _make_splits([split for split, _, _ in places]):
+            raise _both_claim(archive, pictures, *same)
     return pictures
 
 
-def _number_in_splits(paths: list[str], numbers: list[int | None]) -> bool:
-    """Tell whether numbers serve; where the folders split, files without their own are counted."""
-    splits = {split_of(path) for path in paths}
-    if None in splits or "train" not in splits or len(splits) == 1:
-        return True
-    places = {(split_of(path), number) for path, number in zip(paths, numbers, strict=True)}
-    return None not in numbers and len(places) == len(paths)
+def _make_splits(splits: list[str | None]) -> bool:
+    """Tell whether the folders of pictures make splits: all are in one, some of them in train."""
+    return None not in splits and {"train"} < set(splits)
 
 
-def _count(paths: list[str]) -> list[int]:
-    """Number files that have no numbers, from 0 in each split."""
-    seen, numbers = defaultdict(int), []
-    for path in paths:
-        numbers.append(seen[split_of(path)])
-        seen[split_of(path)] += 1
-    return numbers
+def _two_of_one_number(pictures: list[Picture]) -> tuple[Picture, Picture] | None:
+    pairs = pairwise(pictures)
+    return next(((one, other) for one, other in pairs if one[:2] == other[:2]), None)
 
 
 def counts_each_split(pictures: list[Picture]) -> bool:
     """Tell whether a number occurs twice in a class, so that only folders can make the split."""
-    return any(
-        (one.kind, one.number) == (other.kind, other.number) for one, other in pairwise(pictures)
-    )
+    return _two_of_one_number(pictures) is not None
 
 
-def _folders_tell_apart(pictures: list[Picture]) -> bool:
-    """Tell whether every picture is in the folder of a split, and has its own number there."""
-    places = {(split_of(picture.file), picture.kind, picture.number) for picture in pictures}
-    splits = {split for split, _, _ in places}
-    return len(places) == len(pictures) and None not in splits and "train" in splits
-
-
-def _both_claim(archive: str, pictures: list[Picture]) -> UserError:
+def _both_claim(archive: str, pictures: list[Picture], one: Picture, other: Picture) -> UserError:
     splits = {split_of(picture.file) for picture in pictures}
     if {None, "train"} < splits:
         stray = next(picture.file for picture in pictures if split_of(picture.file) is None)
@@ -204,11 +191,6 @@ def _both_claim(archive: str, pictures: list[Picture]) -> UserError:
             f"{stray} in {archive} is in no split's folder, though other images are: move it into "
             f"one, or out of {archive}"
         )
-    one, other = next(
-        (one, other)
-        for one, other in pairwise(pictures)
-        if (one.kind, one.number) == (other.kind, other.number)
-    )
     return UserError(
         f"{one.file} and {other.file} in {archive} both claim to be {one.kind} number "
         f"{one.number}: rename or move one of them"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from chollet_cnn.data import Dataset, Split
-from chollet_cnn.data.containers import list_files, reader, walk
+from chollet_cnn.data.containers import list_files, reader, zip_files_below
 from chollet_cnn.data.download import Unreachable
 from chollet_cnn.data.download import download as download_file
 from chollet_cnn.data.mnist_files import (
@@ -126,7 +126,7 @@ def _may_hold_mnist(place: Path) -> bool:
     if not is_zip(place.name):
         return False
     try:
-        return any(may_hold_arrays(file) for file, _ in list_files(place, may_hold_arrays))
+        return bool(_files_in(place))
     except UserError:
         return True  # reading it will say what is wrong
 
@@ -150,11 +150,10 @@ def _find_by_content(place: Path) -> tuple[Path, ...]:
     Returns:
         The zip file or folder that has all the arrays, or those that have them together.
     """
-    zips = [path for path in walk(place) if is_zip(path.name) and path.is_file()]
     found, together = set(), []
-    for container in (*sorted(zips, key=lambda path: (len(path.parts), path)), place):
+    for container in (*zip_files_below(place), place):
         try:
-            arrays, suspects = _search(container)
+            arrays, suspects = _search(container, _files_in(container))
         except UserError:  # a zip file that may hold anything
             continue
         if len(arrays) == len(IDX_FILES):
@@ -170,8 +169,13 @@ def _find_by_content(place: Path) -> tuple[Path, ...]:
     return tuple(together)
 
 
-def _search(container: Path) -> tuple[Arrays, dict[str, UserError]]:
-    """Read what a zip file or folder has of MNIST.
+def _files_in(container: Path) -> list[str]:
+    # Without the zip files that cannot be opened.
+    return [file for file, _ in list_files(container, may_hold_arrays) if may_hold_arrays(file)]
+
+
+def _search(container: Path, files: list[str]) -> tuple[Arrays, dict[str, UserError]]:
+    """Read what some files in a zip file or folder have of MNIST.
 
     Returns:
         The arrays that are MNIST's, and for each other one what is wrong with the file that should
@@ -179,9 +183,7 @@ def _search(container: Path) -> tuple[Arrays, dict[str, UserError]]:
     """
     found, suspects = {}, {}
     with reader(container, LARGEST_FILE) as read_file:
-        for file, _ in list_files(container, may_hold_arrays):
-            if not may_hold_arrays(file):  # a zip file that cannot be opened
-                continue
+        for file in files:
             path = container / file
             try:
                 arrays = read_arrays(file, read_file(file))
@@ -190,15 +192,11 @@ def _search(container: Path) -> tuple[Arrays, dict[str, UserError]]:
                 suspects |= dict.fromkeys(names, _damaged(path, str(problem)))
                 continue
             for name, array in arrays.items():
-                if _is_mnist(name, array):
+                if sha256_of_arrays(array) == ARRAY_SHA256[name]:
                     found[name] = array
                 else:
                     suspects[name] = _other(path, f"the values of {name} are not MNIST's")
     return found, suspects
-
-
-def _is_mnist(name: str, array: np.ndarray) -> bool:
-    return sha256_of_arrays(array) == ARRAY_SHA256[name]
 
 
 def read(files: tuple[Path, ...]) -> Arrays:
@@ -217,30 +215,15 @@ def read(files: tuple[Path, ...]) -> Arrays:
     arrays, suspects = {}, {}
     for file in files:
         if file.is_dir() or is_zip(file.name):
-            more, wrong = _search(file)
+            more, wrong = _search(file, _files_in(file))
         else:
-            more, wrong = _read_file(file), {}
-        for name, array in more.items():
-            if not _is_mnist(name, array):
-                raise _other(file, f"the values of {name} are not MNIST's")
+            more, wrong = _search(file.parent, [file.name])
         arrays |= more
         suspects |= wrong
     for name in IDX_FILES:
         if name not in arrays:
             raise suspects.get(name) or _other(files[0], f"it has no {name}")
     return {name: arrays[name] for name in IDX_FILES}
-
-
-@permitted()
-def _read_file(path: Path) -> Arrays:
-    try:
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise Damaged(f"it has {size:,} bytes, more than the limit of {LARGEST_FILE:,} bytes")
-        return read_arrays(path.name, path.read_bytes())
-    except PermissionError:
-        raise
-    except (Damaged, OSError) as problem:
-        raise _damaged(path, str(problem)) from problem
 
 
 def _damaged(path: Path, why: str) -> UserError:

@@ -53,7 +53,7 @@ def search_path(data_dir: str | Path | None = None) -> list[Path]:
             raise UserError(
                 f"the {parameter('data_dir')} {named} does not exist: check its spelling or omit it"
             )
-        places.append(named)
+        places.append(named.absolute())  # "." has no name to call the data by
     return [*places, *_standing_folders()]
 
 

@@ -147,7 +147,8 @@ def build(recipe: Recipe) -> keras.Model:
     builder = getattr(networks, recipe.network, None)
     if builder is None:
         raise UserError(f"chollet_cnn.book.networks has no builder {recipe.network!r}")
-    return builder(**recipe.network_options)
+    size = recipe.data_options.get("image_size")  # none for digits
+    return builder(**({"image_size": size} if size else {}) | recipe.network_options)
 
 
 def make_optimizer(recipe: Recipe) -> keras.Optimizer:

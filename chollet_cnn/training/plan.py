@@ -247,7 +247,7 @@ def _augmented(recipe: Recipe, augmentation: str | None) -> dict[str, Any]:
     if augmentation is None:
         return recipe.network_options
     _choice("augmentation", augmentation, recipes.AUGMENTATIONS)
-    fitting = recipes.LEGACY_AUGMENTATION_OF[augmentation]
+    fitting = recipes.AUGMENTATIONS[augmentation]
     if recipe.name not in fitting:
         raise UserError(
             f"{parameter('augmentation')}={augmentation} is only for {' and '.join(fitting)}; "

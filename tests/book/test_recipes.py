@@ -69,6 +69,12 @@ def test_a_recipe_is_as_the_book_has_it(name):
     assert found == (recipe.optimizer, pytest.approx(recipe.learning_rate))
 
 
+def test_a_network_takes_images_of_the_size_that_a_recipe_of_ones_own_has():
+    book = recipes.get(FIRST)
+    own = replace(book, data_options=book.data_options | {"image_size": (100, 120)})
+    assert fitting.build(own).input_shape == (None, 100, 120, 3)
+
+
 @pytest.mark.parametrize(
     ("recipe", "quantity", "count"),
     [

@@ -82,6 +82,23 @@ def test_googles_pictures_are_the_books_but_not_its_split(tmp_path, capsys):
     )
 
 
+def test_pictures_that_each_split_numbers_from_the_start_are_not_compared(tmp_path, capsys):
+    """Their numbers are not the book's, whatever they show."""
+    names = "{}/{{kind}}s/{{kind}}.{{number}}.png"
+    put_folder(tmp_path, files(names.format("train"), range(40)))
+    put_folder(tmp_path, files(names.format("validation"), range(20), shown=range(1000, 1020)))
+    dataset = cats_vs_dogs.load(tmp_path, image_size=(3, 3))
+    assert dataset.fingerprint["book_pictures"] == {"match": 0, "of": 0}
+    assert "the book's pictures" not in capsys.readouterr().err
+
+
+def test_data_in_the_folder_where_one_is_have_its_name(tmp_path, monkeypatch):
+    put_folder(tmp_path / "pets", files("{kind}.{number}.png", range(4)))
+    monkeypatch.chdir(tmp_path / "pets")
+    dataset = cats_vs_dogs.load(".", image_size=(3, 3), splits={"train": (0, 2), "test": (2, 4)})
+    assert dataset.fingerprint["source"] == "pets"
+
+
 def test_a_blank_picture_one_that_is_missing_and_one_beyond_the_book_do_not_match(tmp_path):
     numbers = range(2400, 2520)
     some = files("{kind}.{number}.png", numbers, shown=[min(n, 2499) for n in numbers])

@@ -200,7 +200,8 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(
 ):
     (tmp_path / file).touch()
     monkeypatch.setattr(opener, denied)
-    with pytest.raises(UserError, match=f"{file} may not be read: check its permissions"):
+    why = "(may not be read: check its|in .* \\(Permission denied\\): correct that)"
+    with pytest.raises(UserError, match=f"{file} {why}"):
         read(tmp_path / file)
 
 
