@@ -42,6 +42,8 @@ def test_share_below_the_mean_is_a_half_and_below_the_interval_a_fortieth():
     low, _ = ONE_TO_FIVE.prediction_interval
     assert statistics.share_below(3, ONE_TO_FIVE) == pytest.approx(0.5)
     assert statistics.share_below(low, ONE_TO_FIVE) == pytest.approx(0.025)
+    assert statistics.share_below(1.5, summarize([1, 2])) == pytest.approx(0.5)
+    assert math.isnan(statistics.share_below(1, summarize([1])))
 
 
 def test_the_prediction_interval_contains_95_of_100_new_runs():
@@ -136,3 +138,5 @@ def test_the_verdict(value, runs, verdict):
 def test_a_figure_is_as_wide_as_its_rounding():
     assert statistics.verdict(8, 0.1, ONE_TO_FIVE) == statistics.ABOVE
     assert statistics.verdict(8, 0.5, ONE_TO_FIVE) == statistics.INSIDE
+    assert statistics.verdict(-2, 0.1, ONE_TO_FIVE) == statistics.BELOW
+    assert statistics.verdict(-2, 0.5, ONE_TO_FIVE) == statistics.INSIDE
