@@ -37,6 +37,20 @@ def test_without_runs_every_figure_has_a_row_without_a_verdict():
     assert set(comparison.to_table(found)["n"]) == {0}
 
 
+def test_the_figures_that_count_are_of_whole_runs_and_no_errata():
+    counted = [item.claim for item in comparison.compare_whole(records_of())]
+    digits = [claim.value for claim in counted if claim.recipe == "mnist-first-edition"]
+    assert digits == [0.9913]  # what the notebook printed, not the chapter's 99.3%
+    assert {claim.epoch for claim in counted} == {None}
+    assert len(counted) == sum(claim.epoch is None and not claim.slip for claim in CLAIMS)
+
+
+def test_a_printed_curve_is_a_run_that_ends_with_its_last_epoch():
+    run, curve = comparison.printed_run("cats-vs-dogs-first-edition")
+    assert (run["val_accuracy"].item(), run["best_epoch"].item()) == (0.7240, 10)
+    assert list(curve["epoch"]) == list(range(1, 31))
+
+
 def test_runs_of_another_backend_device_or_data_are_kept_apart():
     kinds = [{}, {"device": "gpu"}, {"backend": "jax"}, {"data_note": "copies"}]
     rows = [runs_of(SECOND, [0.7, 0.72 + place / 100], **kind) for place, kind in enumerate(kinds)]
