@@ -195,7 +195,9 @@ def _sequential(name: str, shape: tuple[int, int, int], *layers: keras.Layer) ->
 
 
 def _dropout(rate: float) -> list[keras.Layer]:
-    return [layers.Dropout(rate)] if rate else []
+    # The run sets its seed. Without any, Keras on PyTorch draws from PyTorch's own generator, which
+    # no run sets.
+    return [layers.Dropout(rate, seed=0)] if rate else []
 
 
 def _augmentation_first_edition(legacy: bool) -> list[keras.Layer]:

@@ -83,3 +83,15 @@ def test_random_layers_are_seeded_by_the_run_and_not_alike():
     ]
     assert states[0] == states[1]
     assert len(set(states[0])) == len(states[0]) == 4  # flip, rotation, zoom, dropout
+
+
+def test_what_random_layers_draw_follows_from_the_seed():
+    """On PyTorch, Keras takes the draws of an unseeded dropout from elsewhere."""
+    model = networks.cats_vs_dogs_first_edition(dropout=0.5, image_size=(76, 76))
+    photos = np.random.default_rng(0).integers(0, 256, (8, 76, 76, 3)).astype("float32")
+
+    def drawn(seed):
+        seeding.seed_random_layers(model, seed)
+        return keras.ops.convert_to_numpy(model(photos, training=True)).tolist()
+
+    assert drawn(7) == drawn(7) != drawn(8)
