@@ -52,6 +52,18 @@ class Summary:
     """95% prediction interval for one new run."""
 
     @property
+    def is_significant(self) -> bool:
+        """Whether the mean differs significantly from 0, at the 5% level; not if that is unknown.
+
+        >>> [summarize(runs).is_significant for runs in ([1, 2, 3], [-1, 0, 2], [0, 0], [1])]
+        [False, False, False, False]
+        >>> summarize([2, 3, 3]).is_significant
+        True
+        """
+        low, high = self.confidence_interval
+        return low > 0 or high < 0
+
+    @property
     def possible(self) -> Interval:
         """The prediction interval, extended to the lowest and the highest run."""
         low, high = self.prediction_interval

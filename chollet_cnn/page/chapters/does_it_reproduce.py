@@ -94,13 +94,12 @@ def _moved_by_copies(recorded: records.Records) -> dict[str, Any] | None:
     moved = copies.measure(recorded).get("moved")
     if moved is None:
         return None
-    low, high = moved.confidence_interval
-    interval = tables.between((low, high), tables.signed)
+    interval = tables.between(moved.confidence_interval, tables.signed)
     return {
         "pairs": moved.n,
         "mean": tables.signed(moved.mean).replace("-", MINUS),
         "interval": interval.replace("-", MINUS),
-        "significant": not low < 0 < high,
+        "significant": moved.is_significant,
     }
 
 
