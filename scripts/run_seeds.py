@@ -80,6 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{len(jobs)} runs are still to be trained", flush=True)
     if not jobs:
         return 0
+    if not options.apart:  # whose nodes may have other images
+        with spinner("checking the images"):
+            run_many.check_images(jobs, results)
     at_once = None
     if options.cluster:
         finished = cluster.train_on_cluster(

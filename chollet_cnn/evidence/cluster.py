@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import chollet_cnn
-from chollet_cnn import data
-from chollet_cnn.book import recipes
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job, diverged_error, last_line
@@ -112,12 +110,8 @@ def describe(jobs: Iterable[Job]) -> dict[str, str]:
     versions = environment.versions().items()
     found |= {name: version for name, version in versions if not name.startswith(others)}
     for job in jobs:
-        recipe = recipes.get(job.recipe) if isinstance(job.recipe, str) else job.recipe
-        name = job.options.get("dataset", recipe.dataset)
-        options = recipe.options_for(name)
-        images = data.load_dataset(name, job.options.get("data_dir"), **options)
         what = " ".join(filter(None, ("images of", job.name, job.label)))
-        found[what] = images.fingerprint["sha256"]
+        found[what] = job.load_dataset().fingerprint["sha256"]
     return found
 
 

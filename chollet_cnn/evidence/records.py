@@ -236,7 +236,7 @@ def record(
         row, same = {column: label, **row}, [column, *same]
     name = history_name(row)
     with files.held(results):
-        _refuse_other_images(row, results, table)
+        check_images(row, results, table)
         rows = pd.DataFrame([row])
         if (results / table).is_file():
             rows = pd.concat([read_table(results, table), rows]).drop_duplicates(same, keep="last")
@@ -245,8 +245,12 @@ def record(
         files.write(results / table, rows.sort_values(same).to_csv(index=False))
 
 
-def _refuse_other_images(row: dict[str, object], results: Path, table: str) -> None:
-    """Raise if runs of the recipe are recorded on other images; variants need them as well."""
+def check_images(row: dict[str, object], results: Path, table: str) -> None:
+    """Refuse a row on other images than the recorded runs of its recipe; variants count as well.
+
+    Raises:
+        UserError: if there are such runs.
+    """
     same = {key: row[key] for key in ("recipe", *(["pictures"] if table == COPIES else []))}
     for name in (COPIES,) if table == COPIES else (RUNS, VARIANTS):
         if not (results / name).is_file():

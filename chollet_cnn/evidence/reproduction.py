@@ -27,6 +27,7 @@ from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, statistics, tables
+from chollet_cnn.evidence.run_many import FoldersSplit, Job
 from chollet_cnn.training import devices, environment
 from chollet_cnn.training.plan import Diverged
 from chollet_cnn.training.runs import Run
@@ -109,6 +110,9 @@ def reproduce(
         except NotFound as problem:
             line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick)
             line["why"] = str(problem)
+        except FoldersSplit as problem:
+            line |= dict(now=None, same_bits=False, verdict=OTHER_SPLIT, holds=False)
+            line["why"] = str(problem)
         except Diverged:
             line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why="")
         lines.append(line)
@@ -135,12 +139,6 @@ def compare(record: dict, now: dict, rows: pd.DataFrame) -> dict[str, object]:
     line = {"now": now["test_accuracy"], "same_bits": same_weights and same_curve}
     if line["same_bits"]:
         return line | {"verdict": SAME_BITS, "holds": True, "why": ""}
-    if now.get("data_note", "").startswith("split by folder"):
-        why = (
-            "the folders of the images found here make the split, not the book's numbers; name the "
-            "folder with the recorded images with --data-dir"
-        )
-        return line | {"verdict": OTHER_SPLIT, "holds": False, "why": why}
     if not other:
         differs = "the learning curve" if same_weights else "the weights"
         why = (
@@ -236,10 +234,11 @@ def _train(record: dict, data_dir: str | Path | None, folder: str, quiet: bool =
     devices.start_keras()
     # TensorFlow warns of functions compiled again and again; here each run must compile its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    images = {"dataset": record["dataset"], "data_dir": data_dir}
+    Job(record["recipe"], record["seed"], images).load_dataset()  # refuse before it is trained
     return train_network(
         record["recipe"],
-        dataset=record["dataset"],
-        data_dir=data_dir,
+        **images,
         epochs=int(record["epochs"]),
         seed=int(record["seed"]),
         out=folder,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.errors import UserError, end_with_parent
@@ -29,6 +30,10 @@ MOST_SEEDS = 10_000
 _SPAWN = multiprocessing.get_context("spawn")
 APART = "apart"
 """The folder in results/ that has a folder for each other kind of machine."""
+
+
+class FoldersSplit(UserError):  # noqa: N818
+    """The folders of the images make another split than the book's."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,23 @@ class Job:
     def directory(self, out: str | Path) -> Path:
         """Return its run directory below a folder."""
         return runs.directory(Path(out, self.label or ""), self.name, self.seed)
+
+    def load_dataset(self) -> data.Dataset:
+        """Load the images that it would be trained on here.
+
+        Raises:
+            FoldersSplit: folders split them, and runs are recorded with the recipe's split only.
+            UserError: they are not found, or damaged.
+        """
+        recipe = recipes.get(self.recipe) if isinstance(self.recipe, str) else self.recipe
+        name = self.options.get("dataset", recipe.dataset)
+        found = data.load_dataset(name, self.options.get("data_dir"), **recipe.options_for(name))
+        if found.fingerprint.get("split") == "folders":
+            raise FoldersSplit(
+                f"the folders of {found.fingerprint['source']} make the split, not the book's "
+                "numbers; name a folder with the images of the recorded runs instead"
+            )
+        return found
 
     def train(self, out: str | Path, *, resume: bool = False) -> Outcome:
         """Train it below a folder and return what is recorded of it."""
@@ -166,6 +188,19 @@ def _recorded(
     label = records.LABELS[table]
     labels = rows[label] if label else [None] * len(rows)
     return set(zip(labels, rows["recipe"], rows["seed"], strict=True))
+
+
+def check_images(jobs: Iterable[Job], results: Path) -> None:
+    """Refuse images whose runs cannot be recorded, before anything is trained on them.
+
+    Raises:
+        UserError: the images of a job are not found here, folders split them, or runs on others
+            are recorded in this folder.
+    """
+    for job in {(job.name, job.label): job for job in jobs}.values():
+        images = job.load_dataset().fingerprint["sha256"]
+        row = {"recipe": job.name, "pictures": job.label, "data_sha256": images}
+        records.check_images(row, results, job.table)
 
 
 def record_all(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pets import put_folder, split_pictures
 
 from chollet_cnn import reproduce
 from chollet_cnn.data.sources import NotFound
@@ -83,12 +84,6 @@ def test_without_a_recorded_curve_the_weights_decide(weights, holds):
     record = record_of(0.98, history="")
     now = record_of(0.98, weights_sha256=weights)
     assert reproduction.compare(record, now, pd.DataFrame([record]))["holds"] is holds
-
-
-def test_images_split_by_folder_are_not_held_to_a_record_of_the_books_split():
-    note = "split by folder, not by the book's numbers"
-    line = compared(record_of(0.98, weights_sha256="x", data_sha256="e", data_note=note))
-    assert (line["verdict"], line["holds"]) == (reproduction.OTHER_SPLIT, False)
 
 
 def test_with_one_seed_the_limit_follows_from_the_test_set():
@@ -227,6 +222,15 @@ def test_of_a_recipe_the_first_seed_is_trained_and_with_all_every_one():
         found = reproduction._choose(rows, names, seed, every, Path("runs.csv"))
         assert [run["seed"] for run in found] == chosen
         assert {run["backend"] for run in found} == {"tensorflow"}
+
+
+def test_images_that_folders_split_are_not_trained_on(tmp_path, monkeypatch):
+    put_folder(tmp_path, split_pictures("{split}/{kind}s/{kind}.{number}.jpg"))
+    monkeypatch.setattr(reproduction, "train_network", lambda *_, **__: pytest.fail("it trained"))
+    found = reproduction.reproduce(["cats-vs-dogs-first-edition"], data_dir=tmp_path)
+    assert found["verdict"].tolist() == [reproduction.OTHER_SPLIT]
+    assert not found["holds"].any()
+    assert "make the split, not the book's numbers" in reproduction.to_text(found)
 
 
 def test_a_run_that_diverges_does_not_hold_and_the_next_is_trained(monkeypatch):

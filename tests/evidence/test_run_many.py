@@ -12,6 +12,7 @@ import run_seeds
 import update_results
 from jobs import RECIPE as A
 from jobs import Untrained, digits, wait_for
+from pets import put_folder, split_pictures
 
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence import records, run_many
@@ -146,6 +147,26 @@ def test_finished_runs_are_recorded_and_counted(tmp_path):
     assert records.read_table(tmp_path, records.RUNS)["seed"].tolist() == [0, 1]
 
 
+def test_images_that_folders_split_are_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_many, "find_device", lambda: "cpu")
+    monkeypatch.setattr(run_many, "train_here", lambda *_: pytest.fail("it was trained"))
+    put_folder(tmp_path / "pets", split_pictures("{split}/{kind}s/{kind}.{number}.jpg"))
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path / "pets"))
+    with pytest.raises(UserError, match="the folders of pets make the split, not the book's"):
+        run_seeds.main(["cats-vs-dogs-first-edition", "--results", str(tmp_path)])
+
+
+def test_images_of_other_runs_are_refused_before_anything_is_trained(tmp_path):
+    jobs = [digits(0), digits(1)]
+    run_many.check_images(jobs, tmp_path)
+    write(tmp_path, "runs.csv", recipe=[A], seed=[2], data_sha256=["other"])
+    with pytest.raises(UserError, match="has runs of mnist-three-block on other images"):
+        run_many.check_images(jobs, tmp_path)
+    same = jobs[0].load_dataset().fingerprint["sha256"]
+    write(tmp_path, "runs.csv", recipe=[A], seed=[2], data_sha256=[same])
+    run_many.check_images(jobs, tmp_path)
+
+
 @pytest.mark.slow
 def test_two_runs_are_trained_at_once_with_the_cores_shared(tmp_path):
     outcomes = {job.seed: found for job, found in train_here([digits(0), digits(1)], tmp_path, 2)}
@@ -233,6 +254,7 @@ def test_each_of_the_runs_at_once_has_two_cores(monkeypatch, tmp_path):
     at_once = []
     monkeypatch.setattr(run_many, "find_device", lambda: "cpu")
     monkeypatch.setattr(environment, "cores", lambda: 9)
+    monkeypatch.setattr(run_many, "check_images", lambda *_: None)
     monkeypatch.setattr(run_many, "train_here", lambda jobs, out, n: at_once.append(n) or ())
     assert run_seeds.main([A, "--seeds", "0-9", "--results", str(tmp_path)]) == 0
     assert at_once == [4]
