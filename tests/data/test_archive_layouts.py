@@ -80,8 +80,8 @@ PLACES = {
     "no pictures beside them": MICROSOFT
     | {"PetImages/Cat/Thumbs.db": b"x", "PetImages/Dog/._7.jpg": b"x", "readme[1].txt": b"x"}
     | {"__MACOSX/PetImages/Cat/._1.jpg": b"x", "test1/1.jpg": jpeg("cat", 1)},
-    "the larger of two collections": pictures("some/train/{kind}s/{kind}.{number}.jpg", range(3))
-    | pictures("all/train/{kind}s/{kind}.{number}.jpg"),
+    "the larger of two collections": pictures("my/some/train/{kind}s/{kind}.{number}.jpg", range(3))
+    | pictures("my/all/train/{kind}s/{kind}.{number}.jpg"),
     "a stray picture above": pictures("cats/PetImages/{Kind}/{number}.jpg")
     | {"cats/readme1.png": jpeg("cat", 1)},
     "unlabelled pictures below dogs": pictures("dogs/dogs-vs-cats/train/{kind}.{number}.jpg")
@@ -196,9 +196,12 @@ def test_numbers_split_unless_folders_are_asked_for(place):
     assert levels(small(place, splits="folders").test) == [8, 20, 9, 21]
 
 
-def test_folders_that_do_not_split_cannot_be_asked_for(place):
+@pytest.mark.parametrize("folders", [["PetImages"], ["train"], ["validation", "test"]])
+def test_folders_that_do_not_split_cannot_be_asked_for(place, folders):
+    for first, folder in enumerate(folders):
+        put_folder(place, pictures(f"{folder}/{{Kind}}/{{number}}.jpg", first=COUNT * first))
     with pytest.raises(UserError, match="no folder called train beside one called validation"):
-        small(put_folder(place, MICROSOFT), splits="folders")
+        small(place, splits="folders")
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -332,6 +335,10 @@ REFUSED = {
     "two files with one number": (
         KAGGLE | {"train/cats/photo3.jpg": jpeg("cat", 3)},
         r"cat\.3\.jpg and .*cats/photo3\.jpg .*cat number 3",
+    ),
+    "the same in the only split's folder and outside": (
+        {"pets.zip": zipped(KAGGLE | {"cats/photo3.jpg": jpeg("cat", 3)})},
+        r"cats/photo3\.jpg and .*cat\.3\.jpg .* both claim to be cat number 3",
     ),
     "a picture outside of the split's folders": (
         split_pictures("{split}/{kind}s/{number}.jpg", tuple(SPLITS)) | {"my_cat_7.jpg": b""},
