@@ -126,6 +126,31 @@ def test_legacy_rmsprop_is_compared_with_current_and_with_the_book():
     assert (row["difference"], row["pairs"]) == ("-1.33 points", "3")
 
 
+NEAR, FAR = (0.990, 0.991, 0.992), (0.970, 0.971, 0.972)  # the book's figure is 99.1%
+
+
+@pytest.mark.parametrize(
+    ("legacy", "current", "outside"),
+    [
+        (NEAR, NEAR, "neither"),
+        (NEAR, FAR, "that of current RMSprop only"),
+        (FAR, NEAR, "that of legacy RMSprop only"),
+        (FAR, FAR, "both"),
+    ],
+)
+def test_a_published_test_accuracy_is_beside_legacy_and_current_rmsprop(legacy, current, outside):
+    recorded = records.read()
+    three = records.matching(recorded.runs, {"recipe": SECOND} | KIND).head(3)
+    runs, variants = (three.assign(test_accuracy=way) for way in (current, legacy))
+    variants = variants.assign(variant="rmsprop-2021")
+    text = write_up.render(dataclasses.replace(recorded, runs=runs, variants=variants))
+    ways = {NEAR: "98.60% to 99.60% (3 runs)", FAR: "96.60% to 97.60% (3 runs)"}  # 4.303 x 0.116
+    assert (
+        f"(test accuracy), 99.1%: {ways[legacy]} with legacy RMSprop, {ways[current]} with current "
+        f"RMSprop; it is outside {outside}." in text
+    )
+
+
 def test_legacy_keras_is_compared_over_the_last_twenty_epochs():
     def history(seed, **columns):
         late = {"accuracy": 0.8, "val_accuracy": 0.78, "val_loss": 0.45} | columns

@@ -8,9 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chollet_cnn.book import recipes
-from chollet_cnn.book.published import CURVES
+from chollet_cnn.book.published import CURVES, published_figure
 from chollet_cnn.drawing.numbers import QUANTITIES, format_mean_and_range
 from chollet_cnn.evidence import comparison, figures, statistics, tables
+from chollet_cnn.evidence.comparison import Comparison
 from chollet_cnn.evidence.records import Records
 
 TITLE = "The optimizer has changed"
@@ -36,7 +37,7 @@ _WHOLE = ("test_accuracy", "val_accuracy", "best_epoch")
 
 def measure(records: Records) -> dict[str, object]:
     """Compare runs with legacy and with current RMSprop."""
-    by_epoch, losses, differences = [], [], []
+    by_epoch, losses, differences, published = [], [], [], []
     for name in recipes.RECIPES:
         baseline, title = records.of(name), {"recipe": recipes.get(name).title}
         legacy = {variant: records.of(name, variant) for variant in VARIANTS}
@@ -67,6 +68,7 @@ def measure(records: Records) -> dict[str, object]:
                 both = {"test accuracy, legacy": runs, "current": baseline[0]}
                 means = tables.paired_means(both, "test_accuracy")
                 differences.append(title | {"legacy": variant} | means | tables.paired_cells(moved))
+                published += _published_beside(records, name, variant)
     if not by_epoch:
         return {}
     found = {"by_epoch": by_epoch, "mean_losses": losses, "differences": differences}
@@ -77,10 +79,22 @@ def measure(records: Records) -> dict[str, object]:
     )
     return {
         **{name: pd.DataFrame(rows) for name, rows in found.items() if rows},
+        "published": published,
         "current": current,
         "legacy": legacy,
         "moved_loss": moved_loss(records),
     }
+
+
+def _published_beside(
+    records: Records, recipe: str, variant: str
+) -> list[tuple[Comparison, Comparison]]:
+    """Compare the test accuracy that the book gives with legacy and with current runs."""
+    claim = published_figure(recipe)
+    if not claim or claim.quantity != "test_accuracy":
+        return []
+    (legacy,), (current,) = (comparison.compare([claim], records, way) for way in (variant, ""))
+    return [(legacy, current)]
 
 
 def moved_loss(records: Records) -> statistics.Summary:
