@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         results=results,
         apart=options.apart,
     )
-    print(f"{len(jobs)} runs are still to be trained", flush=True)
+    print(f"runs still to be trained: {len(jobs)}", flush=True)
     if not jobs:
         return 0
     if not options.apart:  # whose nodes may have other images

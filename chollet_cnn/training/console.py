@@ -20,8 +20,6 @@ def opening(recipe: Recipe, config: dict, environment: dict, path: Path) -> str:
         f"{recipe.title}: {recipe.parameters:,} parameters, {counts(environment['data'])}",
         f"on {device(environment)}, seed {config['seed']}, into {path}",
     ]
-    if skipped := environment["data"].get("left_out"):
-        lines.append(f"{len(skipped)} images were skipped; environment.json names them.")
     if config["changed"]:
         lines.append(f"Changed from the recipe: {changes(config)}.")
     if config["watched"] == "test set":

@@ -66,8 +66,8 @@ class State:
         epochs = self.job.plan.recipe.epochs
         if len(found.rows) > epochs:
             raise UserError(
-                f"the run in {self.job.path} has {len(found.rows)} epochs already; "
-                f"{parameter('epochs')} must be at least that many, or "
+                f"epoch {len(found.rows)} of the run in {self.job.path} is finished already; "
+                f"{parameter('epochs')} must be at least {len(found.rows)}, or "
                 f"{parameter('overwrite=True')} begins it again"
             )
         self.checkpoint = found
@@ -77,7 +77,7 @@ class State:
         if found.rows and int(self.optimizer.iterations.value) != steps:
             raise UserError(
                 f"{self.job.path / checkpoints.FILE} cannot be used (its steps are not those of "
-                f"{len(found.rows)} epochs); begin the run again with "
+                f"epoch {len(found.rows)}); begin the run again with "
                 f"{parameter('overwrite=True')}"
             )
 

@@ -113,7 +113,7 @@ def test_every_seed_is_trained_once_though_a_node_and_the_command_are_killed(thr
     second = start()
     said = second.communicate(timeout=600)[0]
     assert second.returncode == 0, said
-    assert f"{3 - len(before)} runs are still to be trained" in said
+    assert f"runs still to be trained: {3 - len(before)}" in said
     assert said.count("works, with 2 cores") == 2
     after = table()
     assert after["seed"].tolist() == [0, 1, 2]

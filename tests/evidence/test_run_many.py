@@ -263,4 +263,4 @@ def test_each_of_the_runs_at_once_has_two_cores(monkeypatch, tmp_path):
 def test_recorded_runs_are_not_trained_again(device, capsys, monkeypatch):
     monkeypatch.setattr(run_many, "find_device", lambda: device)
     assert run_seeds.main([A, A, "--seeds", "0-1"]) == 0
-    assert "0 runs are still to be trained" in capsys.readouterr().out
+    assert "runs still to be trained: 0" in capsys.readouterr().out

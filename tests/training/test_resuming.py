@@ -82,6 +82,12 @@ def test_a_finished_run_is_not_made_shorter(copy):
         again(copy, epochs=1)
 
 
+def test_an_interrupted_run_is_not_made_shorter(copy):
+    (copy.path / "metrics.json").unlink()
+    with pytest.raises(UserError, match=r"epoch 2 of .* is finished already; epochs must .* 2, or"):
+        again(copy, epochs=1, resume=True)
+
+
 def test_a_finished_run_goes_on_to_more_epochs_with_the_bits_of_a_longer_one(copy, tmp_path):
     with pytest.raises(UserError, match=r"\(epochs\).*resume=True trains on to more epochs"):
         again(copy, epochs=3)
@@ -151,7 +157,7 @@ def test_a_checkpoint_with_more_epochs_than_it_was_trained_for_is_refused(copy):
     rows += [rows[-1] | {"epoch": 3}]
     arrays["rows"] = np.frombuffer(json.dumps(rows).encode(), np.uint8)
     np.savez(copy.path / checkpoints.FILE, **arrays)
-    with pytest.raises(UserError, match="steps are not those of 3 epochs"):
+    with pytest.raises(UserError, match="steps are not those of epoch 3"):
         again(copy, epochs=4, resume=True)
 
 
