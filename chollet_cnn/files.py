@@ -53,6 +53,20 @@ def write(path: Path, content: str | bytes | Callable[[io.BufferedWriter], None]
             beside.unlink()
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place before minutes of work for it, and not after; folders above it are made.
+
+    Raises:
+        UserError: if a file cannot be written there.
+    """
+    probe = path.with_name(f"{UNFINISHED}probe")
+    try:
+        write(probe, "")
+    except UserError as refused:
+        raise unwritable(path, refused.__cause__) from refused
+    probe.unlink(missing_ok=True)
+
+
 def leftovers(folder: Path, pattern: str) -> list[Path]:
     """Return what a process that was killed left in a folder: nothing was written to it for long.
 

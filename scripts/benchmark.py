@@ -368,12 +368,13 @@ def main(argv: list[str] | None = None) -> int:
     for option in ("repeats", "epochs"):
         if (count := getattr(options, option)) < 1:
             raise UserError(f"--{option} must be a whole number of at least 1, not {count}")
+    out = options.out / ("memory.csv" if options.memory else "benchmark.csv")
+    files.check_writable(out)
     if options.memory:
         memory = measure_memory(options.memory, options.data_dir)
-        files.write(options.out / "memory.csv", memory.to_csv(index=False))
+        files.write(out, memory.to_csv(index=False))
         return 0
     contenders = _available(options.contenders)
-    out = options.out / "benchmark.csv"
     if out.is_file() and (missing := {"recipe", "repeat", *KIND}.difference(read(out).columns)):
         raise UserError(
             f"{out} has no column {' or '.join(sorted(missing))}, as an earlier version wrote it; "

@@ -121,6 +121,8 @@ def main(argv: list[str] | None = None) -> int:
     flags = ["--dataset", options.dataset]
     flags += ["--data-dir", options.data_dir] if options.data_dir else []
     flags += ["--steps", str(options.steps)] if options.steps else []
+    table = options.results / backends.TABLE
+    files.check_writable(table)
     observed = {}
     with tempfile.TemporaryDirectory() as folder:
         for backend in devices.BACKENDS:
@@ -138,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
                 ) from problem
             with np.load(out, allow_pickle=False) as arrays:
                 observed[backend] = dict(arrays)
-    files.write(options.results / backends.TABLE, compare(observed).to_csv(index=False))
+    files.write(table, compare(observed).to_csv(index=False))
     return 0
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from chollet_cnn import files
 from chollet_cnn.book import recipes
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, integer, run_cli
@@ -80,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"runs still to be trained: {len(jobs)}", flush=True)
     if not jobs:
         return 0
+    files.check_writable(results / records.RUNS)
     if not options.apart:  # whose nodes may have other images
         with spinner("checking the images"):
             run_many.check_images(jobs, results)

@@ -199,6 +199,7 @@ def main(argv: list[str] | None = None) -> int:
     counts = sorted(set(options.images))
     if len(counts) < 2 or not 64 <= counts[0] <= counts[-1] <= MOST_IMAGES:
         raise UserError(f"--images takes two or more numbers from 64 to {MOST_IMAGES:,}")
+    files.check_writable(options.out / "scaling.csv")
     if options.devices:
         rows, devices = read(RESULTS / "scaling.csv"), measure_devices(options.data_dir)
     else:

@@ -177,8 +177,7 @@ def record_quick(
 ) -> Path:
     """Train short runs, each a recipe, a data set and epochs, and write ``results/quick.csv``."""
     path = results / records.QUICK
-    files.write(path.with_suffix(".probe"), "")  # before minutes of training, not after
-    path.with_suffix(".probe").unlink()
+    files.check_writable(path)
     rows = []
     for (recipe, dataset, epochs), seed in product(short_runs, seeds):
         say(f"{recipe} on {dataset}, seed {seed}")

@@ -52,7 +52,7 @@ def test_what_differs_is_measured_against_tensorflow(folder):
 def test_a_backend_that_cannot_be_trained_is_named(tmp_path):
     python = tmp_path / "no-python"
     with pytest.raises(UserError, match=r"tensorflow was not trained by .*no-python.*--python"):
-        compare_backends.main(["--python", f"tensorflow={python}"])
+        compare_backends.main(["--python", f"tensorflow={python}", "--results", str(tmp_path)])
 
 
 def test_accuracies_are_compared_seed_by_seed_and_what_is_missing_is_named(folder):

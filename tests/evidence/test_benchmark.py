@@ -1,9 +1,11 @@
 """The benchmark's tables hold what was measured, and its contenders train the same network."""
 
 import json
+import subprocess
 import sys
 
 import benchmark
+import compare_backends
 import contenders
 import keras
 import pandas as pd
@@ -45,6 +47,25 @@ def test_a_mistake_is_told_before_anything_is_measured(asked, says, monkeypatch,
     with pytest.raises(UserError, match=says):
         benchmark.main([*asked, "--out", str(tmp_path)])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        (benchmark, ["--out"]),
+        (benchmark, ["--memory", "20", "--out"]),
+        (scaling, ["--out"]),
+        (scaling, ["--devices", "--out"]),
+        (compare_backends, ["--results"]),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    script, options, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("it was measured"))
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write .*\.csv \(Not a directory\)"):
+        script.main([*options, str(tmp_path / "file" / "results")])
 
 
 def test_an_earlier_version_s_table_is_refused_before_anything_is_measured(monkeypatch, tmp_path):

@@ -236,6 +236,7 @@ def test_a_finished_run_is_recorded_in_another_folder(tmp_path, monkeypatch):
     ("options", "says"),
     [
         ([A, "--results", __file__], "not a folder"),
+        ([A, "--results", f"{__file__}/results"], r"cannot write .*runs\.csv"),
         ([A, "--processes", "0"], "--processes"),
         ([A, "--seeds", "x"], "--seeds"),
         (["mnist-treeblock"], "mnist-three-block"),
