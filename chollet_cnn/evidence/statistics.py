@@ -31,6 +31,7 @@ ABOVE = "above the prediction interval"
 BELOW = "below the prediction interval"
 TOO_FEW = "not enough seeds"
 VERDICTS = (INSIDE, ABOVE, BELOW, TOO_FEW)
+OUTSIDE = (ABOVE, BELOW)
 
 Interval = tuple[float, float]
 UNKNOWN: Interval = (math.nan, math.nan)

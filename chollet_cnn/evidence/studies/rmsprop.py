@@ -93,7 +93,7 @@ def _published_beside(
     claim = published_figure(recipe)
     if not claim or claim.quantity != "test_accuracy":
         return []
-    (legacy,), (current,) = (comparison.compare([claim], records, way) for way in (variant, ""))
+    legacy, current = (comparison.compare([claim], records, way)[0] for way in (variant, ""))
     return [(legacy, current)]
 
 
