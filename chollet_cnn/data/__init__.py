@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chollet_cnn.drawing.numbers import format_count
 from chollet_cnn.errors import UserError
 
 NAMES = ("mnist", "cats-vs-dogs", "digits")
@@ -38,7 +39,8 @@ class Split:
 
     def __repr__(self) -> str:
         """Return the number of images and their shape."""
-        return f"<Split: {len(self):,} images of {'×'.join(map(str, self.images.shape[1:]))}>"
+        shape = "×".join(map(str, self.images.shape[1:]))
+        return f"<Split: {format_count(len(self), 'image')} of {shape}>"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from chollet_cnn.data import NAMES, archives, book_pictures, cats_vs_dogs, layouts, mnist
 from chollet_cnn.data.sources import NotFound, download_folder, is_whole, search_path
+from chollet_cnn.drawing.numbers import format_count
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, in_shell, run_cli
 
@@ -97,7 +98,7 @@ def _has_nearly_all(pictures: list[layouts.Picture]) -> bool:
 
 def _describe_cats_and_dogs(archive: Path, pictures: list[layouts.Picture]) -> str:
     """Say where the pictures are, how many, and whether they are the book's."""
-    found = f"{archive} ({len(pictures):,} images)"
+    found = f"{archive} ({format_count(len(pictures), 'image')})"
     if layouts.counts_each_split(pictures):
         return f"{found}: split by folder, not by the book's file numbers"
     match = book_pictures.count_in_archive(archive, pictures)

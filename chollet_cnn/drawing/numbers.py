@@ -54,6 +54,15 @@ def format_integer(value: int) -> str:
     return f"{value:,.0f}".replace("-", MINUS)
 
 
+def format_count(count: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    >>> format_count(1, "run"), format_count(1234, "image")
+    ('1 run', '1,234 images')
+    """
+    return f"{format_integer(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def format_percent(share: float, places: int = 0) -> str:
     """Write a share of 1 as a percentage.
 

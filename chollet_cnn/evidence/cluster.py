@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import chollet_cnn
+from chollet_cnn.drawing.numbers import format_count
 from chollet_cnn.errors import UserError
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.run_many import CORES_PER_RUN, Job, diverged_error, last_line
@@ -206,7 +207,7 @@ def _choose_nodes(nodes: list[Node], here: dict[str, str], apart: bool) -> list[
             print(f"{node.name} is not used: {why}")
             continue
         chosen.append(node)
-        has = f"{node.gpus} GPUs" if gpus else f"{node.cores} cores"
+        has = format_count(node.gpus, "GPU") if gpus else format_count(node.cores, "core")
         differing = differences(node.facts, here)
         note = f"; its runs are recorded in apart/{node.kind}: {differing}" if differing else ""
         print(f"{node.name} works, with {has}{note}")

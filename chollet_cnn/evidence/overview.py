@@ -216,7 +216,8 @@ def terminal(recorded: Records, *, epochs: bool = False, wide: bool = False) -> 
     compared = comparison.compare(claims, recorded)
     curves = ["Printed curves:"]
     for curve in (*answer.curves, *answer.curves_of_variants):
-        runs = ", ".join(filter(None, (curve.title, curve.variant, f"{curve.n} runs")))
+        what = (curve.title, curve.variant, numbers.format_count(curve.n, "run"))
+        runs = ", ".join(filter(None, what))
         curves.append(indent(fill(f"{runs}: {curve.verdict}", 96, subsequent_indent="  "), "  "))
     if wide:
         rows = [_figure_cells(figure, answer.adjusted_p(figure)) for figure in compared]

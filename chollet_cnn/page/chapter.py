@@ -89,6 +89,7 @@ def templates() -> jinja2.Environment:
     environment.filters |= {
         "number": number,
         "whole": numbers.format_integer,
+        "counted": numbers.format_count,
         "percent": numbers.format_percent,
         "probability": probability,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import LOWEST_VALIDATION_LOSS
-from chollet_cnn.drawing.numbers import format_published
+from chollet_cnn.drawing.numbers import format_count, format_published
 from chollet_cnn.training.devices import BACKENDS
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def device(environment: dict) -> str:
     backend = environment["backend"]
     where = environment["device_name"]
     if environment["device"] == "cpu":
-        where = f"the CPU ({environment['processor']}, {environment['cores']} cores)"
+        cores = format_count(environment["cores"], "core")
+        where = f"the CPU ({environment['processor']}, {cores})"
     if (count := environment.get("devices", 1)) > 1:
         processes = environment.get("processes", 1)
         together = f" of {processes} processes" if processes > 1 else ""

@@ -204,7 +204,7 @@ HERE = {"keras": "3.15.1", "processor kind": "family 25", "images of a": "0123"}
     ("nodes", "used", "says"),
     [
         ([(2, 0, {}), (1, 0, {})], [0], "fewer than the 2 cores"),
-        ([(8, 0, {}), (8, 2, {})], [1], "it has no GPU"),
+        ([(8, 0, {}), (8, 1, {})], [1], "it has no GPU"),
         ([(8, 0, {}), (8, 2, {"keras": "4.0"})], [0], "keras 4.0 instead of 3.15.1"),
         ([(2, 0, {}), (2, 0, {"images of a": "4567"})], [0], "images of a 4567 instead of 0123"),
         ([(2, 0, {}), (2, 0, {"processor kind": "family 26"})], [0], "kind family 26 instead of"),
@@ -220,6 +220,7 @@ def test_which_nodes_are_used_is_said(nodes, used, says, capsys):
     assert [int(node.id) for node in chosen] == used
     said = capsys.readouterr().out.splitlines()
     assert [line for line in said if "is not used" in line and says in line], said
+    assert not [line for line in said if line.endswith("1 GPUs")]
     only = dataclasses.replace(all_of_them[0], facts=HERE | {"keras": "2.0"})
     with pytest.raises(UserError, match="no node of the cluster can be used"):
         cluster._choose_nodes([only], HERE, False)

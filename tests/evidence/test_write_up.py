@@ -127,6 +127,7 @@ def test_with_few_runs_nothing_is_said_that_they_do_not_show(records, count):
     text = re.sub(r"^(```.*?```$|[| !].*?$)", "", text, flags=re.DOTALL | re.MULTILINE)
     # Where a number is missing there is a gap, a NaN or a plural of one.
     assert not re.findall(r".*(?:\S  \S|\( |\bnan\b| [;.,] |\b0 runs|\b0 pairs|\b1 runs).*", text)
+    assert not re.search(r"\b1 runs", overview.terminal(first_seeds(records, count)))
     first = text.split("[answer.json]")[0]
     if count < statistics.MIN_RUNS_OUTSIDE:
         assert not re.search(r"comes back|differ|now learns more slowly", first)

@@ -39,6 +39,11 @@ def test_html_has_the_facts_and_the_learning_curve_once(run):
     assert f"{run.history['val_accuracy'].iloc[-1]:.2%} on the test set" in html
 
 
+def test_a_machine_with_one_core_has_no_cores(run):
+    alone = run.environment | {"device": "cpu", "devices": 1, "cores": 1}
+    assert ", 1 core)" in facts.facts(run.config, alone, run.metrics)["device"]
+
+
 def test_html_escapes_what_a_run_says_of_itself(run):
     title = "<script>alert(1)</script>"
     assert title not in facts.as_html(title, {"a<b": "c<d"}, run.history)
