@@ -82,9 +82,8 @@ def main(argv: list[str] | None = None) -> int:
     if not jobs:
         return 0
     files.check_writable(results / records.RUNS)
-    if not options.apart:  # whose nodes may have other images
-        with spinner("checking the images"):
-            run_many.check_images(jobs, results)
+    with spinner("checking the images"):
+        run_many.check_images(jobs, results)
     at_once = None
     if options.cluster:
         finished = cluster.train_on_cluster(

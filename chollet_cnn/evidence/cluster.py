@@ -37,6 +37,8 @@ except ModuleNotFoundError:  # the extra `cluster`
 _FORWARDED = ("CHOLLET_CNN_DATA", "CHOLLET_CNN_CACHE", *environment.VARIABLES)
 _SECONDS_BETWEEN_LOOKS = 10
 """How often the driver asks which nodes are left."""
+_IMAGES = "images of"
+"""How the names of the facts begin that are about the images of a recipe."""
 _BROKEN = "it does not work"
 """Stands among the facts of a node that could not answer."""
 _SENT_LAST = (checkpoints.FILE.name, "metrics.json")
@@ -54,10 +56,16 @@ class Node:
     facts: dict[str, str]
     """What decides the bits of a run there, see :func:`describe`."""
 
-    @property
-    def kind(self) -> str:
-        """A name for all nodes with the same facts."""
-        return hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()[:8]
+    def kind(self, job: Job, here: dict[str, str]) -> str:
+        """Return a name for all nodes that give a job the same bits, empty if they are these here.
+
+        The images of other jobs are left out: whichever are asked for together, a node keeps its
+        name, under which the unfinished runs are looked for.
+        """
+        there, here = (_facts_for(job, facts) for facts in (self.facts, here))
+        if there == here:
+            return ""
+        return hashlib.sha256(json.dumps(there, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def train_on_cluster(
@@ -111,9 +119,20 @@ def describe(jobs: Iterable[Job]) -> dict[str, str]:
     versions = environment.versions().items()
     found |= {name: version for name, version in versions if not name.startswith(others)}
     for job in jobs:
-        what = " ".join(filter(None, ("images of", job.name, job.label)))
-        found[what] = job.load_dataset().fingerprint["sha256"]
+        found[_images_of(job)] = job.load_dataset().fingerprint["sha256"]
     return found
+
+
+def _images_of(job: Job) -> str:
+    return " ".join(filter(None, (_IMAGES, job.name, job.label)))
+
+
+def _facts_for(job: Job, facts: dict[str, str]) -> dict[str, str]:
+    """Return the facts that decide the bits of one job."""
+    own = _images_of(job)
+    return {
+        name: fact for name, fact in facts.items() if name == own or not name.startswith(_IMAGES)
+    }
 
 
 def differences(there: dict[str, str], here: dict[str, str]) -> str:
@@ -209,7 +228,7 @@ def _choose_nodes(nodes: list[Node], here: dict[str, str], apart: bool) -> list[
         chosen.append(node)
         has = format_count(node.gpus, "GPU") if gpus else format_count(node.cores, "core")
         differing = differences(node.facts, here)
-        note = f"; its runs are recorded in apart/{node.kind}: {differing}" if differing else ""
+        note = f"; its runs are recorded apart: {differing}" if differing else ""
         print(f"{node.name} works, with {has}{note}")
     if not chosen:
         raise UserError(
@@ -222,17 +241,19 @@ def _choose_nodes(nodes: list[Node], here: dict[str, str], apart: bool) -> list[
 def _train_all(
     jobs: list[Job], nodes: list[Node], here: dict[str, str], out: str | None
 ) -> Iterator[tuple[Job, Outcome]]:
-    kinds = {node.id: "" if node.facts == here else node.kind for node in nodes}
+    ids = ",".join(node.id for node in nodes)
     train_one = ray.remote(
         num_cpus=CORES_PER_RUN,
         num_gpus=1 if nodes[0].gpus else 0,
-        label_selector={"ray.io/node-id": f"in({','.join(kinds)})"},
+        label_selector={"ray.io/node-id": f"in({ids})"},
         max_calls=1,  # a worker ends after a run, so that none meets what another left
         max_retries=3,
     )(_train)
     left = {node.id: node.name for node in nodes}
     running = {
-        train_one.options(name=f"{job.name} seed {job.seed}").remote(job, out, kinds): job
+        train_one.options(name=f"{job.name} seed {job.seed}").remote(
+            job, out, {node.id: node.kind(job, here) for node in nodes}
+        ): job
         for job in jobs
     }
     diverged = []

@@ -57,7 +57,12 @@ class Job:
 
     def directory(self, out: str | Path) -> Path:
         """Return its run directory below a folder."""
-        return runs.directory(Path(out, self.label or ""), self.name, self.seed)
+        return runs.directory(self._folder(out), self.name, self.seed)
+
+    def _folder(self, out: str | Path) -> Path:
+        """Return where its run directory is put; a seed is trained with each backend apart."""
+        backend = devices.chosen_backend()
+        return Path(out, "" if backend == "tensorflow" else backend, self.label or "")
 
     def load_dataset(self) -> data.Dataset:
         """Load the images that it would be trained on here.
@@ -78,8 +83,9 @@ class Job:
 
     def train(self, out: str | Path, *, resume: bool = False) -> Outcome:
         """Train it below a folder and return what is recorded of it."""
-        folder = Path(out, self.label or "")
-        run = train_network(self.recipe, seed=self.seed, out=folder, resume=resume, **self.options)
+        run = train_network(
+            self.recipe, seed=self.seed, out=self._folder(out), resume=resume, **self.options
+        )
         return records.outcome(run)
 
     def record(self, finished: Outcome, results: Path) -> None:
@@ -94,7 +100,7 @@ class Job:
         """Return the error that says that it was not trained."""
         return UserError(
             f"{self.name} with seed {self.seed} was not trained: {last_line(cause)}; what was "
-            "finished is recorded, and the same command continues"
+            "finished is recorded, and once that is put right the same command continues"
         )
 
 
@@ -223,7 +229,8 @@ def record_all(
         left.remove(job)
         seconds.setdefault(job.name, []).append(outcome.row["seconds"])
         rest = time_left(left, seconds, time.perf_counter() - began, at_once)
-        what = " ".join(filter(None, (job.name, job.label)))
+        apart = f"({APART}/{job.apart})" if job.apart else ""
+        what = " ".join(filter(None, (job.name, job.label, apart)))
         yield f"{number}. {what} seed {job.seed}: {outcome.row['test_accuracy']:.2%}; {rest}"
 
 

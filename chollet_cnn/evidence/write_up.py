@@ -129,5 +129,6 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         device=device,
         drawn=drawn,
         widths=overview.widths(answer, "cats-vs-dogs"),
+        extended=overview.extended(main),
         statistics=statistics,
     )

@@ -226,6 +226,24 @@ def test_which_nodes_are_used_is_said(nodes, used, says, capsys):
         cluster._choose_nodes([only], HERE, False)
 
 
+def test_a_node_keeps_its_name_whatever_else_is_trained():
+    job = digits(0)
+    here = {"keras": "3.15.1", f"images of {RECIPE}": "a", "images of b": "b"}
+
+    def kind(**facts):
+        return Node("1", "node", 2, 0, here | facts).kind(job, here)
+
+    assert kind() == ""
+    assert kind(**{"images of b": "others"}) == ""
+    other = kind(keras="4.0")
+    assert other
+    assert kind(keras="4.0", **{"images of b": "others"}) == other
+    assert Node("1", "node", 2, 0, {"keras": "4.0", f"images of {RECIPE}": "a"}).kind(
+        job, {"keras": "3.15.1", f"images of {RECIPE}": "a"}
+    ) == other  # fmt: skip
+    assert kind(**{f"images of {RECIPE}": "others"}) not in {"", other}
+
+
 def test_a_run_is_kept_in_a_storage_and_fetched_from_it(tmp_path):
     url = f"memory://{tmp_path.name}/seed-0"
     job = digits(0)

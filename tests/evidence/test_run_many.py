@@ -15,7 +15,7 @@ from jobs import Untrained, digits, wait_for
 from pets import put_folder, split_pictures
 
 from chollet_cnn.errors import UserError
-from chollet_cnn.evidence import records, run_many
+from chollet_cnn.evidence import cluster, records, run_many
 from chollet_cnn.evidence.records import Outcome
 from chollet_cnn.evidence.run_many import Job, jobs_left, time_left, train_here
 from chollet_cnn.training import devices, environment, runs
@@ -249,6 +249,23 @@ def test_a_wrong_option_is_refused_before_anything_is_trained(options, says, mon
     monkeypatch.setattr(run_many, "train_here", lambda *_: pytest.fail("it was trained"))
     with pytest.raises(UserError, match=says):
         run_seeds.main(options)
+
+
+def test_a_cluster_trains_nothing_that_cannot_be_recorded_here(monkeypatch, tmp_path):
+    monkeypatch.setattr(run_many, "jobs_left", lambda *_, **__: [digits(0)])
+    monkeypatch.setattr(cluster, "train_on_cluster", lambda *_, **__: pytest.fail("it was trained"))
+    write(tmp_path, "runs.csv", recipe=[A], seed=[1], data_sha256=["another"])
+    with pytest.raises(UserError, match="on other images"):
+        run_seeds.main([A, "--cluster", "--apart", "--results", str(tmp_path)])
+
+
+def test_each_backend_has_run_directories_of_its_own(monkeypatch, tmp_path):
+    places = set()
+    for backend in devices.BACKENDS:
+        monkeypatch.setattr(devices, "chosen_backend", lambda: backend)  # noqa: B023
+        places.add(digits(0).directory(tmp_path))
+    assert len(places) == 3
+    assert runs.directory(tmp_path, A, 0) in places
 
 
 def test_each_of_the_runs_at_once_has_two_cores(monkeypatch, tmp_path):

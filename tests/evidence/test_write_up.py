@@ -104,6 +104,21 @@ def first_seeds(records, count):
     return dataclasses.replace(records, **cut)
 
 
+def test_recipes_that_were_given_more_runs_are_named(records):
+    added = "cats-vs-dogs-second-edition"
+    first, _ = overview.EXTENDED[added]
+    more = runs_of(added, [0.7] * (first + 1))
+    assert overview.extended(first_seeds(records, 3)) == []
+    ((title, now, before, _),) = overview.extended(records_of([more]))
+    assert (title, now, before) == (RECIPES[added].title, first + 1, first)
+
+
+def test_a_recipe_has_one_table_for_each_kind_of_run_in_a_terminal():
+    kinds = [runs_of(FIRST, [0.99] * 3, backend=backend) for backend in ("tensorflow", "jax")]
+    text = overview.terminal(records_of(kinds))
+    assert text.count(f": {FIRST}\n") == 2
+
+
 @pytest.mark.parametrize("missing", ["variants", "copies", "runs"])
 def test_the_answer_is_written_while_a_kind_of_runs_is_missing(records, missing):
     tables = [missing, "variant_curves"] if missing == "variants" else [missing]
