@@ -25,7 +25,7 @@ from chollet_cnn.analysis.model_graph import (
 from chollet_cnn.analysis.receptive_fields import CellGrid
 from chollet_cnn.concepts.checks import as_array, whole_number
 from chollet_cnn.drawing import mosaics, sheet, style
-from chollet_cnn.drawing.numbers import format_number, format_percent
+from chollet_cnn.drawing.numbers import format_count, format_number, format_percent
 
 
 def compute_activations(
@@ -212,6 +212,7 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
     height, width, channels = maps.shape
     inactive = maps.max(axis=(0, 1)) <= 0
     white = float(np.quantile(maps[maps > 0], 0.995)) if not inactive.all() else 1.0
+    count = format_count(channels, "feature map")
     number = {0: "none", channels: "all"}.get(inactive.sum(), f"{inactive.sum()}")
     note = f"One scale: black 0 and below, mid-grey {white / 4:.2g}, white {white:.2g} and above."
     if inactive.any():
@@ -220,7 +221,7 @@ def plot_activations(maps: np.ndarray, layer: str) -> Figure:
         np.moveaxis(maps, -1, 0),
         [str(channel) for channel in range(channels)],
         columns=8 if channels <= 32 else 16,
-        title=f"{layer}: {channels} feature maps of {width}×{height}, {number} of them inactive",
+        title=f"{layer}: {count} of {width}×{height}, {number} of them inactive",
         note=note,
         limits=(0, white),
         square_root=True,
@@ -256,9 +257,10 @@ def plot_strongest_channel(
     channel = strongest_channel(maps)
     chosen = maps[..., channel]
     heatmap = grid.resize_to_image(chosen, image.shape[:2])
-    figure = sheet.panels(
-        2.5, f"{layer}: channel {channel} has the highest value, where the image is vermilion"
-    )
+    title = f"{layer}: no channel is above 0 anywhere"
+    if chosen.max() > 0:
+        title = f"{layer}: channel {channel} has the highest value, where the image is vermilion"
+    figure = sheet.panels(2.5, title)
     first, second, third = figure.subplots(1, 3)
     sheet.draw_image(first, image, "the image")
     white = max(float(chosen.max()), 0) or 1.0  # the channel may be inactive
@@ -279,13 +281,16 @@ def plot_inactive_channels(table: pd.DataFrame) -> Figure:
     """
     rows, shares = np.arange(len(table)), table["share_inactive_for_image"]
     ends = [f"{format_percent(shares.iloc[i])} in {table['layer'].iloc[i]}" for i in (0, -1)]
-    rises = "More" if shares.iloc[-1] > shares.iloc[0] else "No more"
-    title = f"{rises} channels are inactive at the end: {', '.join(ends)}"
+    title = f"The share of inactive channels does not rise: {', '.join(ends)}"
+    if len(table) == 1:
+        title = f"Inactive channels: {ends[0]}"
+    elif shares.iloc[-1] > shares.iloc[0]:
+        title = f"More channels are inactive at the end: {', '.join(ends)}"
     figure = sheet.panels(0.5 + 0.34 * len(table), title)
     axes = figure.add_subplot()
     for column, name, shift, color in (
         ("inactive_for_image", "for this image", -0.18, style.DATA),
-        ("dead", f"for all of {table['sample'].iloc[0]:,} images", 0.18, style.THIRD),
+        ("dead", f"for all of {format_count(table['sample'].iloc[0], 'image')}", 0.18, style.THIRD),
     ):
         bars = axes.barh(rows + shift, table[f"share_{column}"], 0.3, color=color)
         labels = [

@@ -26,7 +26,7 @@ from chollet_cnn.analysis.model_graph import (
 )
 from chollet_cnn.concepts.checks import as_array, whole_number
 from chollet_cnn.drawing import mosaics
-from chollet_cnn.drawing.numbers import MINUS
+from chollet_cnn.drawing.numbers import MINUS, format_count
 from chollet_cnn.drawing.progress import progress_bar
 
 TOGETHER = 64
@@ -103,8 +103,8 @@ def plot_kernels(kernels: np.ndarray, *, largest: float | None = None) -> Figure
         images,
         [str(kernel) for kernel in range(count)],
         columns=COLUMNS,
-        title=f"{count} kernels of {width}×{height}{averaged}: bright weights are positive, "
-        "dark negative",
+        title=f"{format_count(count, 'kernel')} of {width}×{height}{averaged}: bright weights are "
+        "positive, dark negative",
         note=f"One scale for all: grey is a weight of 0, the strongest colours are ±{high}."
         if channels == 3
         else f"One scale for all: black is {low}, grey 0, white {high}.",
@@ -194,7 +194,10 @@ def mean_activation(
     name, images = full_name(model, layer), np.asarray(images)
     chosen = channels_of(model, name, channels)
     if len(chosen) != len(images):
-        raise ValueError(f"there are {len(images)} images and {len(chosen)} channels")
+        raise ValueError(
+            f"give one image for each channel, not {format_count(len(images), 'image')} for "
+            f"{format_count(len(chosen), 'channel')}"
+        )
     mean = gradients.compiled(model, _mean_of_map(model, name, pixel_range))
     return mean(images.astype(np.float32) / 255, chosen)
 

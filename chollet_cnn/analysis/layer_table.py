@@ -48,7 +48,7 @@ def list_layers(model: keras.Model) -> pd.DataFrame:
           counting padding. After Flatten or global pooling it is everything that the units before
           saw together, which is less than the image if pooling drops rows
         - ``jump``: the distance in pixels between the receptive fields of two neighbours; 0 once
-          there are no neighbours
+          there are no rows and columns
         - ``multiply_accumulates``: multiplications, each with its addition, for one image. Layers
           without a kernel count as 0
 

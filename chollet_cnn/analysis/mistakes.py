@@ -214,8 +214,9 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
     title = "Every prediction is right"
     if wrong.any():
         row, column = np.unravel_index(wrong.argmax(), wrong.shape)
+        verb = "is" if wrong.sum() == 1 else "are"
         title = (
-            f"{wrong.sum():,} of {counts.sum():,} are wrong; most often {table.index[row]} is "
+            f"{wrong.sum():,} of {counts.sum():,} {verb} wrong; most often {table.index[row]} is "
             f"taken for {table.columns[column]}, {wrong.max():,}×"
         )
     figure = sheet.panels(min(6.4, 1.1 + 0.52 * max(size, 3)), title)

@@ -28,10 +28,12 @@ FEATURE_LAYERS = (
     layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
     layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
 )  # fmt: skip
+RELUS = ("ReLU", "Relu")
+"""The layer and the node of :func:`keras.activations.relu`, and the node of ``keras.ops.relu``."""
 ACTIVATIONS = {
-    *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "HardSilu", "Softplus"),
+    *(*RELUS, "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "HardSilu", "Softplus"),
 }
-"""Nodes of :mod:`keras.ops` that are activation functions; a sigmoid is mostly a gate."""
+"""Nodes that are activation functions; a sigmoid is mostly a gate."""
 JOINING = {
     *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
     *("BatchNormalization", "GroupNormalization", "LayerNormalization"),
@@ -230,7 +232,9 @@ def chain(model: keras.Model) -> list[tuple[str, keras.Operation, tuple[int | No
         if isinstance(operation, keras.layers.InputLayer):
             return latest
         if isinstance(operation, keras.Layer):
-            shape = operation.compute_output_shape(shape)
+            # Its own output is that of its last use, which may be in another network.
+            inputs = keras.KerasTensor(shape, operation.compute_dtype)
+            shape = operation.compute_output_spec(inputs).shape
         else:
             shape = operation.output.shape
         steps.append((name, operation, tuple(shape)))
@@ -307,12 +311,14 @@ def layer_outputs(
     def visit(name: str, layer: keras.Operation, *args: Tensor, **options: object) -> Tensor:
         if len(found) == len(set(names)):
             return SKIPPED
-        if name not in names:
+        if name not in names or name in found:
             return call(layer, *args, **options)
-        if not activated and type(layer).__name__ == "ReLU":
-            return found.setdefault(name, args[0])
-        with nullcontext() if activated else without_activation(layer):
-            return found.setdefault(name, call(layer, *args, **options))
+        if not activated and type(layer).__name__ in RELUS:
+            found[name] = args[0]
+        else:
+            with nullcontext() if activated else without_activation(layer):
+                found[name] = call(layer, *args, **options)
+        return found[name]
 
     walk(model, inputs, visit)
     return found

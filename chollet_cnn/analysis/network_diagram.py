@@ -48,11 +48,12 @@ def volumes(model: keras.Model) -> list[Volume]:
         model: a Keras model whose layers form one line.
 
     Raises:
-        UnsupportedModelError: the network branches, or an output is neither a volume (rows,
-            columns, channels) nor a vector.
+        UnsupportedModelError: the network branches, or its input or an output is neither a volume
+            (rows, columns, channels) nor a vector.
     """
     steps = chain(model)
     shape = tuple(model.inputs[0].shape[1:])
+    _check_drawable("the input", shape)
     found = [Volume("input", shape, "the image")]
     for _, layer, output_shape in steps:
         before, shape = (None, *shape), output_shape[1:]
@@ -61,11 +62,7 @@ def volumes(model: keras.Model) -> list[Volume]:
         if shape == found[-1].shape and not parameters:
             found[-1].unchanged.append(kind)
             continue
-        if len(shape) not in (1, 3) or None in shape:
-            raise UnsupportedModelError(
-                f"the output of {layer.name} has the shape {shape}; only volumes (rows, columns, "
-                "channels) and vectors of known size can be drawn"
-            )
+        _check_drawable(f"the output of {layer.name}", shape)
         windows = windows_of(layer, before) if len(before) == 4 else None
         if windows and kind != "ZeroPadding2D":
             found[-1].window = tuple(window.size for window in windows)
@@ -77,6 +74,14 @@ def volumes(model: keras.Model) -> list[Volume]:
             kind += f"\n{format_integer(parameters)} parameters"
         found.append(Volume(layer.name, shape, kind))
     return found
+
+
+def _check_drawable(what: str, shape: tuple[int | None, ...]) -> None:
+    if len(shape) not in (1, 3) or None in shape:
+        raise UnsupportedModelError(
+            f"{what} has the shape {shape}; only volumes (rows, columns, channels) and vectors of "
+            "known size can be drawn"
+        )
 
 
 def plot_network(model: keras.Model) -> Figure:
@@ -110,10 +115,12 @@ def plot_network(model: keras.Model) -> Figure:
         for volume, text in zip(drawn, texts, strict=True)
     ]
     cut = any(len(v.shape) == 1 and v.shape[0] * channel > LONGEST for v in drawn)
+    title = f"{format_shape(drawn[0].shape)} numbers become {format_shape(drawn[-1].shape)}"
+    if boxes[-1][0] < boxes[0][0] and boxes[-1][2] > boxes[0][2]:
+        title += ": smaller and deeper, step by step"
     figure = sheet.sheet(
         (top := 0.85) + sum(heights) + sheet.EDGE,
-        f"{format_shape(drawn[0].shape)} numbers become {format_shape(drawn[-1].shape)}: "
-        "smaller and deeper, step by step",
+        title,
         f"faces to one scale; in depth {_scale(pixel / channel)}{'; // is cut short' * cut}\n"
         "framed on a face: the window that the next layer slides over it",
     )

@@ -131,8 +131,8 @@ def find_scores(model: keras.Model) -> Scores:
     shapes = [tuple(output.shape) for output in model.outputs]
     if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] is None:
         raise UnsupportedModelError(
-            f"the network gives {len(shapes)} outputs of shape {', '.join(map(str, shapes))}; one "
-            "output (n, units) is needed"
+            f"the network has outputs of shape {', '.join(map(str, shapes))}; one output "
+            "(n, units) is needed"
         )
     # Eighths up to 12 are exact in half precision.
     numbers = np.random.default_rng(0).normal(0, 4, (TRIALS, shapes[0][1])).clip(-12, 12)

@@ -2,7 +2,8 @@
 
 Every builder returns a :class:`keras.Model` that is not compiled. Its first layer divides the
 pixels by 255, so the network, and a saved copy of it, takes raw images, 0..255. All convolutions
-are 3x3 with stride 1, "valid" padding, a bias and ReLU; all pooling is max pooling, 2x2.
+are 3x3 with stride 1, "valid" padding, a bias and ReLU; all pooling is max pooling, 2x2,
+but for the global average pooling at the end of the third edition's networks.
 
 Source: François Chollet, *Deep Learning with Python*: first edition, chapter 5; second and third
 editions, chapter 8. The parameter counts beside the builders are those of the book's summaries,

@@ -160,7 +160,10 @@ def test_dark_shares_are_drawn_as_bars_with_their_counts():
     ]
 
 
-@pytest.mark.parametrize(("last", "words"), [(0.5, "More channels are"), (0.1, "No more")])
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [(0.5, "More channels are"), (0.1, "The share of inactive channels does not rise")],
+)
 def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, words):
     rows = [("first", 0.2), ("last", last)]
     options = {"channels": 10, "inactive_for_image": 1, "dead": 0, "sample": 3, "share_dead": 0.0}
@@ -168,6 +171,23 @@ def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, wo
     title = inside.plot_inactive_channels(table).texts[0].get_text()
     assert title.startswith(words)
     assert "20% in first" in title
+    alone = inside.plot_inactive_channels(table.head(1)).texts[0].get_text()
+    assert alone == "Inactive channels: 20% in first"
+
+
+def test_where_no_channel_is_above_0_none_is_called_the_strongest():
+    image, maps = np.zeros((8, 8, 1), np.uint8), -np.ones((4, 4, 2))
+    figure = inside.plot_strongest_channel(image, maps, "look", CellGrid(0.5, 0.5, 2, 2))
+    assert figure.texts[0].get_text() == "look: no channel is above 0 anywhere"
+
+
+def test_one_map_and_one_image_are_in_the_singular():
+    model, image = one_pixel_network(), np.full((4, 4, 1), 200, np.uint8)
+    maps = inside.compute_activations(model, image, "look")["look"][..., :1]
+    assert "look: 1 feature map of" in inside.plot_activations(maps, "look").texts[0].get_text()
+    table = inside.inactive_channels(model, image, image, ["look"])
+    texts = inside.plot_inactive_channels(table).axes[0].texts
+    assert any(text.get_text().endswith("inactive for all of 1 image") for text in texts)
 
 
 def test_the_strongest_channel_is_drawn_beside_and_over_the_picture():

@@ -134,7 +134,7 @@ def test_a_mean_is_asked_of_channels_that_are_there():
     model, images = small_network(), np.zeros((1, *small_network().input_shape[1:]))
     with pytest.raises(ValueError, match="second has no channel 99"):
         filters.mean_activation(model, "second", images, [99])
-    with pytest.raises(ValueError, match="there are 1 images and 2 channels"):
+    with pytest.raises(ValueError, match="not 1 image for 2 channels"):
         filters.mean_activation(model, "second", images, [0, 1])
 
 

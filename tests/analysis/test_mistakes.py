@@ -165,6 +165,8 @@ def test_the_confusion_matrix_is_drawn_with_its_counts_and_names_the_commonest_m
     assert colours[1, 0].tolist() == pytest.approx([0xD5 / 255, 0x5E / 255, 0, 1])  # vermilion
     assert colours[0, 0].tolist() == colours[1, 1].tolist()  # what is right is grey
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
+    one = mistakes.plot_confusion_matrix(table - np.array([[0, 3], [6, 0]])).texts[0].get_text()
+    assert one.startswith("1 of 191 is wrong; most often dog is taken for")
     right = pd.DataFrame(np.diag([3, 4]), index=["a", "b"], columns=["a", "b"])
     assert mistakes.plot_confusion_matrix(right).texts[0].get_text() == "Every prediction is right"
 

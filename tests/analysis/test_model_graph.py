@@ -11,7 +11,9 @@ from chollet_cnn.analysis.model_graph import (
     UnsupportedModelError,
     as_batch,
     chain,
+    feature_layers,
     full_name,
+    last_feature_layer,
     layer_outputs,
     layers_of,
 )
@@ -180,6 +182,65 @@ def test_an_operation_with_several_outputs_is_followed_to_each_of_them(at_the_en
         activations.compute_activations(model, IMAGE, ["split"])
     with pytest.raises(UnsupportedModelError, match="the network branches at split"):
         list_layers(model)
+
+
+@pytest.mark.parametrize("activated", [True, False])
+def test_of_a_layer_that_is_used_twice_the_first_outputs_are_kept_and_the_second_flow_on(activated):
+    """Every convolution takes 10 from each pixel, which the shared ReLU cuts off at 0."""
+    relu = layers.ReLU(name="relu")
+    convolutions = [layers.Conv2D(1, 1, name=f"conv_{place}") for place in range(3)]
+    x = keras.Input((1, 1, 1))
+    maps = convolutions[2](relu(convolutions[1](relu(convolutions[0](x)))))
+    model = keras.Model(x, layers.Dense(2)(layers.Flatten()(maps)))
+    for convolution in convolutions:
+        convolution.set_weights([np.ones((1, 1, 1, 1)), np.array([-10.0])])
+    names = ["relu", "conv_2"]
+    found = layer_outputs(model, np.full((1, 1, 1, 1), 15.0), names, activated=activated)
+    # 15 - 10 = 5 is kept; 5 - 10 becomes 0, and 0 - 10 comes last.
+    assert [float(keras.ops.squeeze(found[name])) for name in names] == [5, -10]
+
+
+@pytest.mark.parametrize("function", [keras.activations.relu, ops.relu, layers.ReLU()])
+def test_a_relu_of_any_kind_is_a_layer_with_feature_maps_that_can_be_left_out(function):
+    x = keras.Input((6, 6, 1))
+    maps = function(layers.Conv2D(2, 3, name="conv")(x))
+    model = keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(maps)))
+    name = last_feature_layer(model)
+    assert name != "conv"
+    assert name in feature_layers(model)
+    before, bent = (
+        layer_outputs(model, as_batch(model, IMAGE), [name], activated=activated)[name]
+        for activated in (False, True)
+    )
+    conv = layer_outputs(model, as_batch(model, IMAGE), ["conv"])["conv"]
+    assert (np.asarray(before) == np.asarray(conv)).all()
+    assert (np.asarray(bent) == np.maximum(conv, 0)).all()
+    assert float(ops.min(before)) < 0
+
+
+class Squared(layers.Layer):
+    """A layer that says nothing of its shapes."""
+
+    def call(self, x):
+        """Return every number's square."""
+        return x * x
+
+
+def test_a_layer_of_one_s_own_is_drawn():
+    stack = [layers.Conv2D(3, 3), Squared(name="square"), layers.Flatten(), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((6, 6, 1)), *stack])
+    assert [shape for *_, shape in chain(model)][:2] == [(None, 4, 4, 3)] * 2
+    assert "Squared" in volumes(model)[1].unchanged
+
+
+@pytest.mark.parametrize(
+    ("shape", "first"),
+    [((28, 28), layers.Reshape((28, 28, 1))), ((None, None, 3), layers.Resizing(28, 28))],
+)
+def test_an_input_that_cannot_be_drawn_is_named(shape, first):
+    stack = [first, layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)]
+    with pytest.raises(UnsupportedModelError, match=r"the input has the shape .*can be drawn"):
+        plot_network(keras.Sequential([keras.Input(shape), *stack]))
 
 
 def test_dropout_and_augmentation_do_nothing_in_an_analysis():

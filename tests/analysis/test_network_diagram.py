@@ -61,6 +61,13 @@ def test_a_wide_input_fits_into_the_drawing(shape):
         assert 0 <= box.x0 < box.x1 <= drawings.DRAWING
 
 
+@pytest.mark.parametrize(("padding", "shrinks"), [("valid", True), ("same", False)])
+def test_only_a_network_that_gets_smaller_is_said_to(padding, shrinks):
+    stack = [keras.layers.Conv2D(8, 3, padding=padding), keras.layers.Flatten()]
+    figure = drawings.plot_network(keras.Sequential([keras.Input((28, 28, 1)), *stack]))
+    assert ("smaller and deeper" in figure.texts[0].get_text()) == shrinks
+
+
 def test_the_faces_of_a_network_are_drawn_to_one_scale(drawn):
     model, figure = drawn
     axes = figure.axes[0]

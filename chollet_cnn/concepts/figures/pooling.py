@@ -26,7 +26,7 @@ def plot_max_beside_average(values: np.ndarray | None = None) -> Figure:
     The first block of four numbers and what becomes of it are marked.
 
     Args:
-        values: ``(height, width)``, even numbers up to about 8; by default a part of the
+        values: ``(height, width)``, both even and up to about 8; by default a part of the
             sharpened padlock.
     """
     if values is None:
