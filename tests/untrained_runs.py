@@ -31,12 +31,12 @@ def branching_network():
     return keras.Model(image, layers.Dense(1, activation="sigmoid")(pooled))
 
 
-def write_run(path, model, title="Plain", classes=("cat", "dog")):
+def write_run(path, model, title="Plain", classes=("cat", "dog"), image_size=(24, 24)):
     """Write the run of a network for photographs that was never trained."""
     settings = {
         "dataset": "cats-vs-dogs",
         "epochs": 1,
-        "data_options": {"image_size": [24, 24], "resize": "bilinear"},
+        "data_options": {"image_size": list(image_size), "resize": "bilinear"},
     }
     runs.begin(
         path,

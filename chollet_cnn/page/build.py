@@ -162,13 +162,16 @@ def write_report(
             for figure in chapter.figures:
                 figure.write(folder / "figures", format, width, dpi)
             chapters.append(chapter)
+        screens = sections(models, first_screen.facts)
+        problems += [
+            f"{screen['name']}: {screen['problem']}" for screen in screens if screen["problem"]
+        ]
         if not figures_only:
-            screens = sections(models, first_screen.facts)
-            for screen in screens:
-                if screen.get("glance"):
-                    screen["glance"].write(folder / "figures", format, width, dpi)
-            page = render(chapters, screens, problems)
+            page = render(chapters, screens, problems)  # with figures that are not yet scaled
             (folder / "index.html").write_text(page, encoding="utf-8")
+        for screen in screens:
+            if screen.get("glance"):
+                screen["glance"].write(folder / "figures", format, width, dpi)
     written = out if figures_only else out / "index.html"
     say(f"written: {written}", 1)
     return Report(written, chapters, problems)

@@ -29,15 +29,12 @@ def facts(config: dict, environment: dict, metrics: dict) -> dict[str, str]:
         The name of each fact and the fact, in words, in the order in which they are shown.
     """
     wrong = round((1 - metrics["test_accuracy"]) * metrics["test_pictures"])
-    selected, rule = metrics["judged_epoch"], config["settings"]["judged_by"]
+    selected = metrics["judged_epoch"]
     lines = {
         "network": f"{config['settings']['network']}, {metrics['parameters']:,} parameters",
         "data": counts(environment["data"]),
         "device": device(environment),
-        "epochs": f"{metrics['epochs']}, tested after "
-        + (
-            f"epoch {selected}, of the {rule}" if rule == LOWEST_VALIDATION_LOSS else "the last one"
-        ),
+        "epochs": f"{metrics['epochs']}, tested after {_selected(config, selected)}",
         "time": _duration(metrics["train_seconds"]),
         "test accuracy": f"{metrics['test_accuracy']:.2%} "
         f"({wrong:,} of {metrics['test_pictures']:,} wrong)",
@@ -50,6 +47,15 @@ def facts(config: dict, environment: dict, metrics: dict) -> dict[str, str]:
     if metrics["val_accuracy"] is not None:
         lines["validation accuracy"] = f"{metrics['val_accuracy']:.2%}"
     return lines | _beside_the_book(config, metrics)
+
+
+def _selected(config: dict, epoch: int) -> str:
+    """Return which epoch a run tested, and why that one."""
+    if config["settings"]["judged_by"] != LOWEST_VALIDATION_LOSS:
+        return "the last one"
+    if config["watched"] == "test set":
+        return f"epoch {epoch}, of the lowest test loss: the images tested on selected it"
+    return f"epoch {epoch}, of the {LOWEST_VALIDATION_LOSS}"
 
 
 def _beside_the_book(config: dict, metrics: dict) -> dict[str, str]:

@@ -6,17 +6,21 @@ import html
 import re
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from untrained_runs import write_run
 
 from chollet_cnn.book import published
-from chollet_cnn.page import build, first_screen
+from chollet_cnn.page import build, first_screen, trained_model
 from chollet_cnn.page import chapter as page
 from chollet_cnn.page.chapters import (
     feature_maps_of_a_picture,
     the_networks_trained,
+    the_whole_network,
     what_a_filter_looks_for,
+    where_the_network_looked,
 )
 from chollet_cnn.training import trainer
 
@@ -216,9 +220,14 @@ def test_augmentation_and_dropout_are_named_where_they_make_training_harder(say)
 def test_the_epoch_that_was_tested_is_named_where_it_is_not_the_last(say, chapters):
     run = chapters["the-networks-trained"].content["sections"][0]["run"]
     earlier = run | {"epochs": 30, "selected_epoch": 12, "last_epoch_accuracy": 0.8485}
+    earlier |= {"monitored": "validation"}
     text = say("the-networks-trained", run=earlier)
     assert "those of epoch 12, where the validation loss was lowest" in text
     assert "(After the last epoch the test accuracy is 84.85%.)" in text
+    assert "images tested on" not in text
+    text = say("the-networks-trained", run=earlier | {"monitored": "test"})
+    assert "where the test loss was lowest" in text
+    assert "The images tested on selected it" in text
     assert "weights tested" not in say(
         "the-networks-trained", run=run | {"selected_epoch": run["epochs"]}
     )
@@ -310,6 +319,28 @@ def test_the_kernels_before_training_are_those_that_the_run_began_with(digits_mo
     models = other.load_model(), digits_model.untrained
     started, rebuilt = (model.get_weights()[0] for model in models)
     assert np.allclose(started, rebuilt, atol=1e-6)
+
+
+def test_an_image_that_is_wider_than_high_is_covered_where_it_counts_most():
+    image = np.zeros((20, 40, 3), np.uint8)
+    network = keras.Sequential([keras.Input((20, 40, 3)), keras.layers.Flatten()])
+    network.add(keras.layers.Dense(1, activation="sigmoid"))
+    fall = np.zeros((20, 40))
+    fall[10, 37] = 1
+    model = SimpleNamespace(image=image, model=network, classes=["cat", "dog"])
+    covered = where_the_network_looked._covered(model, fall)
+    assert [covered[name] for name in ("side", "row", "column")] == [4, 8, 35]
+
+
+def test_a_network_that_sees_all_of_an_image_of_any_shape_is_said_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path))
+    image, last = keras.Input((20, 40, 3)), keras.layers.Dense(1, activation="sigmoid")
+    stack = [keras.layers.Conv2D(2, 3), keras.layers.Flatten(), last]
+    run = write_run(tmp_path / "run", keras.Sequential([image, *stack]), image_size=(20, 40))
+    (section,) = the_whole_network.content([trained_model.read(run)])["sections"]
+    assert (section["sees"], section["size"]) == ("20 × 40", "20 × 40")
+    assert section["convolution_sees"] == "3 × 3"
+    assert not section["shrinks"]  # fewer rows, but no more channels
 
 
 def test_a_channel_that_only_looks_black_is_not_called_inactive(digits_model):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import take_screenshots
@@ -15,9 +16,13 @@ from chromium import (
     wider_than_the_screen,
 )
 from explorer_page import next_frame, open_page, press, select, texts, wait_for
+from keras import layers
 from PIL import Image
+from untrained_runs import write_run
 
 from chollet_cnn.data import handwriting
+from chollet_cnn.page import trained_model
+from chollet_cnn.page.explorer import export
 
 ROOT = Path(__file__).parents[2]
 
@@ -228,6 +233,63 @@ def test_no_control_throws_the_focus_away(browser, explorer, control):
     browser.find_element("css selector", control).send_keys(webdriver.Keys.ENTER)
     next_frame(browser)
     assert browser.execute_script("return document.activeElement !== document.body")
+
+
+def test_on_a_phone_the_focus_goes_to_the_first_row_where_no_layer_is_open(browser, explorer):
+    open_page(browser, explorer, NARROW)
+    select(browser, 1, 0, 0, 0)
+    press(browser, "#channel-on")
+    press(browser, ".inspector .close")
+    browser.find_element("css selector", "#undo-changes").send_keys(webdriver.Keys.ENTER)
+    next_frame(browser)
+    focused = browser.switch_to.active_element.get_attribute("aria-label")
+    assert focused.startswith("conv2d: ")
+    assert browser.get_log("browser") == []
+
+
+def test_an_undone_stroke_leaves_the_test_image_as_it_was(browser, recorded):
+    open_page(browser, recorded)
+    look = "return [Array.from(explorer.state.pixels), document.getElementById('step').textContent]"
+    before = browser.execute_script(look)
+    assert "unchanged" in before[1]
+    pad = browser.find_element("id", "pad")
+    pad.send_keys(" ", *[webdriver.Keys.ARROW_DOWN] * 4, " ")
+    next_frame(browser)
+    drawn = browser.execute_script(look)
+    assert drawn[0] != before[0]
+    assert "unchanged" not in drawn[1]
+    press(browser, "#undo")
+    next_frame(browser)
+    assert browser.execute_script(look) == before
+
+
+def test_a_network_of_one_s_own_without_test_images(browser, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path))
+    stack = [layers.Rescaling(1 / 127.5, -1), layers.Conv2D(4, 3, activation="relu")]
+    last = [layers.Flatten(), layers.Dense(1, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((24, 24, 3)), *stack, *last])
+    read = trained_model.read(write_run(tmp_path / "run", model))
+    open_page(browser, export.write_explorer(read, tmp_path / "explorer.html"))
+    assert texts(browser, "#samples-title") == ["Start from an example image"]
+    assert not browser.find_element("id", "mistakes-block").is_displayed()
+    select(browser, 1, 0, 20, 20)
+    (about, *_) = texts(browser, ".exciting figcaption")
+    assert "1 stored example image" in about
+    # The picture that the window lies on has the image's own brightness.
+    press(browser, "summary")
+    red = read.image[..., 0]
+    shown = browser.execute_script(
+        "const context = document.querySelector('.figures canvas').getContext('2d');"
+        "return [...Array(12).keys()].map((at) => context.getImageData(10 * at + 5, 5, 1, 1).data)"
+    )
+    assert [pixel[0] for pixel in shown] == red[0, :12].tolist()
+
+
+def test_the_title_of_the_panel_is_what_is_said(browser, recorded):
+    open_page(browser, recorded)
+    last = browser.execute_script("return explorer.state.layers.length - 1")
+    browser.execute_script("explorer.select(arguments[0], 7, null, true)", last)
+    assert texts(browser, "#spoken")[0].startswith(f"{texts(browser, '#inspector-title')[0]}, ")
 
 
 def test_a_pen_that_is_up_changes_nothing(browser, recorded):

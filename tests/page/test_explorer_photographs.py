@@ -150,6 +150,23 @@ def test_sums_grad_cam_and_a_photograph_of_one_s_own(browser, made, tmp_path):
     wait_for(browser, f"return {words}.includes('for class {best}')")
 
 
+def test_the_panel_follows_although_another_image_is_put_in_before_the_pass_ends(browser, made):
+    _, page, _ = made
+    idle = "return document.getElementById('busy').hidden"
+    is_on = "return document.getElementById('channel-on').checked"
+    open_photographs(browser, page)
+    select(browser, 1, 3, 0, 0)
+    press(browser, "#channel-on")
+    wait_for(browser, idle)
+    assert not browser.execute_script(is_on)
+    browser.execute_script(
+        "document.getElementById('undo-changes').click();"
+        "explorer.showImage(explorer.state.pixels.slice(), '');"
+    )
+    wait_for(browser, idle)
+    assert browser.execute_script(is_on)
+
+
 def test_the_cost_is_that_of_the_network_as_changed_while_a_pass_still_runs(browser, made):
     _, page, _ = made
     open_photographs(browser, page)

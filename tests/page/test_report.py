@@ -200,6 +200,34 @@ def test_the_page_is_the_same_whatever_the_format_of_its_figures(without_runs, t
     }
 
 
+@pytest.fixture
+def first_screen_alone(tmp_path, monkeypatch):
+    """A run, and no chapter, whose figures would take a minute."""
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path))
+    monkeypatch.setattr(build, "make_chapters", lambda *_: [])
+    return write_run(tmp_path / "run", plain_network())
+
+
+def test_figures_alone_are_those_of_the_page_and_its_width_leaves_the_page_as_it_is(
+    first_screen_alone, tmp_path
+):
+    page = build.write_report(first_screen_alone, out=tmp_path / "page")
+    wide = build.write_report(first_screen_alone, out=tmp_path / "wide", width=14)
+    alone = build.write_report(first_screen_alone, out=tmp_path / "alone", figures_only=True)
+    assert page.path.read_text() == wide.path.read_text()
+    assert not (alone.path / "index.html").exists()
+    pages, alones = ({file.name for file in (tmp_path / name / "figures").iterdir()}
+                     for name in ("page", "alone"))  # fmt: skip
+    assert pages == alones
+    assert "untrained-seed-0-at-a-glance.png" in alones
+
+
+def test_a_first_screen_that_is_left_out_is_a_problem(first_screen_alone, tmp_path, monkeypatch):
+    monkeypatch.setattr(first_screen, "facts", lambda _: 1 / 0)
+    made = build.write_report(first_screen_alone, out=tmp_path / "page", figures_only=True)
+    assert made.problems == ["Plain, seed 0: ZeroDivisionError: division by zero"]
+
+
 def test_a_network_that_the_explorer_cannot_compute_has_a_page_without_one(tmp_path):
     odd = sequential(keras.layers.RandomSaturation(0.2), keras.layers.Conv2D(4, 3))
     model, problems = trained_model.read(write_run(tmp_path / "run", odd)), []

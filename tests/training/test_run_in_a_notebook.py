@@ -44,6 +44,15 @@ def test_a_machine_with_one_core_has_no_cores(run):
     assert ", 1 core)" in facts.facts(run.config, alone, run.metrics)["device"]
 
 
+def test_test_images_that_selected_the_epoch_are_told(run):
+    settings = run.config["settings"] | {"judged_by": recipes.LOWEST_VALIDATION_LOSS}
+    config = run.config | {"settings": settings, "watched": "test set"}
+    told = facts.facts(config, run.environment, run.metrics)["epochs"]
+    assert "of the lowest test loss: the images tested on selected it" in told
+    told = facts.facts(config | {"watched": "validation set"}, run.environment, run.metrics)
+    assert told["epochs"].endswith("of the lowest validation loss")
+
+
 def test_html_escapes_what_a_run_says_of_itself(run):
     title = "<script>alert(1)</script>"
     assert title not in facts.as_html(title, {"a<b": "c<d"}, run.history)

@@ -46,10 +46,12 @@ def _layers(model: TrainedModel) -> dict[str, Any]:
         "heaviest_share": heaviest["parameters"] / total,
         "work": int(table["multiply_accumulates"].sum()),
         "convolution": None if convolution is None else convolution["layer"],
-        "convolution_sees": None if convolution is None else pixels(convolution["receptive_field"]),
-        "sees": pixels(table.iloc[-1]["receptive_field"]),
-        "sees_all": table.iloc[-1]["receptive_field"] == model.image.shape[0],
-        "side": model.image.shape[0],
+        "convolution_sees": None if convolution is None else area(convolution["receptive_field"]),
+        "sees": area(table.iloc[-1]["receptive_field"]),
+        "size": area(model.image.shape[:2]),
+        "shrinks": bool(volumes)
+        and volumes[-1][0] < volumes[0][0]
+        and volumes[0][2] < volumes[-1][2],
     }
 
 
@@ -60,6 +62,11 @@ def _drawing(model: TrainedModel, table: pd.DataFrame) -> Figure | None:
     except ValueError:
         return None
     return Figure(f"{model.slug}-volume-by-volume", drawing, table)
+
+
+def area(size: int | tuple[int, int]) -> str:
+    """Write a receptive field as rows and columns."""
+    return pixels(size if isinstance(size, tuple) else (size, size))
 
 
 def pixels(size: int | tuple[int, int]) -> str:

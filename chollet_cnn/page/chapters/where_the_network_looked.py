@@ -34,7 +34,7 @@ def _looked(model: TrainedModel) -> dict[str, Any]:
         "probability": float(model.answer[predicted]),
         "layer": model_graph.last_feature_layer(network),
         "cells": grad_cam.shape,
-        "side": image.shape[0],
+        "size": image.shape[:2],
         "largest_fall": float(occlusion.max()),
         "regions": _heat(
             model,
@@ -101,9 +101,9 @@ def _heat(
 def _covered(model: TrainedModel, fall: np.ndarray) -> dict[str, Any]:
     """Cover the place that counts most with the image's mean, and ask again."""
     image = model.image
-    side = round(image.shape[0] / 5)  # as occlusion covers it
-    row, column = np.unravel_index(fall.argmax(), fall.shape)
-    top, left = (int(np.clip(at - side // 2, 0, image.shape[0] - side)) for at in (row, column))
+    side = max(1, round(min(fall.shape) / 5))  # as occlusion covers it
+    place = zip(np.unravel_index(fall.argmax(), fall.shape), fall.shape, strict=True)
+    top, left = (int(np.clip(at - side // 2, 0, length - side)) for at, length in place)
     covered = image.copy()
     covered[top : top + side, left : left + side] = image.mean(axis=(0, 1)).astype(np.uint8)
     before, after = mistakes.predictions(model.model, np.stack([image, covered]))

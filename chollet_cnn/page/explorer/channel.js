@@ -1,7 +1,7 @@
 // What one channel of a convolution is: its kernel, what activates it, and the controls to change it.
 
 import { key, kernelOf } from "./changes.js";
-import { decimals } from "./numbers.js";
+import { counted, decimals } from "./numbers.js";
 import { make, paintImage, paintSigned, thumbnail } from "./pictures.js";
 import { grid } from "./sums.js";
 
@@ -162,7 +162,7 @@ function kernelSheet(layer, channel) {
   return make("figure", {}, canvas, make("figcaption", {}, words));
 }
 
-/** The test images that excite a channel most, and the image that gradient ascent makes. */
+/** The stored images that excite a channel most, and the image that gradient ascent makes. */
 function exciting(state, layer, channel, actions) {
   const known = state.channels[layer.name];
   const count = known.strongest.length / layer.shape[2];
@@ -173,10 +173,11 @@ function exciting(state, layer, channel, actions) {
     const place = known.strongest[at];
     const pixels = state.images.pixels.subarray(size * place, size * (place + 1));
     const value = decimals(known.largest[at], 2);
-    const label = `Test image of class ${state.classes[state.images.labels[place]]}, largest value ${value}`;
+    const label = `Class ${state.classes[state.images.labels[place]]}, ${state.images.noun}, largest value ${value}`;
     const show = () => actions.showImage(place);
     return thumbnail([pixels, columns, rows, colours], label, value, show);
   });
+  const all = counted(state.images.labels.length, `stored ${state.images.noun}`);
   const inactive = known.largest[channel * count] <= 0;
   return [
     make("h3", {}, "What activates it most"),
@@ -191,8 +192,8 @@ function exciting(state, layer, channel, actions) {
           "figcaption",
           {},
           inactive
-            ? `Inactive: zero for all ${state.images.labels.length} stored test images.`
-            : `The strongest of ${state.images.labels.length} test images, each with the largest value of its feature map; click one to see it.`,
+            ? `Inactive: zero for the ${all}.`
+            : `Strongest first, of ${all}, each with the largest value of its feature map; click one to see it.`,
         ),
       ),
       ascentFigure(state, layer, channel),

@@ -1,7 +1,7 @@
 // The button "What does it cost?" and the table of accuracies by class, without and with a change.
 
 import { background } from "./background.js";
-import { decimals, percent, whole } from "./numbers.js";
+import { counted, decimals, percent, whole } from "./numbers.js";
 import { byId, make } from "./pictures.js";
 
 /** Set the button up. `networks()` returns { learned, layers }; returns a function to reset. */
@@ -68,7 +68,7 @@ function costTable(before, after, classes, source) {
   const total = row("all", sum(before.right), sum(after.right), sum(before.total), "all");
   const names = ["class", "before", "after", "change in right answers", "images"];
   const images = sum(before.total);
-  const words = `Accuracy on ${whole(images)} ${images === 1 ? "image" : "images"} of ${source}, without and with the change`;
+  const words = `Accuracy on ${counted(images, "image")} of ${source}, without and with the change`;
   return make(
     "table",
     { class: "cost" },

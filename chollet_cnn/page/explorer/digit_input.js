@@ -11,9 +11,10 @@ import { byId, crosshair, paintGrey } from "./pictures.js";
  * sent as it is until something is drawn on it.
  */
 export function digitInput(onChange, onClear) {
-  let fixed = null;
-  const pad = drawingPad(byId("pad"), byId("pen"), () => {
-    fixed = null;
+  let shown = null; // the image that was put onto the pad last
+  let fixed = null; // the same while nothing is drawn on it
+  const pad = drawingPad(byId("pad"), byId("pen"), (isUntouched) => {
+    fixed = isUntouched ? shown : null;
     onChange();
   });
   byId("clear").addEventListener("click", () => {
@@ -53,7 +54,7 @@ export function digitInput(onChange, onClear) {
   };
   const show = (pixels, words) => {
     pad.show(pixels);
-    fixed = { pixels, words };
+    fixed = shown = { pixels, words };
   };
   return { read, show, pad };
 }

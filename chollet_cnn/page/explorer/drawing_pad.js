@@ -8,7 +8,7 @@ const STEP = 10; // one of those pixels
 
 /**
  * Make a canvas a drawing pad; the element `pen`, over it, marks the keyboard's pen. `onChange` is
- * called after every change.
+ * called after every change, with whether an image is on the pad and nothing is drawn on it.
  *
  * Strokes are kept as points, so that they can be undone. An image can stand under them.
  */
@@ -48,7 +48,7 @@ export function drawingPad(canvas, pen, onChange) {
   const changed = () => {
     paint();
     showPen();
-    onChange();
+    onChange(image !== null && strokes.length === 0);
   };
   const begin = (point) => {
     current = { points: [point], erase: erasing };

@@ -20,7 +20,7 @@ const HEAVY = 30_000_000; // multiplications above which a pass runs in a worker
 const PAUSE = 500; // milliseconds without a change before the prediction is said
 const ROOMY = "(min-width: 75rem)";
 
-/** Unpack the data, build the page and show the first test image. */
+/** Unpack the data, build the page and show the first stored image. */
 export async function start(source) {
   const data = JSON.parse(byId("data").textContent);
   const [height, width, colours] = data.layers[0].inputShape;
@@ -68,14 +68,17 @@ export async function start(source) {
     compute();
   };
   let pause = null;
+  let panelIsOld = false; // until a pass has finished; the one that was to renew it may be given up
   /** Send the input through the changed network, in a worker where that takes long. */
   const compute = (panel = false) => {
     clearTimeout(pause);
+    panelIsOld ||= panel;
     const layers = changed(state.learned, state.changes);
     const finish = (pass) => {
       byId("busy").hidden = true;
       [state.layers, state.pass] = [layers, pass];
-      show(state.selected, panel);
+      show(state.selected, panelIsOld);
+      panelIsOld = false;
       showBars(pass);
       pause = setTimeout(sayPrediction, PAUSE);
       onFirstPass();
@@ -213,7 +216,9 @@ export async function start(source) {
   for (const at of samples(state.images.labels, data.classes.length, colours === 1 ? 1 : 4)) {
     const name = data.classes[state.images.labels[at]];
     byId("samples").append(
-      thumbnail([stored(at), ...shape], `Test image of class ${name}`, name, () => showStored(at)),
+      thumbnail([stored(at), ...shape], `Class ${name}, ${state.images.noun}`, name, () =>
+        showStored(at),
+      ),
     );
   }
   const mistakes = await unpack(data.mistakes.pixels);

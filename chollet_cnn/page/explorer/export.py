@@ -61,7 +61,7 @@ def write_explorer(model: TrainedModel, out: str | Path) -> Path:
     Args:
         model: what :func:`chollet_cnn.page.trained_model.read` returns. Where its test images are
             not on this machine, images that come with scikit-learn and scikit-image take their
-            place, and the page says so.
+            place; the page calls these example images, and lists no errors.
         out: the HTML file. The weights of a large network are written beside it, into a file of
             its name with ``-weights.js`` at the end.
 
@@ -109,11 +109,12 @@ def describe(model: TrainedModel, weights_name: str) -> tuple[dict[str, Any], st
         "lastEpoch": run.metrics["epochs"],
         "images": {
             "source": source,
+            "noun": "example image" if model.test is None else "test image",
             "places": packing.pack(stored.astype(np.uint16)),
             "pixels": packing.pack(test.images[stored]),
             "labels": packing.pack(test.labels[stored].astype(np.uint8)),
         },
-        "mistakes": confident_errors(test, probabilities, run),
+        "mistakes": confident_errors(model),
         "channels": describe_channels(model, test.images[stored]),
         "still": still.draw(network, layers, test.images[stored[0]], probabilities[stored[0]]),
     }
@@ -149,13 +150,15 @@ def _test_images(model: TrainedModel) -> tuple[Split, str, np.ndarray]:
     return test, source, mistakes.predictions(model.model, test.images)
 
 
-def confident_errors(test: Split, probabilities: np.ndarray, run: Run) -> dict[str, Any]:
+def confident_errors(model: TrainedModel) -> dict[str, Any]:
     """Return the test images that the network got wrong with the highest probabilities."""
+    if model.test is None:
+        return {"pixels": packing.pack(np.zeros(0, np.uint8)), "list": []}
     table = mistakes.most_confident_errors(
-        test.labels, probabilities, run.config["classes"], CONFIDENT_ERRORS
+        model.test.labels, model.probabilities, model.classes, CONFIDENT_ERRORS
     )
     return {
-        "pixels": packing.pack(test.images[table["image"].to_numpy(int)]),
+        "pixels": packing.pack(model.test.images[table["image"].to_numpy(int)]),
         "list": [
             {"place": int(row.image), "truth": row.true, "given": row.predicted}
             for row in table.itertuples()

@@ -85,17 +85,12 @@ export function inspector(panel, state, actions) {
   const paintReads = (at, channel) => {
     const layer = state.layers[at.layer];
     const [rows, columns, channels] = layer.inputShape;
-    const input = inputOf(state.pass, at.layer);
-    const values = channelOf(input, channels, channel);
-    // The scale of the whole layer, as in its row.
     const isImage = at.layer === 0 || state.layers[at.layer - 1].kind === "rescaling";
-    const greys = isImage
-      ? values.map((value) => Math.round(255 * value))
-      : greysOf(
-          values,
-          input.reduce((a, b) => Math.max(a, b), 0),
-        );
-    paintGrey(reads, greys, columns, rows);
+    const input = isImage ? state.pass.pixels : inputOf(state.pass, at.layer);
+    const values = channelOf(input, channels, channel);
+    // Of feature maps the scale is that of the whole layer, as in its row.
+    const white = input.reduce((a, b) => Math.max(a, b), 0);
+    paintGrey(reads, isImage ? values : greysOf(values, white), columns, rows);
     outline(reads, windowOf(layer, at.row, at.column), columns, rows);
     const colour = channels === 3 ? `, ${["red", "green", "blue"][channel]}` : "";
     const name = isImage
@@ -169,6 +164,14 @@ export function inspector(panel, state, actions) {
     (again.find((e) => labelOf(e, part) === focused) ?? title).focus({ preventScroll: true });
   };
 
+  const nameOf = (at) => {
+    const layer = state.layers[at.layer];
+    const isOutput = at.layer === state.layers.length - 1;
+    const noun = isOutput ? "class" : layer.kind === "dense" ? "unit" : "channel";
+    const names = state.classes.slice(-layer.shape.at(-1)); // one unit stands for the last of two
+    return `${layer.name}, ${noun} ${isOutput ? names[at.channel] : at.channel}`;
+  };
+
   const describe = (at) => {
     const layer = state.layers[at.layer];
     const [rows, columns] = gridOf(layer);
@@ -182,10 +185,7 @@ export function inspector(panel, state, actions) {
     /** Show the selected cell, or the one under the pointer; `whole` also the channel's part. */
     show(at, whole) {
       const layer = state.layers[at.layer];
-      const isOutput = at.layer === state.layers.length - 1;
-      const noun = isOutput ? "class" : layer.kind === "dense" ? "unit" : "channel";
-      const names = state.classes.slice(-layer.shape.at(-1)); // one unit stands for the last of two
-      title.textContent = `${layer.name}, ${noun} ${isOutput ? names[at.channel] : at.channel}`;
+      title.textContent = nameOf(at);
       const { place, value } = describe(at);
       cell.replaceChildren(place, " ", make("b", {}, value));
       showFigures(at);
@@ -200,7 +200,7 @@ export function inspector(panel, state, actions) {
     /** Say what is selected, for a screen reader. */
     words(at) {
       const { place, value } = describe(at);
-      return `${state.layers[at.layer].name}, ${at.channel}, ${place}: ${value}`;
+      return `${nameOf(at)}, ${place}: ${value}`;
     },
   };
 }

@@ -49,8 +49,9 @@ export function layerRows(container, layers, classes, onSelect) {
     draw(pass, selected, changes) {
       rows.forEach((row) => row.draw(pass, selected, changes));
     },
+    /** Put the focus on a layer's row; on the first one for a layer that has none. */
     focus(index) {
-      rows.get(index).canvas.focus();
+      (rows.get(index) ?? rows.values().next().value).canvas.focus();
     },
     reveal(index) {
       rows.get(index).block.scrollIntoView({ block: "nearest" });

@@ -28,6 +28,9 @@ export function percent(share, digits = 1) {
 /** Write a whole number in groups of three digits. */
 export const whole = (value) => value.toLocaleString("en");
 
+/** Write how many there are of something. */
+export const counted = (count, noun) => `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+
 /**
  * Round terms to `digits` decimals so that they add up to the rounded `total`.
  *
