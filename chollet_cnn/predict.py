@@ -108,12 +108,11 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
         written += save_figures(answered, out, options.top)
     if options.csv:
         named = expand_user(options.csv)
-        file = Path(os.path.realpath(named))
         text = table(answers).to_csv(index=False)
-        if file.exists() and not (file.is_file() or file.is_dir()):  # a device or a pipe
-            file.write_text(text, encoding="utf-8")
+        if named.exists() and not (named.is_file() or named.is_dir()):  # a device or a pipe
+            named.write_text(text, encoding="utf-8")
         else:
-            files.write(file, text)
+            files.write(Path(os.path.realpath(named)), text)
         written.append(named)
     for file in written:
         (notify if options.json else print)(f"written: {printable(str(file))}")

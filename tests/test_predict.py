@@ -137,6 +137,8 @@ def test_images_of_one_name_get_a_figure_each(tmp_path):
 def test_many_digits_are_drawn_as_far_as_a_figure_goes():
     figure = answers.plot_prediction(an_answer("a.png", answers.SHOWN_AT_MOST + 5))
     assert len(figure.axes) == 2 * answers.SHOWN_AT_MOST
+    one_more = answers.plot_prediction(an_answer("a.png", answers.SHOWN_AT_MOST + 1))
+    assert "and 1 more digit" in [text.get_text() for text in one_more.texts]
 
 
 def test_a_figure_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -228,6 +230,12 @@ def test_the_command_answers_what_it_can_and_names_the_bad_files(
     assert {file.name for file in Path().iterdir()} == {one, "answers.csv"}
 
 
+def test_a_folder_that_may_not_be_looked_into_is_named(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # nobody can refuse root
+    with pytest.raises(UserError, match=f"{tmp_path.name} may not be looked into: check its perm"):
+        predict.predict_images(run, tmp_path)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="making links needs rights on Windows")
 def test_a_table_is_written_where_a_link_points_and_to_a_pipe(run, two_zeros, command, monkeypatch):
     monkeypatch.setenv("HOME", str(Path.cwd()))
@@ -241,6 +249,12 @@ def test_a_table_is_written_where_a_link_points_and_to_a_pipe(run, two_zeros, co
         read = pool.submit(Path("pipe").read_text)
         command(run.path, two_zeros, "--csv", "pipe")
         assert read.result(timeout=60) == Path("real.csv").read_text()
+    if os.path.isdir("/dev/fd"):
+        source, end = os.pipe()  # as the shell's >(...) is
+        command(run.path, two_zeros, "--csv", f"/dev/fd/{end}")
+        os.close(end)
+        with open(source) as piped:
+            assert piped.read() == Path("real.csv").read_text()
 
 
 def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_zeros, command):

@@ -23,6 +23,7 @@ from chollet_cnn.concepts.checks import whole_number
 from chollet_cnn.data import containers, handwriting, image_files, scaling, sources
 from chollet_cnn.data.layouts import is_picture
 from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing.numbers import format_count
 from chollet_cnn.errors import UserError, printable
 
 SHOWN_AT_MOST = 12  # digits in one figure
@@ -124,9 +125,11 @@ def _find_images(paths: Iterable[str | Path]) -> Iterator[str | Path]:
         if not os.path.isdir(folder):  # which takes a name of any length
             yield path
             continue
+        if not os.access(folder, os.R_OK | os.X_OK):
+            raise UserError(f"the folder {path} may not be looked into: check its permissions")
         known = image_files.suffixes()
         below = (file for file in containers.walk(folder) if is_picture(file.name, known))
-        inside = sorted(file for file in below if file.is_file())
+        inside = sorted(file for file in below if os.path.isfile(file))
         if not inside:
             raise UserError(f"there are no images in the folder {path}: name another")
         yield from inside
@@ -190,7 +193,7 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
         raise ValueError(f"there is no prediction to draw: {answer.error or answer.file}")
     shown = min(len(answer.seen), SHOWN_AT_MOST)
     hidden = len(answer.seen) - shown
-    note = f"and {hidden} more digits" if hidden else ""
+    note = f"and {format_count(hidden, 'more digit')}" if hidden else ""
     figure = sheet.panels(max(3.2, 1.8 * shown + 0.5), note=note)
     with_boxes = photograph is not None and bool(answer.boxes)
     axes = figure.subplot_mosaic(

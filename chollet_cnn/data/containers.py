@@ -93,7 +93,7 @@ def _check_size(size: int, largest: int | None) -> None:
 
 def zip_files_below(top: Path) -> list[Path]:
     """List the zip files below a folder, the highest first."""
-    found = (path for path in walk(top) if is_zip(path.name) and path.is_file())
+    found = (path for path in walk(top) if is_zip(path.name) and os.path.isfile(path))
     return sorted(found, key=lambda path: (len(path.parts), path))
 
 
@@ -121,7 +121,7 @@ def walk(top: Path) -> Iterator[Path]:
             path = folder / entry.name
             if entry.is_dir(follow_symlinks=False):
                 folders += [] if entry.name.startswith(".") else [path]
-            elif entry.is_symlink() and path.is_dir():  # false for a link to itself
+            elif entry.is_symlink() and os.path.isdir(path):  # also false where one may not look
                 links.append(path)
             else:
                 yield path

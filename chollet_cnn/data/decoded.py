@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import PIL
 
 from chollet_cnn.data import image_cache
 from chollet_cnn.data.containers import reader
@@ -45,7 +46,8 @@ class Order(NamedTuple):
 
     def key(self) -> str:
         """Name the folder that holds the result: a hash of all that it is made from."""
-        made_from = json.dumps([FORMAT, self.pictures, self.size, self.resize])
+        # Another version of Pillow may decode otherwise, or what this one cannot.
+        made_from = json.dumps([FORMAT, PIL.__version__, self.pictures, self.size, self.resize])
         return hashlib.sha256(made_from.encode()).hexdigest()[:20]
 
 

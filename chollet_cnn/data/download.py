@@ -26,6 +26,11 @@ CHUNK = 1 << 20  # bytes read at a time
 class Unreachable(UserError):  # noqa: N818
     """The file could not be downloaded this time; trying again may help."""
 
+    def __init__(self, message: str, reason: str = "") -> None:
+        """Keep the reason in a few words; the message says what to do as well."""
+        super().__init__(message)
+        self.reason = reason
+
 
 class _Answer(NamedTuple):
     body: http.client.HTTPResponse
@@ -107,7 +112,8 @@ def _collect(url: str, part: Path, collected: int, size: int) -> None:
     except (OSError, ValueError, http.client.HTTPException) as problem:  # or a redirect to nonsense
         raise Unreachable(
             f"cannot download {url} ({_reason(problem)}): "
-            "check the network and run the same command again"
+            "check the network and run the same command again",
+            _reason(problem),
         ) from problem
     with answer.body:
         if answer.total not in (None, size):
@@ -121,7 +127,8 @@ def _collect(url: str, part: Path, collected: int, size: int) -> None:
     if reached < size:
         raise Unreachable(
             f"the download of {url} broke off at {reached:,} of {size:,} bytes: "
-            "run the same command again to resume it"
+            "run the same command again to resume it",
+            "it broke off",
         )
 
 

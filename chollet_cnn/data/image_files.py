@@ -57,7 +57,7 @@ def read(path: str | Path) -> np.ndarray:
                 f"{str(path)[:200]} cannot be read ({problem.strerror}): check its name"
             ) from problem
         raise UserError(f"{path} is damaged or not an image: save it again as PNG") from problem
-    except (SyntaxError, ValueError, EOFError) as problem:
+    except (SyntaxError, ValueError, EOFError, RuntimeError) as problem:
         raise UserError(f"{path} is damaged or not an image: save it again as PNG") from problem
 
 

@@ -262,5 +262,6 @@ def _fetch_or_explain(data_dir: str | Path | None, allowed: bool) -> Path:
         return fetch(download_folder(data_dir))
     except Unreachable as problem:
         raise NotFound(
-            f"MNIST is not in {listed(places)} and could not be downloaded: {ways}"
+            f"MNIST is not in {listed(places)} and could not be downloaded ({problem.reason}): "
+            f"{ways}"
         ) from problem

@@ -30,10 +30,15 @@ def permitted() -> Iterator[None]:
             f"{problem.filename} may not be read: check its permissions and those of its folders"
         ) from problem
     except OSError as problem:
-        if problem.errno != errno.ENAMETOOLONG:
+        if problem.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                f"{str(problem.filename)[:60]}... is too long for a name: check its spelling"
+            ) from problem
+        if problem.filename is None:  # from a decoder, not from the system
             raise
         raise UserError(
-            f"{str(problem.filename)[:60]}... is too long for a name: check its spelling"
+            f"{problem.filename} cannot be looked at ({problem.strerror}): check the disk or the "
+            "server that it is on"
         ) from problem
 
 

@@ -25,6 +25,11 @@ READABLE_METHODS = {
 LOCAL_HEADER = struct.Struct("<26xHH")  # ends with the lengths of the name and the extra field
 ENCRYPTED = 1  # the bit in a member's flags
 
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python that was built without it opens no such member
+    LZMAError = zlib.error
+
 # Whatever is wrong with a zip file, the zipfile module raises one of these.
 ZIP_ERRORS = (
     OSError,
@@ -35,6 +40,7 @@ ZIP_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
+    LZMAError,
     struct.error,
 )
 
@@ -153,6 +159,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> io.BufferedRea
                 beside = Path(building) / file.name
                 with beside.open("wb") as unpacked:
                     _copy(archive, member, unpacked)
+                    image_cache.flush(unpacked)
                 replace_file(beside, file)
         except OSError as problem:
             raise UserError(

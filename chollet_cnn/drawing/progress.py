@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 
 from rich import progress
@@ -125,9 +125,10 @@ def _terminal() -> Iterator[Console | None]:
         elif sys.stderr and sys.stderr.isatty():
             # A copy of the descriptor, which stays when devices.start_keras() holds back the other.
             # Its encoding may lack what Rich draws.
-            descriptor, encoding = os.dup(sys.stderr.fileno()), sys.stderr.encoding
-            copy = os.fdopen(descriptor, "w", encoding=encoding, errors="replace")
-            console = Console(file=stack.enter_context(copy))
+            with suppress(OSError):  # IDLE's window has no descriptor
+                descriptor, encoding = os.dup(sys.stderr.fileno()), sys.stderr.encoding
+                copy = os.fdopen(descriptor, "w", encoding=encoding, errors="replace")
+                console = Console(file=stack.enter_context(copy))
         _consoles.append(console)
         stack.callback(_consoles.pop)
         yield console

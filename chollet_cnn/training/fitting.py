@@ -93,13 +93,14 @@ def _load_data(request: Request) -> Dataset:
     try:
         with spinner("loading the images"):
             return data.load_dataset(plan.dataset, folder, **options)
-    except NotFound:
+    except NotFound as problem:
         named = folder is not None and sources.expand_user(folder).is_file()
         if request.dataset or named or plan.dataset != "mnist":
             raise
+        reason = getattr(problem.__cause__, "reason", problem)
         notify(
-            "MNIST was not found and could not be downloaded, so this run uses scikit-learn's "
-            "1,797 small digits instead: digits (embedded)."
+            f"MNIST was not found and could not be downloaded ({reason}), so this "
+            "run uses scikit-learn's 1,797 small digits instead: digits (embedded)."
         )
         return data.load_dataset("digits")
 

@@ -140,6 +140,15 @@ def change_a_pixel(place):
     return file, pixels[0]
 
 
+def test_what_another_pillow_decoded_is_decoded_again(flat, monkeypatch):
+    before = kept_set(flat)
+    monkeypatch.setattr("PIL.__version__", "10.1.0")
+    small(flat)
+    folders = set((flat.parent / "cache" / "cats-vs-dogs").iterdir())
+    assert before in folders
+    assert len(folders) == 2
+
+
 def test_a_pixel_changed_in_the_cache_is_noticed_at_the_next_load(flat):
     file, _ = change_a_pixel(flat)
     os.utime(file, (time.time() + 1,) * 2)  # file systems may count time in whole seconds

@@ -250,6 +250,13 @@ def test_fetch_downloads_once_and_then_says_that_all_is_there(tmp_path, monkeypa
     assert f"train cats-vs-dogs-first-edition --data-dir '{tmp_path}/new one'" in second
 
 
+def test_a_disk_that_is_gone_is_named():
+    gone = OSError(errno.ENOTCONN, "Transport endpoint is not connected", "/mnt/pictures")
+    words = r"/mnt/pictures cannot be looked at \(Transport end"
+    with pytest.raises(UserError, match=words), sources.permitted():
+        raise gone
+
+
 def test_fetch_replaces_a_damaged_mnist(tmp_path, monkeypatch):
     (tmp_path / "mnist.npz").write_bytes(CONTENT[:99])
     with serving() as (url, _):

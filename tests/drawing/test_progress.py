@@ -1,5 +1,6 @@
 """Spinners and bars on a pseudo-terminal: what a person sees while something takes its time."""
 
+import io
 import os
 import re
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from chollet_cnn.drawing import progress
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 
@@ -84,6 +87,15 @@ def test_a_bar_inside_a_spinner_is_shown_below_it():
 def test_nothing_is_shown_inside_a_silenced_spinner(inner):
     script = f"{BEGIN}with silenced(True), spinner('outer'), {inner}: {TEN_FRAMES}"
     assert on_a_terminal("-c", script) == ("", "")
+
+
+def test_a_window_without_a_descriptor_is_no_terminal(monkeypatch):
+    window = io.StringIO()  # as IDLE's: it says that it is a terminal
+    window.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", window)
+    with progress.spinner("work"):
+        pass
+    assert window.getvalue() == ""
 
 
 def test_nothing_is_drawn_where_standard_error_is_not_a_terminal(capfd):

@@ -10,8 +10,9 @@ import zipfile
 from dataclasses import asdict
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from chollet_cnn.data import containers, image_cache, image_files, mnist_files
 from chollet_cnn.data.zip_files import ZIP_ERRORS
@@ -50,12 +51,13 @@ def test_damaged_mnist(attack):
     attack(inputs, check, 200, 10_000)
 
 
-def test_damaged_zip_file(tmp_path, attack, monkeypatch):
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_zip_file(tmp_path, attack, monkeypatch, method):
     monkeypatch.setenv("CHOLLET_CNN_CACHE", str(tmp_path / "cache"))
     inner, outer = io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("cat.0.jpg", b"a picture" * 20)
-    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(outer, "w", method) as archive:
         archive.writestr("dog.0.jpg", b"another" * 20)
         archive.writestr("train.zip", inner.getvalue())
     contents = {b"a picture" * 20, b"another" * 20}
@@ -76,7 +78,8 @@ def test_damaged_zip_file(tmp_path, attack, monkeypatch):
 
 def test_damaged_image(tmp_path, attack):
     wholes, pixels = [], np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
-    for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"):
+    kinds = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", *["AVIF"] * features.check("avif"))
+    for kind in kinds:
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, kind)
         wholes.append(buffer.getvalue())
