@@ -51,7 +51,11 @@ def test_damaged_mnist(attack):
     attack(inputs, check, 200, 10_000)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "method",
+    [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+    ids=["deflated", "bzip2", "lzma"],
+)
 def test_damaged_zip_file(tmp_path, attack, monkeypatch, method):
     monkeypatch.setenv("CHOLLET_CNN_CACHE", str(tmp_path / "cache"))
     inner, outer = io.BytesIO(), io.BytesIO()
