@@ -79,7 +79,7 @@ def measure(
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
-        raise UserError(f"{contender} did not run: {said[-1]}")
+        raise UserError(f"{contender} did not run: {said[-1].removeprefix('error: ')}")
     told = json.loads(done.stdout.strip().splitlines()[-1])
     told["first_epoch"] = told["epochs"][0]
     told["epoch_seconds"] = told.pop("epochs")
@@ -218,7 +218,7 @@ def table(rows: pd.DataFrame, macs: dict[str, int]) -> pd.DataFrame:
             "recipe": recipe,
             "contender": contender,
             "seconds per epoch": _seconds(runs["epoch_seconds"]),
-            "of which waiting": "" if waited.isna().any() else _range(waited, ".1f"),
+            "of which waiting": _range(waited, ".1f"),
             "against keras": _ratio(of_recipe, contender, "keras"),
             "against torch": _ratio(of_recipe, contender, "torch"),
             "images per second": f"{rate:,.0f}",
@@ -323,6 +323,14 @@ def _available(contenders: list[str]) -> list[str]:
     return [name for name in contenders if name not in skipped]
 
 
+def _that_can_train(recipe: recipes.Recipe, contenders: list[str]) -> list[str]:
+    """Return the contenders that can train a recipe, and name the other on standard error."""
+    if "torch" in contenders and recipe.network_options.get("augmentation"):
+        print(f"torch is skipped for {recipe.name}: its loop has no augmentation", file=sys.stderr)
+        return [name for name in contenders if name != "torch"]
+    return contenders
+
+
 def compare(
     recipe: recipes.Recipe, contenders: list[str], repeats: int, epochs: int, data_dir: str | None
 ) -> pd.DataFrame:
@@ -374,13 +382,17 @@ def main(argv: list[str] | None = None) -> int:
         memory = measure_memory(options.memory, options.data_dir)
         files.write(out, memory.to_csv(index=False))
         return 0
-    contenders = _available(options.contenders)
+    available = _available(options.contenders)
+    lists = {recipe.name: _that_can_train(recipe, available) for recipe in chosen}
+    if not all(lists.values()):
+        raise UserError("none of the contenders can run here; name others with --contenders")
     if out.is_file() and (missing := {"recipe", "repeat", *KIND}.difference(read(out).columns)):
         raise UserError(
             f"{out} has no column {' or '.join(sorted(missing))}, as an earlier version wrote it; "
             "remove it, or name another folder with --out"
         )
     for recipe in chosen:
+        contenders = lists[recipe.name]
         measured = compare(recipe, contenders, options.repeats, options.epochs, options.data_dir)
         if out.is_file():
             before = read(out)

@@ -27,7 +27,7 @@ import numpy as np
 from chollet_cnn import data
 from chollet_cnn.book import recipes
 from chollet_cnn.book.recipes import Recipe
-from chollet_cnn.errors import UserError, integer
+from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.training import devices, seeding
 
 if TYPE_CHECKING:
@@ -383,4 +383,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_cli(main)

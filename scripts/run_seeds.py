@@ -60,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     seeds = run_many.parse_seeds(options.seeds)
     if options.processes is not None and options.processes < 1:
         raise UserError(f"--processes is a whole number of at least 1, not {options.processes}")
+    if options.processes is not None and options.cluster:
+        raise UserError("--processes is about this machine; with --cluster, Ray counts the cores")
     if options.apart and not options.cluster:
         raise UserError("--apart is about the nodes of a cluster; give --cluster as well")
     check_place(options.results)

@@ -164,7 +164,6 @@ def write(rows: pd.DataFrame, devices: pd.DataFrame, folder: Path) -> None:
     """Write what was measured, and the text made from it and from results/benchmark.csv."""
     speeds = by_kind(read(RESULTS / "benchmark.csv"))[0]
     fixed, each = epoch_cost(rows)
-    own = speeds[speeds["contender"] == "runner"]
     text = render(
         "scaling.md",
         recipe=RECIPE,
@@ -172,7 +171,6 @@ def write(rows: pd.DataFrame, devices: pd.DataFrame, folder: Path) -> None:
         fixed=fixed,
         each=each,
         start=rows["first_step"].median(),
-        busy=(own["processor_seconds"] / own["epoch_seconds"]).max(),
         seeds=SEEDS,
         studies=study_cost(speeds),
         devices=device_gain(devices),

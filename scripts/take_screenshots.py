@@ -147,6 +147,8 @@ def main(argv: list[str] | None = None) -> int:
                 from chollet_cnn.page import build  # this takes seconds to import
 
                 report = build.write_report(options.run, out=f"{scratch}/report")
+                if report.problems:
+                    raise UserError(report.problems[0])
                 open_page(browser, f"{report.path.as_uri()}#convolution-in-two-dimensions")
                 taken["page.png"] = screenshot(browser)
         finally:

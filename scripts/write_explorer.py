@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from chollet_cnn import files
-from chollet_cnn.errors import run_cli
+from chollet_cnn.errors import UserError, run_cli
 
 PAGE = Path(__file__).parents[1] / "results" / "explorer.html"
 
@@ -21,6 +21,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", metavar="DIR", help="where to look for MNIST first")
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if outdated")
     options = parser.parse_args(argv)
+    if options.run and options.check:
+        raise UserError("--check is about the page as it is; omit RUN")
     from chollet_cnn.page import trained_model  # these take seconds to import
     from chollet_cnn.page.explorer import export
 
