@@ -120,9 +120,14 @@ class TrainedModel:
     def untrained(self) -> keras.Model:
         """The network with the weights that its training started from."""
         model = keras.models.clone_model(self.model)
-        seeds = self.run.config["changed"].get("weights_seed", {})
-        seeding.set_starting_weights(model, seeds.get("run", self.run.config["seed"]))
+        seeding.set_starting_weights(model, self.weights_seed)
         return model
+
+    @property
+    def weights_seed(self) -> int:
+        """The seed of its starting weights."""
+        own = self.run.config["changed"].get("weights_seed", {})
+        return own.get("run", self.run.config["seed"])
 
 
 def read(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from chollet_cnn.analysis import learning_curves
 from chollet_cnn.book import published, recipes
-from chollet_cnn.drawing.numbers import MINUS, format_percent
+from chollet_cnn.drawing.numbers import MINUS, QUANTITIES, format_percent
 from chollet_cnn.evidence import comparison, figures, records, statistics, tables
 from chollet_cnn.evidence.comparison import Comparison
 from chollet_cnn.evidence.records import Records
@@ -119,6 +119,7 @@ def _your_run(model: TrainedModel, runs: pd.DataFrame) -> dict[str, Any]:
     return found | {
         "mark": first | {"seed": run.config["seed"], "accuracy": accuracy},
         "accuracy": accuracy,
+        "quantity": QUANTITIES[first["quantity"]],
         "below": int((alike["accuracy"] < accuracy).sum()),
         "count": len(alike),
         "verdict": statistics.verdict(accuracy, 0, statistics.summarize(alike["accuracy"])),

@@ -42,7 +42,10 @@ def _filters(model: TrainedModel) -> dict[str, Any]:
         "near_zero": near_zero(kernels),
         "near_zero_before": near_zero(before),
         "near_zero_by_chance": np.mean(
-            [near_zero(seeding.glorot_uniform(kernels.shape, seed)) for seed in range(DRAWS)]
+            [
+                near_zero(seeding.glorot_uniform(kernels.shape, model.weights_seed + other))
+                for other in range(1, DRAWS + 1)
+            ]
         ),
         "count": kernels.shape[-1],
         "nearest": nearest,

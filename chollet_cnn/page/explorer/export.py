@@ -96,7 +96,7 @@ def describe(model: TrainedModel, weights_name: str) -> tuple[dict[str, Any], st
     described = {
         "title": run.config["title"],
         "seed": run.config["seed"],
-        "weightsSeed": run.config["changed"].get("weights_seed", {}).get("run", run.config["seed"]),
+        "weightsSeed": model.weights_seed,
         "dataset": run.metrics["dataset"],
         "accuracy": run.metrics["test_accuracy"],
         "testImages": run.metrics["test_pictures"],
