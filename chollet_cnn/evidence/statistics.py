@@ -58,8 +58,8 @@ class Summary:
 
         >>> [summarize(runs).is_significant for runs in ([1, 2, 3], [-1, 0, 2], [0, 0], [1])]
         [False, False, False, False]
-        >>> summarize([2, 3, 3]).is_significant
-        True
+        >>> [summarize(runs).is_significant for runs in ([2, 3, 3], [-2, -3, -3])]
+        [True, True]
         """
         low, high = self.confidence_interval
         return low > 0 or high < 0

@@ -288,13 +288,14 @@ def test_of_three_colours_saliency_takes_the_largest():
     assert found.tolist() == [[6, 3], [2, 5]]
 
 
-def test_smooth_grad_is_the_mean_of_gradients_at_noisy_copies():
+@pytest.mark.parametrize("samples", [5, 40], ids=["one batch", "two batches"])
+def test_smooth_grad_is_the_mean_of_gradients_at_noisy_copies(samples):
     model = network(units=1, activation="sigmoid")
     smooth = heatmaps.smooth_grad(model, IMAGE, 1, noise=0, samples=3)
     assert smooth == pytest.approx(heatmaps.saliency(model, IMAGE, 1), abs=1e-8)
-    found = heatmaps.smooth_grad(model, IMAGE, 1, samples=5, noise=0.2, seed=3)
+    found = heatmaps.smooth_grad(model, IMAGE, 1, samples=samples, noise=0.2, seed=3)
     spread = 0.2 * (float(IMAGE.max()) - float(IMAGE.min()))
-    grain = np.random.default_rng(3).standard_normal((5, 6, 6, 1)) * spread
+    grain = np.random.default_rng(3).standard_normal((samples, 6, 6, 1)) * spread
     scores, copies = find_scores(model), (IMAGE + grain).astype(np.float32)
     _, slopes = gradients.differentiated(model, lambda x: scores.of_class(x, 1))(copies)
     assert found == pytest.approx(np.abs(slopes.mean(axis=0))[..., 0], abs=1e-8)
@@ -316,11 +317,24 @@ def test_occlusion_finds_the_one_corner_that_the_answer_rests_on():
     assert found == pytest.approx(expected, abs=1e-6)
     other = heatmaps.compute_occlusion(model, image, 0, window=2, stride=2, fill=0)
     assert other == pytest.approx(-expected, abs=1e-6)
+    # Covers that overlap: a place has the mean fall of those that hide it, of which one in 1, 2 or
+    # 4 hides the corner.
+    corner = np.zeros((4, 4))
+    corner[:2, :2] = [[1, 1 / 2], [1 / 2, 1 / 4]]
+    found = heatmaps.compute_occlusion(model, image, 1, window=2, stride=1, fill=0)
+    assert found == pytest.approx(fall * corner, abs=1e-6)
 
 
 def test_an_image_of_one_colour_covered_in_that_colour_changes_nothing(softmax_network):
     grey = np.full((6, 6, 1), 77, np.uint8)
     assert not heatmaps.compute_occlusion(softmax_network, grey).any()
+
+
+def test_a_cover_has_the_mean_of_each_colour():
+    stack = [layers.Flatten(), layers.Dense(1, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((4, 4, 3)), *stack])
+    one_colour = np.broadcast_to(np.array([200, 100, 0], np.uint8), (4, 4, 3))
+    assert not heatmaps.compute_occlusion(model, one_colour, window=2).any()
 
 
 def test_every_pixel_is_covered_even_if_strides_leave_cells_over():

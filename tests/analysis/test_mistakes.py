@@ -96,7 +96,9 @@ def test_calibration_is_worked_out_bin_by_bin():
     answers = of_two([0.1, 0.1, 0.4, 0.4])
     table = mistakes.reliability(np.array([0, 1, 0, 0]), answers, bins=5)
     assert table["low"].tolist() == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
-    assert table["count"].tolist() == [0, 0, 2, 0, 2]  # 0.6 belongs to the bin that ends there
+    assert table["count"].tolist() == [0, 0, 2, 0, 2]
+    half = mistakes.reliability(np.array([1]), of_two([0.5]), bins=2)
+    assert half["count"].tolist() == [1, 0]  # it belongs to the bin that ends there
     assert table["accuracy"].tolist()[2::2] == [1, 0.5]
     assert table["confidence"].tolist()[2::2] == pytest.approx([0.6, 0.9])
     assert table["accuracy"].isna().tolist() == [True, True, False, True, False]

@@ -28,8 +28,12 @@ def observed(backend, order="b", forward=0.0, weights=0.0, loss=0.0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A results folder with three runs on TensorFlow and two on JAX."""
-    tables = [runs_of(RECIPE, [0.99, 0.98, 0.97]), runs_of(RECIPE, [0.992, 0.981], backend="jax")]
+    """A results folder with three runs on TensorFlow and two on JAX, and others on a GPU."""
+    tables = [
+        runs_of(RECIPE, [0.99, 0.98, 0.97]),
+        runs_of(RECIPE, [0.992, 0.981], backend="jax"),
+        runs_of(RECIPE, [0.5, 0.5, 0.5], device="gpu"),
+    ]
     pd.concat(tables).to_csv(tmp_path / "runs.csv", index=False)
     return tmp_path
 

@@ -168,4 +168,15 @@ def test_accuracies_are_in_the_quantity_of_the_book_with_a_band_of_enough_seeds(
     assert list(found["accuracy"]) == [0.70, 0.71, 0.72, 0.73, 0.74, 0.7, 0.8]
     assert list(found["published"].dropna()) == [0.71] * 5
     assert found["run_low"].notna().sum() == 5
+    # 2.776 standard deviations of 0.0158, once as wide for the mean of five and for a sixth run.
+    assert found["run_low"].iloc[0] == pytest.approx(0.72 - 2.7764 * 0.015811 * 1.2**0.5, abs=1e-4)
+    (row,) = [
+        figure.to_row()
+        for figure in comparison.compare(CLAIMS, records_of([first]))
+        if figure.claim.quantity == "val_accuracy" and figure.claim.epoch is None and figure.values
+    ]
+    assert row["run_low"] == found["run_low"].iloc[0]
+    assert row["mean_low"] == pytest.approx(0.72 - 2.7764 * 0.015811 / 5**0.5, abs=1e-4)
+    three = comparison.accuracies(records_of([first.head(3)]))
+    assert three["run_low"].isna().all()
     assert isinstance(found, pd.DataFrame)

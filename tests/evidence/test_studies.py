@@ -320,11 +320,12 @@ def test_the_pairs_of_all_recipes_are_also_taken_together():
 
 
 def test_verdicts_are_told_again_with_the_effect_of_copies_taken_off():
-    def pairs(effect):
+    def pairs(effect, on_validation=None):
+        other = effect if on_validation is None else on_validation
         return pd.DataFrame({
             "recipe": "cats-vs-dogs-first-edition", "pictures": ["originals", "copies"] * 3,
             "seed": [0, 0, 1, 1, 2, 2],
-            "val_accuracy": [0.7, 0.7 + effect] * 3, "test_accuracy": [0.7, 0.7 + effect] * 3,
+            "val_accuracy": [0.7, 0.7 + other] * 3, "test_accuracy": [0.7, 0.7 + effect] * 3,
         } | KIND)  # fmt: skip
 
     # The book has 69.5%; nearly the same of five runs, and 10 points more.
@@ -335,6 +336,10 @@ def test_verdicts_are_told_again_with_the_effect_of_copies_taken_off():
         assert [verdict.split()[0] for verdict in verdicts] == [expected]
         others = len(found["corrected"]) - 1  # without runs there are too few either way
         assert found["kept"] == others + (expected == "inside")
+    # A test accuracy is corrected by the effect on test accuracies, whatever else there is.
+    found = measure("copies", copies=[pairs(-0.1, on_validation=0.0)], runs=runs)
+    (verdicts,) = [told for figure, told in found["corrected"] if figure.claim.recipe == PETS]
+    assert [verdict.split()[0] for verdict in verdicts] == ["below"]
 
 
 def test_recipes_are_fitted_to_the_images_of_the_two_archives():

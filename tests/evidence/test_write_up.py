@@ -48,7 +48,7 @@ def test_everything_written_is_up_to_date(records, readme):
     ours = comparison.to_table(comparison.compare(CLAIMS, records))
     assert list(written) == list(ours)
     assert list(written["verdict"]) == list(ours["verdict"])
-    for column in ("published", "n", "mean", "sd", "run_low", "run_high", "test_set_sd"):
+    for column in written.select_dtypes("number"):
         values = pd.to_numeric(ours[column]).to_numpy(float, na_value=float("nan"))
         assert written[column].to_numpy(float) == pytest.approx(values, rel=1e-9, nan_ok=True)
 
@@ -71,6 +71,19 @@ def test_answer_json_has_every_figure_once_and_each_printed_curve(records):
     family = [*answer["figures"], *answer["printed_curves"]]
     known = [item for item in family if item["p_value"] is not None]
     assert all(item["p_value_holm"] >= item["p_value"] for item in known)
+
+
+def test_answer_json_has_the_intervals_and_p_values_of_each_figure(records):
+    answer = Answer(records)
+    written = json.loads((RESULTS / "answer.json").read_text())
+    told = iter(written["figures"]), iter(written["printed_curves"])
+    for item, adjusted in answer.family:
+        line = next(told[isinstance(item, comparison.PrintedCurve)])
+        assert line["recipe"] == (getattr(item, "recipe", None) or item.claim.recipe)
+        assert [line["p_value"], line["p_value_holm"]] == pytest.approx([item.p_value, adjusted])
+        if not isinstance(item, comparison.PrintedCurve):
+            for name in ("prediction_interval", "confidence_interval"):
+                assert line[name] == pytest.approx(getattr(item.sample, name))
 
 
 def test_results_readme_answers_in_one_screen(records):

@@ -42,7 +42,8 @@ def test_a_finished_run_may_be_read_only(run, monkeypatch):
 @pytest.mark.parametrize(
     ("other", "name"),
     [({"epochs": 1}, "epochs"), ({"precision": "bfloat16"}, "precision"),
-     ({"order_seed": 5}, "order seed"), ({"optimizer": "adam"}, "optimizer")],
+     ({"order_seed": 5}, "order seed"), ({"weights_seed": 5}, "weights seed"),
+     ({"optimizer": "adam"}, "optimizer")],
 )  # fmt: skip
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_finished_run_is_not_returned_for_one_with_other_settings(run, other, name, resume):

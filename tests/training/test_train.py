@@ -60,6 +60,10 @@ def test_an_unchanged_recipe_is_compared_with_the_book(run):
     assert "99.13%" in table
     assert "-0.20 percentage points" in table
     assert "107 of 10,000 wrong" in table
+    claim = dataclasses.asdict(published.published_figure("cats-vs-dogs-first-edition"))
+    metrics |= {"published": claim, "val_accuracy": 0.70, "test_accuracy": 0.80}
+    table = str(runs.Run(run.path, run.config, run.environment, metrics))
+    assert "-1.00 percentage points" in table  # from the 71% of the validation set
 
 
 def test_the_test_set_is_monitored_but_selects_nothing(run):
