@@ -97,6 +97,14 @@ def notify(text: str) -> None:
             print(printable(text), file=sys.stderr, flush=True)
 
 
+def show_cursor() -> None:
+    """Show a terminal's cursor again: a progress bar hides it and may be cut off."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if os.name == "posix" and sys.__stderr__.isatty():
+            sys.__stderr__.write("\x1b[?25h")
+            sys.__stderr__.flush()
+
+
 def replace_file(path: Path, target: Path) -> None:
     """Rename a file or a folder as :func:`os.replace` does, on Windows after a refusal again.
 
@@ -212,6 +220,7 @@ def _signals_end_the_process(received: list[int], line: str) -> Iterator[None]:
         number = os.read(reader, 1)[0]
         if number in before and not done.wait(SECONDS_TO_STOP):
             notify(line)
+            show_cursor()
             os._exit(128 + number)
 
     reader, writer = os.pipe()

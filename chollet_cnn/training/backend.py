@@ -27,7 +27,6 @@ elif BACKEND == "jax":
 elif BACKEND == "torch":
     import torch
 
-DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 VIRTUAL_DEVICES = "--xla_force_host_platform_device_count="
 """Divides a processor into devices; even one of them alone then computes with other last bits."""
 
@@ -64,12 +63,9 @@ def use_deterministic_gpu_operations() -> None:
         if tf.config.list_physical_devices("GPU"):
             tf.config.experimental.enable_op_determinism()
             tf.random.set_seed(0)  # the mode refuses random operations without a seed
-    elif BACKEND == "jax":
-        flags = os.environ.get("XLA_FLAGS", "").split()
-        if DETERMINISTIC_XLA not in flags:
-            os.environ["XLA_FLAGS"] = " ".join([*flags, DETERMINISTIC_XLA])
-    else:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        return
+    environment.ask_for_deterministic_gpu(BACKEND)
+    if BACKEND == "torch":
         torch.use_deterministic_algorithms(torch.cuda.is_available(), warn_only=True)
 
 
@@ -93,7 +89,7 @@ def _numerics() -> dict[str, object]:
     numerics: dict[str, object] = {name: os.environ.get(name, "") for name in environment.VARIABLES}
     flags = os.environ.get("XLA_FLAGS", "").split()
     virtual = [flag for flag in flags if flag.startswith(VIRTUAL_DEVICES)]
-    others = [flag for flag in flags if flag not in (DETERMINISTIC_XLA, *virtual)]
+    others = [flag for flag in flags if flag not in (environment.DETERMINISTIC_XLA, *virtual)]
     numerics["XLA_FLAGS"] = " ".join(others)
     numerics["virtual_devices"] = "".join(virtual[-1:]).removeprefix(VIRTUAL_DEVICES)
     numerics["vector_instructions"] = environment.vector_instructions()

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from chollet_cnn.drawing.progress import spinner
 from chollet_cnn.errors import UserError, parameter
+from chollet_cnn.training import environment
 
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
@@ -73,6 +74,8 @@ def start_keras() -> ModuleType:
 
 
 def _import_quietly() -> ModuleType:
+    # Now, since a notebook may load a network long before it trains one.
+    environment.ask_for_deterministic_gpu(chosen_backend())
     # What Keras itself does with TensorFlow's arrays; nobody who trains can change it.
     warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     with tempfile.TemporaryFile() as held, _redirected(2, held.fileno()) as terminal:

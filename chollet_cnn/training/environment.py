@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "pillow")
+DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 VARIABLES = (
     "XLA_FLAGS", "TF_XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "ONEDNN_MAX_CPU_ISA",
     "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE",
@@ -82,6 +83,16 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def ask_for_deterministic_gpu(backend: str) -> None:
+    """Set what JAX and PyTorch read once, when they start, so that a GPU gives the same bits."""
+    if backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "").split()
+        if DETERMINISTIC_XLA not in flags:
+            os.environ["XLA_FLAGS"] = " ".join([*flags, DETERMINISTIC_XLA])
+    elif backend == "torch":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def limit_threads(count: int) -> dict[str, str]:

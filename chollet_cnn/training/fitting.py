@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import keras
 
-from chollet_cnn import data
+from chollet_cnn import data, files
 from chollet_cnn.book import legacy_keras, networks, published
 from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data import Dataset, Split, sources
@@ -159,6 +161,7 @@ def make_optimizer(recipe: Recipe) -> keras.Optimizer:
 
 def _fit(job: Job) -> runs.Run:
     """Build the network, run the epochs that are left, and write the results."""
+    run_files.check_config(job.config)
     if job.beginning == NEW and job.first:
         runs.begin(job.path, job.config, job.environment)
     recipe, seeds = job.plan.recipe, job.plan.seeds
@@ -172,6 +175,10 @@ def _fit(job: Job) -> runs.Run:
         state.restore()
     if job.beginning == RESUME and job.first:
         runs.reopen(job.path, job.config, job.environment)
+        if (
+            state.checkpoint.rows
+        ):  # an interruption may have come before they were written, or after
+            runs.write_history(job.path, state.checkpoint.rows)
     if not job.quiet:
         print(console.opening(recipe, job.config, job.environment, job.path), flush=True)
     diverged = _run_epochs(job, state, steps)
@@ -194,8 +201,8 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
     """Run the epochs that are left; return the one that diverged, if there was one."""
     train, monitored = job.data.train, job.data.validation or job.data.test
     feed, evaluate = _feed(job, train), _evaluation(job, steps, monitored)
-    epochs = job.plan.recipe.epochs
-    for epoch in range(len(state.checkpoint.rows), epochs):
+    begun, epochs = len(state.checkpoint.rows), job.plan.recipe.epochs
+    for epoch in range(begun, epochs):
         began = time.perf_counter()
         batches = state.batches(epoch)
         total, title = sum(map(len, batches)) + len(monitored), f"epoch {epoch + 1}/{epochs}"
@@ -203,11 +210,15 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
             score = loop.run_epoch(steps.train, feed, batches, on_progress)
             check = evaluate(on_progress)
         if not (math.isfinite(score.loss + check.loss) and state.is_finite()):
-            if not state.checkpoint.rows:
-                if job.beginning == NEW and job.first:
+            replaces = job.beginning in (
+                OVERWRITE,
+                EXTEND,
+            )  # a finished run, once there is an epoch
+            if epoch == begun and (replaces or not begun):
+                if job.first and not replaces:
                     runs.clear(job.path)
-                kept = "is as it was" if job.beginning == OVERWRITE else "holds no network"
-                raise Diverged.in_epoch(1, job.plan, f"{job.path} {kept}")
+                kept = "is as it was" if replaces else "holds no network"
+                raise Diverged.in_epoch(epoch + 1, job.plan, f"{job.path} {kept}")
             state.assign()
             return epoch + 1
         row = {
@@ -220,7 +231,9 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
         }
         state.save(row)
         if job.tensorboard and job.first:
-            _write_tensorboard(job.path, row)
+            # The epochs before may have been trained without it, or cut off before it.
+            anew = epoch == begun
+            _write_tensorboard(job.path, state.checkpoint.rows if anew else [row], anew=anew)
         if not job.quiet:
             print(console.epoch_line(row, epochs, job.config), flush=True)
     return None
@@ -273,12 +286,19 @@ def _metrics(job: Job, state: State, test: Score, last: Score) -> dict[str, obje
     }
 
 
-def _write_tensorboard(path: Path, row: dict[str, float]) -> None:
-    """Write an epoch's figures as Keras's own callback names them."""
+def _write_tensorboard(path: Path, rows: list[dict[str, float]], *, anew: bool) -> None:
+    """Write the figures of epochs as Keras's own callback names them, ``anew`` in place of all."""
     from tensorboard.summary import Writer
 
-    for folder, prefix in (("train", ""), ("validation", "val_")):
-        writer = Writer(str(path / "tensorboard" / folder))
-        for name in ("loss", "accuracy"):
-            writer.add_scalar(f"epoch_{name}", row[prefix + name], step=row["epoch"])
+    folder = path / "tensorboard"
+    try:
+        if anew:
+            shutil.rmtree(folder, ignore_errors=True)
+        for split, prefix in (("train", ""), ("validation", "val_")):
+            writer = Writer(str(folder / split))
+            for row, name in itertools.product(rows, ("loss", "accuracy")):
+                writer.add_scalar(f"epoch_{name}", row[prefix + name], step=row["epoch"])
+            writer.close()
+    except Exception as problem:  # TensorFlow, where it is installed, has errors of its own
+        raise files.unwritable(folder, problem) from problem
         writer.close()

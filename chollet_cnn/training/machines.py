@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from chollet_cnn.errors import UserError, end_with_parent, parameter
+from chollet_cnn.errors import UserError, end_with_parent, parameter, show_cursor
 from chollet_cnn.training.plan import whole_number
 
 MOST_PROCESSES = 10_000
@@ -114,6 +114,7 @@ def call_in_child(function: Callable[..., Any], *arguments: object) -> Any:  # n
         finally:
             child.kill()
             child.join()
+            show_cursor()
     return outcome
 
 
@@ -143,6 +144,8 @@ def _work(
         outcome = function(*arguments)
     except UserError as problem:
         outcome = problem
+    except OSError as problem:  # without a file it is of a stream, such as a closed pipe
+        outcome = RuntimeError(traceback.format_exc()) if problem.filename else problem
     except Exception:
         outcome = RuntimeError(traceback.format_exc())
     sender.send(outcome)

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import numbers
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -196,7 +197,7 @@ def whole_number(name: str, value: object, least: int = 1, most: float = math.in
         UserError: if it is not a whole number from ``least`` to ``most``.
     """
     number = _plain_number(value)
-    whole = number is not None and math.isfinite(number) and number == int(number)
+    whole = isinstance(number, int) or (number is not None and float(number).is_integer())
     if whole and least <= number <= most:
         return int(number)
     bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
@@ -218,9 +219,10 @@ def _seed(name: str, value: object) -> int:
 
 def _positive(name: str, value: object) -> float:
     number = _plain_number(value)
-    if number is None or not 0 < number < math.inf:
-        raise UserError(f"{parameter(name)} must be a positive number, got {_brief(value)}")
-    return float(number)
+    with suppress(OverflowError, TypeError):  # a number larger than any float, or none
+        if 0 < float(number) < math.inf:
+            return float(number)
+    raise UserError(f"{parameter(name)} must be a positive number, got {_brief(value)}")
 
 
 def _plain_number(value: object) -> float | None:

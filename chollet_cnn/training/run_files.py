@@ -267,10 +267,29 @@ def _checked(file: Path, kind: TypeAdapter, content: Any) -> Any:  # noqa: ANN40
     try:
         return kind.dump_python(kind.validate_python(content))
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        what = first["msg"].removeprefix("Value error, ")
-        raise unreadable(file, f"{where}: {what}" if where else what) from problem
+        raise unreadable(file, _first_fault(problem)) from problem
+
+
+def _first_fault(problem: ValidationError) -> str:
+    first = problem.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    what = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what
+
+
+def check_config(content: dict[str, Any]) -> None:
+    """Refuse settings before a run is trained with them that could not be read again after it.
+
+    Raises:
+        UserError: a value is too large, too long or of a wrong kind.
+    """
+    try:
+        written = for_json(content)
+        _check_values(written)
+        Config.model_validate(written)
+    except ValueError as problem:
+        why = _first_fault(problem) if isinstance(problem, ValidationError) else problem
+        raise UserError(f"a run with these settings cannot be recorded ({why})") from problem
 
 
 def read_json(file: Path) -> dict[str, Any]:

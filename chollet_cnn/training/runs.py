@@ -270,18 +270,19 @@ def locked(path: Path) -> Iterator[None]:
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
-        files.write(holder, str(os.getpid()))
     except Timeout as problem:
-        number = "another process"
+        # Where a file system has no locks, a file that was copied or left behind counts as one.
+        number, otherwise = "another process", f"; if none is, delete {path / '.lock'}"
         with suppress(OSError, ValueError):
-            number = f"process {int(holder.read_text())}"
+            number, otherwise = f"process {int(holder.read_text())}", ""
         raise UserError(
             f"{number} is training the run in {path}; wait for it, or put this one elsewhere with "
-            f"{parameter('out')}"
+            f"{parameter('out')}{otherwise}"
         ) from problem
     except (OSError, ValueError) as problem:
         raise files.unwritable(path, problem) from problem
     try:
+        files.write(holder, str(os.getpid()))
         for folder in (path, path / "checkpoint", path / EPOCHS):
             _remove(folder, *(file.name for file in folder.glob(f"{files.UNFINISHED}*.part")))
         yield

@@ -70,8 +70,8 @@ def test_your_own_run_is_a_diamond_among_the_recorded_ones(tmp_path):
     assert list(diamonds.get_xdata()) == [0.9910]
     assert list(picture.data["yours"]) == [False] * 5 + [True]
     assert (
-        "A green diamond marks your run, mnist-first-edition, seed 7: 99.10% test accuracy. Of the 5 recorded "
-        "runs of its recipe 2 are lower; it is inside the prediction interval."
+        "A green diamond marks your run, mnist-first-edition, seed 7: 99.10% test accuracy. Of the "
+        "5 recorded runs of its recipe 2 are lower; it is inside the prediction interval."
     ) in text_of(chapter)
     assert "5 runs, test accuracy" in [text.get_text() for text in picture.drawing.axes[0].texts]
 

@@ -63,6 +63,26 @@ def test_the_backend_is_known_before_keras_is_imported(
     assert devices.chosen_backend() == chosen
 
 
+@pytest.mark.parametrize(
+    ("chosen", "variable"), [("jax", "XLA_FLAGS"), ("torch", "CUBLAS_WORKSPACE_CONFIG")]
+)
+def test_a_gpu_is_asked_for_the_same_bits_before_its_backend_starts(chosen, variable, tmp_path):
+    (tmp_path / "keras.py").write_text(
+        f"import os\nfound = os.environ.get('{variable}', '')\n"
+        f"class backend: backend = staticmethod(lambda: '{chosen}')\n"
+    )
+    there = {name: value for name, value in os.environ.items() if name != variable}
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-c", "from chollet_cnn.training import devices\n"
+         "print(devices.start_keras().found)"],
+        env=there | {"KERAS_BACKEND": chosen, "PYTHONPATH": path},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    wanted = {"XLA_FLAGS": environment.DETERMINISTIC_XLA, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    assert wanted[variable] in done.stdout
+
+
 @pytest.mark.skipif(backend.BACKEND == "jax", reason="JAX can do it")
 def test_another_backend_names_the_one_that_divides_a_batch(tmp_path):
     with pytest.raises(UserError, match=rf"runs on {backend.BACKEND} here; .*KERAS_BACKEND=jax"):

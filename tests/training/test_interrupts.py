@@ -43,6 +43,19 @@ def test_a_signal_ends_a_command_with_one_line_whatever_it_computes(work, number
     assert time.perf_counter() - began < 10
 
 
+def test_a_terminal_has_its_cursor_again_although_the_process_is_cut_off():
+    terminal, end = os.openpty()
+    command = [sys.executable, "-c", BUSY.format(work=IN_A_LIBRARY)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, text=True)
+    os.close(end)
+    assert process.stdout.readline() == "busy\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert os.read(terminal, 1000).endswith(b"\x1b[?25h")
+    process.stdout.close()
+    os.close(terminal)
+
+
 def test_ctrl_c_lets_a_command_clean_up_on_windows_too():
     windows = "import os, signal, types, chollet_cnn; from chollet_cnn import errors\n"
     windows += "signal.signal(signal.SIGINT, chollet_cnn._end)  # as an import of -m leaves it\n"

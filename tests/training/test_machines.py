@@ -51,6 +51,11 @@ def test_the_end_of_a_child_is_told_where_there_is_no_sigkill(monkeypatch):
         machines.call_in_child(os._exit, 3)
 
 
+def test_a_stream_that_is_closed_is_told_as_it_is():
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        machines.call_in_child(os.write, 9999, b"")
+
+
 @on_jax
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_other_and_the_run_goes_on(alone, tmp_path, victim):

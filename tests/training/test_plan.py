@@ -71,9 +71,9 @@ def test_whole_numbers_are_taken_from_a_notebook(value):
     [
         (["epochs", "batch_size"], [0, -1, 1.5, np.nan, np.inf, True, "3", [3], np.array([3])],
          "a whole number at least 1"),
-        (["seed", "weights_seed", "order_seed"], [-1, 2**32, 0.5, np.int64(-1)],
+        (["seed", "weights_seed", "order_seed"], [-1, 2**32, 10**400, 0.5, np.int64(-1)],
          "a whole number from 0 to 4294967295"),
-        (["learning_rate"], [0, -1, np.nan, np.inf, True, "0.1"], "a positive number"),
+        (["learning_rate"], [0, -1, 10**400, np.nan, np.inf, True, "0.1"], "a positive number"),
     ],
 )  # fmt: skip
 def test_other_numbers_are_refused(names, values, must):

@@ -236,6 +236,37 @@ def test_a_run_that_diverges_in_its_first_epoch_leaves_its_place_free(rate, tmp_
     assert runs.load_run(again.path).metrics == again.metrics
 
 
+def test_an_unfinished_run_that_diverges_in_its_first_epoch_leaves_its_place_free(
+    tmp_path, monkeypatch
+):
+    asked = {"out": tmp_path, "learning_rate": 1e30, **DIGITS}
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train_network(**asked)
+    with pytest.raises(trainer.Diverged, match=r"in epoch 1, .* holds no network"):
+        trainer.train_network(resume=True, **asked)
+    trainer.train_network(**asked | {"learning_rate": None})  # as the message advises
+
+
+def test_an_extension_that_diverges_at_once_leaves_the_finished_run(copy, monkeypatch):
+    before = contents(copy.path)
+    monkeypatch.setattr(loop, "run_epoch", lambda *_: loop.Score(float("nan"), 0.1))
+    with pytest.raises(trainer.Diverged, match=r"in epoch 3, .* is as it was"):
+        again(copy, epochs=5, resume=True)
+    assert contents(copy.path) == before
+
+
+def test_a_resumed_run_has_the_history_of_its_checkpoint_also_if_no_epoch_is_left(copy):
+    history = copy.path / "history.csv"
+    whole = history.read_bytes()
+    history.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    (copy.path / "metrics.json").unlink()
+    run = again(copy, resume=True)
+    assert history.read_bytes() == whole
+    assert run.metrics == copy.metrics
+
+
 def test_a_diverged_run_keeps_its_last_good_epoch(tmp_path, monkeypatch):
     good = trainer.train_network(out=tmp_path / "good", **DIGITS)
     real, calls = loop.run_epoch, []

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
+from filelock import SoftFileLock
 
 from chollet_cnn import errors, files
 from chollet_cnn.book import networks
@@ -139,6 +140,23 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
             runs.locked(path),
         ):
             pass
+
+
+def test_a_lock_is_given_back_where_the_disk_is_full(tmp_path, monkeypatch):
+    full = files.unwritable(tmp_path, OSError(28, "No space left on device"))
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", Mock(side_effect=full))
+        with pytest.raises(UserError, match="No space left") as kept, runs.locked(tmp_path):
+            pass
+    with runs.locked(tmp_path):  # although a notebook keeps the error and its frames
+        assert kept
+
+
+def test_where_a_file_system_has_no_locks_a_file_left_behind_can_be_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "FileLock", SoftFileLock)  # as filelock does there by itself
+    (tmp_path / ".lock").touch()
+    with pytest.raises(UserError, match=r"if none is, delete .*/\.lock"), runs.locked(tmp_path):
+        pass
 
 
 def test_files_of_one_s_own_in_a_run_s_folder_stay(tmp_path):

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -263,6 +264,38 @@ def test_the_curves_are_written_for_tensorboard(tmp_path):
     scalars = events.Tensors("epoch_accuracy")
     values = [float(make_ndarray(scalar.tensor_proto)) for scalar in scalars]
     assert values == pytest.approx(run.history["val_accuracy"].tolist())
+
+
+def test_a_run_that_goes_on_has_all_its_epochs_in_tensorboard(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    import tensorboard.summary
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer.train_network(out=tmp_path, **DIGITS)
+    longer = DIGITS | {"epochs": DIGITS["epochs"] + 1, "resume": True, "tensorboard": True}
+    run = trainer.train_network(out=tmp_path, **longer)
+    events = EventAccumulator(str(run.path / "tensorboard" / "train"))
+    events.Reload()
+    steps = [scalar.step for scalar in events.Tensors("epoch_loss")]
+    assert steps == run.history["epoch"].tolist()
+    monkeypatch.setattr(tensorboard.summary, "Writer", Mock(side_effect=RuntimeError("disk full")))
+    with pytest.raises(UserError, match=r"cannot write .*tensorboard \(disk full\)"):
+        trainer.train_network(out=tmp_path, **longer | {"epochs": longer["epochs"] + 1})
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"steps_per_epoch": 0}, "settings.steps_per_epoch: Input should be greater"),
+        ({"title": "x" * 1001}, "title: String should have at most 1000"),
+        ({"batch_size": 2**63}, "batch_size: it is too large"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_trained(changed, why, tmp_path):
+    own = dataclasses.replace(recipes.RECIPES["mnist-three-block"], name="own", **changed)
+    with pytest.raises(UserError, match=f"cannot be recorded .{why}"):
+        trainer.train_network(own, out=tmp_path, **DIGITS)
+    assert not list(tmp_path.rglob("config.json"))
 
 
 def test_a_run_in_bfloat16_computes_in_16_bits(tmp_path):
