@@ -131,11 +131,12 @@ def device_gain(rows: pd.DataFrame) -> pd.DataFrame:
 def epoch_cost(rows: pd.DataFrame) -> tuple[float, float]:
     """Return the CPU seconds of an epoch whatever its size, and those of each image.
 
-    The line is fitted with each row weighted by its size, as the seconds scatter in proportion.
+    The line is fitted with each row weighted by the inverse of its seconds, which scatter in
+    proportion to them. The first number may come out below 0.
     """
     seconds = rows["processor_seconds"]
     slope, fixed = np.polyfit(rows["pictures"], seconds, 1, w=1 / seconds)
-    return max(0.0, float(fixed)), float(slope)
+    return float(fixed), float(slope)
 
 
 def study_cost(speeds: pd.DataFrame) -> pd.DataFrame:

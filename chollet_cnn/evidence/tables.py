@@ -114,7 +114,7 @@ def sample_cells(
         "its 95% confidence interval": between(
             sample.sd_confidence_interval, lambda sd: distance(sd).removesuffix(" points")
         ),
-        "expected from the test set's size": distance(expected_sd),
+        "expected from the number of images": distance(expected_sd),
     }
 
 

@@ -69,7 +69,7 @@ def test_weights_or_order_counts_seed_0_with_the_held_ones():
     assert list(table["standard deviation"]) == ["1.000 points"] * 3
     assert table["its 95% confidence interval"][0].startswith("0.521 to ")
     # One of a hundred wrong of 10,000 images: sqrt(0.01 / 20,000) = 0.071 points.
-    assert table["expected from the test set's size"][0] == "0.071 points"
+    assert table["expected from the number of images"][0] == "0.071 points"
     assert list(weights_or_order.CAUSES.values()) == list(table["what differs"])
     assert measure("weights_or_order", runs=runs, variants=[held[0]]) == {}
 
@@ -240,7 +240,7 @@ def test_checkpoint_selection_is_measured_only_of_recipes_that_select():
     assert row["95% confidence interval of the mean difference"] == "-5.45 to +9.45"
     assert row["last epoch better"] == "1 of 3"
     assert row["its standard deviation (last)"] == "1.00 points"
-    assert row["expected from the test set's size (selected)"] == "0.84 points"
+    assert row["expected from the number of images (selected)"] == "0.84 points"
     row = cells(found["epochs"])
     assert (row["selected epochs"], row["over the last 10 epochs"]) == ("8 to 11 of 30", "75.00%")
     row = cells(found["closest"])

@@ -119,11 +119,14 @@ def first_seeds(records, count):
 
 def test_recipes_that_were_given_more_runs_are_named(records):
     added = "cats-vs-dogs-second-edition"
-    first, _ = overview.EXTENDED[added]
+    first, _ = overview.EXTENDED[added, ""]
     more = runs_of(added, [0.7] * (first + 1))
-    assert overview.extended(first_seeds(records, 3)) == []
+    assert overview.extended(first_seeds(records, 1)) == []
     ((title, now, before, _),) = overview.extended(records_of([more]))
     assert (title, now, before) == (RECIPES[added].title, first + 1, first)
+    variant = runs_of("cats-vs-dogs-first-edition-augmented", [0.7] * 2, variant="keras-2017")
+    ((title, *_),) = overview.extended(records_of(variants=[variant]))
+    assert title == "Cats vs dogs, first edition, augmented, keras-2017"
 
 
 def test_a_recipe_has_one_table_for_each_kind_of_run_in_a_terminal():
@@ -254,7 +257,7 @@ def test_recipes_without_a_published_figure_show_what_their_test_set_explains():
     assert list(table["lowest to highest"]) == ["98.00% to 99.00%", "75.00% to 77.00%"]
     # 24% wrong of 2,000 images: sqrt(0.24 / 4,000) = 0.77 points.
     assert table["standard deviation"][1] == "1.00 points"
-    assert table["expected from the test set's size"][1] == "0.77 points"
+    assert table["expected from the number of images"][1] == "0.77 points"
 
 
 def test_processors_are_listed_apart():

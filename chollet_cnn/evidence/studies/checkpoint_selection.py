@@ -101,7 +101,7 @@ def _accuracy_cells(recipe: Recipe, runs: pd.DataFrame) -> dict[str, str]:
         if sample.n >= statistics.MIN_RUNS_OUTSIDE:
             expected = statistics.expected_sd(sample.mean, images)
             cells[f"its standard deviation ({name})"] = tables.points(sample.sd)
-            cells[f"expected from the test set's size ({name})"] = tables.points(expected)
+            cells[f"expected from the number of images ({name})"] = tables.points(expected)
     return cells
 
 
