@@ -16,7 +16,7 @@ import matplotlib as mpl
 from chollet_cnn import files
 from chollet_cnn.data import image_files, sources
 from chollet_cnn.drawing.progress import share_bar
-from chollet_cnn.errors import UserError, notify, parameter, replace_file
+from chollet_cnn.errors import UserError, notify, parameter, printable, replace_file
 from chollet_cnn.page import first_screen, trained_model
 from chollet_cnn.page.chapter import Chapter, template_text, templates
 from chollet_cnn.page.chapters import (
@@ -245,7 +245,7 @@ def _read(
             taken = {other.slug for other in found}
             found.append(trained_model.read(path, taken, picture, data_dir))
         except UserError as problem:
-            problems.append(str(problem))
+            problems.append(printable(str(problem)))
             notify(f"left out: {problems[-1]}")
         else:
             say(f"    read {path}", READING * number / len(paths))
@@ -260,7 +260,8 @@ def _with_explorer(
     try:
         export.write_explorer(model, folder / model.explorer)
     except Exception as problem:  # whatever is odd about a network, its page is still made
-        problems.append(f"{model.name}: {problem}")
+        problems.append(printable(f"{model.name}: {problem}"))
+        notify(f"left out of {model.run.path}: {problem}")
         return replace(model, explorer="")
     return model
 

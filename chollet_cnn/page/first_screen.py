@@ -89,10 +89,11 @@ def glance(model: TrainedModel) -> Figure | None:
         return None
     outputs = activations.compute_activations(model.model, model.image)
     names, which = list(outputs), "each layer"
+    noun = "layer"
+    if len(names) > LAYERS and model.convolutions:
+        names, which, noun = model.convolutions, "each convolution", "convolution"
     if len(names) > LAYERS:
-        names, which = model.convolutions, "each convolution"
-    if len(names) > LAYERS:
-        names, which = names[:LAYERS], f"the first {LAYERS} convolutions"
+        names, which = names[:LAYERS], f"the first {LAYERS} {noun}s"
     cell, gap, top = 0.66, 0.1, 0.78
     figure = sheet.sheet(
         top + SHOWN * (cell + gap) + 0.1,
@@ -101,7 +102,7 @@ def glance(model: TrainedModel) -> Figure | None:
     )
     middle = top + (SHOWN * (cell + gap) - gap - cell) / 2
     axes = sheet.place(figure, sheet.EDGE, middle, cell, cell, "image")
-    axes.imshow(model.image.squeeze(), cmap=style.MAP, vmin=0, vmax=255)
+    axes.imshow(model.image.squeeze(), cmap=style.MAP, vmin=0, vmax=255, origin="upper")
     step = (sheet.WIDTH - 2 * sheet.EDGE - cell - 1.1) / len(names)
     drawn = {"image": model.image}
     for place, name in enumerate(names):
@@ -113,7 +114,9 @@ def glance(model: TrainedModel) -> Figure | None:
             axes = sheet.place(
                 figure, left, top + row * (cell + gap), cell, cell, f"{name} {channel}"
             )
-            axes.imshow(maps[..., channel], cmap=style.MAP, vmin=0, vmax=maps.max() or 1)
+            axes.imshow(
+                maps[..., channel], cmap=style.MAP, vmin=0, vmax=maps.max() or 1, origin="upper"
+            )
             axes.spines[:].set(visible=True, color=style.PALE, linewidth=0.5)
     height = SHOWN * (cell + gap) - gap
     axes = sheet.place(figure, sheet.WIDTH - sheet.EDGE - 0.62, top, 0.62, height, "probabilities")

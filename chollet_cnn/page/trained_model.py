@@ -201,7 +201,7 @@ def _test_images(run: runs.Run, data_dir: str | Path | None) -> tuple[Split | No
     try:
         return Split(*run.test_data(data_dir)), ""
     except UserError as problem:
-        return None, str(problem)
+        return None, printable(str(problem))
 
 
 def _choose_image(
@@ -258,7 +258,7 @@ def sections(
             section = {"problem": ""} | make(model)
         except Exception as problem:
             kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
-            section = {"problem": f"{kind}{problem}"}
+            section = {"problem": printable(f"{kind}{problem}")}
             notify(f"left out of {model.run.path}: {section['problem']}")
         about = {"name": model.name, "explorer": model.explorer, "path": repr(str(model.run.path))}
         found.append(about | section)

@@ -65,6 +65,7 @@ def test_every_chapter_shows_its_figure_before_its_formula(chapters):
         if "<math" in chapter.html:
             order = [chapter.html.find(tag) for tag in ("<svg", 'class="worked"', "<math")]
             assert order == sorted(order), slug
+            assert min(order) >= 0, slug
             assert chapter.html.rfind('class="call"') > order[-1], slug
 
 
@@ -371,3 +372,24 @@ def test_what_is_filled_into_a_template_is_never_markup(chapters):
     assert "<script>alert" not in text
     assert "<img" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
+
+
+def test_of_an_error_the_truth_is_named_though_another_class_is_likelier(digits_model):
+    found, truth = np.eye(10)[digits_model.test.labels], int(digits_model.test.labels[7])
+    found[7] = np.roll([0.05, 0.6, 0.35, *[0] * 7], truth)
+    model = dataclasses.replace(digits_model, probabilities=found)
+    doubt = where_the_network_looked._doubtful(model)
+    told = doubt["first"], doubt["second"], doubt["probability_second"]
+    assert told == (str((truth + 1) % 10), str(truth), 0.05)
+
+
+def test_what_the_page_computes_of_a_run_is_the_run_s(chapters, digits_model):
+    run, found = digits_model.run, chapters["the-networks-trained"].content["sections"][0]
+    last, sure = run.history.iloc[-1], digits_model.probabilities
+    right = (sure.argmax(axis=1) == digits_model.test.labels).mean()
+    assert found["gap"] == pytest.approx(100 * (last["accuracy"] - last["val_accuracy"]))
+    over = found["mistakes"]["overconfidence"]
+    assert over == pytest.approx(100 * (sure.max(axis=1).mean() - right), abs=1e-3)
+    changed = {"changed": {"weights_seed": {"recipe": 0, "run": 4}}}
+    other = dataclasses.replace(run, config=run.config | changed)
+    assert dataclasses.replace(digits_model, run=other).weights_seed == 4

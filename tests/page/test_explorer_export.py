@@ -73,6 +73,13 @@ def test_a_network_that_the_page_cannot_compute_is_refused(layer, refusal):
         describe_layers(keras.Sequential([keras.Input((28, 28, 1)), layer]))
 
 
+def test_a_rescaling_of_each_colour_is_refused():
+    means = [-103.9, -116.8, -123.7]
+    stack = [keras.layers.Rescaling(1.0, offset=means), keras.layers.Conv2D(2, 3)]
+    with pytest.raises(UserError, match="cannot compute the layer rescaling"):
+        describe_layers(keras.Sequential([keras.Input((9, 9, 3)), *stack]))
+
+
 def test_the_static_picture_has_no_paper_of_its_own():
     sheet = still._sheet(np.ones((26, 26, 2)))
     address = still._png(sheet, transparency=still.PAPER)

@@ -285,6 +285,23 @@ def test_a_network_of_one_s_own_without_test_images(browser, tmp_path, monkeypat
     assert [pixel[0] for pixel in shown] == red[0, :12].tolist()
 
 
+def test_a_click_right_after_typing_a_weight_is_a_click(browser, explorer):
+    open_page(browser, explorer)
+    select(browser, 1, 0, 0, 0)
+    field = browser.find_element("css selector", ".kernel input")
+    field.send_keys(webdriver.Keys.CONTROL, "a", webdriver.Keys.NULL, "0.7")
+    browser.find_element("xpath", "//button[text()='edge']").click()
+    next_frame(browser)
+    ((_, changed),) = browser.execute_script("return [...explorer.state.changes]")
+    assert changed["kernel"] == [-1, -1, -1, -1, 8, -1, -1, -1, -1]
+    field = browser.find_element("css selector", ".kernel input")
+    field.send_keys(webdriver.Keys.CONTROL, "a", webdriver.Keys.NULL, "0.7")
+    browser.find_element("css selector", "#samples button").click()
+    next_frame(browser)
+    ((_, changed),) = browser.execute_script("return [...explorer.state.changes]")
+    assert changed["kernel"] == [0.7, -1, -1, -1, 8, -1, -1, -1, -1]
+
+
 def test_the_title_of_the_panel_is_what_is_said(browser, recorded):
     open_page(browser, recorded)
     last = browser.execute_script("return explorer.state.layers.length - 1")

@@ -190,6 +190,36 @@ def test_the_cost_is_that_of_the_network_as_changed_while_a_pass_still_runs(brow
     assert browser.execute_script("return kernels") == [True, False]  # learned, and switched off
 
 
+def test_one_unit_is_named_with_its_class_and_a_late_photograph_is_not_put_in(browser, made):
+    run, page, _ = made
+    open_photographs(browser, page)
+    *_, last = texts(browser, ".row h3")
+    assert f"1 unit, for {run.config['classes'][1]}" in last
+    browser.execute_async_script(
+        """
+        const done = arguments[0], slow = createImageBitmap;
+        const canvas = new OffscreenCanvas(9, 9);
+        canvas.getContext("2d").fillRect(0, 0, 9, 9);
+        canvas.convertToBlob().then(async (blob) => {
+          const files = [new File([blob], "late.png")];
+          let goOn;
+          window.createImageBitmap = async (file) => {
+            await new Promise((resolve) => (goOn = resolve));
+            return slow(file);
+          };
+          const paste = new Event("paste");
+          paste.clipboardData = { files };
+          document.dispatchEvent(paste);
+          document.querySelector("#samples button").click();
+          goOn();
+          window.createImageBitmap = slow;
+          setTimeout(done, 300);
+        });
+        """
+    )
+    assert "late.png" not in texts(browser, "#step")[0]
+
+
 def test_nothing_but_the_weights_beside_the_page_is_asked_for(browser, made):
     _, page, _ = made
     open_photographs(browser, page)

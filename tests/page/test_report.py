@@ -181,6 +181,21 @@ def test_the_network_at_a_glance_says_which_layers_it_shows(tmp_path, blocks, dr
     assert any(f"of each {drawn}," in text.get_text() for text in glance.drawing.texts)
 
 
+def test_a_network_without_plain_convolutions_has_its_first_layers_at_a_glance(tmp_path):
+    inner = [keras.layers.SeparableConv2D(4, 3, padding="same") for _ in range(8)]
+    model = trained_model.read(write_run(tmp_path / "run", sequential(*inner)))
+    glance = first_screen.glance(model)
+    assert list(glance.arrays) == ["image", *[layer.name for layer in inner[:6]]]
+    assert any("of the first 6 layers," in text.get_text() for text in glance.drawing.texts)
+
+
+def test_what_is_left_out_can_be_written_whatever_its_path(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "make_chapters", lambda *_: [])
+    runs_there = [write_run(tmp_path / "run", plain_network()), tmp_path / "no\udce9such"]
+    made = build.write_report(runs_there, out=tmp_path / "page")
+    assert "no?such" in made.path.read_text()
+
+
 @pytest.mark.slow
 def test_without_a_run_the_page_says_how_to_train_one_and_has_its_figures_for_print(without_runs):
     text = (without_runs / "index.html").read_text(encoding="utf-8")
@@ -228,11 +243,12 @@ def test_a_first_screen_that_is_left_out_is_a_problem(first_screen_alone, tmp_pa
     assert made.problems == ["Plain, seed 0: ZeroDivisionError: division by zero"]
 
 
-def test_a_network_that_the_explorer_cannot_compute_has_a_page_without_one(tmp_path):
+def test_a_network_that_the_explorer_cannot_compute_has_a_page_without_one(tmp_path, capsys):
     odd = sequential(keras.layers.RandomSaturation(0.2), keras.layers.Conv2D(4, 3))
     model, problems = trained_model.read(write_run(tmp_path / "run", odd)), []
     assert build._with_explorer(model, tmp_path, lambda *_: None, problems).explorer == ""
     assert "random_saturation" in problems[0]
+    assert f"left out of {tmp_path / 'run'}: " in capsys.readouterr().err
     assert not list(tmp_path.glob("*.html"))
 
 

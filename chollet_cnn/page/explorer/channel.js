@@ -28,7 +28,7 @@ export function channelView(state, { layer: index, channel }, actions) {
     make("h3", {}, "Change this channel"),
     switches(change().scale ?? 1, set),
     ...(editable
-      ? kernelEditor(kernelOf(learned, channel), change().kernel, channel, set)
+      ? kernelEditor(kernelOf(learned, channel), () => change().kernel, channel, set)
       : [kernelSheet(learned, channel)]),
     ...exciting(state, layer, channel, actions),
   ];
@@ -69,8 +69,8 @@ function switches(scale, set) {
 }
 
 /** The nine numbers of a first-layer kernel, to be dragged or entered. */
-function kernelEditor(learned, replaced, channel, set) {
-  const kernel = replaced ?? learned;
+function kernelEditor(learned, current, channel, set) {
+  const kernel = current() ?? learned;
   const largest = Math.max(...kernel.map(Math.abs), 1e-9);
   const cells = kernel.map((weight, i) => {
     const input = make("input", {
@@ -79,10 +79,13 @@ function kernelEditor(learned, replaced, channel, set) {
       value: weight.toFixed(4),
       "aria-label": `weight in row ${Math.floor(i / 3)}, column ${i % 3}`,
     });
-    const update = (value) => set({ kernel: kernel.map((old, at) => (at === i ? value : old)) });
+    const update = (value) =>
+      set({ kernel: (current() ?? learned).map((old, at) => (at === i ? value : old)) });
     input.addEventListener("change", () => {
-      // The editor is made anew; by then the focus is where it goes next.
-      if (Number.isFinite(input.valueAsNumber)) setTimeout(() => update(input.valueAsNumber));
+      const value = input.valueAsNumber;
+      // The editor is made anew; by then the focus is where it goes next, and a press is a click.
+      if (Number.isFinite(value))
+        afterPress(() => (current() ?? learned) === kernel && update(value));
     });
     draggable(input, weight, update);
     const share = Math.round((55 * Math.abs(weight)) / largest);
@@ -112,6 +115,25 @@ function kernelEditor(learned, replaced, channel, set) {
     ),
     make("p", { class: "buttons" }, ...choices),
   ];
+}
+
+let pressed = false;
+if (typeof window !== "undefined") {
+  window.addEventListener("pointerdown", () => (pressed = true), true);
+  for (const name of ["pointerup", "pointercancel"])
+    window.addEventListener(name, () => (pressed = false), true);
+}
+
+/** Do something soon, but not before the click that a press under way becomes. */
+function afterPress(action) {
+  if (!pressed) return setTimeout(action);
+  const ended = new AbortController();
+  const end = () => {
+    ended.abort();
+    setTimeout(action);
+  };
+  for (const name of ["pointerup", "pointercancel"])
+    window.addEventListener(name, end, { signal: ended.signal });
 }
 
 const same = (one, other) => one.every((value, i) => Math.abs(value - other[i]) < 1e-6);

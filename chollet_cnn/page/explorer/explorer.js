@@ -68,7 +68,7 @@ export async function start(source) {
     compute();
   };
   let pause = null;
-  let panelIsOld = false; // until a pass has finished; the one that was to renew it may be given up
+  let panelIsOld = true; // until a pass has finished; the one that was to renew it may be given up
   /** Send the input through the changed network, in a worker where that takes long. */
   const compute = (panel = false) => {
     clearTimeout(pause);
@@ -116,6 +116,7 @@ export async function start(source) {
     if (at) outline(seen, receptiveField(state.layers, at), width, height);
   };
   const showBars = predictionBars(byId("bars"), data.classes, (index) => {
+    if (!state.pass) return;
     state.target = index;
     const last = state.layers.length - 1;
     select(last, Math.min(index, gridOf(state.layers[last])[2] - 1), null);
@@ -142,6 +143,7 @@ export async function start(source) {
     return { row: Math.floor(cell / columns), column: cell % columns };
   };
   const select = (index, channel, cell, byKeyboard = false, enter = false) => {
+    if (!state.pass) return; // there is nothing to see yet
     const before = state.selected;
     if (before?.layer !== index) state.openChannel = null;
     const keep = before?.layer === index ? { row: before.row, column: before.column } : null;

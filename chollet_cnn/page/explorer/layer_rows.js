@@ -1,6 +1,6 @@
 // The rows of feature maps, one canvas a layer, drawn anew whenever the input changes.
 
-import { short, whole } from "./numbers.js";
+import { counted, short, whole } from "./numbers.js";
 import { gridOf } from "./explain.js";
 import { MARK, make, paintTiles } from "./pictures.js";
 
@@ -72,15 +72,11 @@ function frameTiles(context, count, tiles) {
 function buildRow(container, layer, index, classes, onSelect) {
   const [mapRows, mapColumns, channels] = gridOf(layer);
   const isMap = layer.shape.length === 3;
-  const unit = isMap
-    ? "feature maps"
-    : classes
-      ? "classes"
-      : layer.kind === "dense"
-        ? "units"
-        : "channels";
+  const noun = isMap ? "feature map" : layer.kind === "dense" ? "unit" : "channel";
   const size = isMap ? ` of ${mapColumns}×${mapRows}` : "";
-  const what = `${WORDS[layer.kind]}, ${channels} ${unit}${size}`;
+  const many = classes && channels > 1 ? `${whole(channels)} classes` : counted(channels, noun);
+  const alone = classes && channels === 1 ? `, for ${classes[0]}` : "";
+  const what = `${WORDS[layer.kind]}, ${many}${size}${alone}`;
   const toCells = mapRows * mapColumns > 1 ? ", Enter goes to its cells" : "";
   const scale = make("span", { class: "scale" });
   const canvas = make("canvas", {
@@ -90,14 +86,9 @@ function buildRow(container, layer, index, classes, onSelect) {
   });
   const head = make("h3", {}, layer.name, " ", make("small", {}, what, scale));
   const block = make("div", { class: "row", "data-layer": layer.name }, head, canvas);
-  if (classes)
-    block.append(
-      make(
-        "div",
-        { class: "class-names", "aria-hidden": "true" },
-        ...classes.map((name) => make("span", {}, name)),
-      ),
-    );
+  const names = make("div", { class: "class-names", "aria-hidden": "true" });
+  names.append(...(classes ?? []).map((name) => make("span", {}, name)));
+  if (classes) block.append(names);
   container.append(block);
 
   let across = 1;
@@ -126,6 +117,7 @@ function buildRow(container, layer, index, classes, onSelect) {
     canvas.style.height = `${canvas.height / sharp}px`;
     [painted.width, painted.height, paintedPass] = [canvas.width, canvas.height, null];
     if (classes) block.style.setProperty("--tile", `${(side + GAP) / sharp}px`);
+    names.hidden = across < channels; // one line of names is not below several of tiles
     if (last) draw(...last);
   };
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from chollet_cnn.errors import UserError
 
@@ -41,7 +42,7 @@ def _describe(layer: keras.Layer, kind: str, is_last: bool) -> dict[str, Any]:
     if activation not in known:
         raise _unknown(layer)
     match kind:
-        case "Rescaling":
+        case "Rescaling" if np.ndim(layer.scale) == np.ndim(layer.offset) == 0:
             return {"kind": "rescaling", "scale": layer.scale, "offset": layer.offset}
         case "Conv2D" if (
             layer.padding == "valid"

@@ -10,16 +10,20 @@ import { byId } from "./pictures.js";
  */
 export function photoInput([height, width], onChange, onNew) {
   let pixels = new Uint8Array(height * width * 3);
+  let latest = 0; // a large photograph takes a while, and another may be put in meanwhile
   const say = (words) => (byId("step").textContent = words);
   const take = async (file) => {
     if (!file) return;
+    const mine = ++latest;
     let photo;
     try {
       photo = await createImageBitmap(file);
     } catch {
       say(`${file.name} is not an image that this browser reads; choose a JPEG or PNG file.`);
+      byId("spoken").textContent = byId("step").textContent;
       return;
     }
+    if (mine !== latest) return;
     const canvas = new OffscreenCanvas(width, height);
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
@@ -50,10 +54,14 @@ export function photoInput([height, width], onChange, onNew) {
     place.classList.remove("over");
     take(event.dataTransfer.files[0]);
   });
+  // A photograph dropped beside the place would be opened instead of this page.
+  for (const name of ["dragover", "drop"])
+    window.addEventListener(name, (event) => event.preventDefault());
   document.addEventListener("paste", (event) => take(event.clipboardData.files[0]));
   return {
     read: () => pixels,
     show(image, words) {
+      latest++;
       pixels = image;
       say(words);
     },
