@@ -109,8 +109,14 @@ def main(argv: list[str] | None = None, prog: str = "python -m chollet_cnn.predi
     if options.csv:
         named = expand_user(options.csv)
         text = table(answers).to_csv(index=False)
-        if named.exists() and not (named.is_file() or named.is_dir()):  # a device or a pipe
-            named.write_text(text, encoding="utf-8")
+        is_usual = os.path.isfile(named) or os.path.isdir(named)
+        if os.path.exists(named) and not is_usual:  # a device or a pipe
+            try:
+                named.write_text(text, encoding="utf-8")
+            except BrokenPipeError:
+                raise
+            except OSError as problem:
+                raise files.unwritable(named, problem) from problem
         else:
             files.write(Path(os.path.realpath(named)), text)
         written.append(named)

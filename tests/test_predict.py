@@ -257,6 +257,14 @@ def test_a_table_is_written_where_a_link_points_and_to_a_pipe(run, two_zeros, co
             assert piped.read() == Path("real.csv").read_text()
 
 
+@pytest.mark.parametrize("name", ["x" * 300 + ".csv", "/dev/full"])
+def test_a_table_that_cannot_be_written_is_one_sentence(run, two_zeros, command, name):
+    if name == "/dev/full" and not os.path.exists(name):
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(UserError, match="cannot write "):
+        command(run.path, two_zeros, "--csv", name)
+
+
 def test_show_says_where_it_wrote_and_keeps_the_current_folder_clean(run, two_zeros, command):
     status, out, _ = command(run.path, two_zeros, "--show")
     assert status == 0

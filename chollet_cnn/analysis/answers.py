@@ -201,14 +201,14 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
         width_ratios=[1.4] * with_boxes + [1, 1.2],
     )
     if with_boxes:
-        axes["photograph"].imshow(photograph)
+        axes["photograph"].imshow(photograph, origin="upper")
         axes["photograph"].set_axis_off()
         for left, upper, right, lower in answer.boxes:
             across, down = [left, right, right, left, left], [upper, upper, lower, lower, upper]
             axes["photograph"].plot(across, down, color=style.POINTED_AT, linewidth=1.5)
     for place in range(shown):
         seen, bars = axes[f"seen {place}"], axes[f"bars {place}"]
-        seen.imshow(answer.seen[place].squeeze(), cmap=style.MAP, vmin=0, vmax=255)
+        seen.imshow(answer.seen[place].squeeze(), cmap=style.MAP, vmin=0, vmax=255, origin="upper")
         seen.set_axis_off()
         likeliest = list(answer.probabilities[place].items())[:top]
         names, shares = zip(*likeliest, strict=True)
@@ -232,7 +232,7 @@ def _write_name_above(figure: Figure, name: str) -> None:
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
     name = "".join(c if font.get_char_index(ord(c)) else "?" for c in printable(name))
     # It is measured before it is drawn, and dollars in a name would be read as a formula.
-    title = figure.suptitle(name, fontsize=11, parse_math=False)
+    title = figure.suptitle(name, fontsize=11, parse_math=False, usetex=False)
     for length in range(min(len(name), 120), 8, -2):
         title.set_text(shorten(name, length))
         if title.get_window_extent().width < 0.96 * figure.bbox.width:

@@ -111,13 +111,19 @@ def _is_drawn_with_strokes(mask: np.ndarray, all_ink: np.ndarray, strength: np.n
 
 def _in_reading_order(masks: list[np.ndarray]) -> list[np.ndarray]:
     """Sort row by row, from left to right; a row is what overlaps in height."""
-    rows: list[list[np.ndarray]] = []
+    rows: list[list[tuple[float, int, np.ndarray]]] = []  # column, lowest row of pixels, mask
     for mask in sorted(masks, key=ndimage.center_of_mass):
-        if rows and ndimage.center_of_mass(mask)[0] < np.flatnonzero(rows[-1][0].any(axis=1))[-1]:
-            rows[-1].append(mask)
+        height, column = ndimage.center_of_mass(mask)
+        found = (column, np.flatnonzero(mask.any(axis=1))[-1], mask)
+        for row in rows:
+            # A row may rise or fall, so that its nearest digit tells.
+            _, bottom, _ = min(row, key=lambda other: abs(other[0] - column))
+            if height < bottom:
+                row.append(found)
+                break
         else:
-            rows.append([mask])
-    return [m for row in rows for m in sorted(row, key=lambda m: ndimage.center_of_mass(m)[1])]
+            rows.append([found])
+    return [mask for row in rows for _, _, mask in sorted(row, key=lambda found: found[0])]
 
 
 def is_shaped_like_a_digit(image: np.ndarray) -> bool:

@@ -149,6 +149,9 @@ def _ask(url: str, start: int) -> _Answer:
         if not start:
             raise http.client.HTTPException("the server sends a part that was not asked for")
         return _ask(url, 0)
+    if body.headers.get_content_type() == "text/html":  # of a proxy or a portal, not the file
+        body.close()
+        raise http.client.HTTPException("a web page was sent instead of the file")
     return _Answer(body, 0, _number(body.headers.get("Content-Length", "")))
 
 

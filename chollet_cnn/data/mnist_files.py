@@ -26,7 +26,7 @@ IDX_NAME = re.compile(r"(train|t10k)[-_. ](images|labels).*", re.IGNORECASE)
 PART = re.compile(r"train|test|t10k", re.IGNORECASE)  # in the name of an array
 NPZ_NAME = re.compile(r".*\.npz\b.*", re.IGNORECASE)  # "mnist.npz.1" is wget's second download
 LARGEST_FILE = 128 << 20  # bytes
-LARGEST_ARRAY = 70_000 * 28 * 28 * 4  # bytes: all images, a float of 32 bits for each pixel
+LARGEST_ARRAY = 70_000 * 28 * 28 * 8  # bytes: all images, a float of 64 bits for each pixel
 
 Arrays = dict[str, np.ndarray]
 

@@ -227,7 +227,9 @@ def to_grey_levels(images: np.ndarray, pixel_range: tuple[float, float] = (0, 25
             f"the pixels are numbers from {darkest:.4g} to {brightest:.4g}, but black is {low:g} "
             f"and white {high:g}; pass pixel_range=(black, white), such as (0, 1)"
         )
-    return images if (low, high) == (0, 255) else 255 * ((images - low) / (high - low))
+    return (
+        images if (low, high) == (0, 255) else 255 * ((images.astype(float) - low) / (high - low))
+    )
 
 
 def grey_limits(image: np.ndarray) -> tuple[int, int]:
@@ -239,7 +241,7 @@ def draw_image(axes: Axes, image: np.ndarray, label: str = "", high: float = 255
     """Draw an image with its label above it; one without colours in grey, 0 black, high white."""
     image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
     image = as_colors(image) if image.ndim == 3 else image
-    axes.imshow(image, cmap=style.MAP, vmin=0, vmax=high, interpolation="nearest")
+    axes.imshow(image, cmap=style.MAP, vmin=0, vmax=high, interpolation="nearest", origin="upper")
     axes.set_title(label, fontsize=SMALL, color=style.GREY, loc="left")
     axes.set_axis_off()
 

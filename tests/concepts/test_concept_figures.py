@@ -46,6 +46,9 @@ def test_arrays_of_one_s_own_are_drawn_as_lists_too(draw, side):
     given = {name: given[name] for name in inspect.signature(draw).parameters if name in given}
     lists = {name: value.tolist() for name, value in given.items()}
     assert words(draw(**given)) == words(draw(**lists))
+    # Sums of bytes do not overflow.
+    many = {name: (5 * np.asarray(value)).astype(np.uint8) for name, value in given.items()}
+    assert words(draw(**many)) == words(draw(**{n: v.astype(int) for n, v in many.items()}))
 
 
 def test_a_grid_of_0_to_1_is_drawn_from_black_to_white():

@@ -149,6 +149,11 @@ def test_what_another_pillow_decoded_is_decoded_again(flat, monkeypatch):
     assert len(folders) == 2
 
 
+def test_another_way_of_resizing_is_kept_apart(flat):
+    small(flat, resize="bilinear")
+    assert len(list((flat.parent / "cache" / "cats-vs-dogs").iterdir())) == 2
+
+
 def test_a_pixel_changed_in_the_cache_is_noticed_at_the_next_load(flat):
     file, _ = change_a_pixel(flat)
     os.utime(file, (time.time() + 1,) * 2)  # file systems may count time in whole seconds

@@ -1,3 +1,4 @@
+import itertools
 from functools import cache
 
 import digit_photo_kinds
@@ -137,14 +138,15 @@ def test_digits_are_found_in_reading_order_with_their_boxes():
         assert alike(one.image[..., 0], handwriting.as_digit(enlarged(digit))[..., 0]) > 0.9
 
 
-def test_boxes_are_places_in_the_whole_photograph_when_the_sheet_is_a_part_of_it():
+@pytest.mark.parametrize("times", [1, 3])
+def test_boxes_are_places_in_the_whole_photograph_when_the_sheet_is_a_part_of_it(times):
     photo = np.full((600, 800, 3), 45, dtype=np.uint8)
     photo[250:500, 400:650] = 250
     photo[285:465, 435:615] -= (enlarged(embedded_digits(1)[0], 180) * 0.9).astype(np.uint8)[
         ..., np.newaxis
     ]
-    (digit,) = handwriting.find_digits(photo)
-    left, top, right, bottom = digit.box
+    (digit,) = handwriting.find_digits(photo.repeat(times, 0).repeat(times, 1))
+    left, top, right, bottom = np.array(digit.box) / times
     assert 430 < left < right < 620
     assert 280 < top < bottom < 470
 
@@ -247,3 +249,16 @@ def test_what_is_not_a_digit_is_refused(name):
 def test_every_digit_of_mnist_is_shaped_like_a_digit(mnist_test):
     images = mnist_test.images[:300, ..., 0]
     assert all(map(digit_patches.is_shaped_like_a_digit, images))
+
+
+@pytest.mark.parametrize("rise", [-6, 0, 6])
+def test_rows_that_rise_or_fall_are_read_from_left_to_right(rise):
+    masks = []
+    for row, column in itertools.product(range(2), range(6)):
+        mask = np.zeros((180, 130), bool)
+        top = 60 + 60 * row - rise * column
+        mask[top : top + 20, 20 * column + 5 : 20 * column + 17] = True
+        masks.append(mask)
+    shuffled = [masks[place] for place in np.random.default_rng(0).permutation(len(masks))]
+    found = digit_patches._in_reading_order(shuffled)
+    assert [id(mask) for mask in found] == [id(mask) for mask in masks]

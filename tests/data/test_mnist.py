@@ -323,3 +323,11 @@ def test_a_file_that_is_larger_than_any_of_mnists_is_not_read(small, tmp_path, m
     put_zip(tmp_path / "archive.zip", {"mnist.npz": npz(small)})
     with pytest.raises(UserError, match="more than the limit of 1,000"):
         mnist.load(tmp_path / "archive.zip", download=False)
+
+
+def test_images_in_64_bits_are_not_too_large():
+    header = io.BytesIO()
+    described = {"descr": "<f8", "fortran_order": False, "shape": (60_000, 28, 28)}
+    np.lib.format.write_array_header_1_0(header, described)
+    with pytest.raises(mnist_files.Damaged, match="truncated"):  # as it is, without its pixels
+        mnist_files.read_arrays("x_train.npy", header.getvalue())

@@ -250,6 +250,29 @@ def test_fetch_downloads_once_and_then_says_that_all_is_there(tmp_path, monkeypa
     assert f"train cats-vs-dogs-first-edition --data-dir '{tmp_path}/new one'" in second
 
 
+def test_a_web_page_in_place_of_the_file_costs_nothing_that_was_received(tmp_path):
+    part = tmp_path / "file.part"
+    part.write_bytes(CONTENT[:700_000])
+
+    class Portal(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(b"<html>Please sign in")
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Portal)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/file"
+    with pytest.raises(Unreachable, match="a web page was sent instead"):
+        download(url, tmp_path / "file", len(CONTENT), SHA256)
+    server.shutdown()
+    assert part.read_bytes() == CONTENT[:700_000]
+
+
 def test_a_disk_that_is_gone_is_named():
     gone = OSError(errno.ENOTCONN, "Transport endpoint is not connected", "/mnt/pictures")
     words = r"/mnt/pictures cannot be looked at \(Transport end"

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.texmanager import TexManager
 
-from chollet_cnn.drawing import sheet, style
+from chollet_cnn.drawing import mosaics, sheet, style
 from chollet_cnn.page.chapter import template_text
 
 
@@ -86,3 +86,16 @@ def test_powers_of_ten_are_written_as_such():
     assert labels
     assert all(label.get_parse_math() for label in labels)
     assert not any(label.get_parse_math() for label in axes.get_xticklabels())
+
+
+def test_images_stand_upright_whatever_a_matplotlibrc_says():
+    with rc_context({"image.origin": "lower"}):
+        axes = sheet.panels(2).subplots()
+        sheet.draw_image(axes, np.zeros((4, 4)))
+        mosaic = mosaics.plot_mosaic(np.zeros((2, 4, 4)), ["0", "1"], columns=2, title="")
+    assert [one.images[0].origin for one in (axes, mosaic.axes[0])] == ["upper", "upper"]
+
+
+def test_bytes_a_little_below_black_are_black():
+    levels = sheet.to_grey_levels(np.array([[12, 16, 235]], np.uint8), (16, 235))
+    assert levels.tolist() == [[pytest.approx(-255 * 4 / 219), 0, 255]]

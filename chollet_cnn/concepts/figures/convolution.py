@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chollet_cnn.concepts.checks import as_array, cell_in
+from chollet_cnn.concepts.checks import as_array, cell_in, widened
 from chollet_cnn.concepts.convolution import convolve1d, convolve2d, cross_correlate2d
 from chollet_cnn.concepts.figures.images import PADLOCK
 from chollet_cnn.concepts.kernels import SHARPEN
@@ -94,7 +94,7 @@ def _write_sum(
     window = image[row : row + kernel.shape[0], column : column + kernel.shape[1]]
     used = kernel != 0
     line = format_sum_of_products(kernel[used], window[used])
-    line = f"{line} = {format_number((window * kernel).sum())}"
+    line = f"{line} = {format_number((widened(window) * kernel).sum())}"
     sheet.write(figure, sheet.EDGE, top, line, color=style.ink(style.POINTED_AT), fontweight="bold")
 
 
@@ -175,7 +175,7 @@ def plot_smoothed_signal(
     note = f"each point of the line is the mean of {size} dots; {size - 1} are lost at the ends"
     if truth is not None:
         truth = as_array(truth, "truth", (1,))
-        before = np.sqrt(np.mean((signal - truth)[kept] ** 2))
+        before = np.sqrt(np.mean((widened(signal) - truth)[kept] ** 2))
         after = np.sqrt(np.mean((smooth - truth[kept]) ** 2))
         note += f"\ntypical distance from the truth: {before:.2f} before, {after:.2f} after"
     title = "The mean of neighbours removes the noise and keeps the wave"
