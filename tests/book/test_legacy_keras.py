@@ -151,3 +151,13 @@ def test_small_gradients_moved_weights_further_in_the_book_s_time():
 @pytest.mark.parametrize("name", recipes.OPTIMIZERS)
 def test_every_optimizer_can_be_made(name):
     assert float(legacy_keras.make_optimizer(name, 0.25).learning_rate) == 0.25
+
+
+def test_draws_are_degrees_shares_of_each_side_radians_and_two_zooms(monkeypatch):
+    drawn, real = [], legacy_keras.affine_maps
+    monkeypatch.setattr(legacy_keras, "affine_maps", lambda *a: drawn.extend(a[:6]) or real(*a))
+    layer(rotation=40, shift=0.25, shear=0.2, zoom=0.1)(np.stack([IMAGE] * 400), training=True)
+    values = np.hstack([keras.ops.convert_to_numpy(one) for one in drawn]) - [0, 0, 0, 0, 1, 1]
+    widest = [np.radians(40), 0.25 * HEIGHT, 0.25 * WIDTH, 0.2, 0.1, 0.1]
+    assert np.abs(values).max(axis=0) == pytest.approx(widest, rel=0.03)
+    assert np.abs(np.corrcoef(values.T) - np.eye(6)).max() < 0.3

@@ -78,6 +78,9 @@ def test_augmentation_has_the_ranges_of_the_book_and_dropout_its_place(name, aug
     dropout = [type(layer).__name__ for layer in others].index("Dropout")
     assert others[dropout].rate == 0.25
     assert isinstance(others[dropout + 1], keras.layers.Dense)
+    assert not isinstance(others[dropout - 1], keras.layers.Dense)
+    if (name, augmentation) == ("cats_vs_dogs_first_edition", True):
+        assert {layer.get_config()["fill_mode"] for layer in others[:4]} == {"nearest"}
 
 
 @pytest.mark.parametrize(

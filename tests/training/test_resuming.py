@@ -69,7 +69,9 @@ def again(run, **options):
     return trainer.train_network(out=run.path.parents[1], **{"seed": 4, **DIGITS, **options})
 
 
-@pytest.mark.parametrize("other", [{"device": "gpu"}, {"data": {"sha256": "others"}}])
+@pytest.mark.parametrize(
+    "other", [{"device": "gpu"}, {"backend": "another"}, {"data": {"sha256": "others"}}]
+)
 def test_a_finished_run_is_not_returned_for_one_on_other_images_or_another_device(copy, other):
     runs.write_json(copy.path / "environment.json", copy.environment | {"processor": "another"})
     assert again(copy).metrics == copy.metrics  # its bits are there
@@ -247,6 +249,21 @@ def test_an_unfinished_run_that_diverges_in_its_first_epoch_leaves_its_place_fre
     with pytest.raises(trainer.Diverged, match=r"in epoch 1, .* holds no network"):
         trainer.train_network(resume=True, **asked)
     trainer.train_network(**asked | {"learning_rate": None})  # as the message advises
+
+
+def test_a_resumed_run_keeps_weights_as_it_began(tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "FEW_WEIGHTS", 60_000)  # below this network's
+    trainer.train_network(out=tmp_path, keep_weights=True, **DIGITS)
+    longer = trainer.train_network(out=tmp_path, resume=True, **DIGITS | {"epochs": 3})
+    assert longer.kept_epochs == [1, 2, 3]
+
+
+def test_weights_that_an_interruption_came_before_are_kept_on_resuming(copy, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(state.State, "open_run", interrupted)  # only the checkpoint is written
+        with pytest.raises(KeyboardInterrupt):
+            again(copy, epochs=3, resume=True)
+    assert again(copy, epochs=3, resume=True).kept_epochs == [1, 2, 3]
 
 
 def test_an_extension_that_diverges_at_once_leaves_the_finished_run(copy, monkeypatch):

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -16,8 +17,8 @@ from small_runs import DIGITS, curve
 from chollet_cnn import train
 from chollet_cnn.book import published, recipes
 from chollet_cnn.errors import UserError
+from chollet_cnn.training import console, facts, fitting, loop, runs, seeding, trainer
 from chollet_cnn.training import environment as environments
-from chollet_cnn.training import runs, trainer
 
 FILES = {"config.json", "environment.json", "history.csv", "metrics.json", "model.keras",
          "checkpoint", "epochs"}  # fmt: skip
@@ -155,6 +156,51 @@ def test_the_weights_with_the_lowest_validation_loss_are_tested(tmp_path):
     scores = np.asarray(model(np.asarray(data.validation.images), training=False))[:, 0]
     loss = -np.log(np.where(data.validation.labels == 1, scores, 1 - scores)).mean()
     assert loss == pytest.approx(history["val_loss"].min(), rel=1e-3)
+    loss, accuracy = model.evaluate(np.asarray(data.test.images), data.test.labels, verbose=0)
+    assert loss == pytest.approx(run.metrics["test_loss"], rel=1e-3)
+    assert accuracy == pytest.approx(run.metrics["test_accuracy"])
+
+
+def test_the_figures_of_a_recipe_that_tests_its_last_epoch_are_that_epoch_s():
+    keys = ("epoch", "val_loss", "val_accuracy", "seconds")
+    rows = [dict(zip(keys, row, strict=True)) for row in ((1, 0.5, 0.7, 2.0), (2, 0.6, 0.8, 3.0))]
+    plan = SimpleNamespace(recipe=recipes.get("cats-vs-dogs-first-edition"))
+    images = SimpleNamespace(title="", validation=[1], test=[1])
+    job = SimpleNamespace(plan=plan, config={"changed": {}}, data=images)
+    model = SimpleNamespace(count_params=int, get_weights=list)
+    state = SimpleNamespace(checkpoint=SimpleNamespace(rows=rows), selects=False, model=model)
+    found = fitting._metrics(job, state, *[loop.Score(0.4, 0.72)] * 2)
+    wanted = {"val_accuracy": 0.8, "val_loss": 0.6, "judged_epoch": 2, "best_epoch": 1}
+    assert found | wanted | {"train_seconds": 5.0} == found
+    assert found["published"]["value"] == 0.71
+
+
+def test_random_layers_follow_the_seed_of_the_run(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(seeding, "seed_random_layers", lambda model, seed: asked.append(seed))
+    seeds = {"seed": 5, "weights_seed": 4, "order_seed": 3}
+    trainer.train_network(out=tmp_path, **seeds, **DIGITS | {"epochs": 1})
+    assert asked == [5]
+
+
+def test_every_setting_that_decides_the_bits_is_compared():
+    names = ("device_name", "processor", "processor_kind", "threads")
+    packages = ("keras", "jax", "jaxlib", "numpy")
+    gpu = {"device": "gpu", "backend": "jax"}
+    one, two = (
+        dict.fromkeys(names, n) | gpu | {"versions": dict.fromkeys(packages, n)} for n in "ab"
+    )
+    found = set(environments.differing_settings(one, two))
+    assert found == {*names, *(f"version of {name}" for name in packages)}
+
+
+def test_each_printed_number_stands_in_its_place(run):
+    metrics = run.metrics | {"val_accuracy": 0.7, "test_accuracy": 0.8, "train_seconds": 125.2}
+    told = facts.facts(run.config, run.environment, metrics)
+    assert (told["validation accuracy"], told["time"]) == ("70.00%", "2 min 5 s")
+    row = {"epoch": 7, "loss": 0.1, "accuracy": 0.2, "val_loss": 0.3, "val_accuracy": 0.4}
+    line = console.epoch_line(row | {"seconds": 5}, 10, {"watched": "validation set"})
+    assert [float(n) for n in re.findall(r"\d\.\d+", line)] == [0.1, 0.2, 0.3, 0.4, 5.0]
 
 
 def test_a_larger_network_keeps_its_weights_of_every_epoch_if_asked(tmp_path, monkeypatch):
