@@ -20,6 +20,9 @@ from chollet_cnn.training import runs
 
 pytestmark = pytest.mark.slow
 
+# Ray's processes give way to all others, which beside busy tests means that they stand still.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")
 from ray.cluster_utils import Cluster  # noqa: E402
