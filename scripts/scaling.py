@@ -29,6 +29,7 @@ from benchmark import RESULTS, by_kind, measure, read, render
 
 from chollet_cnn import files
 from chollet_cnn.book import recipes
+from chollet_cnn.drawing.numbers import format_count
 from chollet_cnn.errors import UserError, integer, run_cli
 from chollet_cnn.training import runs
 from chollet_cnn.training.devices import chosen_backend
@@ -156,7 +157,7 @@ def study_cost(speeds: pd.DataFrame) -> pd.DataFrame:
         line["of which start"] = f"{middle['first_step'] / seconds:.1%}"
         for nodes in NODES:
             minutes = math.ceil(SEEDS / nodes) * seconds / 60
-            line[f"{nodes} node{'s' * (nodes > 1)}"] = f"{minutes:.1f} min"
+            line[format_count(nodes, "node")] = f"{minutes:.1f} min"
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -232,7 +232,7 @@ def test_the_command_answers_what_it_can_and_names_the_bad_files(
 
 def test_a_folder_that_may_not_be_looked_into_is_named(run, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # nobody can refuse root
-    with pytest.raises(UserError, match=f"{tmp_path.name} may not be looked into: check its perm"):
+    with pytest.raises(UserError, match=f"{tmp_path.name} may not be read: check its perm"):
         predict.predict_images(run, tmp_path)
 
 

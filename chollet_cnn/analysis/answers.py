@@ -126,7 +126,7 @@ def _find_images(paths: Iterable[str | Path]) -> Iterator[str | Path]:
             yield path
             continue
         if not os.access(folder, os.R_OK | os.X_OK):
-            raise UserError(f"the folder {path} may not be looked into: check its permissions")
+            raise UserError(f"the folder {path} may not be read: check its permissions")
         known = image_files.suffixes()
         below = (file for file in containers.walk(folder) if is_picture(file.name, known))
         inside = sorted(file for file in below if os.path.isfile(file))
@@ -201,14 +201,14 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
         width_ratios=[1.4] * with_boxes + [1, 1.2],
     )
     if with_boxes:
-        axes["photograph"].imshow(photograph, origin="upper")
+        sheet.draw_pixels(axes["photograph"], photograph)
         axes["photograph"].set_axis_off()
         for left, upper, right, lower in answer.boxes:
             across, down = [left, right, right, left, left], [upper, upper, lower, lower, upper]
             axes["photograph"].plot(across, down, color=style.POINTED_AT, linewidth=1.5)
     for place in range(shown):
         seen, bars = axes[f"seen {place}"], axes[f"bars {place}"]
-        seen.imshow(answer.seen[place].squeeze(), cmap=style.MAP, vmin=0, vmax=255, origin="upper")
+        sheet.draw_pixels(seen, answer.seen[place].squeeze(), vmin=0, vmax=255)
         seen.set_axis_off()
         likeliest = list(answer.probabilities[place].items())[:top]
         names, shares = zip(*likeliest, strict=True)

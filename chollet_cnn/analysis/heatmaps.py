@@ -152,6 +152,11 @@ def smooth_grad(
     return _by_pixel(total / samples)
 
 
+def occlusion_window(height: int, width: int) -> int:
+    """Return the side, in pixels, of the cover that occlusion slides over an image by default."""
+    return max(1, round(min(height, width) / 5))
+
+
 def compute_occlusion(
     model: keras.Model,
     image: np.ndarray,
@@ -186,7 +191,7 @@ def compute_occlusion(
     image_shape(model)
     image, scores, target = _asked(model, image, target)
     height, width = image.shape[1:3]
-    window = max(1, round(min(height, width) / 5)) if window is None else window
+    window = occlusion_window(height, width) if window is None else window
     if whole_number(window, "window") > min(height, width):
         raise ValueError(f"window={window} pixels does not fit an image of {width}×{height}")
     stride = max(1, window // 3) if stride is None else whole_number(stride, "stride")

@@ -225,7 +225,7 @@ def plot_confusion_matrix(table: pd.DataFrame) -> Figure:
     colors = np.tile(to_rgba(style.POINTED_AT), (size, size, 1))
     colors[..., 3] = share  # not mixed with white: the paper may be dark
     colors[np.diag_indices(size)] = to_rgba(style.GREY, 0.25)
-    axes.imshow(colors, origin="upper")
+    sheet.draw_pixels(axes, colors)
     for (row, column), count in np.ndenumerate(counts):
         axes.text(
             column, row, format_integer(count) if count else "·", ha="center", va="center",

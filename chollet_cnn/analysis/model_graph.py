@@ -232,7 +232,7 @@ def chain(model: keras.Model) -> list[tuple[str, keras.Operation, tuple[int | No
         if isinstance(operation, keras.layers.InputLayer):
             return latest
         if isinstance(operation, keras.Layer):
-            # Its own output is that of its last use, which may be in another network.
+            # A layer that is used more than once has no single output whose shape could be asked.
             inputs = keras.KerasTensor(shape, operation.compute_dtype)
             shape = operation.compute_output_spec(inputs).shape
         else:

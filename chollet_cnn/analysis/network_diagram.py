@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import cos, radians, sin
 
@@ -84,6 +85,11 @@ def _check_drawable(what: str, shape: tuple[int | None, ...]) -> None:
         )
 
 
+def gets_smaller_and_deeper(boxes: Sequence[tuple[int, ...]]) -> bool:
+    """Return whether the last of these volumes has fewer rows and more channels than the first."""
+    return boxes[-1][0] < boxes[0][0] and boxes[-1][2] > boxes[0][2]
+
+
 def plot_network(model: keras.Model) -> Figure:
     """Draw the output of every layer to scale, with its shape beside it.
 
@@ -116,7 +122,7 @@ def plot_network(model: keras.Model) -> Figure:
     ]
     cut = any(len(v.shape) == 1 and v.shape[0] * channel > LONGEST for v in drawn)
     title = f"{format_shape(drawn[0].shape)} numbers become {format_shape(drawn[-1].shape)}"
-    if boxes[-1][0] < boxes[0][0] and boxes[-1][2] > boxes[0][2]:
+    if gets_smaller_and_deeper(boxes):
         title += ": smaller and deeper, step by step"
     figure = sheet.sheet(
         (top := 0.85) + sum(heights) + sheet.EDGE,

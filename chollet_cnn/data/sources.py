@@ -37,7 +37,7 @@ def permitted() -> Iterator[None]:
         if problem.filename is None:  # from a decoder, not from the system
             raise
         raise UserError(
-            f"{problem.filename} cannot be looked at ({problem.strerror}): check the disk or the "
+            f"{problem.filename} cannot be read ({problem.strerror}): check the disk or the "
             "server that it is on"
         ) from problem
 

@@ -74,7 +74,7 @@ def plot_mosaic(
                 color="black" if value > sum(limits) / 2 else "white",
             )  # fmt: skip
     norm = PowerNorm(0.5 if square_root else 1, *limits, clip=True)
-    axes.imshow(whole, cmap=style.MAP, norm=norm, interpolation="nearest", origin="upper")
+    sheet.draw_pixels(axes, whole, norm=norm, interpolation="nearest")
     axes.set_axis_off()
     return figure
 

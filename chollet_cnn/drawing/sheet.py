@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, rc_context
@@ -237,11 +238,22 @@ def grey_limits(image: np.ndarray) -> tuple[int, int]:
     return (0, 255) if image.max() > 1 else (0, 1)
 
 
+def draw_pixels(axes: Axes, pixels: np.ndarray, **options: Any) -> None:  # noqa: ANN401
+    """Draw an array with the first row at the top, in greys unless it has colours.
+
+    Args:
+        axes: where.
+        pixels: ``(rows, columns)``, or with colours as a third axis.
+        **options: more of :meth:`matplotlib.axes.Axes.imshow`, such as the limits of the greys.
+    """
+    axes.imshow(pixels, cmap=style.MAP, origin="upper", **options)
+
+
 def draw_image(axes: Axes, image: np.ndarray, label: str = "", high: float = 255) -> None:
     """Draw an image with its label above it; one without colours in grey, 0 black, high white."""
     image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
     image = as_colors(image) if image.ndim == 3 else image
-    axes.imshow(image, cmap=style.MAP, vmin=0, vmax=high, interpolation="nearest", origin="upper")
+    draw_pixels(axes, image, vmin=0, vmax=high, interpolation="nearest")
     axes.set_title(label, fontsize=SMALL, color=style.GREY, loc="left")
     axes.set_axis_off()
 

@@ -13,7 +13,7 @@ from chollet_cnn.analysis.learning_curves import plot_learning_curve
 from chollet_cnn.book import recipes
 from chollet_cnn.book.published import CURVES
 from chollet_cnn.drawing import sheet, style
-from chollet_cnn.drawing.numbers import QUANTITIES
+from chollet_cnn.drawing.numbers import QUANTITIES, format_count
 from chollet_cnn.evidence.records import Records
 
 LINE = 0.72
@@ -105,7 +105,7 @@ def _draw_recipe(axes: Axes, line: int, title: str, own: pd.DataFrame) -> None:
     # A long title's last words go to the grey line below, so that they do not touch the dots.
     name, *rest = title.rsplit(", ", 1) if title.count(", ") > 1 else [title]
     kind = QUANTITIES[own["quantity"].iloc[0]]
-    below = ", ".join([*rest, f"{len(own)} run{'s' * (len(own) > 1)}", kind])
+    below = ", ".join([*rest, format_count(len(own), "run"), kind])
     for text, up, size, color in ((name, 2, TEXT, style.INK), (below, -11, TEXT - 1.5, style.GREY)):
         axes.annotate(
             text, (0.01, line), xytext=(0, up), xycoords=("figure fraction", "data"),
@@ -164,7 +164,7 @@ def plot_legacy_and_current(
     current, legacy = (
         [curve for _, curve in curves[kind].groupby("seed")] for kind in (~is_legacy, is_legacy)
     )
-    counts = [f"{len(runs)} run{'s' * (len(runs) > 1)}" for runs in (current, legacy)]
+    counts = [format_count(len(runs), "run") for runs in (current, legacy)]
     note = f"current {what}: {counts[0]}; legacy {what}: {counts[1]}"
     if max(len(current), len(legacy)) > 1:
         note += "; lines are medians, bands are from lowest to highest"

@@ -52,8 +52,11 @@ def templates(*folders: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     written = {"percent": percent, "loss": loss, "signed": signed, "signed_loss": signed_loss}
-    found.filters |= written | {"markdown": to_markdown, "interval": between}
-    found.filters["counted"] = numbers.format_count
+    found.filters |= written | {
+        "markdown": to_markdown,
+        "interval": between,
+        "counted": numbers.format_count,
+    }
     found.globals |= written  # for the intervals of them
     return found
 

@@ -102,7 +102,7 @@ def glance(model: TrainedModel) -> Figure | None:
     )
     middle = top + (SHOWN * (cell + gap) - gap - cell) / 2
     axes = sheet.place(figure, sheet.EDGE, middle, cell, cell, "image")
-    axes.imshow(model.image.squeeze(), cmap=style.MAP, vmin=0, vmax=255, origin="upper")
+    sheet.draw_pixels(axes, model.image.squeeze(), vmin=0, vmax=255)
     step = (sheet.WIDTH - 2 * sheet.EDGE - cell - 1.1) / len(names)
     drawn = {"image": model.image}
     for place, name in enumerate(names):
@@ -114,9 +114,7 @@ def glance(model: TrainedModel) -> Figure | None:
             axes = sheet.place(
                 figure, left, top + row * (cell + gap), cell, cell, f"{name} {channel}"
             )
-            axes.imshow(
-                maps[..., channel], cmap=style.MAP, vmin=0, vmax=maps.max() or 1, origin="upper"
-            )
+            sheet.draw_pixels(axes, maps[..., channel], vmin=0, vmax=maps.max() or 1)
             axes.spines[:].set(visible=True, color=style.PALE, linewidth=0.5)
     height = SHOWN * (cell + gap) - gap
     axes = sheet.place(figure, sheet.WIDTH - sheet.EDGE - 0.62, top, 0.62, height, "probabilities")

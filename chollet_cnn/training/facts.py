@@ -54,7 +54,7 @@ def _selected(config: dict, epoch: int) -> str:
     if config["settings"]["judged_by"] != LOWEST_VALIDATION_LOSS:
         return "the last one"
     if config["watched"] == "test set":
-        return f"epoch {epoch}, of the lowest test loss: the images tested on selected it"
+        return f"epoch {epoch}, of the lowest test loss: selected on the test images"
     return f"epoch {epoch}, of the {LOWEST_VALIDATION_LOSS}"
 
 

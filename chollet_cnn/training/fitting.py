@@ -175,9 +175,7 @@ def _fit(job: Job) -> runs.Run:
         state.restore()
     if job.beginning == RESUME and job.first:
         runs.reopen(job.path, job.config, job.environment)
-        if (
-            state.checkpoint.rows
-        ):  # an interruption may have come before they were written, or after
+        if state.checkpoint.rows:  # the interruption may have come between the two files
             runs.write_history(job.path, state.checkpoint.rows)
     if not job.quiet:
         print(console.opening(recipe, job.config, job.environment, job.path), flush=True)
@@ -210,10 +208,8 @@ def _run_epochs(job: Job, state: State, steps: Steps) -> int | None:
             score = loop.run_epoch(steps.train, feed, batches, on_progress)
             check = evaluate(on_progress)
         if not (math.isfinite(score.loss + check.loss) and state.is_finite()):
-            replaces = job.beginning in (
-                OVERWRITE,
-                EXTEND,
-            )  # a finished run, once there is an epoch
+            # Until its first epoch is written, such a run leaves the finished one in its place.
+            replaces = job.beginning in (OVERWRITE, EXTEND)
             if epoch == begun and (replaces or not begun):
                 if job.first and not replaces:
                     runs.clear(job.path)
@@ -301,4 +297,3 @@ def _write_tensorboard(path: Path, rows: list[dict[str, float]], *, anew: bool) 
             writer.close()
     except Exception as problem:  # TensorFlow, where it is installed, has errors of its own
         raise files.unwritable(folder, problem) from problem
-        writer.close()

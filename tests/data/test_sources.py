@@ -275,7 +275,7 @@ def test_a_web_page_in_place_of_the_file_costs_nothing_that_was_received(tmp_pat
 
 def test_a_disk_that_is_gone_is_named():
     gone = OSError(errno.ENOTCONN, "Transport endpoint is not connected", "/mnt/pictures")
-    words = r"/mnt/pictures cannot be looked at \(Transport end"
+    words = r"/mnt/pictures cannot be read \(Transport end"
     with pytest.raises(UserError, match=words), sources.permitted():
         raise gone
 

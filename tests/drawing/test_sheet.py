@@ -1,6 +1,7 @@
 """Every figure has one width, a title and a note; every number is written in one way."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +95,12 @@ def test_images_stand_upright_whatever_a_matplotlibrc_says():
         sheet.draw_image(axes, np.zeros((4, 4)))
         mosaic = mosaics.plot_mosaic(np.zeros((2, 4, 4)), ["0", "1"], columns=2, title="")
     assert [one.images[0].origin for one in (axes, mosaic.axes[0])] == ["upper", "upper"]
+
+
+def test_every_array_is_drawn_by_the_function_that_keeps_it_upright():
+    package = Path(sheet.__file__).parents[1]
+    calls = [file.name for file in package.rglob("*.py") if ".imshow(" in file.read_text("utf-8")]
+    assert calls == ["sheet.py"]
 
 
 def test_bytes_a_little_below_black_are_black():

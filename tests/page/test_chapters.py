@@ -225,10 +225,10 @@ def test_the_epoch_that_was_tested_is_named_where_it_is_not_the_last(say, chapte
     text = say("the-networks-trained", run=earlier)
     assert "those of epoch 12, where the validation loss was lowest" in text
     assert "(After the last epoch the test accuracy is 84.85%.)" in text
-    assert "images tested on" not in text
+    assert "selected on the test images" not in text
     text = say("the-networks-trained", run=earlier | {"monitored": "test"})
     assert "where the test loss was lowest" in text
-    assert "The images tested on selected it" in text
+    assert "That epoch was selected on the test images" in text
     assert "weights tested" not in say(
         "the-networks-trained", run=run | {"selected_epoch": run["epochs"]}
     )

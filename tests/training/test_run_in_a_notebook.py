@@ -48,7 +48,7 @@ def test_test_images_that_selected_the_epoch_are_told(run):
     settings = run.config["settings"] | {"judged_by": recipes.LOWEST_VALIDATION_LOSS}
     config = run.config | {"settings": settings, "watched": "test set"}
     told = facts.facts(config, run.environment, run.metrics)["epochs"]
-    assert "of the lowest test loss: the images tested on selected it" in told
+    assert "of the lowest test loss: selected on the test images" in told
     told = facts.facts(config | {"watched": "validation set"}, run.environment, run.metrics)
     assert told["epochs"].endswith("of the lowest validation loss")
 

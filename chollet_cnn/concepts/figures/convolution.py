@@ -212,7 +212,7 @@ def plot_convolution_beside_correlation(kernel: np.ndarray | None = None) -> Fig
     figure = sheet.sheet(
         0.7 + 2 * height,
         "Convolution gives the kernel back, cross-correlation gives it turned",
-        "by 180°: follow the framed cell; on a kernel that this turn leaves alone the two agree",
+        "by 180°: follow the framed cell; on a kernel that the turn leaves unchanged the two agree",
     )
     for index, (name, kernel_name, laid, result) in enumerate(rows):
         top = 1.2 + index * height

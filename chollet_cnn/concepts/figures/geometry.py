@@ -148,7 +148,7 @@ def _draw_field(axes: Axes, shape: tuple[int, ...], size: int, jump: int) -> Non
     veil = np.ones((height, width, 4))
     veil[..., 3] = 0.55
     veil[row : row + size, column : column + size, 3] = 0
-    axes.imshow(veil, origin="upper")
+    sheet.draw_pixels(axes, veil)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     if column + jump + size <= width:
         sheet.mark(axes, (row, column + jump), (size, size), line=(0, (2, 1.5)), width=1.4)

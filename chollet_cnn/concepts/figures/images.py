@@ -88,7 +88,7 @@ def plot_channels(
     values = [f"{name} {image[row, column, i]}" for i, name in enumerate(names)]
     shown = [image, *split_channels(image)]
     for axes, channel, name in zip(panels, shown, ("the image", *names), strict=True):
-        axes.imshow(channel, cmap=style.MAP, vmin=0, vmax=255, origin="upper")
+        sheet.draw_pixels(axes, channel, vmin=0, vmax=255)
         axes.set_title(name, fontsize=sheet.BODY, loc="left", color=style.INK)
         axes.set_axis_off()
     side = -1 if column > width / 2 else 1

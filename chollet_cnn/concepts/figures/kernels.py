@@ -67,4 +67,4 @@ def _draw_response(axes: Axes, photo: np.ndarray, kernel: np.ndarray) -> None:
         # The strongest hundredth of the pixels is cut, so that the others are visible.
         high = float(np.quantile(np.abs(response), 0.99))
         low = -high
-    axes.imshow(response, cmap=style.MAP, vmin=low, vmax=high, origin="upper")
+    sheet.draw_pixels(axes, response, vmin=low, vmax=high)

@@ -113,7 +113,7 @@ def plot_shifted_digit(
         moved = shift_right(digit, shift)
         shown = (moved, responses(moved, kernel, 0), responses(moved, kernel, 2))
         for axes, values in zip(panels[:, column], shown, strict=True):
-            axes.imshow(values, cmap=style.MAP, vmin=0, origin="upper")
+            sheet.draw_pixels(axes, values, vmin=0)
             axes.set(xticks=[], yticks=[])
         panels[0, column].set_title(
             f"by {shift} px" if shift else "not shifted", fontsize=sheet.BODY

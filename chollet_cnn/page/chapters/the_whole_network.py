@@ -49,9 +49,7 @@ def _layers(model: TrainedModel) -> dict[str, Any]:
         "convolution_sees": None if convolution is None else area(convolution["receptive_field"]),
         "sees": area(table.iloc[-1]["receptive_field"]),
         "size": area(model.image.shape[:2]),
-        "shrinks": bool(volumes)
-        and volumes[-1][0] < volumes[0][0]
-        and volumes[0][2] < volumes[-1][2],
+        "shrinks": bool(volumes) and network_diagram.gets_smaller_and_deeper(volumes),
     }
 
 

@@ -101,7 +101,7 @@ def _heat(
 def _covered(model: TrainedModel, fall: np.ndarray) -> dict[str, Any]:
     """Cover the place that counts most with the image's mean, and ask again."""
     image = model.image
-    side = max(1, round(min(fall.shape) / 5))  # as occlusion covers it
+    side = heatmaps.occlusion_window(*fall.shape)
     place = zip(np.unravel_index(fall.argmax(), fall.shape), fall.shape, strict=True)
     top, left = (int(np.clip(at - side // 2, 0, length - side)) for at, length in place)
     covered = image.copy()

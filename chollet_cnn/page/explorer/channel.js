@@ -117,24 +117,18 @@ function kernelEditor(learned, current, channel, set) {
   ];
 }
 
-let pressed = false;
+let press = Promise.resolve(); // settled unless a pointer is down
 if (typeof window !== "undefined") {
-  window.addEventListener("pointerdown", () => (pressed = true), true);
-  for (const name of ["pointerup", "pointercancel"])
-    window.addEventListener(name, () => (pressed = false), true);
+  const begin = () =>
+    (press = new Promise((end) => {
+      for (const name of ["pointerup", "pointercancel"])
+        window.addEventListener(name, end, { once: true });
+    }));
+  window.addEventListener("pointerdown", begin, true);
 }
 
 /** Do something soon, but not before the click that a press under way becomes. */
-function afterPress(action) {
-  if (!pressed) return setTimeout(action);
-  const ended = new AbortController();
-  const end = () => {
-    ended.abort();
-    setTimeout(action);
-  };
-  for (const name of ["pointerup", "pointercancel"])
-    window.addEventListener(name, end, { signal: ended.signal });
-}
+const afterPress = (action) => press.then(() => setTimeout(action));
 
 const same = (one, other) => one.every((value, i) => Math.abs(value - other[i]) < 1e-6);
 
