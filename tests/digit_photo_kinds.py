@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage.morphology import disk
+from skimage.morphology import disk, skeletonize
 
 from chollet_cnn.analysis import answers
 
@@ -179,6 +179,13 @@ def thick_marker_cropped_closely(digit, random):
     return finish(paint(cropped(ink, int(random.integers(3, 9)))), random)
 
 
+def thin_pen_cropped_closely(digit, random):
+    """Strokes so thin that one which spans the picture could be a ruled line."""
+    ink = coverage(digit, random, size=500, sides=(380, 440))
+    ink = ndimage.grey_dilation(1.0 * skeletonize(ink > 0.4), footprint=disk(random.integers(2, 5)))
+    return finish(paint(cropped(ink, int(random.integers(0, 9)))), random, noise=3)
+
+
 def two_digits(digit, random):
     """The same digit twice, side by side."""
     twice = [cropped(coverage(digit, random, sides=(200, 260))) for _ in range(2)]
@@ -212,6 +219,7 @@ KINDS: dict[str, Callable] = {
     "red_ink_on_green_paper": partial(plain, paper=(0, 112, 0), pen=(220, 0, 0)),
     "hard_shadow": hard_shadow,
     "thick_marker_cropped_closely": thick_marker_cropped_closely,
+    "thin_pen_cropped_closely": thin_pen_cropped_closely,
     "two_digits": two_digits,
 }
 SUFFIX = {"grey_of_12_bits_in_16": ".tif", "hard_shadow": ".jpg"}

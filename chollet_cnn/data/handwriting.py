@@ -24,7 +24,12 @@ CENTRE = 14  # its centre of mass on the pixel in row 14 and column 14.
 THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least and at most so wide
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
+AS_TALL = 0.6  # of the digits' height: ink that is taller and no digit is not passed over
 NOTHING = "no digit found in the image: take one of dark ink on plain light paper"
+TOUCHING = (
+    "beside the digits is ink as tall as they are that looks like no digit: leave a gap between "
+    "digits, or crop the image to them"
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def find_digits(image: np.ndarray) -> list[Digit]:
         The digits row by row, from left to right.
 
     Raises:
-        UserError: no ink stands out from the paper, or it does not look like digits.
+        UserError: no ink stands out from the paper, or some of it does not look like digits.
 
     Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", for the last steps.
     """
@@ -64,7 +69,7 @@ def find_digits(image: np.ndarray) -> list[Digit]:
     ink = paper.separate_ink(small)
     mask = _find_strokes(ink)
     scale = max(sheet.shape) / max(small.shape)
-    digits, others = [], 0
+    digits, others = [], []
     for patch in group_into_digits(mask, ink.strength):
         cropped, (top, left, bottom, right) = _crop(_brighten(ink, patch, mask & ~patch))
         box = (
@@ -77,9 +82,12 @@ def find_digits(image: np.ndarray) -> list[Digit]:
         if is_shaped_like_a_digit(pixels):
             digits.append(Digit(pixels[..., np.newaxis], box))
         else:
-            others += 1
-    if others >= len(digits) or others >= max(2, len(digits) / 3):
+            others.append(box)
+    if len(others) >= len(digits) or len(others) >= max(2, len(digits) / 3):
         raise UserError(NOT_DIGITS)
+    height = np.median([one.box[3] - one.box[1] for one in digits])
+    if any(bottom - top > AS_TALL * height for _, top, _, bottom in others):
+        raise UserError(TOUCHING)
     return digits
 
 

@@ -10,6 +10,8 @@ from skimage.transform import hough_line
 from chollet_cnn.data import paper
 
 THICKEST_LINE = 0.04  # of the longer side; a ruled line is not thicker
+EDGE = 0.02  # of the image's width; a ruled line ends at most so far from its edge ...
+BEYOND = 0.04  # ... and at least so far beyond what is written
 ANGLES = np.radians(90 + np.arange(-8, 8.01, 0.25))  # of lines that are nearly horizontal
 
 
@@ -17,35 +19,58 @@ def without_ruled_lines(mask: np.ndarray) -> np.ndarray:
     """Remove straight lines that run from one side of the image to the other.
 
     The strokes that cross a line are kept whole: of a line only the parts are removed that are as
-    thin as the line itself.
+    thin as the line itself. A stroke that spans a closely cropped image is no ruled line.
     """
-    kept = _without_horizontal_lines(mask)
-    kept = _without_horizontal_lines(kept.T).T
+    level = _horizontal_lines(mask)
+    upright = _horizontal_lines((mask & (level == 0)).T)
+    others = mask & (level == 0) & (upright.T == 0)
+    kept = mask & ~_ruled(level, others) & ~_ruled(upright, others.T).T
     if kept.sum() > 0.1 * mask.sum():
         return _without_rungs(kept, mask & ~kept)
     # Nothing but lines; a single one is a 1 that reaches from edge to edge.
     return mask if label(mask, connectivity=2).max() == 1 else np.zeros_like(mask)
 
 
-def _without_horizontal_lines(mask: np.ndarray) -> np.ndarray:
+def _horizontal_lines(mask: np.ndarray) -> np.ndarray:
+    """Number the thin, straight, nearly level lines that span the image; all else is 0."""
     thicker = ndimage.binary_dilation(mask, structure=np.ones((3, 1)))
     votes, _, distances = hough_line(thicker, theta=ANGLES)
     lengths = _lengths_of_lines(mask.shape)
     full = (votes > 0.9 * lengths) & (lengths > 0.8 * mask.shape[1])
     if not full.any():
-        return mask
+        return np.zeros(mask.shape, dtype=int)
     best = full.sum(axis=0).argmax()
     y, x = np.indices(mask.shape)
     place = np.rint(x * np.cos(ANGLES[best]) + y * np.sin(ANGLES[best]) - distances[0]).astype(int)
-    on_line = mask & full[:, best][place.clip(0, len(distances) - 1)]
+    numbers, _ = ndimage.label(full[:, best])
+    lines = np.where(mask, numbers[place.clip(0, len(distances) - 1)], 0)
     runs, _ = ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
     lengths = np.bincount(runs.ravel())
-    thickness = np.median(lengths[runs[on_line]]) if on_line.any() else np.inf
+    thickness = np.median(lengths[runs[lines > 0]]) if lines.any() else np.inf
     if thickness > max(2, THICKEST_LINE * max(mask.shape)):
-        return mask
-    touched = np.zeros(len(lengths), dtype=bool)
-    touched[runs[ndimage.binary_dilation(on_line, structure=np.ones((3, 1))) & mask]] = True
-    return mask & ~(touched & (lengths <= 1.6 * thickness + 1))[runs]
+        return np.zeros_like(lines)
+    of_line = np.zeros(len(lengths), dtype=int)  # the line that each run of pixels touches, or 0
+    touching = ndimage.grey_dilation(lines, footprint=np.ones((3, 1)))
+    np.maximum.at(of_line, runs[mask], touching[mask])
+    return np.where(lengths <= 1.6 * thickness + 1, of_line, 0)[runs]
+
+
+def _ruled(lines: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Mark the numbered lines that are ruled: at least three, or more than the strokes of a digit.
+
+    A stroke ends with its digit, on one side at least. One or two ruled lines come in from one edge
+    of the image, leave by the other, and go beyond what is written on both sides.
+    """
+    numbers = np.unique(lines[lines > 0])
+    columns = np.nonzero(others)[1]
+    if len(numbers) >= 3 or not len(columns):
+        return lines > 0
+    width = lines.shape[1]
+    written = np.percentile(columns, [1, 99])  # specks do not count
+    first = min(EDGE * width, written[0] - BEYOND * width)
+    last = max((1 - EDGE) * width - 1, written[1] + BEYOND * width)
+    places = {number: np.nonzero(lines == number)[1] for number in numbers}
+    return np.isin(lines, [n for n, x in places.items() if x.min() <= first and x.max() >= last])
 
 
 @lru_cache(maxsize=8)
@@ -92,7 +117,8 @@ def without_boxes(mask: np.ndarray) -> np.ndarray:
             continue
         filled = np.zeros_like(mask)
         filled[region.slice] = region.image_filled
-        if paper.rectangularity(filled) < paper.RECTANGULAR:
+        beyond = max(region.image.shape)  # a box is inside the image, and so is all around it
+        if paper.rectangularity(np.pad(region.image_filled, beyond)) < paper.RECTANGULAR:
             continue
         line = filled & (patches == region.label)
         thickness = 2 * np.median(ndimage.distance_transform_edt(line)[line])
@@ -149,8 +175,9 @@ def _base_line(patch: np.ndarray) -> np.ndarray:
     height_of_line = model.predict_y(columns)
     thick = np.median(thickness[on_line])
     band = (rows > height_of_line - thick - 2) & (rows < height_of_line + 3)
-    above, body = np.nonzero(patch & ~band)
-    if not len(body) or np.ptp(above) < 3 * thick:
+    heights, body = np.nonzero(patch & ~band)
+    hangs = np.mean(heights > height_of_line[body]) > 0.5 if len(body) else True  # as of a 7
+    if hangs or np.ptp(heights) < 3 * thick:
         return np.zeros_like(patch)
     left, right = body.min(), width - 1 - body.max()
     beyond = min(left, right) > max(0.05 * width, 2 * thick) or left + right > 1.5 * np.ptp(body)
