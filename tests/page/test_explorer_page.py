@@ -286,6 +286,25 @@ def test_a_network_of_one_s_own_without_test_images(browser, tmp_path, monkeypat
     assert [pixel[0] for pixel in shown] == read.image[0, :12, colour].tolist()
 
 
+@pytest.mark.parametrize(
+    ("classes", "measured"), [(["cat", "dog"], True), (["rose", "tulip"], False)]
+)
+def test_an_image_that_stands_in_keeps_its_own_class(
+    browser, tmp_path, monkeypatch, classes, measured
+):
+    monkeypatch.setenv("CHOLLET_CNN_DATA", str(tmp_path))
+    stack = [layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((24, 24, 3)), *stack])
+    read = trained_model.read(write_run(tmp_path / "run", model, classes=classes))
+    open_page(browser, export.write_explorer(read, tmp_path / "explorer.html"))
+    assert texts(browser, "#samples button") == ["cat"]
+    select(browser, 0, 0, 3, 3)
+    (activates, *_) = browser.find_elements("css selector", ".exciting button")
+    assert activates.accessible_name.startswith("Class cat,")
+    # What a change costs is measured where the network has the images' classes.
+    assert browser.find_element("id", "cost").get_property("hidden") != measured
+
+
 def test_a_click_right_after_typing_a_weight_is_a_click(browser, explorer):
     open_page(browser, explorer)
     select(browser, 1, 0, 0, 0)

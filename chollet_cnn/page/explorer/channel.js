@@ -189,7 +189,7 @@ function exciting(state, layer, channel, actions) {
     const place = known.strongest[at];
     const pixels = state.images.pixels.subarray(size * place, size * (place + 1));
     const value = decimals(known.largest[at], 2);
-    const label = `Class ${state.classes[state.images.labels[place]]}, ${state.images.noun}, largest value ${value}`;
+    const label = `Class ${state.images.classes[state.images.labels[place]]}, ${state.images.noun}, largest value ${value}`;
     const show = () => actions.showImage(place);
     return thumbnail([pixels, columns, rows, colours], label, value, show);
   });

@@ -209,14 +209,18 @@ export async function start(source) {
   const shape = [width, height, colours];
   const stored = (at) => state.images.pixels.subarray(size * at, size * (at + 1));
   const showStored = (at) => {
-    const name = data.classes[state.images.labels[at]];
+    const name = state.images.classes[state.images.labels[at]];
     showImage(
       stored(at),
       `Image ${state.images.places[at]} of ${state.images.source} (class ${name}), given to the network unchanged.`,
     );
   };
-  for (const at of samples(state.images.labels, data.classes.length, colours === 1 ? 1 : 4)) {
-    const name = data.classes[state.images.labels[at]];
+  for (const at of samples(
+    state.images.labels,
+    state.images.classes.length,
+    colours === 1 ? 1 : 4,
+  )) {
+    const name = state.images.classes[state.images.labels[at]];
     byId("samples").append(
       thumbnail([stored(at), ...shape], `Class ${name}, ${state.images.noun}`, name, () =>
         showStored(at),

@@ -61,7 +61,8 @@ def write_explorer(model: TrainedModel, out: str | Path) -> Path:
     Args:
         model: what :func:`chollet_cnn.page.trained_model.read` returns. Where its test images are
             not on this machine, images that come with scikit-learn and scikit-image take their
-            place; the page calls these example images, and lists no errors.
+            place; the page calls these example images, and lists no errors. The cost of a change is
+            measured on them only if the network has their classes.
         out: the HTML file. The weights of a large network are written beside it, into a file of
             its name with ``-weights.js`` at the end.
 
@@ -90,7 +91,7 @@ def describe(model: TrainedModel, weights_name: str) -> tuple[dict[str, Any], st
     """
     run, network = model.run, model.model
     layers = describe_layers(network)
-    test, source, probabilities = _test_images(model)
+    test, classes, source, probabilities = _test_images(model)
     most = STORED_DIGITS if model.of_digits else STORED_PHOTOGRAPHS
     stored = np.linspace(0, len(test) - 1, min(most, len(test))).round().astype(int)
     described = {
@@ -113,6 +114,7 @@ def describe(model: TrainedModel, weights_name: str) -> tuple[dict[str, Any], st
             "places": packing.pack(stored.astype(np.uint16)),
             "pixels": packing.pack(test.images[stored]),
             "labels": packing.pack(test.labels[stored].astype(np.uint8)),
+            "classes": classes,
         },
         "mistakes": confident_errors(model),
         "channels": describe_channels(model, test.images[stored]),
@@ -134,20 +136,24 @@ def flat_weights(weights: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([array.ravel() for array in weights])
 
 
-def _test_images(model: TrainedModel) -> tuple[Split, str, np.ndarray]:
-    """Return test images, where they are from, and the network's probabilities for them."""
+def _test_images(model: TrainedModel) -> tuple[Split, list[str], str, np.ndarray]:
+    """Return test images, their classes, where they are from, and the network's probabilities.
+
+    Images that take their place have classes of their own, which the network may not have.
+    """
     if model.test is not None:
         sources = {"MNIST": "MNIST's test set", digits.TITLE: "scikit-learn's digits"}
-        dataset = model.run.config["dataset"]
-        return model.test, sources.get(dataset, "the test set"), model.probabilities
+        source = sources.get(model.run.config["dataset"], "the test set")
+        return model.test, list(model.classes), source, model.probabilities
     if model.of_digits:
-        test, source = digits.load().test, "scikit-learn's digits"
+        dataset = digits.load()
+        test, classes, source = dataset.test, list(dataset.classes), "scikit-learn's digits"
     else:
         size = model.model.input_shape[1:3]
         resize = model.run.config["settings"]["data_options"]["resize"]
         cat = scaling.scale(photographs.cat(), size, resize)
-        test, source = Split(cat[None], np.zeros(1, np.int64)), "scikit-image"
-    return test, source, mistakes.predictions(model.model, test.images)
+        test, classes, source = Split(cat[None], np.zeros(1, np.int64)), ["cat"], "scikit-image"
+    return test, classes, source, mistakes.predictions(model.model, test.images)
 
 
 def confident_errors(model: TrainedModel) -> dict[str, Any]:
