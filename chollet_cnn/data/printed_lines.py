@@ -19,7 +19,7 @@ def without_ruled_lines(mask: np.ndarray) -> np.ndarray:
     """Remove straight lines that run from one side of the image to the other.
 
     The strokes that cross a line are kept whole: of a line only the parts are removed that are as
-    thin as the line itself. A stroke that spans a closely cropped image is no ruled line.
+    thin as the line itself. A stroke that spans a closely cropped image is not a ruled line.
     """
     level = _horizontal_lines(mask)
     upright = _horizontal_lines((mask & (level == 0)).T)

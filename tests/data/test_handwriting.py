@@ -189,7 +189,7 @@ THIN_STROKES = {
         [(200, 6), (190, 390)],
     ],
     "a 2, whose base spans the image": [[(20, 90), (120, 8), (220, 90), (10, 380), (240, 384)]],
-    "a 0, which is no box": [
+    "a 0, which is not a box": [
         [
             (90, 8),
             (20, 80),
@@ -209,7 +209,7 @@ THIN_STROKES = {
     ("name", "margin"),
     [(name, margin) for name in THIN_STROKES for margin in (1, 16) if name != OPEN_4 or margin > 1],
 )
-def test_a_thin_stroke_that_spans_the_image_is_no_ruled_line(name, margin):
+def test_a_thin_stroke_that_spans_the_image_is_not_a_ruled_line(name, margin):
     page = Image.new("L", (700, 900), 235)
     for stroke in THIN_STROKES[name]:
         places = [(x + 200, y + 200) for x, y in stroke]
