@@ -27,8 +27,8 @@ CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
 AS_TALL = 0.6  # of the digits' height: taller ink that is not a digit is not passed over
 NOTHING = "no digit found in the image: take one of dark ink on plain light paper"
 TOUCHING = (
-    "some ink as tall as the digits does not look like a digit: leave a gap between digits, or crop "
-    "the image to them"
+    "some ink as tall as the digits does not look like a digit: leave a gap between digits, or "
+    "crop the image to them"
 )
 
 
