@@ -230,7 +230,7 @@ def test_the_command_answers_what_it_can_and_names_the_bad_files(
     assert {file.name for file in Path().iterdir()} == {one, "answers.csv"}
 
 
-def test_a_folder_that_may_not_be_looked_into_is_named(run, tmp_path, monkeypatch):
+def test_a_folder_that_may_not_be_read_is_named(run, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # nobody can refuse root
     with pytest.raises(UserError, match=f"{tmp_path.name} may not be read: check its perm"):
         predict.predict_images(run, tmp_path)

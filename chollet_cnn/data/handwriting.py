@@ -24,7 +24,7 @@ CENTRE = 14  # its centre of mass on the pixel in row 14 and column 14.
 THINNEST, THICKEST = 2.0, 5.5  # pixels: strokes in that box are drawn at least and at most so wide
 FAINTEST = 0.08  # ink must differ from paper by this much of the way from black to white ...
 CLEAREST = 4.0  # ... and by this many times the paper's own unevenness
-AS_TALL = 0.6  # of the digits' height: taller ink that is not a digit is not passed over
+AS_TALL = 0.6  # of the digits' median height: taller ink that is not a digit is an error
 NOTHING = "no digit found in the image: take one of dark ink on plain light paper"
 TOUCHING = (
     "some ink as tall as the digits does not look like a digit: leave a gap between digits, or "

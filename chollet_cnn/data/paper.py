@@ -138,8 +138,8 @@ def rectangularity(mask: np.ndarray) -> float:
     corners = points[ConvexHull(points, qhull_options="QJ").vertices]
     edges = np.roll(corners, -1, axis=0) - corners
     angles = np.unique(np.rint(np.degrees(np.arctan2(edges[:, 0], edges[:, 1]))) % 90)
-    y, x = np.indices(mask.shape)
-    best = 0.0
+    y, x = np.indices(mask.shape, sparse=True)
+    area, best = mask.sum(), 0.0
     for angle in np.radians(angles):
         inside = np.ones(mask.shape, dtype=bool)
         for down, across in (
@@ -149,7 +149,7 @@ def rectangularity(mask: np.ndarray) -> float:
             along = corners @ (down, across)
             position = y * down + x * across
             inside &= (position >= along.min() - 0.5) & (position <= along.max() + 0.5)
-        best = max(best, mask.sum() / inside.sum())
+        best = max(best, area / inside.sum())
     return best
 
 

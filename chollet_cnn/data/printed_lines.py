@@ -10,8 +10,8 @@ from skimage.transform import hough_line
 from chollet_cnn.data import paper
 
 THICKEST_LINE = 0.04  # of the longer side; a ruled line is not thicker
-EDGE = 0.02  # of the image's width; a ruled line ends at most so far from its edge ...
-BEYOND = 0.04  # ... and at least so far beyond what is written
+EDGE = 0.02  # of the image's width: a ruled line ends at most this far from the image's edge ...
+BEYOND = 0.04  # ... and at least this far beyond what is written
 ANGLES = np.radians(90 + np.arange(-8, 8.01, 0.25))  # of lines that are nearly horizontal
 
 
@@ -56,21 +56,21 @@ def _horizontal_lines(mask: np.ndarray) -> np.ndarray:
 
 
 def _ruled(lines: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Mark the numbered lines that are ruled: at least three, or more than the strokes of a digit.
+    """Mark which numbered lines are ruled: all of three or more, else those that cannot be strokes.
 
-    A stroke ends with its digit, on one side at least. One or two ruled lines come in from one edge
-    of the image, leave by the other, and go beyond what is written on both sides.
+    A stroke ends where its digit does, at one end at least. A ruled line runs from one edge of the
+    image to the other and, at both ends, beyond what is written.
     """
-    numbers = np.unique(lines[lines > 0])
+    spans = {n: place[1] for n, place in enumerate(ndimage.find_objects(lines), 1) if place}
     columns = np.nonzero(others)[1]
-    if len(numbers) >= 3 or not len(columns):
+    if len(spans) >= 3 or not len(columns):
         return lines > 0
     width = lines.shape[1]
     written = np.percentile(columns, [1, 99])  # specks do not count
     first = min(EDGE * width, written[0] - BEYOND * width)
     last = max((1 - EDGE) * width - 1, written[1] + BEYOND * width)
-    places = {number: np.nonzero(lines == number)[1] for number in numbers}
-    return np.isin(lines, [n for n, x in places.items() if x.min() <= first and x.max() >= last])
+    ruled = [n for n, span in spans.items() if span.start <= first and span.stop - 1 >= last]
+    return np.isin(lines, ruled)
 
 
 @lru_cache(maxsize=8)
@@ -117,8 +117,10 @@ def without_boxes(mask: np.ndarray) -> np.ndarray:
             continue
         filled = np.zeros_like(mask)
         filled[region.slice] = region.image_filled
-        beyond = max(region.image.shape)  # a box is inside the image, and so is all around it
-        if paper.rectangularity(np.pad(region.image_filled, beyond)) < paper.RECTANGULAR:
+        height, width = region.image.shape
+        # The image does not cut a box off, so there is room for the whole rectangle at any angle.
+        roomy = np.pad(region.image_filled, ((width // 2 + 2,) * 2, (height // 2 + 2,) * 2))
+        if paper.rectangularity(roomy) < paper.RECTANGULAR:
             continue
         line = filled & (patches == region.label)
         thickness = 2 * np.median(ndimage.distance_transform_edt(line)[line])
@@ -176,11 +178,11 @@ def _base_line(patch: np.ndarray) -> np.ndarray:
     thick = np.median(thickness[on_line])
     band = (rows > height_of_line - thick - 2) & (rows < height_of_line + 3)
     heights, body = np.nonzero(patch & ~band)
-    hangs = np.mean(heights > height_of_line[body]) > 0.5 if len(body) else True  # as of a 7
-    if hangs or np.ptp(heights) < 3 * thick:
+    if not len(body) or np.ptp(heights) < 3 * thick:
         return np.zeros_like(patch)
     left, right = body.min(), width - 1 - body.max()
     beyond = min(left, right) > max(0.05 * width, 2 * thick) or left + right > 1.5 * np.ptp(body)
     line = band & (on_line | (thickness <= 2 * thick))  # where a stroke crosses it, it stays
     level = abs(np.ptp(height_of_line)) < 0.15 * width
-    return line & (level and beyond)
+    stands = np.mean(heights > height_of_line[body]) <= 0.5  # the stem of a 7 hangs from its bar
+    return line & (level and beyond and stands)

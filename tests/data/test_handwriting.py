@@ -91,7 +91,7 @@ def as_drawn(number):
     return handwriting.as_digit(enlarged(embedded_digits(number + 1)[number]))[..., 0]
 
 
-# A marker fills the small holes of a digit, a thin pen makes them larger.
+# The median likeness where the shape changes: a marker fills small holes, a thin pen widens them.
 SHAPE_CHANGED = {"thick_marker_cropped_closely": 0.7, "thin_pen_cropped_closely": 0.6}
 
 
@@ -184,10 +184,7 @@ OPEN_4 = "an open 4, whose stem goes beyond all else"  # which a ruled line does
 THIN_STROKES = {
     "a 7, whose bar spans the image": [[(10, 6), (230, 10), (120, 390)]],
     "a 7 with a tip": [[(6, 20), (200, 22), (250, 6)], [(210, 22), (200, 390)]],
-    OPEN_4: [
-        [(40, 70), (10, 230), (230, 225)],
-        [(200, 6), (190, 390)],
-    ],
+    OPEN_4: [[(40, 70), (10, 230), (230, 225)], [(200, 6), (190, 390)]],
     "a 2, whose base spans the image": [[(20, 90), (120, 8), (220, 90), (10, 380), (240, 384)]],
     "a 0, which is not a box": [
         [
@@ -221,14 +218,14 @@ def test_a_thin_stroke_that_spans_the_image_is_not_a_ruled_line(name, margin):
     assert alike(near, far) > 0.95
 
 
-@pytest.mark.parametrize("rows", [[300], [120, 300]])
+@pytest.mark.parametrize("rows", [[240], [60, 240]])
 def test_one_or_two_ruled_lines_are_removed(rows):
     digit = enlarged(embedded_digits(4)[3], 200)
     page = np.full((400, 400), 255, dtype=np.uint8)
     page[100:300, 100:300] -= digit
     alone = handwriting.as_digit(page)
     for row in rows:
-        page[row - 60 : row - 57] = 0
+        page[row : row + 3] = 0
     assert alike(handwriting.as_digit(page)[..., 0], alone[..., 0]) > 0.9
 
 

@@ -1,6 +1,7 @@
 // What one channel of a convolution is: its kernel, what activates it, and the controls to change it.
 
 import { key, kernelOf } from "./changes.js";
+import { classOf } from "./data.js";
 import { counted, decimals } from "./numbers.js";
 import { make, paintImage, paintSigned, thumbnail } from "./pictures.js";
 import { grid } from "./sums.js";
@@ -189,7 +190,7 @@ function exciting(state, layer, channel, actions) {
     const place = known.strongest[at];
     const pixels = state.images.pixels.subarray(size * place, size * (place + 1));
     const value = decimals(known.largest[at], 2);
-    const label = `Class ${state.images.classes[state.images.labels[place]]}, ${state.images.noun}, largest value ${value}`;
+    const label = `Class ${classOf(state.images, place)}, ${state.images.noun}, largest value ${value}`;
     const show = () => actions.showImage(place);
     return thumbnail([pixels, columns, rows, colours], label, value, show);
   });

@@ -21,6 +21,9 @@ export async function unpack({ dtype, data }) {
   return dtype === "uint16" ? words : Float32Array.from(words, fromHalf);
 }
 
+/** Return the name of a stored image's class. */
+export const classOf = ({ labels, classes }, at) => classes[labels[at]];
+
 /**
  * Load the weights from their file beside the page: a script, since a page that is opened from the
  * disk may load nothing else. A large file waits until its button is pressed.

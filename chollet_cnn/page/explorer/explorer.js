@@ -3,7 +3,7 @@
 import { background, serve } from "./background.js";
 import { changed, key } from "./changes.js";
 import { costButton } from "./cost.js";
-import { loadWeights, unpack } from "./data.js";
+import { classOf, loadWeights, unpack } from "./data.js";
 import { digitInput } from "./digit_input.js";
 import { epochList, epochSlider } from "./epochs.js";
 import { addressed, gridOf, readBy, receptiveField, resizeHeat } from "./explain.js";
@@ -209,18 +209,14 @@ export async function start(source) {
   const shape = [width, height, colours];
   const stored = (at) => state.images.pixels.subarray(size * at, size * (at + 1));
   const showStored = (at) => {
-    const name = state.images.classes[state.images.labels[at]];
+    const name = classOf(state.images, at);
     showImage(
       stored(at),
       `Image ${state.images.places[at]} of ${state.images.source} (class ${name}), given to the network unchanged.`,
     );
   };
-  for (const at of samples(
-    state.images.labels,
-    state.images.classes.length,
-    colours === 1 ? 1 : 4,
-  )) {
-    const name = state.images.classes[state.images.labels[at]];
+  for (const at of samples(state.images, colours === 1 ? 1 : 4)) {
+    const name = classOf(state.images, at);
     byId("samples").append(
       thumbnail([stored(at), ...shape], `Class ${name}, ${state.images.noun}`, name, () =>
         showStored(at),
@@ -261,8 +257,8 @@ export async function start(source) {
 }
 
 /** Return the places of the first `count` images of each class. */
-function samples(labels, classes, count) {
-  const places = Array.from({ length: classes }, (_, label) =>
+function samples({ labels, classes }, count) {
+  const places = classes.map((_, label) =>
     Array.from(labels.keys())
       .filter((at) => labels[at] === label)
       .slice(0, count),

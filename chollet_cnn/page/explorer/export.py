@@ -144,7 +144,7 @@ def _test_images(model: TrainedModel) -> tuple[Split, list[str], str, np.ndarray
     if model.test is not None:
         sources = {"MNIST": "MNIST's test set", digits.TITLE: "scikit-learn's digits"}
         source = sources.get(model.run.config["dataset"], "the test set")
-        return model.test, list(model.classes), source, model.probabilities
+        return model.test, model.classes, source, model.probabilities
     if model.of_digits:
         dataset = digits.load()
         test, classes, source = dataset.test, list(dataset.classes), "scikit-learn's digits"
