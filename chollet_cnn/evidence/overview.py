@@ -47,7 +47,7 @@ def in_short(answer: Answer) -> pd.DataFrame:
             spread = numbers.format_mean_and_range(
                 pd.Series(item.values, dtype=float), item.claim.quantity
             )
-        links = (f"[{s.title}](#{s.anchor})" for s in studies.collect() if recipe in s.recipes)
+        links = (f"[{s.subject}](#{s.anchor})" for s in studies.collect() if recipe in s.recipes)
         row = {
             "recipe": item.title,
             "figure": figure,

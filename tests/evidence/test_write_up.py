@@ -226,7 +226,7 @@ def test_the_answer_has_no_errata_and_lists_the_studies_of_a_recipe():
     assert first["our mean (lowest to highest)"] == "99.12% (99.10% to 99.14%)"
     assert first["the book's figure is"] == statistics.INSIDE
     assert "99.3%" not in table["the book"].tolist()
-    assert "(#the-optimizer-has-changed)" in first["see"]
+    assert "[rmsprop](#the-optimizer-has-changed)" in first["see"]
 
 
 def test_a_printed_curve_is_shown_in_steps_with_an_arrow_where_it_is_outside(records):

@@ -46,6 +46,11 @@ class Study:
     caption: str
 
     @property
+    def subject(self) -> str:
+        """What it is about, in the words of its module's name."""
+        return self.name.replace("_", " ")
+
+    @property
     def anchor(self) -> str:
         """The anchor of its heading."""
         return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
