@@ -220,7 +220,7 @@ def plot_prediction(answer: Answer, photograph: np.ndarray | None = None, top: i
         bars.spines[:].set_visible(False)
         bars.tick_params(length=0, labelbottom=False)
     height, width = answer.seen[0].shape[:2]
-    axes["seen 0"].set_title(f"what the network saw, {width} x {height}", fontsize=10)
+    axes["seen 0"].set_title(f"what the network saw\n{width} x {height} pixels", fontsize=10)
     title = f"its answer: {shorten(answer.answer, 20)}"
     axes["bars 0"].set_title(title, fontsize=10)
     _write_name_above(figure, Path(answer.file).name)
