@@ -1,5 +1,6 @@
 """A trained network answers about a reader's own pictures."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from readable import assert_readable
 from untrained_runs import plain_network, write_run
 
 from chollet_cnn import predict
@@ -80,6 +82,7 @@ def test_the_answer_is_drawn_beside_the_image_with_its_box(run, photographs):
     probabilities = answer.probabilities[0]
     assert [label.get_text() for label in right.get_yticklabels()] == list(probabilities)[:4]
     assert [bar.get_width() for bar in right.patches] == list(probabilities.values())[:4]
+    assert_readable(right.figure)
     (box,) = whole.lines
     assert (min(box.get_xdata()), max(box.get_xdata())) == answer.boxes[0][::2]
     assert (min(box.get_ydata()), max(box.get_ydata())) == answer.boxes[0][1::2]
@@ -132,6 +135,15 @@ def test_images_of_one_name_get_a_figure_each(tmp_path):
     three = [an_answer("a/Seven.png"), an_answer("b/Seven.png"), an_answer("c/seven.png")]
     names = {str(file).lower() for file in answers.save_figures(three, tmp_path, top=2)}
     assert len(names) == 3  # also where file systems do not tell S from s
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("height", [400, 1600])
+def test_each_digit_s_texts_can_be_read_beside_its_photograph(count, height):
+    photograph = np.zeros((height, 800, 3), np.uint8)
+    answer = an_answer("a.png", count)
+    answer = dataclasses.replace(answer, boxes=[(0, 0, 9, 9)] * count)
+    assert_readable(answers.plot_prediction(answer, photograph))
 
 
 def test_many_digits_are_drawn_as_far_as_a_figure_goes():

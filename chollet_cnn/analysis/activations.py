@@ -286,7 +286,7 @@ def plot_inactive_channels(table: pd.DataFrame) -> Figure:
         title = f"Inactive channels: {ends[0]}"
     elif shares.iloc[-1] > shares.iloc[0]:
         title = f"More channels are inactive at the end: {', '.join(ends)}"
-    figure = sheet.panels(0.5 + 0.34 * len(table), title)
+    figure = sheet.panels(0.8 + 0.4 * len(table), title)
     axes = figure.add_subplot()
     for column, name, shift, color in (
         ("inactive_for_image", "for this image", -0.18, style.DATA),

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
+from readable import assert_readable
 
 from chollet_cnn.analysis import activations as inside
 from chollet_cnn.analysis.model_graph import UnsupportedModelError, feature_layers
@@ -173,6 +174,15 @@ def test_the_title_says_what_this_network_does_and_not_what_networks_do(last, wo
     assert "20% in first" in title
     alone = inside.plot_inactive_channels(table.head(1)).texts[0].get_text()
     assert alone == "Inactive channels: 20% in first"
+
+
+@pytest.mark.parametrize("layers_drawn", [1, 2, 6, 20])
+def test_bars_of_one_length_have_labels_that_can_be_read(layers_drawn):
+    names = [f"max_pooling2d_{number}" for number in range(layers_drawn)]
+    options = {"channels": 64, "inactive_for_image": 2, "dead": 2, "sample": 355}
+    shares = {"share_inactive_for_image": 2 / 64, "share_dead": 2 / 64}
+    table = pd.DataFrame({"layer": names}).assign(**options, **shares)
+    assert_readable(inside.plot_inactive_channels(table))
 
 
 def test_where_no_channel_is_above_0_none_is_called_the_strongest():
