@@ -61,7 +61,7 @@ def first_kernels(model: keras.Model) -> np.ndarray:
                 "over all channels at once"
             )
     raise UnsupportedModelError(
-        f"the network has no convolution; its layers are {', '.join(known)}"
+        f"the network has no convolution of images; its layers are {', '.join(known)}"
     )
 
 

@@ -147,7 +147,8 @@ def plot_learning_curve(
     if quantity.endswith("accuracy"):
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if len(ends[0][0]) == 1:  # with nothing to scale by, matplotlib would show parts of an epoch
+    if all(len(epochs) == 1 for epochs, *_ in ends):
+        # With nothing to scale by, matplotlib would show parts of an epoch.
         axes.set_xlim(0, 2)
     style.plain_axes(axes)
     if top is not None:

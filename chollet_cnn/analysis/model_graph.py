@@ -24,10 +24,13 @@ from chollet_cnn.concepts.checks import as_array, whole_number
 Tensor = Any
 """A tensor of the running backend."""
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
-FEATURE_LAYERS = (
+CONVOLUTIONS = (
     layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose,
-    layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU,
 )  # fmt: skip
+FEATURE_LAYERS = (
+    *CONVOLUTIONS,
+    *(layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU),
+)
 RELUS = ("ReLU", "Relu")
 """The layer and the node of :func:`keras.activations.relu`, and the node of ``keras.ops.relu``."""
 ACTIVATIONS = {

@@ -15,7 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.collections import Collection
+from matplotlib.collections import Collection, PathCollection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -150,6 +150,8 @@ def _scale(figure: matplotlib.figure.Figure, factor: float) -> None:
         patch.set_linewidth(patch.get_linewidth() * factor)
     for collection in figure.findobj(Collection):
         collection.set_linewidth(np.asarray(collection.get_linewidth()) * factor)
+        if isinstance(collection, PathCollection):
+            collection.set_sizes(np.asarray(collection.get_sizes()) * factor**2)  # areas
     figure.set_size_inches(figure.get_size_inches() * factor)
 
 
@@ -163,7 +165,7 @@ def _own_ids(svg: str, name: str) -> str:
         return f' id="{name}-{found[1]}"' if found[1] in used else ""
 
     svg = re.sub(r' id="([^"]*)"', renamed, svg)
-    return re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
+    return re.sub(r'(url\(|href=")#', lambda found: f"{found[1]}#{name}-", svg)
 
 
 def _themed(svg: str) -> str:

@@ -21,6 +21,8 @@ from chollet_cnn.training import runs, seeding
 
 SAMPLE = 3_000_000
 """Pixels of test images that a network is asked about in a few seconds; 133 of 150x150."""
+LONGEST_SLUG = 60
+"""Characters; a file's name has two of them, and most disks allow 255."""
 SHIPPED = "from chollet_cnn.concepts.figures import photographs"
 
 
@@ -66,6 +68,18 @@ class TrainedModel:
     def name(self) -> str:
         """What the page calls the run."""
         return f"{self.run.config['title']}, seed {self.run.config['seed']}"
+
+    @cached_property
+    def _layer_slugs(self) -> dict[str, str]:
+        """The name of each layer in the names of files."""
+        slugs: dict[str, str] = {}
+        for layer in model_graph.layers_of(self.model):
+            slugs[layer] = _slug(layer, slugs.values())
+        return slugs
+
+    def figure_name(self, layer: str, subject: str) -> str:
+        """Return the name of a figure about one of the layers."""
+        return f"{self.slug}-{self._layer_slugs[layer]}-{subject}"
 
     @property
     def image(self) -> np.ndarray:
@@ -176,11 +190,6 @@ def read(
         ) from problem
 
 
-def file_name(layer: str) -> str:
-    """Return a layer's name as a part of a file's name."""
-    return layer.replace("/", "-").replace("_", "-")
-
-
 def _predictions(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Ask a run's network; where its training diverged there is no answer, and the run is named."""
     try:
@@ -190,8 +199,8 @@ def _predictions(run: runs.Run, model: keras.Model, images: np.ndarray) -> np.nd
 
 
 def _slug(name: str, taken: Iterable[str]) -> str:
-    """Make a file name of a run's name, and another one if it is taken."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "run"
+    """Make a part of a file name of a run's or a layer's name, and another one if it is taken."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_SLUG].strip("-") or "unnamed"
     names = (slug if number == 1 else f"{slug}-{number}" for number in count(1))
     return next(name for name in names if name not in taken)
 

@@ -36,7 +36,7 @@ def test_the_first_kernels_are_the_starting_weights_of_the_seed():
 
 def test_a_network_without_convolution_is_answered_with_its_layers():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="only")])
-    with pytest.raises(ValueError, match="no convolution; its layers are only"):
+    with pytest.raises(ValueError, match="no convolution of images; its layers are only"):
         filters.first_kernels(model)
 
 

@@ -157,6 +157,12 @@ def test_a_single_epoch_is_no_best_one_and_is_counted_in_whole_epochs():
     assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [0, 1, 2]
 
 
+def test_beside_a_single_epoch_a_longer_curve_is_drawn_whole():
+    for options in ({"others": {"longer": HISTORY}}, {"book": [0.5, 0.7, 0.9]}):
+        (axes,) = plot_learning_curve(HISTORY.head(1), **options).axes
+        assert axes.get_xlim()[1] >= 3
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_run_that_diverged_has_no_best_epoch_and_says_so_at_the_top(value):
     axes = plot_learning_curve(HISTORY.assign(loss=value, val_loss=value), "loss").axes[0]

@@ -1,5 +1,6 @@
 """Figures for the page follow its theme; figures for others are fit for print."""
 
+import dataclasses
 import re
 import zlib
 
@@ -49,6 +50,17 @@ def test_width_and_dpi_decide_the_pixels_of_a_file(figure, tmp_path):
     figure.write(tmp_path, "png", width=2, dpi=100)
     with Image.open(tmp_path / "a-figure.png") as image:
         assert image.size == (200, 100)
+
+
+def test_a_name_is_no_pattern_of_a_replacement(figure):
+    svg = dataclasses.replace(figure, name=r"a\d").svg
+    assert r"url(#a\d-" in svg
+
+
+def test_the_markers_of_an_enlarged_figure_grow_with_it(figure, tmp_path):
+    ring = figure.drawing.axes[0].scatter([1], [1], s=20)
+    figure.write(tmp_path, "png", width=12)
+    assert ring.get_sizes().tolist() == [180]
 
 
 def test_what_was_drawn_is_beside_the_file(figure, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import time
 from html.parser import HTMLParser
@@ -21,6 +22,7 @@ from chollet_cnn.concepts.figures import photographs
 from chollet_cnn.errors import UserError
 from chollet_cnn.page import build, figure, first_screen, trained_model
 from chollet_cnn.page.chapter import templates
+from chollet_cnn.page.chapters import feature_maps_of_a_picture
 from chollet_cnn.training import facts, run_files, runs
 
 
@@ -187,6 +189,35 @@ def test_a_network_without_plain_convolutions_has_its_first_layers_at_a_glance(t
     glance = first_screen.glance(model)
     assert list(glance.arrays) == ["image", *[layer.name for layer in inner[:6]]]
     assert any("of the first 6 layers," in text.get_text() for text in glance.drawing.texts)
+
+
+def test_layers_of_any_name_have_figures_of_their_own(tmp_path):
+    names = ["conv.d" + 200 * "x", "Conv_d", "conv_d", "conv-d"]
+    inner = [keras.layers.Conv2D(4, 3, name=name) for name in names]
+    model = trained_model.read(write_run(tmp_path / "run", sequential(*inner)))
+    (section,) = feature_maps_of_a_picture.content([model])["sections"]
+    drawn = [mosaic["figure"].name for mosaic in section["mosaics"]]
+    assert len(set(drawn)) == 4
+    assert all(re.fullmatch(r"[a-z0-9-]{1,150}", name) for name in drawn)
+
+
+@pytest.mark.parametrize(
+    ("inner", "worked"),
+    [
+        ([keras.layers.Conv2D(4, 3, use_bias=False, activation="relu")], True),
+        ([keras.layers.SeparableConv2D(8, 3), keras.layers.Conv2D(4, 3)], False),
+        ([keras.layers.ZeroPadding2D(1), keras.layers.Conv2D(4, 3)], None),
+    ],
+)
+def test_feature_maps_of_any_first_convolution_are_shown(tmp_path, inner, worked):
+    model = trained_model.read(write_run(tmp_path / "run", sequential(*inner)))
+    (section,) = feature_maps_of_a_picture.content([model])["sections"]
+    assert section["problem"] == ""
+    assert [mosaic["layer"] for mosaic in section["mosaics"]] == [
+        layer.name for layer in inner if "conv" in layer.name
+    ]
+    assert section["mosaics"][0]["place"] == "first"
+    assert worked is None or bool(section["cell"]) is worked
 
 
 def test_what_is_left_out_can_be_written_whatever_its_path(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pandas as pd
 from chollet_cnn.analysis import activations, model_graph, receptive_fields
 from chollet_cnn.page.chapter import cells
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel, file_name, sections
+from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.page.worked import work_out
 
 FAINT = 0.04
@@ -25,7 +25,7 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
     maps = activations.compute_activations(model.model, model.image)
     own = model.sample if model.test is not None else model.image[None]
     inactive = activations.inactive_channels(model.model, model.image, own)
-    learned = inactive[inactive["layer"].isin(model.convolutions)]
+    learned = inactive[inactive["layer"].isin(_convolutions(model))]
     shares = learned["share_inactive_for_image"].tolist()
     first = next(iter(maps))
     strongest = activations.strongest_channel(maps[first][0])
@@ -33,7 +33,7 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
         "shown": model.shown,
         "mosaics": [_mosaic(model, name, one[0]) for name, one in maps.items()],
         "strongest": Figure(
-            f"{model.slug}-{file_name(first)}-strongest-channel",
+            model.figure_name(first, "strongest-channel"),
             activations.plot_strongest_channel(
                 model.image,
                 maps[first][0],
@@ -56,19 +56,25 @@ def _maps(model: TrainedModel) -> dict[str, Any]:
     }
 
 
+def _convolutions(model: TrainedModel) -> list[str]:
+    """Return the names of convolutions of any kind, in order."""
+    named = model_graph.layers_of(model.model).items()
+    return [name for name, layer in named if isinstance(layer, model_graph.CONVOLUTIONS)]
+
+
 def _mosaic(model: TrainedModel, layer: str, maps: np.ndarray) -> dict[str, Any]:
     height, width, channels = maps.shape
     peaks = maps.max(axis=(0, 1))
     lit = maps[maps > 0]
     white = float(np.quantile(lit, 0.995)) if lit.size else 1.0
     data = {"largest": peaks, "mean": maps.mean(axis=(0, 1)), "share_lit": (maps > 0).mean((0, 1))}
-    order, at = model.convolutions, model_graph.layers_of(model.model)[layer]
+    order, at = _convolutions(model), model_graph.layers_of(model.model)[layer]
     pools = isinstance(at, model_graph.POOLINGS)
     return {
         "pools": pools,
         "drops": pools and height * at.pool_size[0] < at.input.shape[1],
         "figure": Figure(
-            f"{model.slug}-{file_name(layer)}-maps",
+            model.figure_name(layer, "maps"),
             activations.plot_activations(maps, layer),
             pd.DataFrame({"channel": range(channels), **data}),
             {"maps": maps},
@@ -103,9 +109,12 @@ def _one_cell(model: TrainedModel, outputs: dict[str, np.ndarray]) -> dict[str, 
     maps = outputs[layer][0]
     channel = activations.strongest_channel(maps)
     row, column = (int(at) for at in np.unravel_index(maps[..., channel].argmax(), maps.shape[:2]))
-    kernel, bias = (weights[..., channel] for weights in convolution.get_weights())
+    kernel, *biases = (weights[..., channel] for weights in convolution.get_weights())
     rows, columns, colours = kernel.shape
     window = model.image[row : row + rows, column : column + columns].astype(float)
+    if window.shape != kernel.shape:
+        return None  # channels, or a border, were made before it
+    bias = float(sum(biases))
     value = float((window / 255 * kernel).sum() + bias)
     if not np.isclose(value, maps[row, column, channel], atol=1e-3):
         return None  # something else than a Rescaling comes before it
@@ -125,6 +134,6 @@ def _one_cell(model: TrainedModel, outputs: dict[str, np.ndarray]) -> dict[str, 
         "column": column,
         "colours": colours,
         "count": kernel.size,
-        "sum": work_out([*parts, float(bias)], value, "{:.3f}".format),
+        "sum": work_out([*parts, bias], value, "{:.3f}".format),
         "in_the_map": f"{maps[row, column, channel]:.3f}",
     }

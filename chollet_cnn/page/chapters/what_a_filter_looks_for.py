@@ -8,7 +8,7 @@ import pandas as pd
 
 from chollet_cnn.analysis import activations, filters
 from chollet_cnn.page.figure import Figure
-from chollet_cnn.page.trained_model import TrainedModel, file_name, sections
+from chollet_cnn.page.trained_model import TrainedModel, sections
 from chollet_cnn.page.worked import work_out
 from chollet_cnn.training import seeding
 
@@ -80,7 +80,7 @@ def _maximized(model: TrainedModel, place: int, layer: str) -> dict[str, Any]:
     mean = filters.mean_activation(model.model, layer, images, chosen)
     return {
         "figure": Figure(
-            f"{model.slug}-{file_name(layer)}-exciting-inputs",
+            model.figure_name(layer, "exciting-inputs"),
             filters.plot_activation_maximization(images, layer, chosen),
             pd.DataFrame({"channel": chosen, "mean_activation": mean}),
             {"images": images},
@@ -102,7 +102,7 @@ def _exciting(model: TrainedModel, layer: str) -> dict[str, Any]:
     table = every[every["channel"].isin(chosen)]
     return {
         "figure": Figure(
-            f"{model.slug}-{file_name(layer)}-most-exciting-pictures",
+            model.figure_name(layer, "most-exciting-pictures"),
             activations.plot_top_activating_images(table, sample, layer),
             table,
             {"images": sample[table["image"]]},
