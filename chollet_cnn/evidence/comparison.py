@@ -65,6 +65,12 @@ class Comparison:
         """The published value with as many decimal places as the book gives."""
         return numbers.format_published(self.claim.quantity, self.claim.value, self.claim.step)
 
+    @property
+    def ours(self) -> str:
+        """The mean of our runs, with the lowest and the highest."""
+        values = pd.Series(self.values, dtype=float)
+        return numbers.format_mean_and_range(values, self.claim.quantity)
+
     def show(self, value: float | None) -> str:
         """Format a value of the quantity."""
         return numbers.format_quantity(value, self.claim.quantity)

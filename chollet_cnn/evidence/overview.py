@@ -43,10 +43,7 @@ def in_short(answer: Answer) -> pd.DataFrame:
             figure, book = "printed curve", f"{len(item.comparisons)} numbers"
         else:
             recipe, count = item.claim.recipe, item.sample.n
-            figure, book = item.figure, item.book
-            spread = numbers.format_mean_and_range(
-                pd.Series(item.values, dtype=float), item.claim.quantity
-            )
+            figure, book, spread = item.figure, item.book, item.ours
         links = (f"[{s.subject}](#{s.anchor})" for s in studies.collect() if recipe in s.recipes)
         row = {
             "recipe": item.title,

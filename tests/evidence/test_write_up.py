@@ -146,9 +146,9 @@ def test_a_folder_with_digits_alone_says_nothing_of_cats_and_dogs(records):
     none = {
         name: getattr(records, name).head(0) for name in ("variants", "variant_curves", "copies")
     }
-    own = records.runs.query("recipe == 'mnist-third-edition'")
+    own = records.runs.query("recipe == 'mnist-three-block'")
     text = write_up.render(dataclasses.replace(records, runs=own, **none))
-    assert "None of the 8 published figures has enough runs yet." in text
+    assert "None of the 12 published figures has enough runs yet." in text
     assert "Our runs on cats and dogs" not in text
 
 
@@ -209,10 +209,10 @@ def test_the_readme_table_has_a_row_a_recipe():
     accuracies = [0.70, 0.71, 0.72, 0.71, 0.71]
     pets = runs_of("cats-vs-dogs-first-edition", [0.9] * 5, val_accuracy=0.7)
     pets = pets.assign(val_accuracy=accuracies, seconds=[500, 602, 700, 602, 602])
-    digits = runs_of("mnist-third-edition", [0.9911], seconds=51)
+    digits = runs_of("mnist-three-block", [0.9911], seconds=51)
     lines = overview.recipe_table(records_of([pets, digits])).splitlines()[2:]
     assert lines == [
-        "| mnist-third-edition | | 1 | 99.11% | | | 51 s |",
+        "| mnist-three-block | | 1 | 99.11% | | | 51 s |",
         "| cats-vs-dogs-first-edition | 71% (validation) | 5 | 71.00% (validation) "
         "| 70.00% to 72.00% | inside the prediction interval | 8 min |",
     ]
@@ -248,16 +248,19 @@ def test_a_printed_curve_is_shown_in_steps_with_an_arrow_where_it_is_outside(rec
 
 def test_recipes_without_a_published_figure_show_what_their_test_set_explains():
     runs = [
-        runs_of("cats-vs-dogs-third-edition", [0.75, 0.76, 0.77]),
-        runs_of("mnist-third-edition", [0.98, 0.99]),
+        runs_of("cats-vs-dogs-third-edition-full", [0.75, 0.76, 0.77]),
+        runs_of("mnist-three-block", [0.98, 0.99]),
         runs_of("mnist-first-edition", [0.99]),
     ]
     table = overview.unpublished(records_of(runs))
-    assert list(table["recipe"]) == ["MNIST, third edition", "Cats vs dogs, third edition"]
+    assert list(table["recipe"]) == [
+        "MNIST, three blocks",
+        "Cats vs dogs, third edition, all images",
+    ]
     assert list(table["lowest to highest"]) == ["98.00% to 99.00%", "75.00% to 77.00%"]
-    # 24% wrong of 2,000 images: sqrt(0.24 / 4,000) = 0.77 points.
+    # 24% wrong of 2,500 images: sqrt(0.24 / 5,000) = 0.69 points.
     assert table["standard deviation"][1] == "1.00 points"
-    assert table["expected from the number of images"][1] == "0.77 points"
+    assert table["expected from the number of images"][1] == "0.69 points"
 
 
 def test_processors_are_listed_apart():

@@ -38,7 +38,7 @@ _WHOLE = ("test_accuracy", "val_accuracy", "best_epoch")
 def measure(records: Records) -> dict[str, object]:
     """Compare runs with legacy and with current RMSprop."""
     by_epoch, losses, differences, published = [], [], [], []
-    for name in recipes.RECIPES:
+    for name in (name for name, recipe in recipes.RECIPES.items() if recipe.optimizer == "rmsprop"):
         baseline, title = records.of(name), {"recipe": recipes.get(name).title}
         legacy = {variant: records.of(name, variant) for variant in VARIANTS}
         legacy = {variant: way for variant, way in legacy.items() if len(way[0])}
