@@ -90,6 +90,12 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub("?", text).replace("\n", " ")
 
 
+def first_line(problem: Exception | str) -> str:
+    """Return the beginning of a message of others, on one line; without one, the error's kind."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return printable(lines[0][:200])
+
+
 def notify(text: str) -> None:
     """Print one line on standard error, with nothing in it that a terminal would obey."""
     if sys.stderr:

@@ -14,7 +14,7 @@ Source: Microsoft Research's Asirra photographs. J. Elson, J. Douceur, J. Howell
 "Asirra: A CAPTCHA that Exploits Interest-Aligned Manual Image Categorization" (2007).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby, pairwise
 from numbers import Integral
@@ -109,6 +109,9 @@ def load(
         _say_what_is_skipped(archive, left_out, total)
     kept = [wanted[place] for place in index.kept]
     bounds = np.searchsorted(index.kept, np.cumsum([0, *map(len, parts.values())]))
+    if by_folder:
+        for name, (begin, end) in zip(parts, pairwise(bounds), strict=True):
+            _check_classes(archive, name, kept[begin:end], " that can be read")
     images_of = {
         name: _as_split(images[begin:end], kept[begin:end])
         for name, (begin, end) in zip(parts, pairwise(bounds), strict=True)
@@ -226,12 +229,17 @@ def _select_by_folder(archive: Path, pictures: list[Picture]) -> Parts:
             f"{parameter('splits')} to split it by the numbers of its files"
         )
     for split, chosen in parts.items():
-        if absent := set(CLASSES) - {picture.kind for picture in chosen}:
-            raise UserError(
-                f"the folders of {archive} leave no {' and no '.join(sorted(absent))} in {split}: "
-                "put images of both classes into each split, five or more of each into train"
-            )
+        _check_classes(archive, split, chosen)
     return parts
+
+
+def _check_classes(archive: Path, split: str, pictures: Iterable[Picture], that: str = "") -> None:
+    """Refuse a split without one of the classes."""
+    if absent := set(CLASSES) - {picture.kind for picture in pictures}:
+        raise UserError(
+            f"the folders of {archive} leave no {' and no '.join(sorted(absent))} in {split}{that}"
+            ": put images of both classes into each split, five or more of each into train"
+        )
 
 
 def _incomplete(

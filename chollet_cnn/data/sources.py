@@ -71,8 +71,16 @@ def download_folder(data_dir: str | Path | None = None) -> Path:
 
 def _standing_folders() -> list[Path]:
     ours = os.environ.get("CHOLLET_CNN_DATA")
-    keras_home = expand_user(os.environ.get("KERAS_HOME") or "~/.keras")
-    return [*([expand_user(ours)] if ours else []), keras_home / "datasets"]
+    return [*([expand_user(ours)] if ours else []), keras_home() / "datasets"]
+
+
+def keras_home() -> Path:
+    """Return the folder in which Keras keeps its settings and data sets, as Keras finds it."""
+    named = os.environ.get("KERAS_HOME")
+    if named is not None:  # even where it is empty
+        return expand_user(named)
+    home = os.path.expanduser("~")
+    return Path(home if os.access(home, os.W_OK) else "/tmp", ".keras")
 
 
 def cache_folder() -> Path:

@@ -40,6 +40,7 @@ OUTSIDE = "outside the recorded range"
 OTHER_SPLIT = "not comparable: split by folder"
 NO_DATA = "skipped: data not found"
 DIVERGED = "training diverged"
+NOT_TRAINED = "not trained"
 DEVIATIONS = 3
 # What of a record's environment decides the bits, and what to call it.
 DECIDES = {
@@ -115,6 +116,9 @@ def reproduce(
             line["why"] = str(problem)
         except Diverged:
             line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why="")
+        except UserError as problem:  # the others are worth their hours
+            line |= dict(now=None, same_bits=False, verdict=NOT_TRAINED, holds=False)
+            line["why"] = str(problem)
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from chollet_cnn.errors import UserError, parameter
+from chollet_cnn.errors import UserError, first_line, parameter
 from chollet_cnn.training import loop
 from chollet_cnn.training.machines import Group, ProcessLost
 
@@ -60,7 +60,7 @@ def join(group: Group, seed: int) -> None:
             f"process {group.index} did not find the other {group.size - 1} at "
             f"{group.coordinator} within {SECONDS_TO_JOIN} seconds; start all of them, and give "
             f"each the same {parameter('coordinator')}, an address of the first "
-            f"({str(problem).splitlines()[0]})"
+            f"({first_line(problem)})"
         ) from problem
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "pillow")
 DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
@@ -41,6 +42,12 @@ def deciding_settings(environment: Mapping[str, object]) -> dict[str, object]:
     found |= {f"version of {name}": versions[name] for name in packages if name in versions}
     found |= environment.get("numerics", {})
     return {name: value for name, value in found.items() if name != "virtual_devices"}
+
+
+def same_images(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Tell by their fingerprints whether two runs have the same images in the same splits."""
+    counts = now["pictures"]
+    return then["sha256"] == now["sha256"] and then.get("pictures", counts) == counts
 
 
 def differing_settings(

@@ -21,7 +21,7 @@ from chollet_cnn.book.recipes import Recipe
 from chollet_cnn.data import Dataset, Split, sources
 from chollet_cnn.data.sources import NotFound
 from chollet_cnn.drawing.progress import progress_bar, spinner
-from chollet_cnn.errors import UserError, notify
+from chollet_cnn.errors import UserError, first_line, notify
 from chollet_cnn.training import (
     backend,
     console,
@@ -120,7 +120,7 @@ def _begin(
     versions = {f"version of {name}": surroundings["versions"].get(name) for name in SAME_VERSIONS}
     trained = plan.settings() | versions
     trained |= {"epochs": plan.recipe.epochs, "backend": surroundings["backend"]}
-    trained["data"] = surroundings["data"]["sha256"]
+    trained |= {"data": surroundings["data"]["sha256"], "splits": surroundings["data"]["pictures"]}
     begun: dict[str, Any] = {}
     if request.first:
         path, how = request.path, (plan, request.resume, request.overwrite, surroundings)
@@ -151,7 +151,14 @@ def build(recipe: Recipe) -> keras.Model:
     if builder is None:
         raise UserError(f"chollet_cnn.book.networks has no builder {recipe.network!r}")
     size = recipe.data_options.get("image_size")  # none for digits
-    return builder(**({"image_size": size} if size else {}) | recipe.network_options)
+    options = ({"image_size": size} if size else {}) | recipe.network_options
+    try:
+        return builder(**options)
+    except (TypeError, ValueError) as problem:
+        told = " ".join(f"{name}={value!r}" for name, value in options.items()) or "no options"
+        raise UserError(
+            f"the network {recipe.network} cannot be built with {told}: {first_line(problem)}"
+        ) from problem
 
 
 def make_optimizer(recipe: Recipe) -> keras.Optimizer:
@@ -162,13 +169,13 @@ def make_optimizer(recipe: Recipe) -> keras.Optimizer:
 def _fit(job: Job) -> runs.Run:
     """Build the network, run the epochs that are left, and write the results."""
     run_files.check_config(job.config)
-    if job.beginning == NEW and job.first:
-        runs.begin(job.path, job.config, job.environment)
     recipe, seeds = job.plan.recipe, job.plan.seeds
     model = build(recipe)
     seeding.set_starting_weights(model, seeds.weights)
     seeding.seed_random_layers(model, seeds.run)
     optimizer = make_optimizer(recipe)
+    if job.beginning == NEW and job.first:  # and not before it is known that it can be trained
+        runs.begin(job.path, job.config, job.environment)
     steps = loop.compile_steps(model, optimizer)
     state = State(job, model, optimizer)
     if job.beginning in (RESUME, EXTEND):

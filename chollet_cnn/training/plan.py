@@ -78,7 +78,7 @@ class Plan:
         then, now = _settings_of(book), _settings_of(self.recipe)
         for name in then | now:
             changed |= _difference(name, then.get(name), now.get(name))
-        if "augmentation" in changed and then["augmentation"] is True:
+        if "augmentation" in changed and then.get("augmentation") is True:
             changed["augmentation"]["recipe"] = "Keras 3's layers"
         changed |= _difference("dataset", book.dataset, self.dataset)
         changed |= _difference("precision", "float32", self.precision)

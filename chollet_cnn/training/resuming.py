@@ -100,7 +100,7 @@ def _differing_environment(path: Path, now: dict[str, Any], going_on: bool) -> l
         return []  # it was cut off before it had computed anything
     then = run_files.read(path, "environment")
     differing = list(environment.differing_settings(then, now))
-    same_data = then["data"]["sha256"] == now["data"]["sha256"]
+    same_data = environment.same_images(then["data"], now["data"])
     if not going_on:
         differing = [name for name in differing if name in ("backend", "device")]
     return differing + ([] if same_data else ["data"])

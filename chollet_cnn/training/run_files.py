@@ -30,7 +30,7 @@ from pydantic import (
 
 from chollet_cnn.book.recipes import OPTIMIZERS
 from chollet_cnn.data import scaling
-from chollet_cnn.errors import UNPRINTABLE, UserError, parameter, printable
+from chollet_cnn.errors import UNPRINTABLE, UserError, first_line, parameter
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a recipe's name may be, since it becomes the name of a folder."""
@@ -356,8 +356,7 @@ def for_json(content: object) -> object:
 
 def unreadable(file: Path, problem: Exception | str) -> UserError:
     """Return the error for a damaged file of a run."""
-    lines = str(problem).strip().splitlines() or [type(problem).__name__]
-    why = printable(lines[0][:200])
     return UserError(
-        f"{file} cannot be read ({why}); train the run again with {parameter('overwrite=True')}"
+        f"{file} cannot be read ({first_line(problem)}); train the run again with "
+        f"{parameter('overwrite=True')}"
     )

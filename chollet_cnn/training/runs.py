@@ -37,6 +37,7 @@ from chollet_cnn.data import book_pictures, digits, sources
 from chollet_cnn.errors import UserError, parameter
 from chollet_cnn.training import facts, run_files
 from chollet_cnn.training.devices import start_keras
+from chollet_cnn.training.environment import same_images
 from chollet_cnn.training.run_files import COLUMNS, NAME, for_json, unreadable
 from chollet_cnn.training.seeding import sha256_of_weights
 
@@ -195,7 +196,7 @@ class Run:
             UserError: the images found are not those that the run was made with.
         """
         found = self.load_dataset(data_dir)
-        if found.fingerprint["sha256"] != self.environment["data"]["sha256"]:
+        if not same_images(self.environment["data"], found.fingerprint):
             raise UserError(
                 f"the {found.title} images found are not those that the run in {self.path} was "
                 f"made with; name the folder with its images with {parameter('data_dir')}"

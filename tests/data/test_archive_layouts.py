@@ -213,6 +213,17 @@ def test_folders_that_leave_a_class_out_of_a_split_are_refused(place, split):
         small(place, splits="folders")
 
 
+def test_a_split_in_which_no_image_of_a_class_can_be_read_is_refused(place):
+    for folder, count in (("train", 200), ("validation", 8), ("test", 8)):
+        put_folder(place, pictures(f"{folder}/{{kind}}s/{{number}}.jpg", range(count)))
+    for file in (place / "test" / "cats").iterdir():
+        file.write_bytes(b"no image")
+    for file in list((place / "test" / "cats").iterdir())[3:]:
+        file.unlink()  # more would be too many that are damaged
+    with pytest.raises(UserError, match="leave no cat in test that can be read: put images"):
+        small(place, splits="folders")
+
+
 # Links: what is in the folder "real", which links there are, and which folder is named.
 LINKS = {
     "class folders": (

@@ -166,7 +166,10 @@ def test_the_named_folder_is_searched_first_then_the_variable_then_keras(tmp_pat
     assert sources.download_folder() == tmp_path / "ours"
     monkeypatch.delenv("CHOLLET_CNN_DATA")
     monkeypatch.delenv("KERAS_HOME")
-    assert sources.search_path() == [Path.home() / ".keras" / "datasets"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert sources.search_path() == [tmp_path / ".keras" / "datasets"]
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as of a home that may not be written
+    assert sources.search_path() == [Path("/tmp/.keras/datasets")]
 
 
 def test_a_named_folder_that_does_not_exist_is_an_error(tmp_path):

@@ -246,6 +246,17 @@ def test_a_run_that_diverges_does_not_hold_and_the_next_is_trained(monkeypatch):
     assert "/tmp/x" not in said  # which is gone by then
 
 
+def test_a_run_that_cannot_be_trained_does_not_hold_and_the_next_is_trained(monkeypatch):
+    def refuses(record, *_):
+        raise UserError(f"seed {record['seed']} cannot be trained")
+
+    monkeypatch.setattr(reproduction, "_train", refuses)
+    found = reproduction.reproduce(["mnist-first-edition"], every=True)
+    assert found["verdict"].tolist() == [reproduction.NOT_TRAINED] * 10
+    assert not found["holds"].any()
+    assert "seed 9 cannot be trained" in reproduction.to_text(found)
+
+
 def test_missing_data_do_not_hold_for_a_whole_run(monkeypatch):
     def not_here(*arguments):
         raise NotFound("no cats and dogs here")

@@ -39,6 +39,13 @@ def test_a_recipe_of_ones_own_is_not_the_book_s():
     assert plan.make(own).differences() == {"learning_rate": {"recipe": 0.001, "run": 0.01}}
 
 
+def test_a_book_s_recipe_may_be_given_augmentation():
+    own = dataclasses.replace(
+        recipes.get("cats-vs-dogs-first-edition"), network_options={"augmentation": True}
+    )
+    assert plan.make(own).differences() == {"augmentation": {"recipe": None, "run": True}}
+
+
 @pytest.mark.parametrize("given", [{}, {"image_size": (60, 60)}, {"resize": "bilinear"}])
 def test_what_a_recipe_leaves_to_the_loader_is_written_down(given):
     book = recipes.get("cats-vs-dogs-first-edition")

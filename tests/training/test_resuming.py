@@ -70,11 +70,19 @@ def again(run, **options):
 
 
 @pytest.mark.parametrize(
-    "other", [{"device": "gpu"}, {"backend": "another"}, {"data": {"sha256": "others"}}]
+    "other",
+    [
+        {"device": "gpu"},
+        {"backend": "another"},
+        {"data": {"sha256": "others"}},
+        {"data": {"pictures": {"train": 1400, "test": 397}}},  # the same images, split otherwise
+    ],
 )
 def test_a_finished_run_is_not_returned_for_one_on_other_images_or_another_device(copy, other):
     runs.write_json(copy.path / "environment.json", copy.environment | {"processor": "another"})
     assert again(copy).metrics == copy.metrics  # its bits are there
+    if "data" in other:
+        other = {"data": copy.environment["data"] | other["data"]}
     runs.write_json(copy.path / "environment.json", copy.environment | other)
     with pytest.raises(UserError, match=rf"other settings \({next(iter(other))}\)"):
         again(copy)

@@ -203,6 +203,22 @@ def test_each_printed_number_stands_in_its_place(run):
     assert [float(n) for n in re.findall(r"\d\.\d+", line)] == [0.1, 0.2, 0.3, 0.4, 5.0]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"network_options": {"padding": "same"}},
+        {"network": "no_such_network"},
+        {"network": "cats_vs_dogs_second_edition", "data_options": {"image_size": (40, 40)}},
+    ],
+)
+def test_a_network_that_cannot_be_built_leaves_its_place_free(wrong, tmp_path):
+    own = dataclasses.replace(recipes.get("mnist-three-block"), name="own", epochs=1)
+    with pytest.raises(UserError, match=r"cannot be built with|has no builder"):
+        trainer.train_network(dataclasses.replace(own, **wrong), dataset="digits", out=tmp_path)
+    assert not list(tmp_path.rglob("config.json"))
+    trainer.train_network(own, dataset="digits", out=tmp_path)
+
+
 def test_a_larger_network_keeps_its_weights_of_every_epoch_if_asked(tmp_path, monkeypatch):
     monkeypatch.setattr("chollet_cnn.training.fitting.FEW_WEIGHTS", 60_000)  # below this network's
     for flags, kept in ([], []), (["--keep-weights"], [1, 2]):
