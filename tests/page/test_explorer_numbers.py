@@ -268,7 +268,8 @@ def test_the_epoch_slider_gives_what_keras_gives_with_those_weights(
     for place in places:
         browser.execute_async_script(
             "const [place, done] = arguments; const slider = document.getElementById('epoch');"
-            "slider.value = place; slider.dispatchEvent(new Event('input')); setTimeout(done, 300)",
+            "slider.value = place; slider.dispatchEvent(new Event('input'));"
+            "explorer.epochs[place].weights().then(() => setTimeout(done, 100))",
             place,
         )
         if place == 0:

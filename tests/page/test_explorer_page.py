@@ -1,5 +1,6 @@
 """The explorer as a page: drawing, keyboard, phone, no network, no script."""
 
+import re
 from pathlib import Path
 
 import keras
@@ -20,9 +21,12 @@ from keras import layers
 from PIL import Image
 from untrained_runs import write_run
 
+from chollet_cnn.analysis.layer_table import list_layers
+from chollet_cnn.book import recipes
 from chollet_cnn.data import handwriting
 from chollet_cnn.page import trained_model
 from chollet_cnn.page.explorer import export
+from chollet_cnn.training import fitting
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,7 +103,9 @@ def test_a_digit_can_be_drawn_by_keyboard(browser, recorded):
     pad.send_keys(webdriver.Keys.DELETE)
     wait_for(browser, SAID)
     assert not browser.execute_script("return explorer.state.pixels.some((value) => value > 0)")
-    pad.send_keys(*[webdriver.Keys.ARROW_UP] * 9, " ", *[webdriver.Keys.ARROW_DOWN] * 18, " ")
+    pad.send_keys(*[webdriver.Keys.ARROW_UP] * 9, " ")
+    assert texts(browser, "#spoken") == ["pen down"]
+    pad.send_keys(*[webdriver.Keys.ARROW_DOWN] * 18, " ")
     wait_for(browser, SAID)
     assert texts(browser, ".bars .best .class") == ["1"]
     with_cells = texts(browser, ".row:has([aria-label*='Enter goes to its cells']) h3")
@@ -320,6 +326,49 @@ def test_a_click_right_after_typing_a_weight_is_a_click(browser, explorer):
     next_frame(browser)
     ((_, changed),) = browser.execute_script("return [...explorer.state.changes]")
     assert changed["kernel"] == [0.7, -1, -1, -1, 8, -1, -1, -1, -1]
+
+
+@pytest.mark.parametrize("reset", ["learned", "Undo all changes"])
+def test_a_click_that_undoes_right_after_typing_a_weight_undoes_it_too(browser, explorer, reset):
+    open_page(browser, explorer)
+    select(browser, 1, 1, 0, 0)
+    press(browser, "#channel-on")  # so that there is a change to undo
+    select(browser, 1, 0, 0, 0)
+    field = browser.find_element("css selector", ".kernel input")
+    field.send_keys(webdriver.Keys.CONTROL, "a", webdriver.Keys.NULL, "0.7")
+    browser.find_element("xpath", f"//button[text()='{reset}']").click()
+    next_frame(browser)
+    next_frame(browser)
+    kernels = browser.execute_script(
+        "return [...explorer.state.changes.values()].map(({ kernel }) => kernel ?? null)"
+    )
+    assert set(kernels) <= {None}
+
+
+def test_clicks_hit_what_is_under_them_on_a_page_that_is_zoomed_out(browser, explorer):
+    half = "Object.defineProperty(window, 'devicePixelRatio', { value: 0.5 });"
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": half})
+    try:
+        open_page(browser, explorer)
+        assert browser.execute_script("return devicePixelRatio") == 0.5
+        for canvas in browser.find_elements("css selector", ".row canvas"):
+            box = browser.execute_script(
+                "const c = arguments[0], b = c.getBoundingClientRect();"
+                "return [c.width / b.width, c.height / b.height]",
+                canvas,
+            )
+            assert box[0] == pytest.approx(box[1], rel=0.02)
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def test_no_network_for_digits_is_so_large_that_a_pass_leaves_the_page():
+    code = (export.FOLDER / "explorer.js").read_text(encoding="utf-8")
+    heavy = int(re.search(r"HEAVY = ([\d_]+);", code)[1])
+    for name in recipes.RECIPES:
+        if name.startswith("mnist-"):
+            table = list_layers(fitting.build(recipes.get(name)))
+            assert table["multiply_accumulates"].sum() < heavy, name
 
 
 def test_the_title_of_the_panel_is_what_is_said(browser, recorded):

@@ -3,12 +3,15 @@
 
 import { evaluate } from "./evaluate.js";
 import { forward } from "./network.js";
+import { startingWeights } from "./starting_weights.js";
 
 /** Answer the page's tasks; this runs in the worker. */
 export function serve() {
-  self.onmessage = ({ data: { name, layers, pixels, labels, classes } }) => {
+  self.onmessage = ({ data: { name, layers, pixels, labels, classes, seed } }) => {
     const report = (done) => self.postMessage({ done });
-    if (name === "evaluate") {
+    if (name === "startingWeights") {
+      self.postMessage({ result: startingWeights(layers, seed) });
+    } else if (name === "evaluate") {
       self.postMessage({ result: evaluate(layers, pixels, labels, classes, report) });
     } else {
       const pass = forward(layers, pixels, (index) => report((index + 1) / layers.length));

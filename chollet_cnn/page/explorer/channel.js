@@ -84,9 +84,9 @@ function kernelEditor(learned, current, channel, set) {
       set({ kernel: (current() ?? learned).map((old, at) => (at === i ? value : old)) });
     input.addEventListener("change", () => {
       const value = input.valueAsNumber;
-      // The editor is made anew; by then the focus is where it goes next, and a press is a click.
-      if (Number.isFinite(value))
-        afterPress(() => (current() ?? learned) === kernel && update(value));
+      // This makes the editor anew; by then the focus is where it goes next, and a press is a click,
+      // which may have made it anew itself.
+      if (Number.isFinite(value)) afterPress(() => input.isConnected && update(value));
     });
     draggable(input, weight, update);
     const share = Math.round((55 * Math.abs(weight)) / largest);

@@ -33,7 +33,7 @@ export async function loadWeights({ name, bytes }, button) {
     button.hidden = false;
     button.textContent = `Load the network (${(bytes / 1e6).toFixed(1)} MB)`;
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
-    button.disabled = true;
+    button.setAttribute("aria-disabled", "true"); // disabled, it would lose the focus
   }
   const script = document.createElement("script");
   script.src = name;
@@ -46,7 +46,10 @@ export async function loadWeights({ name, bytes }, button) {
     await loaded;
   } catch {
     const words = `The file ${name} is not beside this page; write the explorer again.`;
-    document.querySelector(".lead").append(words);
+    const alert = document.createElement("strong");
+    alert.role = "alert";
+    alert.textContent = words;
+    document.querySelector(".lead").append(alert);
     throw new Error(words);
   }
   if (button) button.hidden = true;

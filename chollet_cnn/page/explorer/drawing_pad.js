@@ -1,6 +1,6 @@
 // The pad: strokes by mouse, finger, pen or keyboard, and the image that they make.
 
-import { make, paintGrey } from "./pictures.js";
+import { byId, make, paintGrey } from "./pictures.js";
 
 const SIDE = 280;
 const PEN = 22; // about two pixels of the 28 that the network sees
@@ -98,6 +98,7 @@ export function drawingPad(canvas, pen, onChange) {
       cursor ??= [SIDE / 2, SIDE / 2];
       if (current) current = null;
       else begin(cursor);
+      byId("spoken").textContent = current ? "pen down" : "pen up";
     } else if (event.key === "Delete" || event.key === "Backspace") {
       pad.clear();
     } else return;

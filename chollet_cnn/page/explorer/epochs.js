@@ -1,11 +1,15 @@
 // The epoch slider: the network before training, after the epochs that were kept, and as tested.
 
 import { unpack } from "./data.js";
-import { startingWeights } from "./starting_weights.js";
 
-/** Return the epochs in order, each { epoch, words, tested, weights() }; weights are kept once made. */
-export function epochList(data, { tested, epochs }) {
-  const starting = () => startingWeights(data.layers, data.weightsSeed);
+/**
+ * Return the epochs in order, each { epoch, words, tested, weights() }; weights are kept once made.
+ *
+ * The starting weights, which take seconds for a large network, are made by the worker.
+ */
+export function epochList(data, { tested, epochs }, worker) {
+  const { layers, weightsSeed: seed } = data;
+  const starting = () => worker.run({ name: "startingWeights", layers, seed });
   const list = [{ epoch: 0, words: "0, before training", weights: starting }];
   for (const { epoch, weights } of epochs)
     list.push({ epoch, words: `${epoch} of ${data.lastEpoch}`, weights: () => unpack(weights) });
@@ -14,7 +18,7 @@ export function epochList(data, { tested, epochs }) {
   for (const epoch of list) {
     let kept = null;
     const get = epoch.weights;
-    epoch.weights = async () => (kept ??= await get());
+    epoch.weights = () => (kept ??= Promise.resolve(get()));
   }
   return list.sort((one, other) => one.epoch - other.epoch);
 }

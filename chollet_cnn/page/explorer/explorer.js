@@ -16,7 +16,7 @@ import { photoInput } from "./photo_input.js";
 import { byId, crosshair, outline, paintHeat, paintImage, thumbnail } from "./pictures.js";
 import { predictionBars } from "./prediction.js";
 
-const HEAVY = 30_000_000; // multiplications above which a pass runs in a worker
+const HEAVY = 60_000_000; // multiplications above which a pass runs in a worker; digits have fewer
 const PAUSE = 500; // milliseconds without a change before the prediction is said
 const ROOMY = "(min-width: 75rem)";
 
@@ -25,7 +25,7 @@ export async function start(source) {
   const data = JSON.parse(byId("data").textContent);
   const [height, width, colours] = data.layers[0].inputShape;
   const weights = data.weights ?? (await loadWeights(data.weightsFile, byId("load")));
-  const epochs = epochList(data, weights);
+  const epochs = epochList(data, weights, background(source));
   const first = withWeights(data.layers, await epochs.find((epoch) => epoch.tested).weights());
   const isHeavy = data.multiplications > HEAVY;
   const state = {

@@ -109,7 +109,8 @@ function buildRow(container, layer, index, classes, onSelect) {
     const sharp = Math.min(window.devicePixelRatio || 1, 2);
     const choices = width > 420 ? [16, 32] : [8, 16];
     across = Math.min(channels, channels > 64 ? choices[1] : isMap ? choices[0] : choices[1]);
-    const shown = Math.min((width + GAP) / across - GAP, classes ? 34 : LARGEST_TILE);
+    const gap = GAP / sharp;
+    const shown = Math.min((width + gap) / across - gap, classes ? 34 : LARGEST_TILE);
     side = Math.max(4, Math.floor(shown * sharp));
     canvas.width = across * (side + GAP) - GAP;
     canvas.height = Math.ceil(channels / across) * (side + GAP) - GAP;
@@ -171,8 +172,8 @@ function buildRow(container, layer, index, classes, onSelect) {
 
   canvas.addEventListener("click", (event) => {
     const box = canvas.getBoundingClientRect();
-    const scaleUp = canvas.width / box.width;
-    const [x, y] = [(event.clientX - box.left) * scaleUp, (event.clientY - box.top) * scaleUp];
+    const x = ((event.clientX - box.left) * canvas.width) / box.width;
+    const y = ((event.clientY - box.top) * canvas.height) / box.height;
     const [column, row] = [Math.floor(x / (side + GAP)), Math.floor(y / (side + GAP))];
     const channel = row * across + column;
     if (column >= across || channel >= channels) return;

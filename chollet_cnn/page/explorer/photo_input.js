@@ -19,6 +19,7 @@ export function photoInput([height, width], onChange, onNew) {
     try {
       photo = await createImageBitmap(file);
     } catch {
+      if (mine !== latest) return;
       say(`${file.name} is not an image that this browser reads; choose a JPEG or PNG file.`);
       byId("spoken").textContent = byId("step").textContent;
       return;
