@@ -243,6 +243,10 @@ def terminal(recorded: Records, *, epochs: bool = False, wide: bool = False) -> 
         what = (curve.title, curve.variant, numbers.format_count(curve.n, "run"))
         runs = ", ".join(filter(None, what))
         curves.append(indent(fill(f"{runs}: {curve.verdict}", 96, subsequent_indent="  "), "  "))
+    others = unpublished(recorded.of_most_runs())
+    if len(others):
+        shown = others[["recipe", "seeds", "mean", "lowest to highest", "standard deviation"]]
+        curves += ["", "Test accuracy, without a figure in the book:", tables.to_text(shown)]
     if wide:
         rows = [_figure_cells(figure, answer.adjusted_p(figure)) for figure in compared]
         return "\n".join([tables.to_text(pd.DataFrame(rows)), "", *curves])

@@ -72,7 +72,8 @@ class Records:
     @property
     def main_kind(self) -> tuple[str, str]:
         """The backend and the kind of device that most runs were trained with."""
-        kinds = self.runs[list(KIND)].value_counts().index
+        tables = [self.runs] if len(self.runs) else [self.variants, self.copies]
+        kinds = pd.concat([table[list(KIND)] for table in tables]).value_counts().index
         return kinds[0] if len(kinds) else ("", "")
 
 
@@ -90,7 +91,7 @@ def read(results: Path = RESULTS) -> Records:
     """Read everything that is recorded of whole runs.
 
     Raises:
-        UserError: if ``runs.csv`` is missing, or a table cannot be read.
+        UserError: if there is no table, or one cannot be read.
     """
     tables = [read_table(results, table) for table in LABELS]
     return Records(*tables, *(read_curves(rows, results) for rows in tables), folder=results)
@@ -102,14 +103,15 @@ def read_table(results: Path, table: str) -> pd.DataFrame:
     Args:
         results: the folder.
         table: :data:`RUNS`, :data:`VARIANTS`, :data:`COPIES` or :data:`QUICK`. Without its file,
-            variants and copies have no rows.
+            variants and copies have no rows, nor have runs beside one of these.
 
     Raises:
         UserError: if the file is missing or cannot be read.
     """
     label = LABELS.get(table)
     required = (label, *_REQUIRED) if label else _REQUIRED
-    if label and not (results / table).is_file():
+    beside = label or (table == RUNS and any((results / other).is_file() for other in LABELS))
+    if beside and not (results / table).is_file():
         figures = ("test_accuracy", "val_accuracy", "best_epoch")
         return pd.DataFrame(columns=[*required, *figures])
     return _read(results / table, "name a folder with recorded runs with --results", required)

@@ -130,5 +130,6 @@ def render(recorded: Records, drawn: Sequence[str] = ()) -> str:
         drawn=drawn,
         widths=overview.widths(answer, "cats-vs-dogs"),
         extended=overview.extended(main),
+        of_this_package=recorded.folder == records.RESULTS,
         statistics=statistics,
     )

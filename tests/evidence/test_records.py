@@ -103,6 +103,15 @@ def test_numbers_are_read_back_bit_for_bit(tmp_path):
     assert (row["test_loss"], row["test_accuracy"]) == (0.1 + 0.2, 1 / 3)
 
 
+def test_a_folder_may_hold_variants_alone(tmp_path):
+    recorded = records.read()
+    recorded.variants.to_csv(tmp_path / VARIANTS, index=False)
+    alone = records.read(tmp_path)
+    assert (len(alone.runs), len(alone.variants)) == (0, len(recorded.variants))
+    assert alone.main_kind == ("tensorflow", "cpu")
+    assert len(alone.of_most_runs().variants) == len(recorded.variants)
+
+
 @pytest.mark.parametrize("text", [None, "recipe,seed\n", "\0\0"])
 def test_a_missing_or_damaged_table_is_one_sentence(tmp_path, text):
     if text is not None:

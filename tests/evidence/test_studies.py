@@ -9,7 +9,7 @@ from rows import KIND, curve_of, records_of, runs_of
 
 from chollet_cnn.book.recipes import RECIPES
 from chollet_cnn.errors import UserError
-from chollet_cnn.evidence import records, studies, write_up
+from chollet_cnn.evidence import records, statistics, studies, write_up
 from chollet_cnn.evidence.comparison import CURVES
 from chollet_cnn.evidence.studies import copies, weights_or_order
 
@@ -39,16 +39,16 @@ def test_a_study_is_about_known_recipes_and_measures_nothing_without_runs(study)
 
 
 def test_a_new_module_is_a_new_study_without_any_other_file(tmp_path, monkeypatch):
-    text = 'TITLE, RECIPES = "Batch size", ("mnist-first-edition",)\n'
-    text += 'VARIANTS = {"small-batch": {"batch_size": 8}}\ndef measure(records): return {}\n'
-    (tmp_path / "batch_size.py").write_text(text)
+    text = 'TITLE, RECIPES = "Learning rate", ("mnist-first-edition",)\n'
+    text += 'VARIANTS = {"slow": {"learning_rate": 1e-5}}\ndef measure(records): return {}\n'
+    (tmp_path / "learning_rate.py").write_text(text)
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
     monkeypatch.setattr(studies, "__path__", [*studies.__path__, str(tmp_path)])
     studies.collect.cache_clear()
     try:
         (study,) = studies.collect()
-        assert (study.title, study.anchor) == ("Batch size", "batch-size")
-        assert studies.variants() == {"small-batch": {"batch_size": 8}}
+        assert (study.title, study.anchor) == ("Learning rate", "learning-rate")
+        assert studies.variants() == {"slow": {"learning_rate": 1e-5}}
     finally:
         studies.collect.cache_clear()
 
@@ -250,6 +250,36 @@ def test_checkpoint_selection_is_measured_only_of_recipes_that_select():
     found = measure("checkpoint_selection", runs=[chosen, other], curves=[curve])
     assert list(found["accuracies"]["recipe"])[-1] == "all of these"
     assert found["all"].n == 4
+
+
+def test_a_batch_size_is_judged_by_the_published_epoch_once_both_sizes_have_runs():
+    recipe = "cats-vs-dogs-third-edition"
+    whole = runs_of(recipe, [0.76, 0.77, 0.78]).assign(best_epoch=[22, 24, 26])
+    halves = runs_of(recipe, [0.77] * 5, variant="batch-32").assign(best_epoch=[9, 10, 12, 13, 11])
+    found = measure("batch_size", runs=[whole], variants=[halves])
+    table = found["figures"].set_index(["images in a batch", "figure"])["the book's figure is"]
+    epoch = "epoch of the lowest validation loss"
+    assert table["64", epoch] == statistics.BELOW
+    assert table["32", epoch] == found["epoch"].verdict == statistics.INSIDE
+    assert measure("batch_size", runs=[whole]) == {}
+    assert measure("batch_size", variants=[halves]) == {}
+
+
+def test_rmsprop_is_studied_where_it_is_the_optimizer_and_in_pairs():
+    adam = [
+        runs_of("mnist-third-edition", [0.99] * 3),
+        runs_of("mnist-third-edition", [0.98] * 3, variant="rmsprop-2017"),
+    ]
+    assert measure("rmsprop", runs=adam[:1], variants=adam[1:]) == {}
+    legacy = runs_of(FIRST, [0.99] * 3, variant="rmsprop-2017")
+    curves = [curve_of(FIRST, seed, epoch=range(1, 6)) for seed in range(3)]
+    found = measure(
+        "rmsprop",
+        variants=[legacy],
+        variant_curves=[c.assign(variant="rmsprop-2017") for c in curves],
+    )
+    assert "rmsprop" not in found["by_epoch"]["optimizer"].tolist()
+    assert "nan" not in found["mean_losses"].to_string()
 
 
 def test_a_run_that_is_stopped_early_keeps_the_best_epoch_so_far():

@@ -135,6 +135,21 @@ def test_a_recipe_has_one_table_for_each_kind_of_run_in_a_terminal():
     assert text.count(f": {FIRST}\n") == 2
 
 
+def test_recipes_without_a_published_figure_are_listed_in_a_terminal():
+    own = records_of([runs_of("mnist-three-block", [0.98, 0.99])])
+    for wide in (False, True):
+        text = overview.terminal(own, wide=wide)
+        assert re.search(r"MNIST, three blocks +2 +98\.50%", text)
+    assert "without a figure" not in overview.terminal(records_of([runs_of(FIRST, [0.99])]))
+
+
+def test_a_folder_of_one_s_own_is_not_told_the_history_of_the_recorded_runs(records, tmp_path):
+    heading = "### What was decided before and after the data were seen"
+    records.runs.to_csv(tmp_path / "runs.csv", index=False)
+    assert heading in write_up.render(records)
+    assert heading not in write_up.render(dataclasses.replace(records, folder=tmp_path))
+
+
 @pytest.mark.parametrize("missing", ["variants", "copies", "runs"])
 def test_the_answer_is_written_while_a_kind_of_runs_is_missing(records, missing):
     tables = [missing, "variant_curves"] if missing == "variants" else [missing]

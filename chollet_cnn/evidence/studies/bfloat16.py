@@ -33,4 +33,5 @@ def measure(records: Records) -> dict[str, object]:
                 apart.append(recipe.title)
     found = {"accuracies": rows, "differences": differences}
     found = {name: pd.DataFrame(lines) for name, lines in found.items() if lines}
-    return found | {"apart": apart} if found else {}
+    tried = {row["recipe"] for row in rows} - {recipes.get(RECIPES[0]).title}
+    return found | {"apart": apart, "alone": not tried} if found else {}

@@ -83,7 +83,8 @@ def measure(records: Records) -> dict[str, object]:
             (title, figure, verdicts)
             for title in alone
             for figure in figures
-            if (verdicts := _corrected(figure, moved[title])) != [figure.verdict]
+            if figure.verdict != statistics.TOO_FEW
+            and (verdicts := _corrected(figure, moved[title])) != [figure.verdict]
         ],
         "kept": sum(verdicts == [figure.verdict] for figure, verdicts in corrected),
     }

@@ -48,6 +48,8 @@ def measure(records: Records) -> dict[str, object]:
         comparable = name in CURVES and "augmentation" not in recipes.get(name).network_options
         book = {"the book's output": comparison.printed_run(name)} if comparable else {}
         for optimizer, (runs, curves) in (book | {"rmsprop": baseline} | legacy).items():
+            if runs.empty:
+                continue
             way = title | {"optimizer": optimizer}
             by_epoch.append(way | _cells(runs, curves))
             sample = _mean_losses(curves)
@@ -55,8 +57,8 @@ def measure(records: Records) -> dict[str, object]:
                 variant = optimizer if optimizer in legacy else ""
                 curve = comparison.compare_curve(records, name, variant)
                 cells = _loss_cells(fmean(CURVES[name]["loss"]), sample)
-                if variant:
-                    moved = statistics.paired_differences(curves, baseline[1], "loss")
+                moved = statistics.paired_differences(curves, baseline[1], "loss")
+                if variant and moved.n >= statistics.MIN_RUNS_OUTSIDE:
                     cells["legacy minus current (95% confidence interval)"] = (
                         f"{tables.signed_loss(moved.mean)} "
                         f"({tables.between(moved.confidence_interval, tables.signed_loss)})"
