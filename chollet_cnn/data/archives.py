@@ -32,6 +32,7 @@ KAGGLE_DOWNLOAD = re.compile(r"archive *(\([0-9]+\))?")
 def find(
     data_dir: str | Path | None = None,
     enough: Callable[[list[Picture]], bool] = lambda _: True,
+    usable: Callable[[list[Picture]], bool] = lambda _: False,
 ) -> tuple[Path, list[Picture]]:
     """Find the first zip file or folder of the search path that holds cats and dogs.
 
@@ -44,6 +45,7 @@ def find(
         data_dir: a folder to look in first, or the zip file or picture folder itself.
         enough: tells whether these are all the pictures that are needed. Where a place has no such
             zip file or folder, the first one in it is taken.
+        usable: tells whether pictures that are not the wanted ones can be used in their place.
 
     Returns:
         The zip file or folder, and its pictures.
@@ -57,7 +59,7 @@ def find(
     places = search_path(data_dir)
     passed_over = []  # what is wrong with zip files that may hold anything
     for place in places:
-        first = broken = None
+        first = second_choice = broken = None
         likely = candidates(place)
         for archive in chain(likely, _everything_else(place) if place.is_dir() else ()):
             try:
@@ -70,6 +72,10 @@ def find(
             if pictures and enough(pictures):
                 return archive, pictures
             first = first or (pictures and (archive, pictures))
+            if pictures and not second_choice and usable(pictures):
+                second_choice = archive, pictures
+        if second_choice:
+            return second_choice
         if broken:
             raise broken
         if first:

@@ -14,7 +14,7 @@ Source: Microsoft Research's Asirra photographs. J. Elson, J. Douceur, J. Howell
 "Asirra: A CAPTCHA that Exploits Interest-Aligned Manual Image Categorization" (2007).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby, pairwise
 from numbers import Integral
@@ -84,7 +84,7 @@ def load(
             be written, or an option makes no sense.
     """
     _check(image_size, resize, splits)
-    archive, pictures = _find_or_download(data_dir, download, partial(_suffice, splits=splits))
+    archive, pictures = _find_or_download(data_dir, download, splits)
     counted = counts_each_split(pictures)
     by_folder = splits == "folders" or counted
     if by_folder:
@@ -175,10 +175,16 @@ def _are_two_numbers(pair: object) -> bool:
 
 
 def _find_or_download(
-    data_dir: str | Path | None, download: bool, enough: Callable[[list[Picture]], bool]
+    data_dir: str | Path | None, download: bool, splits: Splits | str
 ) -> tuple[Path, list[Picture]]:
+    """Find pictures that the splits ask for, or where there are none, pictures that folders split.
+
+    What is split by folders passes for the book's split only where nothing else is there.
+    """
     try:
-        return find(data_dir, enough)
+        if splits == "folders":
+            return find(data_dir, split_by_folder)
+        return find(data_dir, partial(_suffice, splits=splits), _split_themselves)
     except NotFound:
         if not download:
             raise
@@ -188,10 +194,15 @@ def _find_or_download(
         raise NotFound(f"cat and dog pictures were not found, and {problem}") from problem
 
 
-def _suffice(pictures: list[Picture], splits: Splits | str) -> bool:
-    """Tell whether pictures can be split as wanted."""
-    if splits == "folders" or counts_each_split(pictures):
-        return split_by_folder(pictures) is not None
+def _split_themselves(pictures: list[Picture]) -> bool:
+    """Tell whether folders split pictures whose numbers do not, since each split has its own."""
+    return counts_each_split(pictures) and split_by_folder(pictures) is not None
+
+
+def _suffice(pictures: list[Picture], splits: Splits) -> bool:
+    """Tell whether pictures can be split by their numbers as wanted."""
+    if counts_each_split(pictures):
+        return False
     parts, missing = select(pictures, splits)
     return len(missing) <= _most_skipped(sum(map(len, parts.values())) + len(missing))
 

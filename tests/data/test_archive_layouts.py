@@ -166,6 +166,18 @@ def test_splits_that_each_count_from_one_are_taken_as_the_folders_make_them(
     assert "(8 train, 4 validation, 4 test), not by the book's" in capsys.readouterr().err
 
 
+def test_pictures_with_the_book_s_numbers_go_before_those_that_folders_split(place):
+    put_folder(place / "catdog", split_pictures("{split}/{kind}s/{number}.jpg"))
+    assert small(place).fingerprint["split"] == "folders"
+    put_zip(place / "kagglecatsanddogs_5340.zip", MICROSOFT)
+    fingerprint = small(place).fingerprint
+    assert (fingerprint["split"], fingerprint["source"]) == (
+        "numbers",
+        "kagglecatsanddogs_5340.zip",
+    )
+    assert small(place, splits="folders").fingerprint["source"] == "catdog"
+
+
 @pytest.mark.parametrize("more", ["train/cats/4 (1).jpg", "train/cats/rex.jpg"])
 def test_files_in_the_folders_of_splits_need_no_numbers(place, more):
     files = split_pictures("{split}/{kind}s/{number}.jpg", tuple(SPLITS))
