@@ -102,8 +102,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("cats-vs-dogs-third-edition", "test_accuracy", 0.786, TEXT, _THIRD_EDITION, 0.001),
     Claim(
         "cats-vs-dogs-third-edition", "best_epoch", 10, TEXT, _THIRD_EDITION, 1,
-        note="the text also speaks of batches of 32 images where the program sets 64, so it may be "
-        "about another program (thought)",
+        note="the text also speaks of batches of 32 images where the program sets 64",
     ),
     Claim(
         "cats-vs-dogs-third-edition-augmented", "test_accuracy", 0.839, TEXT, _THIRD_EDITION,

@@ -252,17 +252,20 @@ def test_checkpoint_selection_is_measured_only_of_recipes_that_select():
     assert found["all"].n == 4
 
 
-def test_a_batch_size_is_judged_by_the_published_epoch_once_both_sizes_have_runs():
-    recipe = "cats-vs-dogs-third-edition"
-    whole = runs_of(recipe, [0.76, 0.77, 0.78]).assign(best_epoch=[22, 24, 26])
-    halves = runs_of(recipe, [0.77] * 5, variant="batch-32").assign(best_epoch=[9, 10, 12, 13, 11])
-    found = measure("batch_size", runs=[whole], variants=[halves])
-    table = found["figures"].set_index(["images in a batch", "figure"])["the book's figure is"]
-    epoch = "epoch of the lowest validation loss"
-    assert table["64", epoch] == statistics.BELOW
-    assert table["32", epoch] == found["epoch"].verdict == statistics.INSIDE
-    assert measure("batch_size", runs=[whole]) == {}
-    assert measure("batch_size", variants=[halves]) == {}
+def test_the_epoch_in_the_text_is_judged_by_runs_of_both_editions():
+    third = runs_of("cats-vs-dogs-third-edition", [0.76, 0.77, 0.78]).assign(
+        best_epoch=[22, 24, 26]
+    )
+    second = runs_of(PETS, [0.7] * 5).assign(best_epoch=[9, 10, 12, 13, 11])
+    found = measure("epoch_in_the_text", runs=[third, second])
+    assert found["epochs"]["epoch 10 is"].tolist() == [statistics.BELOW, statistics.INSIDE]
+    assert found["epochs"]["images in a batch"].tolist() == ["64", "32"]
+    assert not found["halved"].values
+    halved = third.assign(variant="batch-32", best_epoch=[9, 10, 11])
+    found = measure("epoch_in_the_text", runs=[third, second], variants=[halved])
+    assert found["epochs"]["seeds"].tolist() == ["3", "3", "5"]
+    assert found["halved"].verdict == statistics.TOO_FEW
+    assert measure("epoch_in_the_text", runs=[third]) == {}
 
 
 def test_rmsprop_is_studied_where_it_is_the_optimizer_and_in_pairs():
