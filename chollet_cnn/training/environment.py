@@ -46,7 +46,7 @@ def deciding_settings(environment: Mapping[str, object]) -> dict[str, object]:
 
 def same_images(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Tell by their fingerprints whether two runs have the same images in the same splits."""
-    counts = now["pictures"]
+    counts = now.get("pictures")
     return then["sha256"] == now["sha256"] and then.get("pictures", counts) == counts
 
 

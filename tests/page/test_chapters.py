@@ -302,7 +302,7 @@ def test_channels_that_no_image_activates_are_not_among_those_shown(digits_model
     monkeypatch.setattr(
         what_a_filter_looks_for.activations, "top_activating_images", lambda *_, **__: table
     )
-    found = what_a_filter_looks_for._exciting(digits_model, "conv2d")
+    found = what_a_filter_looks_for._exciting(digits_model, digits_model.convolutions[0])
     assert list(found["figure"].data["channel"].unique()) == [0, 1, 2, 4, 5, 6, 7, 8]
 
 
