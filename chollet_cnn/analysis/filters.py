@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from chollet_cnn.analysis import gradients
 from chollet_cnn.analysis.model_graph import (
+    CONVOLUTIONS,
     Tensor,
     UnsupportedModelError,
     channels_of,
@@ -35,7 +36,6 @@ STEP, CONTRAST = 0.06, 0.3
 """The length of a step of gradient ascent, and the largest root mean square of an image's
 difference from grey, without which every pixel would end black or white; black to white is 1."""
 COLUMNS = 8
-OTHER_CONVOLUTIONS = (layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
 
 
 def first_kernels(model: keras.Model) -> np.ndarray:
@@ -55,7 +55,7 @@ def first_kernels(model: keras.Model) -> np.ndarray:
     for name, layer in known.items():
         if isinstance(layer, layers.Conv2D):
             return gradients.to_numpy(layer.kernel)
-        if isinstance(layer, OTHER_CONVOLUTIONS):
+        if isinstance(layer, CONVOLUTIONS):
             raise UnsupportedModelError(
                 f"the first convolution, {name}, is a {type(layer).__name__}, which has no kernels "
                 "over all channels at once"

@@ -41,6 +41,10 @@ OTHER_SPLIT = "not comparable: split by folder"
 NO_DATA = "skipped: data not found"
 DIVERGED = "training diverged"
 NOT_TRAINED = "not trained"
+FAILURES = {
+    NotFound: NO_DATA, FoldersSplit: OTHER_SPLIT, Diverged: DIVERGED, UserError: NOT_TRAINED
+}  # fmt: skip
+"""What is said of a run that could not be trained; the first kind of error that fits."""
 DEVIATIONS = 3
 # What of a record's environment decides the bits, and what to call it.
 DECIDES = {
@@ -108,17 +112,11 @@ def reproduce(
                 run = _train(record, data_dir, folder, quiet)
                 numerics = {"numerics": environment.changed_numerics(run.environment)}
                 line |= compare(record, records.to_quick_row(run) | numerics, rows)
-        except NotFound as problem:
-            line |= dict(now=None, same_bits=False, verdict=NO_DATA, holds=quick)
-            line["why"] = str(problem)
-        except FoldersSplit as problem:
-            line |= dict(now=None, same_bits=False, verdict=OTHER_SPLIT, holds=False)
-            line["why"] = str(problem)
-        except Diverged:
-            line |= dict(now=None, same_bits=False, verdict=DIVERGED, holds=False, why="")
         except UserError as problem:  # the others are worth their hours
-            line |= dict(now=None, same_bits=False, verdict=NOT_TRAINED, holds=False)
-            line["why"] = str(problem)
+            verdict = next(said for kind, said in FAILURES.items() if isinstance(problem, kind))
+            line |= {"now": None, "same_bits": False, "verdict": verdict}
+            line["holds"] = quick and verdict == NO_DATA
+            line["why"] = "" if verdict == DIVERGED else str(problem)  # that names a folder gone
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -30,7 +30,7 @@ def measure(records: Records) -> dict[str, object]:
     found = {figure.claim.recipe: figure for figure in whole if figure.values}
     if found.keys() != {third, second}:
         return {}
-    (halved,) = comparison.compare([claim], records, "batch-32")
+    halved = comparison.compare([claim], records, "batch-32")[0]
     rows = [_cells(found[third], recipes.get(third).batch_size)]
     if halved.values:
         rows.append(_cells(halved, VARIANTS["batch-32"]["batch_size"]))
