@@ -84,8 +84,8 @@ function kernelEditor(learned, current, channel, set) {
       set({ kernel: (current() ?? learned).map((old, at) => (at === i ? value : old)) });
     input.addEventListener("change", () => {
       const value = input.valueAsNumber;
-      // This makes the editor anew; by then the focus is where it goes next, and a press is a click,
-      // which may have made it anew itself.
+      // An update rebuilds the editor, so it waits until the focus has moved on and a press has become
+      // a click. If that click has rebuilt the editor already, it came later and counts.
       if (Number.isFinite(value)) afterPress(() => input.isConnected && update(value));
     });
     draggable(input, weight, update);
